@@ -1,0 +1,54 @@
+"""The command line: `python -m nst COMMAND …`, a thin layer over the same functions as the app."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import nst
+from nst.commands import models, rows, stylize
+from nst.commands.arguments import PROGRAM, choose
+
+DESCRIPTION = """Pastiche paints a photo in the manner of a painting.
+
+  python -m nst stylize photo.jpg --style painting.jpg -o result.png"""
+
+COMMANDS = {
+    "stylize": "paint a photo, or a folder of photos, in the manner of a painting",
+    "models": "list the models: where they lie, size, license, origin; and fetch one",
+    "styles": "list the styles that come with Pastiche",
+    "train": "train a model of our own",
+    "bench": "measure speed and memory on this machine",
+    "evaluate": "measure the quality of results",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code: 0 when done, 2 for bad usage or bad input, 130 after Ctrl-C.
+
+    Args:
+        argv: what the user typed after `python -m nst`; None means the process's own arguments.
+    """
+    try:
+        return _run(sys.argv[1:] if argv is None else argv)
+    except SystemExit as stop:  # from argparse: 0 after --help, 2 for bad usage
+        return stop.code if isinstance(stop.code, int) else 2
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if (sentence := complaint(error)) is None:
+            raise
+        print(sentence, file=sys.stderr)
+        return 2
+
+
+def _run(argv: Sequence[str]) -> int:
+    name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
+    if name == "stylize":
+        return stylize.main(rest)
+    return models.main(name, rest) if name in ("models", "styles") else rows.main(name, rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""Speed and memory on this machine, ours beside a plain loop, in one process and in turn.
+
+Ratios mean more than seconds: these are whatever the machine gives at the moment, but both sides get the same.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from statistics import median
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst.device import Device, choose_device
+from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS, VGG_WIDTHS, Encoder, build, load_encoder
+from nst.losses import ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
+from nst.optimize import optimize
+from nst.params import PixelImage
+from nst.weights import WeightsNotFound
+
+
+def vgg19(seed: int = 0) -> tuple[Encoder, bool]:
+    """VGG-19, and whether its weights are the real ones; random ones serve to measure speed."""
+    try:
+        return copy.deepcopy(load_encoder("vgg19", download=False)), True
+    except WeightsNotFound:
+        torch.manual_seed(seed)
+        stages = [[width] * depth for width, depth in zip(VGG_WIDTHS, VGG_DEPTHS["vgg19"], strict=True)]
+        tensors = Encoder(stages, padding="zeros").state_dict()
+        for name in tensors:  # He initialization keeps the features' size from layer to layer
+            if name.endswith("weight"):
+                nn.init.kaiming_normal_(tensors[name], nonlinearity="relu")
+        config = {"stages": stages, "padding": "zeros", "pooling": "max", "rescale": 2.0}
+        return build(config, tensors).requires_grad_(False), False
+
+
+class PlainLoop:
+    """Gatys' algorithm as most people write it: float32, contiguous, Gram matrices and sums of squares, Adam.
+
+    It has our loop's losses, weights and layers, so that both walk downhill on the same hill.
+    """
+
+    def __init__(self, encoder: Encoder, content: Tensor, style: Tensor, weights: tuple[float, float]) -> None:
+        self.layers: list[tuple[str, nn.Module]] = []
+        for s, stage in enumerate(encoder.stages):
+            if s:
+                self.layers.append(("pool", nn.MaxPool2d(2) if encoder.pooling == "max" else nn.AvgPool2d(2)))
+            for name in stage:
+                conv = copy.deepcopy(getattr(encoder, name.replace("relu", "conv")))
+                self.layers += [("conv", conv.to(memory_format=torch.contiguous_format)), (name, nn.ReLU())]
+        self.mean, self.std, self.weights = encoder.mean, encoder.std, weights
+        with torch.no_grad():
+            self.content = {name: f.clone() for name, f in self.features(content).items() if name in CONTENT_LAYERS}
+            self.style = {n: self.gram(f) for n, f in self.features(style).items() if n in STYLE_LAYERS}
+        self.image = content.clone().contiguous().requires_grad_()
+        self.optimizer = torch.optim.Adam([self.image], lr=0.03, betas=(0.9, 0.99))
+
+    def features(self, image: Tensor) -> dict[str, Tensor]:
+        x, found = (image - self.mean) / self.std, {}
+        for name, layer in self.layers:
+            x = layer(x)
+            if name.startswith("relu"):
+                found[name] = x
+            if name == "relu5_1":
+                break
+        return found
+
+    @staticmethod
+    def gram(x: Tensor) -> Tensor:
+        flat = x.view(x.shape[1], -1)
+        return flat @ flat.t() / flat.shape[1]
+
+    def loss(self) -> Tensor:
+        features = self.features(self.image)
+        content = sum(F.mse_loss(features[n], t) / t.var() for n, t in self.content.items())
+        style = sum(F.mse_loss(self.gram(features[n]), t) / t.square().mean() for n, t in self.style.items())
+        return self.weights[0] * content + self.weights[1] * style / len(self.style)
+
+    def step(self) -> float:
+        self.optimizer.zero_grad()
+        loss = self.loss()
+        (loss * self.image[0, 0].numel()).backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self.image.clamp_(0, 1)
+        return loss.item()
+
+
+def our_loop(
+    encoder: Encoder, content: Tensor, style: Tensor, weights: tuple[float, float], where: Device
+) -> Callable[[], float]:
+    """Our loop as a function that takes one step and gives its loss."""
+    with torch.no_grad(), where.autocast():
+        kept, wanted = encoder(content, CONTENT_LAYERS), encoder(style, STYLE_LAYERS)
+    losses = [ContentLoss(kept, CONTENT_LAYERS, weights[0]), StyleLoss(wanted, STYLE_LAYERS, weight=weights[1])]
+    run = optimize(PixelImage(content), encoder, PerceptualLoss(losses), device=where, num_steps=10**6)
+    return lambda: next(run).loss
+
+
+def bench_optimize(
+    *,
+    sizes: Sequence[int] = (256, 512, 1024),
+    steps: int = 5,
+    rounds: int = 2,
+    device: str = "auto",
+    precision: str = "auto",
+    encoder: str = "compact",
+    seed: int = 0,
+) -> Iterator[dict[str, Any]]:
+    """Seconds per step and peak memory of a plain float32 loop, of ours, and of ours with a smaller encoder.
+
+    A row for each size and loop: `seconds` per step (the median), `speedup` over the plain loop in the same
+    rounds, `memory` (bytes above what the process held before, at the peak), `steps_to_loss`: how many steps
+    our loop with VGG-19 takes to the loss the plain one ends with.
+
+    Args:
+        sizes: long sides in pixels; pictures are 4:3.
+        steps: timed steps in a round, after one that is not counted.
+        rounds: how often the loops take turns.
+        device, precision: see `nst.device.choose_device`.
+        encoder: the smaller encoder, by name or file.
+        seed: of the pictures, and of VGG-19's weights where the real ones are not here.
+    """
+    where = choose_device(device, precision)
+    large, real = vgg19(seed)
+    large, small = large.to(where.device), copy.deepcopy(load_encoder(encoder)).to(where.device)
+    weights = (0.03, 0.97)
+    for size in sizes:
+        generator = torch.Generator().manual_seed(seed)
+        pictures = torch.rand(2, 3, size // 32 + 2, size // 24 + 2, generator=generator)
+        smooth = F.interpolate(pictures, (size * 3 // 4, size), mode="bicubic").clamp(0, 1)
+        content, style = where.place(smooth[:1]), where.place(smooth[1:])
+        plain = PlainLoop(large, content.contiguous(), style.contiguous(), weights)
+        loops: dict[str, Callable[[], float]] = {
+            "plain loop, VGG-19, float32": plain.step,
+            f"ours, VGG-19, {where.name}": our_loop(large, content, style, weights, where),
+            f"ours, {encoder}, {where.name}": our_loop(small, content, style, weights, where),
+        }
+        times: dict[str, list[float]] = {name: [] for name in loops}
+        losses: dict[str, list[float]] = {name: [] for name in loops}
+        peaks = dict.fromkeys(loops, 0)
+        for _ in range(rounds):
+            for name, step in loops.items():
+                with peak_memory(where.device) as peak:
+                    losses[name].append(step())
+                    for _ in range(steps):
+                        began = time.perf_counter()
+                        losses[name].append(step())
+                        times[name].append(time.perf_counter() - began)
+                peaks[name] = max(peaks[name], peak())
+        names = list(loops)
+        target = losses[names[0]][-1]
+        reached = next((i for i, loss in enumerate(losses[names[1]]) if loss <= target), None)
+        for name in names:
+            row = {"size": size, "loop": name, "seconds": median(times[name])}
+            row["speedup"] = median(times[names[0]]) / median(times[name])
+            row["memory"] = peaks[name]
+            row["steps_to_loss"] = {names[0]: len(losses[name]), names[1]: reached and reached + 1}.get(name)
+            yield row | {"weights": "real" if real else "random"}
+
+
+def bench_encoders(
+    *,
+    encoders: Sequence[str] = ("compact",),
+    size: int = 512,
+    rounds: int = 5,
+    device: str = "auto",
+) -> Iterator[dict[str, Any]]:
+    """Forward and backward of encoders beside VGG-19's, float32 contiguous beside the fast path, and a whole step.
+
+    `seconds` is the fastest of the rounds; `speedup` is over VGG-19 in the same number format; `step_ratio` is a
+    whole optimization step (losses, total variation, Adam, bookkeeping) over the encoder's own work.
+
+    Args:
+        encoders: by name or file.
+        size: side in pixels.
+        rounds: how often they take turns.
+        device: see `nst.device.choose_device`.
+    """
+    fast, plain = choose_device(device), choose_device(device, "float32")
+    models = {"VGG-19": vgg19()[0], **{name: copy.deepcopy(load_encoder(name)) for name in encoders}}
+    image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    layers = (*CONTENT_LAYERS, *STYLE_LAYERS)
+    formats = {"float32 contiguous": (plain, torch.contiguous_format), fast.name: (fast, torch.channels_last)}
+    best: dict[tuple[str, str], float] = {}
+    whole: dict[str, float] = {}
+    for _ in range(rounds):
+        for name, model in models.items():
+            for title, (where, layout) in formats.items():
+                network = copy.deepcopy(model).to(where.device, memory_format=layout)
+                x = image.to(where.device, memory_format=layout).requires_grad_()
+                seconds = _timed(lambda n=network, x=x, w=where: _forward_backward(n, x, layers, w))  # type: ignore[misc]
+                best[name, title] = min(seconds, best.get((name, title), seconds))
+            x = fast.place(image)
+            with torch.no_grad(), fast.autocast():
+                features = model.to(fast.device)(x, layers)
+            terms = [ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS), TotalVariationLoss(x, 0.1)]
+            run = optimize(PixelImage(x), model, PerceptualLoss(terms), device=fast, num_steps=4, average=0.9)
+            seconds = _timed(lambda run=run: next(run))  # type: ignore[misc]
+            whole[name] = min(seconds, whole.get(name, seconds))
+    for (name, title), seconds in best.items():
+        row: dict[str, Any] = {"encoder": name, "format": title, "size": size, "seconds": seconds}
+        row["speedup"] = best["VGG-19", title] / seconds
+        row["step_ratio"] = whole[name] / seconds if title == fast.name else None
+        yield row
+
+
+def _forward_backward(model: Encoder, image: Tensor, layers: Sequence[str], where: Device) -> None:
+    image.grad = None
+    with where.autocast():
+        features = model(image, layers)
+    torch.stack([features[name].float().mean() for name in layers]).sum().backward()
+    if where.device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def _timed(call: Callable[[], object], times: int = 2) -> float:
+    call()
+    seconds = []
+    for _ in range(times):
+        began = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - began)
+    return min(seconds)
+
+
+@contextmanager
+def peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
+    """Watches memory: the value, called afterwards, gives the bytes at the peak above those at the start.
+
+    On a GPU the allocator tells; on the CPU the process's resident memory is looked at every few
+    milliseconds, and where the system does not tell it (other than Linux) the value is 0.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        yield lambda: torch.cuda.max_memory_allocated(device) - before
+        return
+    before = highest = resident_memory()
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal highest
+        while not done.wait(0.005):
+            highest = max(highest, resident_memory())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield lambda: highest - before
+    finally:
+        done.set()
+        watcher.join()
+
+
+def resident_memory() -> int:
+    """Bytes of memory this process holds; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+    except OSError:
+        return 0

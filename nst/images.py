@@ -1,0 +1,299 @@
+"""Pictures in and out: one decoder for every upload, PIL <-> tensor, resizing, encoding with the recipe.
+
+The only place where ranges and data types change: inside `nst` an image is a float32 NCHW RGB tensor in
+[0, 1], on its way in or out an upright 8-bit sRGB `PIL.Image`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import secrets
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Literal
+
+import numpy as np
+import torch
+from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL.PngImagePlugin import PngInfo
+from torch.nn import functional as F
+
+MAX_PIXELS = 40_000_000  # width times height; a larger picture is refused before its pixels are decoded
+MAX_BYTES = 512 * 2**20  # a larger upload is refused unread
+MAX_RECIPE = 60_000  # characters of JSON, read or written; an EXIF block of JPEG ends at 65,533 bytes
+IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif"))
+IMAGE_SUFFIXES |= {".hif", ".tif", ".tiff", ".bmp", ".gif"}  # what the folder commands take for pictures
+Source = str | Path | bytes | BinaryIO | Image.Image
+Format = Literal["png", "jpeg", "webp"]
+_FORMATS: dict[str, Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+_KEYWORD = "pastiche"  # of the PNG text; before the recipe in a UserComment
+_MAX_EXIF = 65_536  # bytes; Pillow's cost grows with the square: 64 KiB of overlapping entries take 350 MB
+_MAX_SECONDS = 20.0  # processor time for decoding one picture
+_STRANGER = (  # how files begin that are taken for pictures, and what to call them
+    rb"(?is)(?P<PDF>%PDF)|(?P<EPS>%!PS|\xc5\xd0\xd3\xc6)|(?P<ZIP>PK\x03\x04)|"
+    rb"(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*(?:(?P<SVG><svg)|(?P<HTML><html))|"
+    rb"(?P<video>\x1aE\xdf\xa3|RIFF....AVI|....ftyp(?!avi|hei|hev|mif|msf))"
+)
+
+
+class ImageError(ValueError):
+    """A picture that cannot be read or written; the message is one sentence that says what to do."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded upload: `rgb` is upright, mode RGB, sRGB, over white where transparent; `alpha` is mode L, of
+    the same size, None where all is opaque; `recipe` is what `read_recipe` finds."""
+
+    rgb: Image.Image
+    alpha: Image.Image | None = None
+    recipe: dict[str, Any] | None = None
+
+
+class _Metered(io.BytesIO):
+    """An upload's bytes, handed out only so often and so long: overlapping TIFF entries, joined GIF comments
+    and thousands of JPEG scans could cost Pillow gigabytes or hours over a small file."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._left = 4 * len(data) + 2**24
+        self._deadline = time.thread_time() + _MAX_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        self._left -= len(data)
+        if self._left < 0 or time.thread_time() > self._deadline:
+            raise ImageError("This picture asks for too much work; save it again, as PNG or JPEG.")
+        return data
+
+
+def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode a path, bytes, a binary stream (from where it stands, left open) or a PIL image (left as it is).
+
+    JPEG, PNG, WebP, AVIF, HEIC (with pillow-heif), TIFF, BMP and a GIF's first frame are known by content.
+    EXIF rotation and ICC profile are applied; 16-bit, 32-bit and float values are rescaled, not clipped.
+    Raises ImageError for what is no picture, damaged, hostile, or has more than `max_pixels` (told before they
+    are decoded; beyond 179 megapixels Pillow refuses whatever the limit).
+    """
+    data = b"" if isinstance(source, Image.Image) else _read(source)
+    try:
+        image = source if isinstance(source, Image.Image) else _open(data)
+        if 0 in image.size:
+            raise ValueError("no pixels")
+        if image.width * image.height > max_pixels:
+            raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+        image = image.copy()  # loads it, and leaves `source` alone
+        image.info = {k: v for k, v in image.info.items() if "exif" not in str(k) or len(v or "") < _MAX_EXIF}
+        return Picture(*_normalize(image), read_recipe(image))
+    except Exception as error:  # parsers of hostile bytes raise anything, from struct.error to MemoryError
+        raise ImageError(_complaint(data, error, max_pixels)) from error
+
+
+def read_recipe(source: Source) -> dict[str, Any] | None:
+    """The recipe that `encode` put into a PNG, JPEG or WebP, found without decoding pixels; None where there is
+    none, or no JSON object of at most `MAX_RECIPE` characters. Its values may be a stranger's: check them.
+    Raises ImageError for a missing or empty file."""
+    data = b"" if isinstance(source, Image.Image) else _read(source)
+    with suppress(Exception):  # as in decode; somebody else's metadata, or hostile
+        info = (source if isinstance(source, Image.Image) else _open(data)).info
+        text, block = info.get(_KEYWORD), info.get("exif", b"")
+        if text is None and len(block) < _MAX_EXIF:
+            exif = Image.Exif()
+            exif.load(block)
+            comment = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment].decode("ascii")
+            text = comment.partition(f"{_KEYWORD}:")[2]
+        recipe = json.loads(text) if text and len(text) <= MAX_RECIPE else None
+        json.dumps(recipe, ensure_ascii=False).encode()  # a lone surrogate would fail later, in some web page
+        return recipe if isinstance(recipe, dict) else None
+    return None
+
+
+def _read(source: str | Path | bytes | BinaryIO) -> bytes:
+    size = 0
+    try:
+        if isinstance(source, str | os.PathLike):
+            path = Path(source)
+            if not path.is_file():  # a folder; or a pipe or a device, which would be waited on for ever
+                raise ImageError(f"There is no picture file '{path}'; check the name, and give no folder.")
+            size = path.stat().st_size
+            data = path.read_bytes() if size <= MAX_BYTES else b""
+        else:
+            data = source if isinstance(source, bytes) else source.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ImageError(f"This file cannot be read ({error.strerror}); check its permissions.") from error
+    except AttributeError as error:
+        raise ImageError("No picture was given; choose one first.") from error
+    if max(size, len(data)) > MAX_BYTES:
+        raise ImageError(f"This file is larger than {MAX_BYTES >> 20} MB; save the picture smaller.")
+    if not data:
+        raise ImageError("This file is empty; copy or download it again.")
+    return data
+
+
+def _open(data: bytes) -> Image.Image:
+    """Open without decoding pixels, and without the EXIF that could be a bomb to Pillow while it opens."""
+    formats = ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF"]  # so that EPS never reaches Ghostscript
+    if data.startswith(b"\xff\xd8"):  # all EXIF blocks would be joined to one, see _MAX_EXIF: leave the first
+        first = data.find(b"Exif\0\0") + 6
+        data = data[:first] + data[first:].replace(b"Exif\0\0", b"Skip\0\0")
+    elif data[4:8] == b"ftyp":  # AVIF and HEIC are turned by boxes of their own
+        data = re.sub(rb"(infe.{8,10})Exif", rb"\1Skip", data, flags=re.DOTALL)
+        with suppress(ImportError):
+            import pillow_heif
+            pillow_heif.register_heif_opener()
+            formats.append("HEIF")
+    image = Image.open(_Metered(data), formats=formats)
+    if image.info.get("progressive"):  # a scan of 60 bytes can take 30 ms: look at the clock more often
+        image.decodermaxblock = 1024
+    return image
+
+
+def _complaint(data: bytes, error: Exception, max_pixels: int) -> str:
+    if isinstance(error, ImageError):
+        return str(error)
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"This picture has over {max_pixels / 1e6:g} megapixels; make it smaller or raise the limit."
+    if stranger := re.match(_STRANGER, data[:1024]):
+        return f"This is {stranger.lastgroup}; open it in its own program and export it as PNG or JPEG."
+    if re.match(rb"....ftyp(hei|hev|mif|msf)", data, re.DOTALL) and "HEIF" not in Image.OPEN:
+        return "This is a HEIC photo; run 'pip install pillow-heif', or save it as JPEG or PNG."
+    if not data or re.match(rb"\x89PNG|\xff\xd8|GIF8|RIFF|II\*\0|MM\0\*|BM|....ftyp", data, re.DOTALL):
+        return "This picture is damaged, cut short or of a rare kind; copy it again, or save it anew as PNG."
+    return "This is not a picture of a known kind; choose a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF."
+
+
+def _normalize(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """A loaded image of any mode as upright sRGB over white, and its alpha unless all of it is opaque."""
+    color, alpha = image, None
+    if image.mode == "F" or image.mode.startswith("I"):  # F, I, I;16, I;16B
+        values, key = np.asarray(image), image.info.get("transparency")
+        color = _rescale(values)
+        alpha = Image.fromarray((values != key).astype(np.uint8) * 255) if isinstance(key, int) else None
+    elif image.has_transparency_data:
+        plain = "L" if image.mode in ("1", "L", "LA") else "RGB"
+        both = image.convert(plain + "A")
+        color, alpha = both.convert(plain), both.getchannel("A")
+    layers = [_to_srgb(color, image.info.get("icc_profile"))]
+    if alpha is not None and alpha.getextrema()[0] != 255:
+        white = Image.new("RGB", image.size, "white")  # colors beneath transparent pixels are accidents
+        layers = [Image.composite(layers[0], white, alpha), alpha]
+    orientation = 1
+    with suppress(Exception):  # as in decode; a picture is not lost for its metadata
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    for layer in layers:
+        layer.info = {}  # an EXIF of its own, since exif_transpose fails where a foreign tag is broken
+        layer.getexif()[ExifTags.Base.Orientation] = orientation
+        ImageOps.exif_transpose(layer, in_place=True)
+    return layers[0], layers[1] if len(layers) > 1 else None
+
+
+def _rescale(values: np.ndarray) -> Image.Image:
+    """Gray values (H, W) of any range as mode L. Full scale is 65535 for integers, 1 for floats; a range that
+    exceeds it or fills less than a sixteenth (12 bits in 16) is stretched. NaN counts as the lowest."""
+    finite = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
+    low, high, full = float(finite.min()), float(finite.max()), 1.0 if values.dtype.kind == "f" else 65535.0
+    filled = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
+    if low >= 0 and full / 16 < high <= full:
+        low, high = 0.0, full
+    return Image.fromarray(((filled - low) * (255 / ((high - low) or 1))).round().astype(np.uint8))
+
+
+def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
+    image = image if image.mode in ("L", "CMYK", "LAB") else image.convert("RGB")
+    with suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):  # none, broken, or for another mode
+        profile, srgb = ImageCms.ImageCmsProfile(io.BytesIO(icc or b"")), ImageCms.createProfile("sRGB")
+        if image.mode == "L" and profile.profile.xcolor_space.strip() == "RGB":
+            image = image.convert("RGB")
+        image = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB") or image
+    return image.convert("RGB")
+
+
+def to_tensor(image: Image.Image | Picture) -> torch.Tensor:
+    """A picture as a (1, 3, H, W) float32 tensor in [0, 1]; a PIL image goes through `decode` first."""
+    if isinstance(image, Image.Image):  # whoever gives it has looked at its size
+        image = decode(image, max_pixels=image.width * image.height)
+    return torch.from_numpy(np.array(image.rgb)).permute(2, 0, 1)[None].contiguous().float().div_(255)
+
+
+def to_pil(tensor: torch.Tensor) -> Image.Image:
+    """A (1, 3, H, W) tensor of any float type on any device as an RGB image: clamped to [0, 1], rounded to
+    8 bits, NaN as 0. Raises ValueError for another shape."""
+    if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
+        raise ValueError(f"One RGB image of shape (1, 3, H, W) is wanted, not {tuple(tensor.shape)}.")
+    pixels = tensor.detach()[0].float().nan_to_num(nan=0.0).clamp(0, 1).mul(255).round().byte()
+    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
+def fit(width: int, height: int, size: int) -> tuple[int, int]:
+    """(width, height) scaled so that the long side is `size` pixels and the short one at least 1."""
+    if min(width, height, size) < 1:
+        raise ValueError(f"Sizes are at least 1 pixel, not {width} x {height} to {size}.")
+    long = max(width, height)
+    return max(1, round(width * size / long)), max(1, round(height * size / long))
+
+
+def resize(tensor: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
+    """Resample (N, C, H, W) in [0, 1] to (h, w), or to a long side of `size` pixels, by antialiased bicubic,
+    clamped to [0, 1]. A tensor that has the size already is returned itself."""
+    height, width = tensor.shape[-2:]
+    target = fit(width, height, size)[::-1] if isinstance(size, int) else tuple(size)
+    if target == (height, width):
+        return tensor
+    return F.interpolate(tensor, size=target, mode="bicubic", antialias=True).clamp(0, 1)
+
+
+def encode(
+    image: Image.Image, *, format: Format = "png", quality: int = 95,
+    recipe: dict[str, Any] | None = None, alpha: Image.Image | None = None,
+) -> bytes:
+    """A picture as PNG, JPEG (4:4:4) or WebP with an sRGB profile and none of the metadata it came with.
+
+    `quality` (1 to 100) is for JPEG and WebP. `recipe`, a dict of JSON values, becomes iTXt in PNG and EXIF
+    UserComment in JPEG and WebP. `alpha` (mode L, resized where need be) is put back; JPEG shows white there.
+    Raises ImageError for an unknown format, too long a recipe, too large a picture.
+    """
+    if format not in _FORMATS.values():
+        raise ImageError(f"Pictures cannot be written as '{format}'; choose png, jpeg or webp.")
+    rgb, text, exif, buffer = image.convert("RGB"), PngInfo(), b"", io.BytesIO()
+    rgb.info = {}  # Pillow would copy a comment or a transparent color from here
+    if alpha is not None:
+        alpha = alpha.convert("L").resize(rgb.size, Image.Resampling.BICUBIC)
+        white, rgba = Image.new("RGB", rgb.size, "white"), Image.merge("RGBA", (*rgb.split(), alpha))
+        rgb = Image.composite(rgb, white, alpha) if format == "jpeg" else rgba
+    if recipe is not None:
+        note, block = json.dumps(recipe), Image.Exif()  # the JSON is pure ASCII
+        if len(note) > MAX_RECIPE:
+            raise ImageError(f"This recipe has more than {MAX_RECIPE} characters; shorten its texts.")
+        block.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = f"ASCII\0\0\0{_KEYWORD}:{note}".encode()
+        text.add_itxt(_KEYWORD, note)
+        exif = b"" if format == "png" else block.tobytes()
+    icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    icc = icc[:24] + b"\x07\xd0\0\1\0\1" + bytes(6) + icc[36:]  # not today's date: same picture, same file
+    try:  # each format takes those of the options that it knows
+        rgb.save(buffer, format, quality=quality, subsampling=0, icc_profile=icc, pnginfo=text, exif=exif)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"This picture is too large for {format}; choose png or a smaller size.") from error
+    return buffer.getvalue()
+
+
+def save(path: str | Path, image: Image.Image, **options: Any) -> Path:
+    """Write what `encode` gives for the suffix of `path` (.png, .jpg, .jpeg, .webp), whole or not at all.
+    Raises ImageError for another suffix, and where nothing can be written."""
+    path = Path(path)
+    if path.suffix.lower() not in _FORMATS:
+        raise ImageError(f"'{path}' has no suffix for a picture; choose .png, .jpg or .webp.")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # os.replace does not cross file systems
+    try:
+        part.write_bytes(encode(image, format=_FORMATS[path.suffix.lower()], **options))
+        os.replace(part, path)
+    except OSError as error:
+        raise ImageError(f"'{path}' cannot be written ({error.strerror}); choose another place.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+    return path

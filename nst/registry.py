@@ -1,0 +1,230 @@
+"""Models by name: which there are, and the one that is asked for, built and with its weights in."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import json
+import pkgutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nst import weights as store
+from nst.weights import Weights, WeightsError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Progress = Callable[[int, int], None]
+Builder = Callable[[dict[str, Any], "dict[str, Tensor]"], "nn.Module"]
+
+SUFFIXES = {".safetensors", ".pth", ".pt", ".bin", ".pkl"}
+
+_builders: dict[str, Builder] = {}
+_models: dict[tuple[object, ...], nn.Module] = {}
+_locks: dict[tuple[object, ...], threading.Lock] = {}
+_guard = threading.RLock()
+
+
+def register(architecture: str) -> Callable[[Builder], Builder]:
+    """Decorator: make a builder known under the name that `models.toml` and a file's metadata use.
+
+    A builder takes (config, tensors by name) and gives a Module that holds them, loaded with
+    `strict=True`. It stands in `nst/encoders.py` or in a module of `nst/models`; these are imported
+    when an architecture is first asked for, best under the architecture's own name.
+    """
+
+    def keep(builder: Builder) -> Builder:
+        _builders[architecture] = builder
+        return builder
+
+    return keep
+
+
+def list_models(kind: str | None = None) -> list[Weights]:
+    """Every model of `pretrained/models.toml`, or those of one kind, in the order of that file."""
+    return [w for w in store.read_manifest().values() if kind in (None, w.kind)]
+
+
+def find_model(name: str) -> Weights:
+    """The entry of this name.
+
+    Raises:
+        ValueError: unknown; the message offers the nearest names.
+    """
+    known = store.read_manifest()
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(name.lower(), known, 3, 0.5)
+    offer = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known) or 'none'}."
+    raise ValueError(f'There is no model "{name}". {offer} (A file ends in .safetensors or .pth.)')
+
+
+def load_model(
+    name_or_path: str | Path,
+    *,
+    progress: Progress | None = None,
+    download: bool = True,
+    architecture: str | None = None,
+) -> nn.Module:
+    """A model by name, or from the user's own file: on the CPU, for inference, its weights frozen.
+
+    The same name or unchanged file gives the same Module every time, also on several threads at once:
+    do not change it.
+
+    Args:
+        name_or_path: a name of `list_models()`, or a .safetensors or PyTorch file. A file must say what it
+            is in its metadata ("architecture", "config"), or have just the tensors of a known model.
+        progress: called with (bytes done, bytes in all) during a download.
+        download: False to make do with what is here.
+        architecture: what a file holds that does not say so itself.
+
+    Raises:
+        ValueError: no such name; the message offers the nearest ones.
+        WeightsNotFound: the weights are nowhere; the message says what mends it.
+        WeightsError: the file is damaged, is refused, or does not fit the architecture.
+    """
+    path = Path(name_or_path).expanduser() if _is_path(name_or_path) else None
+    if path is None:
+        entry = find_model(str(name_or_path))
+        key: tuple[object, ...] = (entry.name, entry.sha256)
+    elif path.is_file():
+        stat = path.stat()
+        key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, architecture)
+    else:
+        raise store.WeightsNotFound(f"There is no file {path}.")
+    with _guard:
+        lock = _locks.setdefault(key, threading.Lock())
+    with lock:  # one lock a model, so that nobody waits for a download that is not his
+        if key not in _models:
+            if path:
+                _models[key] = _from_file(path, architecture)
+            else:
+                source = store.resolve(entry, progress=progress, download=download)
+                _models[key] = _from_entry(entry, source)
+        return _models[key]
+
+
+def forget_models() -> None:
+    """Let go of every loaded model."""
+    with _guard:
+        _models.clear()
+        _locks.clear()
+
+
+def model_rows(kind: str | None = None) -> list[dict[str, str]]:
+    """What a table of the models shows, in words: name, kind, place, size, license, origin.
+
+    Place is the path where it lies, "not downloaded", or "missing" for one of our own. Makes no request.
+    """
+    rows = []
+    for entry in list_models(kind):
+        place = store.find(entry)
+        size = _megabytes(entry.download or entry.size)
+        rows.append(
+            {
+                "name": entry.name,
+                "kind": entry.kind,
+                "place": str(place) if place else "not downloaded" if entry.repo else "missing",
+                "size": f"{size} of {_megabytes(entry.size)}" if 0 < entry.download < entry.size else size,
+                "license": entry.license,
+                "origin": f"{entry.repo}@{entry.revision[:10]}" if entry.repo else entry.source,
+            }
+        )
+    return rows
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size < 1e7 else f"{size / 1e6:.0f} MB"
+
+
+def _is_path(name_or_path: str | Path) -> bool:
+    if isinstance(name_or_path, Path):
+        return True
+    path = Path(name_or_path)
+    return path.suffix.lower() in SUFFIXES or len(path.parts) > 1
+
+
+def _from_entry(entry: Weights, path: Path) -> nn.Module:
+    tensors = store.load_tensors(path, entry.prefix)
+    if entry.shapes and (wrong := _differences(tensors, entry)):
+        raise WeightsError(f"{path} does not hold {entry.name}: {', '.join(wrong[:3])} are not as expected.")
+    return _build(entry.architecture, _config(path) or entry.config, tensors, path)
+
+
+def _from_file(path: Path, architecture: str | None) -> nn.Module:
+    said = store.metadata(path)
+    if "architecture" in said:
+        tensors = store.load_tensors(path, said.get("prefix", ""))
+        return _build(said["architecture"], _config(path), tensors, path)
+    tensors = store.load_tensors(path)
+    for entry in list_models():
+        part = {k[len(entry.prefix) :]: t for k, t in tensors.items() if k.startswith(entry.prefix)}
+        if entry.shapes and not _differences(part, entry):
+            return _build(entry.architecture, entry.config, part, path)
+    if architecture is None:
+        shaped = ", ".join(entry.name for entry in list_models() if entry.shapes)
+        raise WeightsError(
+            f"{path} is none of the models known here: it names no architecture, and its tensors are not"
+            f" those of {shaped or 'any of them'}."
+        )
+    return _build(architecture, _config(path), tensors, path)
+
+
+def _differences(tensors: dict[str, Tensor], entry: Weights) -> list[str]:
+    shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
+    return sorted(k for k in {*shapes, *entry.shapes} if shapes.get(k) != entry.shapes.get(k))
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """The architecture's arguments from the file's own metadata, or {}."""
+    text = store.metadata(path).get("config", "{}")
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError):
+        config = None
+    if not isinstance(config, dict):
+        raise WeightsError(f"{path} has a config in its metadata that is not a table in JSON.")
+    return config
+
+
+def _build(architecture: str, config: dict[str, Any], tensors: dict[str, Tensor], path: Path) -> nn.Module:
+    store.check_finite(tensors, path)
+    builder = _find_builder(architecture)
+    try:
+        module = builder(config, tensors)
+    except WeightsError:
+        raise
+    except (RuntimeError, ValueError, TypeError, LookupError, AttributeError) as error:
+        # What strict loading says is many lines long: which keys are wrong is on the last ones.
+        reason = " ".join(str(error).split())[:300]
+        raise WeightsError(f'{path} does not fit the architecture "{architecture}": {reason}') from error
+    return module.eval().requires_grad_(False)
+
+
+def _find_builder(architecture: str) -> Builder:
+    """The registered builder. Where it is written is found by name, so that no floor above is imported."""
+    with _guard:
+        broken = []
+        for module in _homes(architecture):
+            if architecture in _builders:
+                break
+            try:
+                importlib.import_module(module)
+            except ImportError as error:  # one model that lacks its package must not hide the others
+                broken.append(f"{module} cannot be imported ({error})")
+        if architecture in _builders:
+            return _builders[architecture]
+    reasons = f": {'; '.join(broken)}" if broken else f". There are: {', '.join(sorted(_builders)) or 'none'}"
+    raise WeightsError(f'Nothing here builds the architecture "{architecture}"{reasons}.')
+
+
+def _homes(architecture: str) -> list[str]:
+    """The modules that may hold the builder, likeliest first."""
+    homes = ["nst.encoders"] if importlib.util.find_spec("nst.encoders") else []
+    if spec := importlib.util.find_spec("nst.models"):
+        homes += [f"nst.models.{m.name}" for m in pkgutil.iter_modules(spec.submodule_search_locations)]
+    return sorted(homes, key=lambda name: name.rpartition(".")[2] != architecture)

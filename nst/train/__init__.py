@@ -1,0 +1,1 @@
+"""Training: one plain loop per family, imported by the command line only."""

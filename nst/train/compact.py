@@ -1,0 +1,310 @@
+"""Distil `compact`, a small VGG-shaped encoder, from larger ones.
+
+The student's features are mapped by 1x1 heads, thrown away afterwards, onto those of its teachers
+(Romero et al., "FitNets: Hints for Thin Deep Nets", 2014, arXiv:1412.6550); each layer's error is divided
+by the variance of its target, so that 1.0 means "no better than the mean". As what counts in style transfer
+is not the features but the distances of their Gram matrices, a second term asks that the pictures of a batch
+lie as far apart by the student's Gram matrices as by the teacher's (after Park et al., "Relational
+Knowledge Distillation", 2019, arXiv:1904.05068).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from nst.device import choose_device
+from nst.encoders import Encoder, load_encoder
+from nst.losses import gram_matrix
+from nst.train.data import Crops, Pictures
+from nst.weights import load_tensors
+
+STAGES = [[16, 16], [64, 64], [128, 128], [256, 256], [256]]
+HEAD_RATE = 3
+"""How much faster than the student the heads learn."""
+INPUT = {"mean": (0.45,) * 3, "std": (0.25,) * 3}
+
+
+class SqueezeNet(nn.Module):
+    """SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360) up to its ninth fire module."""
+
+    def __init__(self, tensors: dict[str, Tensor]) -> None:
+        super().__init__()
+        from torchvision.models import squeezenet1_1
+
+        model = squeezenet1_1(weights=None)
+        model.load_state_dict(tensors)
+        self.features = model.features
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 512, H/16, W/16) features of an image in [0, 1]; the weights want BGR, 0 to 255."""
+        mean = image.new_tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
+        return self.features(image.flip(1) * 255 - mean)
+
+
+class Teachers(nn.Module):
+    """The targets by name, and the student's layer that each belongs to."""
+
+    layers = {
+        "relu1_1": "relu1_1",
+        "relu2_1": "relu2_1",
+        "relu3_1": "relu3_1",
+        "relu4_1": "relu4_1",
+        "relu5_1": "relu5_1",
+        "semantics": "relu5_1",
+    }
+    widths = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512, "semantics": 512}
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__()
+        folder = Path(folder)
+        self.shallow = load_encoder(folder / "vgg19_normalised_to_relu3_1.safetensors")
+        deep = load_tensors(folder / "vgg19_16x_level5_encoder.safetensors")
+        self.deep = load_encoder(folder / "vgg19_16x_level5_encoder.safetensors")
+        self.aux = {n: (deep[f"conv{n}1_aux.weight"], deep[f"conv{n}1_aux.bias"]) for n in "45"}
+        self.squeezenet = SqueezeNet(load_tensors(folder / "squeezenet1_1_bgr255.safetensors"))
+        self.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        targets = self.shallow(image, ["relu1_1", "relu2_1", "relu3_1"])
+        deep = self.deep(image, ["relu4_1", "relu5_1"])
+        for n, (weight, bias) in self.aux.items():
+            targets[f"relu{n}_1"] = F.relu(F.conv2d(deep[f"relu{n}_1"], weight.to(image), bias.to(image)))
+        targets["semantics"] = self.squeezenet(image)
+        del targets["image"]
+        return {name: t.float() for name, t in targets.items()}
+
+
+def _batch(photos: Crops, paintings: Crops, count: int, generator: torch.Generator) -> Tensor:
+    """Half photos, a quarter paintings, and what an optimization passes through: noise, flat colors, blends."""
+    quarter = count // 4
+    plain = [photos.batch(count - 2 * quarter), paintings.batch(quarter)]
+    odd = photos.batch(quarter)
+    for i in range(quarter):
+        kind = int(torch.randint(4, (), generator=generator))
+        amount = torch.rand((), generator=generator)
+        noise = torch.rand(odd[i].shape, generator=generator)
+        color = torch.rand(3, 1, 1, generator=generator)
+        if kind == 0:  # a noisy picture, as an optimization from noise makes them
+            odd[i] = torch.lerp(odd[i], noise, amount * 0.6)
+        elif kind == 1:  # a flat color with a little structure
+            odd[i] = torch.lerp(color.expand_as(odd[i]), odd[i], amount * 0.3)
+        elif kind == 2:  # photo into painting
+            odd[i] = torch.lerp(odd[i], plain[1][i % quarter], amount)
+        else:  # contrast and color cast
+            odd[i] = ((odd[i] - 0.5) * (0.3 + 1.4 * amount) + 0.5 + 0.3 * (color - 0.5)).clamp(0, 1)
+    return torch.cat([*plain, odd])
+
+
+def _relations(features: Tensor) -> Tensor:
+    """Logarithms (N (N - 1) / 2,) of the distances between the Gram matrices of a batch, less their mean.
+
+    Logarithms, because one noisy picture among seven photos would outweigh all other pairs.
+    """
+    grams = gram_matrix(features.float()).flatten(1)
+    first, second = torch.triu_indices(len(grams), len(grams), 1)
+    logs = (grams[first] - grams[second]).square().sum(1).clamp_min(1e-12).log() / 2
+    return logs - logs.mean()
+
+
+def _thinned(name: str, features: Tensor) -> Tensor:
+    """A quarter of the positions of the first layer, whose 1x1 head costs as much as the whole student."""
+    return features[..., ::2, ::2] if name == "relu1_1" else features
+
+
+def _learning_rate(step: int, steps: int, top: float) -> float:
+    """One cycle: up over the first twentieth, then down a half cosine."""
+    progress = step / steps
+    if progress < 0.05:
+        return top * (0.1 + 0.9 * progress / 0.05)
+    return top * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
+
+
+def _warm_start(student: Encoder, path: str | Path) -> None:
+    """Take over another encoder's weights; where ours is narrower, its channels of largest effect."""
+    tensors = {re.sub(r"^c(\d)(\d)", r"conv\1_\2", k): v.float() for k, v in load_tensors(path).items()}
+    names = [layer.replace("relu", "conv") for layer in student.layers]
+    kept: Tensor | None = None
+    for name, following in zip(names, [*names[1:], None], strict=True):
+        conv: nn.Conv2d = getattr(student, name)
+        weight, bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+        if kept is not None:
+            weight = weight[:, kept]
+        kept = None
+        if weight.shape[0] > conv.out_channels and following:
+            outgoing = tensors[f"{following}.weight"].square().sum((0, 2, 3))
+            effect = outgoing * weight.square().sum((1, 2, 3))
+            kept = effect.topk(conv.out_channels).indices.sort().values
+            weight, bias = weight[kept], bias[kept]
+        conv.load_state_dict({"weight": weight, "bias": bias})
+
+
+@torch.no_grad()
+def _fit_heads(heads: nn.ModuleDict, student: Encoder, teacher: Teachers, images: list[Tensor]) -> None:
+    """Set the heads to the least squares solution, which descent would take a thousand steps to find."""
+    for name, layer in Teachers.layers.items():
+        products: list[Tensor] = []
+        for image in images:
+            target = teacher(image)[name]
+            source = F.interpolate(student(image, [layer])[layer], size=target.shape[-2:], mode="bilinear")
+            x = source.transpose(0, 1).flatten(1)
+            x = torch.cat([x, torch.ones_like(x[:1])])
+            y = target.transpose(0, 1).flatten(1)
+            products.append(torch.cat([x @ x.T, x @ y.T], 1) / x.shape[1])
+        product = torch.stack(products).mean(0).double()
+        count = product.shape[0]
+        ridge = 1e-3 * product[:, :count].diagonal().mean() * torch.eye(count).to(product)
+        solution = torch.linalg.solve(product[:, :count] + ridge, product[:, count:]).float()
+        head: nn.Conv2d = heads[name]  # type: ignore[assignment]
+        head.weight.copy_(solution[:-1].T[:, :, None, None])
+        head.bias.copy_(solution[-1])  # type: ignore[union-attr]
+
+
+def train_compact(
+    *,
+    data: str,
+    teachers: str,
+    out: str,
+    paintings: str | None = None,
+    start: str | None = None,
+    steps: int = 9000,
+    batch: int = 8,
+    size: int = 128,
+    learning_rate: float = 2e-3,
+    relation_weight: float = 0.3,
+    seed: int = 0,
+    interval: int = 50,
+    device: str = "auto",
+) -> Iterator[dict[str, Any]]:
+    """Train and yield a log record per interval; `out` gets a checkpoint, a log and `compact.safetensors`.
+
+    Args:
+        data: folder or tar file of photos.
+        teachers: folder with the three teacher networks (see `Teachers`).
+        out: folder to write; a checkpoint there is resumed from.
+        paintings: folder of paintings, a quarter of each batch.
+        start: an encoder file to start from.
+        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
+        learning_rate: the top of the cycle.
+        relation_weight: weight of the Gram relation term.
+        seed: of the crops and the initial weights.
+        interval: steps between log records and checkpoints.
+        device: see `nst.device.choose_device`.
+    """
+    folder, where = Path(out), choose_device(device)
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    student = Encoder(STAGES, **INPUT).to(memory_format=torch.channels_last)
+    if start:
+        _warm_start(student, start)
+    teacher = Teachers(teachers).to(where.device)
+    heads = nn.ModuleDict(
+        {n: nn.Conv2d(getattr(student, s.replace("relu", "conv")).out_channels, Teachers.widths[n], 1)
+         for n, s in Teachers.layers.items()}
+    )  # fmt: skip
+    student.to(where.device)
+    heads.to(where.device)
+    parameters = [*student.parameters(), *heads.parameters()]
+    optimizer = torch.optim.Adam([{"params": student.parameters()}, {"params": heads.parameters()}], betas=(0.9, 0.99))
+    variances: dict[str, Tensor] = {}
+    photos = Crops(Pictures(data), size)
+    painted = Crops(Pictures(paintings), size, smallest=0.15) if paintings else photos
+    first, checkpoint = 0, folder / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True, map_location=where.device)
+        student.load_state_dict(state["student"])
+        heads.load_state_dict(state["heads"])
+        optimizer.load_state_dict(state["optimizer"])
+        variances, first = state["variances"], state["step"]
+    else:
+        samples = [photos.batch(batch).to(where.device) for _ in range(8)]
+        _fit_heads(heads, student, teacher, samples)
+    generator = torch.Generator()
+    sums: dict[str, float] = {}
+    started = time.monotonic()
+    for step in range(first + 1, steps + 1):
+        # Each step has a seed of its own, so that a resumed training sees what an uninterrupted one would.
+        for offset, source in enumerate((photos, painted)):
+            source.random.seed(4 * (seed * steps + step) + offset)
+        generator.manual_seed(4 * (seed * steps + step) + 2)
+        image = _batch(photos, painted, batch, generator).to(where.device, memory_format=torch.channels_last)
+        rate = _learning_rate(step, steps, learning_rate)
+        for group, factor in zip(optimizer.param_groups, (1, HEAD_RATE), strict=True):
+            group["lr"] = rate * factor
+        with where.autocast():
+            targets = teacher(image)
+            features = student(image, student.layers)
+            mapped = {n: heads[n](_thinned(n, features[s])) for n, s in Teachers.layers.items()}
+        loss = image.new_zeros(())
+        for name, target in targets.items():
+            if name != "semantics" and relation_weight:
+                relation = F.mse_loss(_relations(features[Teachers.layers[name]]), _relations(target))
+                sums[f"{name} relation"] = sums.get(f"{name} relation", 0.0) + float(relation.detach())
+                loss = loss + relation_weight * relation
+            target = _thinned(name, target)
+            now = target.var()
+            output = mapped[name].float()
+            if output.shape != target.shape:  # SqueezeNet does not pad its first convolution
+                output = F.interpolate(output, size=target.shape[-2:], mode="bilinear")
+            variances[name] = torch.lerp(variances.get(name, now), now, 0.01)
+            error = F.mse_loss(output, target) / variances[name]
+            sums[name] = sums.get(name, 0.0) + float(error.detach())
+            loss = loss + error * (0.3 if name == "semantics" else 1.0)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        if step % interval == 0 or step == steps:
+            count = interval if step % interval == 0 else step % interval
+            record = {"step": step, "steps": steps, "learning_rate": rate, "skipped": photos.skipped}
+            record |= {name: round(value / count, 5) for name, value in sums.items()}
+            record["seconds_per_step"] = round((time.monotonic() - started) / count, 3)
+            sums, started = {}, time.monotonic()
+            state = {"student": student.state_dict(), "heads": heads.state_dict(), "step": step}
+            torch.save(state | {"optimizer": optimizer.state_dict(), "variances": variances}, checkpoint)
+            with (folder / "log.jsonl").open("a") as log:
+                log.write(json.dumps(record) + "\n")
+            export(student, folder, record)
+            yield record
+
+
+def export(student: Encoder, folder: Path, record: dict[str, Any]) -> None:
+    """Write the student as float16 safetensors, its configuration in the metadata, and a model card."""
+    tensors = {k: v.detach().half().contiguous().cpu() for k, v in student.state_dict().items()}
+    config = {"stages": STAGES, "pooling": "average", "padding": "reflect", **INPUT}
+    metadata = {"architecture": "encoder", "config": json.dumps(config)}
+    save_file(tensors, folder / "compact.safetensors", metadata=metadata)
+    errors = [f"| {layer} | {record[layer]:.3f} |" for layer in Teachers.widths if layer in record]
+    (folder / "README.md").write_text(CARD.format(**record, errors="\n".join(errors)), encoding="utf-8")
+
+
+CARD = """---
+license: mit
+library_name: nst
+tags: [feature-extraction, neural-style-transfer, distillation]
+---
+# compact
+
+A VGG-shaped encoder of nine 3x3 convolutions for neural style transfer: RGB in [0, 1] in, features relu1_1 to
+relu5_1 out. Distilled by `python -m nst train compact` from VGG-19 (relu1_1 to relu3_1), a 16x-compressed VGG-19
+(relu4_1, relu5_1) and SqueezeNet 1.1, for {step} of {steps} steps.
+
+What the features, mapped by a linear head, leave unexplained of the teachers' variance on training crops:
+
+| layer | share |
+| --- | --- |
+{errors}
+
+It is made to compare pictures, not to name what is on them.
+"""

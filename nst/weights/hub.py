@@ -1,0 +1,297 @@
+"""Files on the Hugging Face Hub, read in parts.
+
+Quick to give up when nothing answers, patient once bytes flow: a cut is resumed where it happened.
+Written against the Hub's documented addresses, headers and range requests (huggingface_hub 2.4). Only
+public files are read, so no token is ever sent.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import huggingface_hub
+from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
+from tqdm import tqdm
+
+Progress = Callable[[int, int], None]
+
+CONNECT_SECONDS = 3.0  # until a connection stands: name lookup and all the host's addresses together
+READ_SECONDS = 10.0  # between two pieces of an answer
+ANSWER_SECONDS = 30.0  # until an answer begins, redirects included
+RETRY_WAITS = (0.5, 1.0, 2.0)  # seconds before each new try of a cut or busy transfer
+LONGEST_WAIT = 5.0  # seconds we let a busy server ask for
+TRICKLE_BYTES, TRICKLE_SECONDS = 32 * 1024, 20.0  # less than this in that time counts as a cut
+BUSY = {408, 429, 500, 502, 503, 504}
+
+
+class HubError(RuntimeError):
+    """The Hub did not give what was asked; the message says why, as the end of a sentence."""
+
+
+class RangesRefusedError(HubError):
+    """The server sends whole files only."""
+
+
+def offline() -> bool:
+    """Whether the user switched the Hub off, by `HF_HUB_OFFLINE` now or when the library was imported."""
+    asked = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    return asked or huggingface_hub.is_offline_mode()
+
+
+class RemoteFile:
+    """One file of a Hub repository at one revision.
+
+    Args:
+        repo: "owner/name" of a model repository.
+        revision: commit (40 hex digits).
+        name: path in the repository.
+
+    Attributes:
+        size: of the whole file in bytes; 0 before the first answer.
+        tag: what tells this content from another; "" before the first answer or where the server tells none.
+        sha256: of the whole file as the Hub states it, or "".
+    """
+
+    def __init__(self, repo: str, revision: str, name: str) -> None:
+        self.repo, self.revision, self.name = repo, revision, name
+        self.size, self.tag, self.sha256 = 0, "", ""
+
+    @property
+    def url(self) -> str:
+        endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+        return huggingface_hub.hf_hub_url(self.repo, self.name, revision=self.revision, endpoint=endpoint)
+
+    def read(self, start: int, stop: int) -> Iterator[bytes]:
+        """The bytes from start up to stop (or the end of the file), in pieces as they come.
+
+        A cut, stalled or trickling transfer is taken up again where it was; after several without
+        headway, or when nobody answers in the first place, it is given up.
+
+        Raises:
+            RangesRefusedError: the server sends whole files only.
+            HubError: everything else that can go wrong on the way.
+        """
+        position, failures = start, 0
+        while position < stop:
+            before, reason = position, "it stopped short"
+            try:
+                with self._open(position, stop) as response:
+                    stop = min(stop, self.size)
+                    for chunk in _steady(response.iter_raw()):
+                        chunk = chunk[: stop - position]
+                        position += len(chunk)
+                        yield chunk
+                        if position >= stop:
+                            return
+            except httpx2.RequestError as error:
+                reason = _reason(error)
+                if not self.size:  # nobody has answered yet: do not keep the user waiting
+                    raise HubError(reason) from error
+            failures = 1 if position - before >= TRICKLE_BYTES else failures + 1
+            if failures > len(RETRY_WAITS):
+                raise HubError(f"it broke off again and again ({reason}); the next try goes on from there")
+            time.sleep(RETRY_WAITS[failures - 1])
+
+    def reach(self) -> None:
+        """Ask for one byte, so that a missing or unreachable file is known at once.
+
+        Raises:
+            HubError: as `read`, though a server that refuses ranges is fine.
+        """
+        try:
+            for _ in self.read(0, 1):
+                pass
+        except RangesRefusedError:
+            pass
+
+    def cached(self) -> Path | None:
+        """The whole file in the Hub's own cache, or None; makes no request."""
+        found = huggingface_hub.try_to_load_from_cache(
+            self.repo, self.name, cache_dir=_hub_cache(), revision=self.revision
+        )
+        return Path(found) if isinstance(found, str) else None
+
+    def download(self, progress: Progress | None = None) -> Path:
+        """The whole file, into the Hub's own cache, by the Hub's own library (which checks its size only).
+
+        Raises:
+            HubError: not to be had. OSError: the cache cannot be written.
+        """
+        self.reach()  # the library itself tries for 23 s where nobody answers
+        try:
+            path = huggingface_hub.hf_hub_download(
+                self.repo,
+                self.name,
+                revision=self.revision,
+                token=False,
+                endpoint=os.environ.get("HF_ENDPOINT", "").rstrip("/") or None,
+                cache_dir=_hub_cache(),
+                tqdm_class=_bar(progress),
+            )
+        except HfHubHTTPError as error:
+            raise HubError(self._complaint(error.response)) from error
+        except httpx2.RequestError as error:
+            raise HubError(_reason(error)) from error
+        except (EntryNotFoundError, OfflineModeIsEnabled, ValueError) as error:
+            raise HubError(str(error).splitlines()[0]) from error
+        except OSError as error:
+            if error.errno is None:  # the library's own "Consistency check failed", not the disk
+                raise HubError(str(error).splitlines()[0]) from error
+            raise
+        return Path(path)
+
+    @contextmanager
+    def _open(self, start: int, stop: int) -> Iterator[httpx2.Response]:
+        """An open answer that holds this range of the very file met before."""
+        response = self._ask(start, stop)
+        try:
+            packed = response.headers.get("Content-Encoding", "identity") != "identity"
+            if response.status_code == 200 or packed:
+                raise RangesRefusedError("it sends only whole files")
+            if response.status_code != 206:
+                raise HubError(self._complaint(response))
+            span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", "").strip())
+            if not span:
+                raise RangesRefusedError("it sends parts of a file without telling the size of the whole")
+            if int(span[1]) != start:
+                raise HubError("it answered with another part of the file than was asked for")
+            self._recognize(int(span[3]), response)
+            yield response
+        finally:
+            response.close()
+
+    def _recognize(self, size: int, response: httpx2.Response) -> None:
+        hops = [hop.headers for hop in (*response.history, response)]
+        linked = next((h["X-Linked-Etag"] for h in hops if "X-Linked-Etag" in h), "")
+        tag = (linked or hops[-1].get("ETag", "")).removeprefix("W/").strip('"')
+        if self.size and (size, tag) != (self.size, self.tag):
+            raise HubError("the file changed while it was being fetched")
+        self.size, self.tag = size, tag
+        # Only this header is documented to be the sha256 of a large file; a plain ETag may be any hash.
+        linked = linked.strip('"')
+        self.sha256 = linked if re.fullmatch(r"[0-9a-f]{64}", linked) else ""
+
+    def _ask(self, start: int, stop: int) -> httpx2.Response:
+        """The answer to one range request; a busy server is asked a few times more."""
+        # Not build_hf_headers: without a token it adds only statistics, and may make a request for them.
+        headers = {"User-Agent": "pastiche", "Accept-Encoding": "identity"}
+        headers["Range"] = f"bytes={start}-{stop - 1}"
+        for pause in (*RETRY_WAITS, None):
+            response = _send(self.url, headers)
+            if response.status_code not in BUSY or pause is None:
+                break
+            response.close()
+            asked = response.headers.get("Retry-After", "")
+            time.sleep(min(max(pause, float(asked) if asked.isdigit() else 0.0), LONGEST_WAIT))
+        if any(hop.url.scheme == "https" for hop in response.history) and response.url.scheme != "https":
+            response.close()
+            raise HubError("it sent us on to an address without encryption")
+        return response
+
+    def _complaint(self, response: httpx2.Response) -> str:
+        status, code = response.status_code, response.headers.get("X-Error-Code", "")
+        if code == "GatedRepo":
+            return f"{self.repo} is open only to people who accepted its terms on the Hub ({status})"
+        if code == "RepoNotFound" or status == 401:
+            return f"the Hub knows no public repository {self.repo} ({status})"
+        if status == 403:
+            return f"access to {self.repo} is forbidden ({status})"
+        if code == "RevisionNotFound":
+            return f"{self.repo} has no revision {self.revision} ({status})"
+        if status == 404:
+            return f"{self.repo} has no file {self.name} at revision {self.revision[:10]} ({status})"
+        if status == 429:
+            return f"too many requests were made from here ({status}): wait a few minutes"
+        if status >= 500:
+            return f"the Hub has trouble of its own ({status}): try again in a while"
+        return f"it answered with an unexpected status ({status})"
+
+
+def _send(url: str, headers: dict[str, str]) -> httpx2.Response:
+    """One request through the Hub library's client (so with the user's proxies and certificates).
+
+    The client's own time limit covers neither the name lookup nor the walk over all of a host's
+    addresses, which without a network takes half a minute: so it runs in a thread that may be left behind.
+    """
+    if offline():
+        raise HubError("HF_HUB_OFFLINE is set, so it is not asked")
+    connected = threading.Event()
+    answer: Future[httpx2.Response] = Future()
+
+    def trace(event: str, info: Any) -> None:
+        if event.endswith(".complete"):  # the first is the connection, or a request on one that stands
+            connected.set()
+
+    def work() -> None:
+        try:
+            client = huggingface_hub.get_session()
+            timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+            hooks = {"trace": trace}
+            request = client.build_request("GET", url, headers=headers, timeout=timeout, extensions=hooks)
+            answer.set_result(client.send(request, stream=True, follow_redirects=True))
+        except BaseException as error:
+            answer.set_exception(error)
+        connected.set()
+
+    threading.Thread(target=work, daemon=True, name="hub").start()
+    if connected.wait(CONNECT_SECONDS) and wait([answer], ANSWER_SECONDS).done:
+        try:
+            return answer.result()
+        except (httpx2.InvalidURL, OfflineModeIsEnabled) as error:
+            raise HubError(str(error).splitlines()[0]) from error
+    answer.add_done_callback(lambda late: None if late.exception() else late.result().close())
+    raise httpx2.ConnectTimeout("no answer")
+
+
+def _steady(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same pieces, until they come at a mere trickle."""
+    since, got = time.monotonic(), 0
+    for chunk in chunks:
+        yield chunk
+        got += len(chunk)
+        if (now := time.monotonic()) - since > TRICKLE_SECONDS:
+            if got < TRICKLE_BYTES:
+                return
+            since, got = now, 0
+
+
+def _reason(error: Exception) -> str:
+    if "CERTIFICATE" in str(error):
+        return "its certificate is not trusted on this machine"
+    if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+        return "it cannot be reached: is there a connection?"
+    if isinstance(error, httpx2.TimeoutException):
+        return "it did not answer in time"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+def _hub_cache() -> str | None:
+    """Where the Hub's library keeps whole files: read when asked, not at import as the library does."""
+    home = os.environ.get("HF_HOME")
+    return os.environ.get("HF_HUB_CACHE") or (os.path.join(home, "hub") if home else None)
+
+
+def _bar(progress: Progress | None) -> type[tqdm]:
+    """The library reports to a tqdm class: this one draws nothing and tells `progress`."""
+
+    class Bar(tqdm):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **{**kwargs, "file": io.StringIO(), "disable": False})
+
+        def update(self, n: float | None = 1) -> bool | None:
+            drawn = super().update(n)
+            if progress:
+                progress(int(self.n), int(self.total or 0))
+            return drawn
+
+    return Bar

@@ -1,0 +1,162 @@
+"""`pretrained/models.toml`: what models there are, where their weights come from, and their hashes."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One model of `models.toml`: a file that ships in `pretrained/`, or one on the Hub (then it has a repo).
+
+    Attributes:
+        name: the name users type.
+        kind: "encoder", "style", "faces", ...: what it is for.
+        architecture: the name under which its builder is registered.
+        file: name in `pretrained/`, or path in the Hub repository.
+        license: of the weights.
+        source: where they come from, in words.
+        sha256: of the whole file, 64 hex digits.
+        size: of the whole file in bytes (about, for a file on the Hub).
+        repo, revision: "owner/name" on the Hub and its commit (40 hex digits).
+        prefix: only tensors whose names begin so are wanted; it is taken off when they are loaded.
+        tensors: how many are wanted.
+        download: what is to be fetched, in bytes; all of it if 0.
+        config: given to the builder, unless the file's own metadata has one.
+        shapes: shape by name (without the prefix) of every wanted tensor, where they are known.
+        data, command: what it was trained on and by which command, for our own.
+    """
+
+    name: str
+    kind: str
+    architecture: str
+    file: str
+    license: str
+    source: str
+    sha256: str
+    size: int = 0
+    repo: str = ""
+    revision: str = ""
+    prefix: str = ""
+    tensors: int = 0
+    download: int = 0
+    config: dict[str, Any] = field(default_factory=dict, hash=False)
+    shapes: dict[str, list[int]] = field(default_factory=dict, hash=False)
+    data: str = ""
+    command: str = ""
+
+
+def read_manifest() -> dict[str, Weights]:
+    """Every entry of `pretrained/models.toml` by name, in the order of the file.
+
+    Raises:
+        ValueError: the file is not valid; the message says where.
+    """
+    path = PRETRAINED / "models.toml"
+    if not path.exists():
+        return {}
+    return _parse(path.read_text(encoding="utf-8"), path)
+
+
+def record(name: str, path: str | Path, **fields: Any) -> Weights:
+    """Write (or renew) the entry of a file in `pretrained/`, with its size and sha256.
+
+    The rest of `models.toml`, comments included, stays as it is. Fields not given keep the value they had.
+
+    Args:
+        name: of the model; letters, digits, "-" and "_".
+        path: the file, in `pretrained/`.
+        fields: of `Weights`: kind, architecture, license and source at least, for a new entry.
+
+    Raises:
+        ValueError: the file lies elsewhere, or the entry would not be valid.
+    """
+    path = Path(path).resolve()
+    if path.parent != PRETRAINED.resolve() or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise ValueError(f"{name}: give a plain name, and a file in {PRETRAINED}.")
+    toml = PRETRAINED / "models.toml"
+    text = toml.read_text(encoding="utf-8") if toml.exists() else ""
+    known = tomllib.loads(text).get(name, {})
+    entry = {**known, **fields, "file": path.name, "sha256": file_sha256(path), "size": path.stat().st_size}
+    block = [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items() if value != "")]
+    lines = text.rstrip().splitlines()
+    start, stop = _block(lines, name)
+    if start == stop and lines:
+        block.insert(0, "")
+    text = "\n".join([*lines[:start], *block, *lines[stop:]]) + "\n"
+    entries = _parse(text, toml)  # nothing is written that could not be read again
+    fresh = toml.with_name("models.toml.new")
+    fresh.write_text(text, encoding="utf-8")
+    os.replace(fresh, toml)
+    return entries[name]
+
+
+def file_sha256(path: Path) -> str:
+    """The sha256 of a file's bytes, 64 hex digits."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _block(lines: list[str], name: str) -> tuple[int, int]:
+    """The lines [start, stop) of a table and its subtables; an empty span at the end if there is none."""
+    heads = [(i, m[1]) for i, line in enumerate(lines) if (m := re.match(r"\[([\w-]+)[\].]", line))]
+    own = [i for i, head in heads if head == name]
+    if not own:
+        return len(lines), len(lines)
+    stop = min((i for i, head in heads if i > own[0] and head != name), default=len(lines))
+    while not lines[stop - 1].strip() or lines[stop - 1].lstrip().startswith("#"):
+        stop -= 1  # comments before the next table belong to that one
+    return own[0], stop
+
+
+def _parse(text: str, path: Path) -> dict[str, Weights]:
+    try:
+        return {name: _entry(name, table) for name, table in tomllib.loads(text).items()}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _entry(name: str, table: Any) -> Weights:
+    if not isinstance(table, dict):
+        raise ValueError(f'"{name}" stands outside every [table]')
+    fields = {f.name for f in dataclasses.fields(Weights)} - {"name"}
+    for key in table:
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, 1)
+            raise ValueError(f'[{name}] has the unknown key "{key}"' + (f': "{near[0]}"?' if near else ""))
+    weights = Weights(name=name, **table)
+    if not re.fullmatch(r"[0-9a-f]{64}", weights.sha256):
+        raise ValueError(f"[{name}] sha256 is not 64 hex digits")
+    if weights.repo and not re.fullmatch(r"[0-9a-f]{40}", weights.revision):
+        raise ValueError(f"[{name}] revision is not a commit of 40 hex digits")
+    return weights
+
+
+def _toml(value: Any) -> str:
+    """A value in TOML on one line (for strings that is nearly JSON; null does not exist there)."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, (bool, int, float, str)):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    raise ValueError(f"{value!r} cannot be written to models.toml")

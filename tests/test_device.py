@@ -1,0 +1,51 @@
+"""Choosing a device never needs one that is not there."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nst import device
+from nst.device import choose_device
+
+
+def test_automatic_choice_is_one_of_this_machine():
+    chosen = choose_device()
+    assert torch.ones(1, device=chosen.device).sum() == 1 and chosen.dtype in (None, torch.bfloat16)
+
+
+@pytest.mark.parametrize(("amx", "avx", "expected"), [(True, False, True), (False, True, True), (False, False, False)])
+def test_bfloat16_where_the_processor_is_fast_at_it(monkeypatch, amx, avx, expected):
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx, raising=False)
+    assert (choose_device("cpu").dtype is torch.bfloat16) is expected
+    assert choose_device("cpu", "float32").dtype is None
+    assert choose_device("cpu", "bfloat16").dtype is torch.bfloat16
+
+
+def test_autocast_reaches_convolutions():
+    conv, image = torch.nn.Conv2d(3, 4, 3), torch.rand(1, 3, 8, 8)
+    with choose_device("cpu", "bfloat16").autocast():
+        assert conv(image).dtype is torch.bfloat16
+    with choose_device("cpu", "float32").autocast():
+        assert conv(image).dtype is torch.float32
+
+
+def test_what_is_not_there_is_refused():
+    with pytest.raises(ValueError, match="auto, cpu, cuda or mps"):
+        choose_device("tpu")
+    with pytest.raises(ValueError, match="bfloat16 or float32"):
+        choose_device("cpu", "int8")
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match="no cuda"):
+            choose_device("cuda")
+
+
+def test_images_lie_channels_last():
+    placed = choose_device("cpu").place(torch.rand(1, 3, 4, 5))
+    assert placed.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_there_is_one_lock():
+    assert device.lock.acquire(timeout=1)
+    device.lock.release()

@@ -1,0 +1,172 @@
+"""Known answers and descent for every loss."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import picture, tiny_encoder
+
+from nst.device import choose_device
+from nst.losses import (
+    STYLE_LOSSES,
+    ContentLoss,
+    PerceptualLoss,
+    StyleLoss,
+    TotalVariationLoss,
+    content_loss,
+    gram_loss,
+    gram_matrix,
+    matrix_root,
+    moments,
+    normalized_weights,
+    total_variation,
+    wasserstein_loss,
+)
+from nst.optimize import optimize
+from nst.params import PixelImage
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
+def test_gram_matrix_of_two_channels_by_hand():
+    features = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])
+    assert torch.equal(gram_matrix(features), torch.tensor([[[5.0, 11.0], [11.0, 25.0]]]) / 2)
+
+
+def test_gram_matrix_forgets_where_things_are_and_how_large_the_image_is():
+    features = torch.rand(2, 5, 6, 7)
+    shuffled = features.flatten(2)[..., torch.randperm(42)].view_as(features)
+    assert torch.allclose(gram_matrix(shuffled), gram_matrix(features), atol=1e-6)
+    assert torch.allclose(gram_matrix(features.repeat(1, 1, 3, 2)), gram_matrix(features), atol=1e-6)
+
+
+def test_gram_matrix_is_float32_under_autocast():
+    features = torch.rand(1, 3, 4, 4).bfloat16()
+    assert gram_matrix(features).dtype == torch.float32
+
+
+def test_content_loss_by_hand():
+    target = torch.tensor([0.0, 2.0, 4.0]).view(1, 1, 1, 3)  # variance 4
+    assert content_loss(target + 1, target).item() == pytest.approx(1 / 4)
+    assert content_loss(target, target).item() == 0
+
+
+def test_gram_loss_by_hand():
+    target = torch.tensor([[[3.0, 0.0], [0.0, 4.0]]])
+    assert gram_loss(torch.zeros(1, 2, 2), target).item() == pytest.approx(1)
+    assert gram_loss(2 * target, target).item() == pytest.approx(1)
+    assert gram_loss(target, target).item() == 0
+
+
+def test_moments_by_hand():
+    mean, covariance = moments(torch.tensor([[[[1.0, 3.0]], [[2.0, 6.0]]]]))
+    assert mean.tolist() == [[2.0, 4.0]]
+    assert covariance.tolist() == [[[1.0, 2.0], [2.0, 4.0]]]
+
+
+def test_matrix_root_squares_to_the_matrix():
+    x = torch.rand(2, 5, 20)
+    matrix = x @ x.transpose(1, 2)
+    root, inverse = matrix_root(matrix)
+    assert torch.allclose(root @ root, matrix, atol=1e-3)
+    assert torch.allclose(root @ inverse, torch.eye(5).expand(2, 5, 5), atol=1e-2)
+
+
+def test_wasserstein_of_commuting_gaussians_against_the_closed_form():
+    mean, other = torch.tensor([[1.0, 2.0, 0.0]]), torch.tensor([[0.0, 2.0, 2.0]])
+    variances, target = torch.tensor([4.0, 1.0, 9.0]), torch.tensor([1.0, 16.0, 4.0])
+    loss = wasserstein_loss(mean, torch.diag(variances)[None], other, torch.diag(target.sqrt())[None])
+    distance = 1 + 4 + ((variances.sqrt() - target.sqrt()) ** 2).sum()
+    assert loss.item() == pytest.approx((distance / (8 + target.sum())).item(), rel=1e-2)
+
+
+def test_wasserstein_against_an_independent_formula():
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(6, 30, generator=generator, dtype=torch.float64) for _ in range(2))
+    s, t = torch.cov(a), torch.cov(b)
+    # tr (t^1/2 s t^1/2)^1/2 is the sum of the roots of the eigenvalues of s t, which is not symmetric
+    cross = torch.linalg.eigvals(s @ t).real.clamp_min(0).sqrt().sum()
+    expected = ((a.mean(1) - b.mean(1)) ** 2).sum() + s.trace() + t.trace() - 2 * cross
+    scale = (b.mean(1) ** 2).sum() + t.trace()
+    loss = wasserstein_loss(a.mean(1)[None], s[None], b.mean(1)[None], matrix_root(t[None])[0])
+    assert loss.item() == pytest.approx((expected / scale).item(), abs=2e-3)
+
+
+def test_wasserstein_gradient_against_finite_differences():
+    generator = torch.Generator().manual_seed(0)
+    a, b = (torch.rand(1, 4, 5, 6, generator=generator, dtype=torch.float64) for _ in range(2))
+    (mean, covariance), (other, target) = ((x.mean((2, 3)), torch.cov(x[0].flatten(1))[None]) for x in (a, b))
+    root = matrix_root(target)[0]
+    covariance.requires_grad_()
+    assert torch.autograd.gradcheck(lambda c: wasserstein_loss(mean, (c + c.mT) / 2, other, root), (covariance,), atol=1e-3)
+
+
+def test_wasserstein_gradient_is_finite_where_covariances_are_singular():
+    features = torch.zeros(1, 4, 3, 3, requires_grad=True)
+    _, covariance = moments(torch.rand(1, 4, 1, 2))
+    wasserstein_loss(*moments(features), torch.zeros(1, 4), matrix_root(covariance)[0]).backward()
+    assert features.grad is not None and features.grad.isfinite().all()
+
+
+def test_total_variation_of_flat_and_ramp():
+    assert total_variation(torch.full((1, 3, 8, 8), 0.3)).item() == 0
+    ramp = torch.arange(100.0).view(1, 1, 1, 100).expand(1, 1, 100, 100) / 100
+    # inside: dx = 0.01; both diagonals see it too: (2/3 + 1/6 + 1/6) dx^2
+    assert total_variation(ramp).item() == pytest.approx(1e-4, rel=0.03)
+
+
+def test_total_variation_with_exponent_one_is_about_the_slope():
+    ramp = torch.arange(100.0).view(1, 1, 1, 100).expand(1, 1, 100, 100) / 100
+    assert total_variation(ramp, 1.0).item() == pytest.approx(0.01, rel=0.05)
+    with pytest.raises(ValueError, match="above 0"):
+        total_variation(ramp, 0)
+
+
+def test_total_variation_sees_a_checkerboard_that_axes_alone_would_weigh_less():
+    board = (torch.arange(16)[:, None] + torch.arange(16)) % 2
+    stripes = (torch.arange(16)[:, None] * 0 + torch.arange(16)) % 2
+    assert total_variation(board.float()[None, None]) > total_variation(stripes.float()[None, None])
+
+
+def test_weights_are_normalized_or_refused():
+    assert normalized_weights([1, 3], 2) == [0.25, 0.75]
+    assert normalized_weights(None, 4) == [0.25] * 4
+    for bad in ([1.0], [1.0, -1.0], [0.0, 0.0], [float("nan"), 1.0], [float("inf"), 1.0]):
+        with pytest.raises(ValueError, match="2 weights"):
+            normalized_weights(bad, 2)
+
+
+def test_unknown_style_loss_names_the_known_ones():
+    with pytest.raises(ValueError, match="gram or wasserstein"):
+        StyleLoss(tiny_encoder()(picture(0), LAYERS), LAYERS, kind="cosine")
+
+
+def test_targets_are_computed_once_and_not_saved():
+    loss = StyleLoss(tiny_encoder()(picture(0), LAYERS), LAYERS)
+    assert loss.state_dict() == {}
+    assert {name for name, _ in loss.named_buffers()} == set(LAYERS)
+
+
+def _criteria() -> dict[str, torch.nn.Module]:
+    encoder = tiny_encoder()
+    content, style = encoder(picture(1), (*LAYERS, "relu4_2")), encoder(picture(2), LAYERS)
+    losses: dict[str, torch.nn.Module] = {f"style {k}": StyleLoss(style, LAYERS, kind=k) for k in STYLE_LOSSES}
+    losses["weighted"] = StyleLoss(style, LAYERS, [1, 2, 3, 4, 5])
+    losses["content"] = ContentLoss(content, ["relu4_2"])
+    losses["tv"] = TotalVariationLoss(picture(1), 1.0)
+    losses["tv 1.5"] = TotalVariationLoss(picture(1), 1.0, 1.5)
+    return losses
+
+
+@pytest.mark.parametrize("name", list(_criteria()))
+def test_five_steps_from_noise_lower_every_loss(name):
+    noise = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(9))
+    criterion = PerceptualLoss([_criteria()[name]])
+    steps = list(optimize(PixelImage(noise), tiny_encoder(), criterion, device=choose_device("cpu"), num_steps=6))
+    assert steps[5].loss < steps[0].loss
+
+
+@pytest.mark.parametrize("kind", STYLE_LOSSES)
+def test_a_style_is_at_no_distance_from_itself(kind):
+    features = tiny_encoder()(picture(0), LAYERS)
+    assert StyleLoss(features, LAYERS, kind=kind)(features)["style"].item() == pytest.approx(0, abs=1e-2)

@@ -1,0 +1,120 @@
+"""Distillation on tiny random teachers: it learns, it resumes bit for bit, and it survives bad pictures."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from nst.encoders import VGG_DEPTHS, load_encoder
+from nst.images import ImageError
+from nst.train.compact import train_compact
+from nst.train.data import Crops, Pictures
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    generator = np.random.default_rng(0)
+    for i in range(4):
+        coarse = generator.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((64, 48), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def teachers(tmp_path_factory):
+    """Random networks in the layouts of the real teachers."""
+    from torchvision.models import squeezenet1_1
+
+    folder = tmp_path_factory.mktemp("teachers")
+    torch.manual_seed(0)
+
+    def conv(out, inside, size=3):
+        return torch.randn(out, inside, size, size) * (2 / (inside * size * size)) ** 0.5, torch.zeros(out)
+
+    def save(name, convs):
+        save_file({f"{k}.{n}": t for k, p in convs.items() for n, t in zip(("weight", "bias"), p, strict=True)}, folder / name)
+
+    save(
+        "vgg19_normalised_to_relu3_1.safetensors",
+        {"0": conv(3, 3, 1), "2": conv(64, 3), "5": conv(64, 64), "9": conv(128, 64), "12": conv(128, 128), "16": conv(256, 128)},
+    )  # fmt: skip
+    deep, inside = {"conv0": conv(3, 3, 1)}, 3
+    for s, depth in enumerate(VGG_DEPTHS["vgg19"][:4] + (1,), 1):
+        for i in range(1, depth + 1):
+            deep[f"conv{s}{i}"], inside = conv(8, inside), 8
+        deep[f"conv{s}1_aux"] = conv((64, 128, 256, 512, 512)[s - 1], 8, 1)
+    save("vgg19_16x_level5_encoder.safetensors", deep)
+    save_file(squeezenet1_1(weights=None).state_dict(), folder / "squeezenet1_1_bgr255.safetensors")
+    return folder
+
+
+def train(out, photos, teachers, **arguments):
+    arguments = {"batch": 4, "size": 32, "interval": 1, "device": "cpu"} | arguments
+    return list(train_compact(data=str(photos), teachers=str(teachers), out=str(out), **arguments))
+
+
+def test_it_trains_resumes_bit_for_bit_and_writes_what_loads(tmp_path, photos, teachers):
+    records = train(tmp_path / "whole", photos, teachers, steps=4)
+    assert [r["step"] for r in records] == [1, 2, 3, 4]
+    assert all(np.isfinite(v) for r in records for v in r.values())
+    lines = (tmp_path / "whole" / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
+
+    interrupted = train_compact(
+        data=str(photos), teachers=str(teachers), out=str(tmp_path / "parts"), steps=4, batch=4, size=32, interval=1,
+        device="cpu",
+    )  # fmt: skip
+    next(interrupted)
+    next(interrupted)
+    interrupted.close()
+    assert [r["step"] for r in train(tmp_path / "parts", photos, teachers, steps=4)] == [3, 4]
+    whole, parts = (load_encoder(tmp_path / name / "compact.safetensors") for name in ("whole", "parts"))
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, parts.state_dict()[name]), name
+    assert "relu5_1" in whole.layers
+    assert (tmp_path / "whole" / "README.md").read_text().startswith("---")
+
+
+def test_the_error_falls(tmp_path, photos, teachers):
+    records = train(tmp_path, photos, teachers, steps=30, interval=10)
+    assert records[-1]["relu3_1"] < records[0]["relu3_1"]
+
+
+def test_a_warm_start_takes_over_the_weights(tmp_path, photos, teachers):
+    train(tmp_path / "first", photos, teachers, steps=1)
+    first = tmp_path / "first" / "compact.safetensors"
+    train(tmp_path / "second", photos, teachers, steps=1, start=str(first), learning_rate=1e-9)
+    one, two = (load_encoder(tmp_path / name / "compact.safetensors") for name in ("first", "second"))
+    assert torch.allclose(one.conv4_1.weight, two.conv4_1.weight, atol=1e-3)
+
+
+def test_unreadable_pictures_are_skipped_and_counted(tmp_path, photos):
+    for path in photos.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "broken.jpg").write_bytes(b"not a picture")
+    crops = Crops(Pictures(tmp_path), 16)
+    assert crops.batch(40).shape == (40, 3, 16, 16) and crops.skipped == 1
+
+
+def test_a_tar_gives_the_same_pictures_as_its_folder(tmp_path, photos):
+    with tarfile.open(tmp_path / "photos.tar", "w") as archive:
+        for path in sorted(photos.iterdir()):
+            archive.add(path, path.name)
+    folder, packed = Pictures(photos), Pictures(tmp_path / "photos.tar")
+    assert len(folder) == len(packed) == 4
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(folder, packed, strict=True))
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    with pytest.raises(ImageError, match="No pictures"):
+        Pictures(tmp_path)
+    (tmp_path / "only.png").write_bytes(b"")
+    with pytest.raises(ImageError, match="None of the"):
+        Crops(Pictures(tmp_path), 8).one()

@@ -1,0 +1,34 @@
+"""A tiny encoder with all the layers, and small pictures, for tests that need no quality."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from nst.encoders import Encoder
+
+STAGES = [[4, 4], [6, 6], [8, 8], [8, 8], [8]]
+
+
+def tiny_encoder(seed: int = 0) -> Encoder:
+    torch.manual_seed(seed)
+    return Encoder(STAGES).eval().requires_grad_(False)
+
+
+def tiny_encoder_file(folder: Path, seed: int = 0) -> str:
+    """The path of a file with a tiny encoder in it, as a recipe takes it."""
+    path = folder / "tiny.safetensors"
+    config = json.dumps({"stages": STAGES})
+    save_file(tiny_encoder(seed).state_dict(), path, metadata={"architecture": "encoder", "config": config})
+    return str(path)
+
+
+def picture(seed: int, height: int = 24, width: int = 32) -> Tensor:
+    """A smooth random image (1, 3, height, width) in [0, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 5, 6, generator=generator)
+    return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
