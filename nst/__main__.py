@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 import nst
-from nst.commands import models, rows, stylize
 from nst.commands.arguments import PROGRAM, choose
+from nst.commands.complaints import complaint
 
 DESCRIPTION = """Pastiche paints a photo in the manner of a painting.
 
@@ -45,8 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
-    if name == "stylize":
+    if name == "stylize":  # here and not above: it imports torch, which takes seconds
+        from nst.commands import stylize
+
         return stylize.main(rest)
+    from nst.commands import models, rows
+
     return models.main(name, rest) if name in ("models", "styles") else rows.main(name, rest)
 
 

@@ -200,7 +200,8 @@ def bench_encoders(
             x = fast.place(image)
             with torch.no_grad(), fast.autocast():
                 features = model.to(fast.device)(x, layers)
-            terms = [ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS), TotalVariationLoss(x, 0.1)]
+            terms = [ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS)]
+            terms.append(TotalVariationLoss(x, 0.1))
             run = optimize(PixelImage(x), model, PerceptualLoss(terms), device=fast, num_steps=4, average=0.9)
             seconds = _timed(lambda run=run: next(run))  # type: ignore[misc]
             whole[name] = min(seconds, whole.get(name, seconds))

@@ -136,7 +136,8 @@ def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Encoder:
         tensors: `convS_I.*` (ours), `[features.]N.*` (torchvision; or the normalized VGG-19, whose
             first convolution is a 1x1 input transform), or `convSI.*` (the compressed VGG-19).
     """
-    tensors = {re.sub(r"^features\.", "", k): v.float() for k, v in tensors.items() if not k.startswith("classifier.")}
+    features = {k: v.float() for k, v in tensors.items() if not k.startswith("classifier.")}
+    tensors = {re.sub(r"^features\.", "", k): v for k, v in features.items()}
     config = {k: v for k, v in config.items() if k != "arch"}
     if all(re.fullmatch(r"\d+\.(weight|bias)", k) for k in tensors):
         config, tensors = _from_indices(tensors, config)
@@ -145,13 +146,15 @@ def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Encoder:
         convs = {f"conv{k[4]}_{k[5]}": (tensors[k], tensors[k.replace("weight", "bias")]) for k in names}
         config, tensors = _reflecting(convs, tensors["conv0.weight"], tensors["conv0.bias"])
     if "stages" not in config:
-        raise WeightsError("This file does not hold an encoder that Pastiche knows (VGG-16, VGG-19, or one of its own).")
+        raise WeightsError("This file holds no encoder that Pastiche knows: VGG-16, VGG-19, or one of its own.")
     encoder = Encoder(**config)
     encoder.load_state_dict(dict(tensors), strict=True)
     return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _from_indices(tensors: Mapping[str, Tensor], config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _from_indices(
+    tensors: Mapping[str, Tensor], config: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Weights numbered as in torchvision's `features`, or as in AdaIN's normalized VGG-19."""
     order = sorted({int(k.split(".")[0]) for k in tensors})
     weights = [(tensors[f"{i}.weight"], tensors[f"{i}.bias"]) for i in order]
@@ -185,4 +188,5 @@ def _widths(convs: Mapping[str, tuple[Tensor, Tensor]]) -> list[list[int]]:
 
 
 def _named(convs: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
-    return {f"{name}.{kind}": t for name, pair in convs.items() for kind, t in zip(("weight", "bias"), pair, strict=True)}
+    weights = {f"{name}.weight": weight for name, (weight, _) in convs.items()}
+    return weights | {f"{name}.bias": bias for name, (_, bias) in convs.items()}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -10,10 +12,10 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from nst.encoders import load_encoder
+from nst.encoders import Encoder, load_encoder
 from nst.images import decode, resize, save, to_pil, to_tensor
 from nst.metrics import luminance_ssim, style_distance
-from nst.stylize import style_transfer
+from nst.stylize import PRESETS, style_transfer
 
 
 def compare_encoders(
@@ -49,10 +51,10 @@ def compare_encoders(
     rows: list[dict[str, Any]] = []
     strips: list[list[Tensor]] = []
     for content_path in contents:
-        content = to_tensor(decode(content_path))
+        content = _load(content_path)
         small = resize(content, size)
         for style_path in styles:
-            style = to_tensor(decode(style_path))
+            style = _load(style_path)
             painted = resize(style, size)
             results = [_last(content, style, encoder=name, **settings) for name in (judge, encoder)]
             start, own, other = (style_distance(x, painted, network) for x in (small, *results))
@@ -62,9 +64,121 @@ def compare_encoders(
             rows.append(row)
             strips.append([small, painted, *results])
             yield row
-    yield {"content": "mean", "style": ""} | {k: mean(r[k] for r in rows) for k in rows[0] if k not in ("content", "style")}
+    numbers = [name for name in rows[0] if name not in ("content", "style")]
+    yield {"content": "mean", "style": ""} | {name: mean(row[name] for row in rows) for name in numbers}
     if out:
         save(Path(out) / "encoders.jpg", contact_sheet(strips))
+
+
+def compare_sizes(
+    *,
+    judge: str,
+    contents: Sequence[str],
+    styles: Sequence[str],
+    encoders: Sequence[str] = ("compact",),
+    sizes: Sequence[int] = (256, 512, 1024),
+    strengths: Sequence[float] = (25.0, 50.0, 75.0),
+    preset: str = "draft",
+    num_steps: int | None = None,
+    out: str | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Does one strength give the same look at every size and on every encoder? A row for each.
+
+    Every result is judged at the smallest size: `closed` is the share of the judge's style distance, from content
+    to style, that is closed; `ssim` the structural similarity of the luminance to the content. Means over the pairs.
+
+    Args:
+        judge: an encoder, by name or file.
+        contents, styles: picture files, in pairs.
+        encoders: to optimize on, by name or file.
+        sizes: long sides in pixels.
+        strengths: see `nst.stylize.style_transfer`.
+        preset, num_steps: see `nst.stylize.style_transfer`.
+        out: folder for a contact sheet: a row for each strength of the first pair, sizes side by side.
+    """
+    network, common = load_encoder(judge), min(sizes)
+    pairs = [(_load(c), _load(s)) for c, s in zip(contents, styles, strict=True)]
+    strips: list[list[Tensor]] = []
+    for strength in strengths:
+        strips.append([])
+        for encoder in encoders:
+            for size in sizes:
+                settings = {"encoder": encoder, "size": size, "preset": preset, "strength": strength}
+                settings["num_steps"] = num_steps
+                results = [resize(_last(c, s, **settings), common) for c, s in pairs]
+                scores = [_scores(x, c, s, common, network) for x, (c, s) in zip(results, pairs, strict=True)]
+                strips[-1].append(results[0])
+                yield {"strength": strength, "encoder": Path(encoder).stem, "size": size} | _means(scores)
+    if out:
+        save(Path(out) / "sizes.jpg", contact_sheet(strips, columns=1))
+
+
+VARIANTS: dict[str, dict[str, Any]] = {
+    "best": {},
+    "Gram instead of Wasserstein": {"style_loss": "gram"},
+    "layer weights 256:64:16:4:1": {"style_layer_weights": (256, 64, 16, 4, 1)},
+    "scales by 2 instead of the root of 2": {"factor": 2.0},
+    "one scale": {"factor": 1e9},
+    "best iterate instead of the average": {"average": 0.0},
+    "no total variation": {"tv_weight": 0.0},
+    "ten times the total variation": {"tv_weight": 10 * PRESETS["best"].tv_weight},
+}
+"""The quality tricks of the preset *best*, each left out or exchanged alone."""
+
+
+def compare_tricks(
+    *,
+    judge: str,
+    contents: Sequence[str],
+    styles: Sequence[str],
+    encoder: str = "compact",
+    size: int = 384,
+    num_steps: int = 300,
+    strength: float = 50.0,
+    out: str | None = None,
+) -> Iterator[dict[str, Any]]:
+    """What each quality trick of the preset *best* is worth: a row for each, left out or exchanged alone.
+
+    Args:
+        judge: an encoder, by name or file.
+        contents, styles: picture files, in pairs.
+        encoder: to optimize on, by name or file.
+        size: long side in pixels.
+        num_steps: of each run, over all scales.
+        strength: see `nst.stylize.style_transfer`.
+        out: folder for a contact sheet: a row for each pair, variants side by side.
+    """
+    network = load_encoder(judge)
+    pairs = [(_load(c), _load(s)) for c, s in zip(contents, styles, strict=True)]
+    strips: list[list[Tensor]] = [[] for _ in pairs]
+    fields = {"factor", "average", "tv_weight"}
+    for name, change in VARIANTS.items():
+        preset = replace(PRESETS["best"], **{k: v for k, v in change.items() if k in fields})
+        settings = {"encoder": encoder, "size": size, "num_steps": num_steps, "strength": strength, "preset": preset}
+        settings |= {k: v for k, v in change.items() if k not in fields}
+        began = time.perf_counter()
+        results = [_last(c, s, **settings) for c, s in pairs]
+        seconds = (time.perf_counter() - began) / len(pairs)
+        scores = [_scores(x, c, s, size, network) for x, (c, s) in zip(results, pairs, strict=True)]
+        for strip, result in zip(strips, results, strict=True):
+            strip.append(result)
+        yield {"variant": name, **_means(scores), "seconds": seconds}
+    if out:
+        save(Path(out) / "tricks.jpg", contact_sheet(strips, columns=1))
+
+
+def _scores(image: Tensor, content: Tensor, style: Tensor, size: int, judge: Encoder) -> dict[str, float]:
+    kept, painted = resize(content, size), resize(style, size)
+    closed = 1 - style_distance(image, painted, judge) / style_distance(kept, painted, judge)
+    return {"closed": closed, "ssim": luminance_ssim(image, kept)}
+
+
+def _means(scores: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: mean(score[name] for score in scores) for name in scores[0]}
+
+
+def _load(path: str) -> Tensor:
+    return to_tensor(decode(path))
 
 
 def _last(content: Tensor, style: Tensor, **settings: Any) -> Tensor:

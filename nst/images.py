@@ -77,8 +77,8 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
     JPEG, PNG, WebP, AVIF, HEIC (with pillow-heif), TIFF, BMP and a GIF's first frame are known by content.
     EXIF rotation and ICC profile are applied; 16-bit, 32-bit and float values are rescaled, not clipped.
-    Raises ImageError for what is no picture, damaged, hostile, or has more than `max_pixels` (told before they
-    are decoded; beyond 179 megapixels Pillow refuses whatever the limit).
+    Raises ImageError for what is no picture, damaged, hostile, or has over `max_pixels` (told before they are
+    decoded; beyond 179 megapixels Pillow refuses whatever the limit).
     """
     data = b"" if isinstance(source, Image.Image) else _read(source)
     try:
@@ -95,8 +95,8 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
 
 
 def read_recipe(source: Source) -> dict[str, Any] | None:
-    """The recipe that `encode` put into a PNG, JPEG or WebP, found without decoding pixels; None where there is
-    none, or no JSON object of at most `MAX_RECIPE` characters. Its values may be a stranger's: check them.
+    """The recipe that `encode` put into a PNG, JPEG or WebP, found without decoding pixels; None where there
+    is none, or no JSON object of at most `MAX_RECIPE` characters. Its values may be a stranger's: check them.
     Raises ImageError for a missing or empty file."""
     data = b"" if isinstance(source, Image.Image) else _read(source)
     with suppress(Exception):  # as in decode; somebody else's metadata, or hostile

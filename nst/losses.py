@@ -70,7 +70,7 @@ def matrix_root(matrix: Tensor) -> tuple[Tensor, Tensor]:
     return root * norm.sqrt(), inverse / norm.sqrt()
 
 
-NEWTON_SCHULZ_ITERATIONS = 14
+NEWTON_SCHULZ_ITERATIONS = 12
 
 
 class _TraceOfRoot(torch.autograd.Function):
@@ -167,7 +167,8 @@ class StyleLoss(nn.Module):
                 self.register_buffer(f"{name}_root", matrix_root(covariance)[0], persistent=False)
 
     def forward(self, features: Features) -> dict[str, Tensor]:
-        terms = [w * self._distance(name, features[name]) for name, w in zip(self.layers, self.layer_weights, strict=True)]
+        weighted = zip(self.layers, self.layer_weights, strict=True)
+        terms = [weight * self._distance(name, features[name]) for name, weight in weighted]
         return {"style": self.weight * torch.stack(terms).sum()}
 
     def _distance(self, name: str, feature: Tensor) -> Tensor:
@@ -176,11 +177,15 @@ class StyleLoss(nn.Module):
         return wasserstein_loss(*moments(feature), self.get_buffer(f"{name}_mean"), self.get_buffer(f"{name}_root"))
 
 
-STYLE_LOSSES = ("gram", "wasserstein")
+STYLE_LOSSES = ("wasserstein", "gram")
 
 
 class TotalVariationLoss(nn.Module):
-    """Total variation relative to the content's own; its term is "tv"."""
+    """Total variation above the content's own, relative to it; its term is "tv".
+
+    What varies no more than the content pays nothing: strokes as fine as the photo's detail are welcome, and a
+    photo stylized with itself stays as it is.
+    """
 
     layers: tuple[str, ...] = ()
 
@@ -192,7 +197,8 @@ class TotalVariationLoss(nn.Module):
         self.register_buffer("own", own, persistent=False)
 
     def forward(self, features: Features) -> dict[str, Tensor]:
-        return {"tv": self.weight * total_variation(features["image"], self.exponent) / self.get_buffer("own")}
+        relative = total_variation(features["image"], self.exponent) / self.get_buffer("own")
+        return {"tv": self.weight * F.relu(relative - 1)}
 
 
 class PerceptualLoss(nn.Module):

@@ -180,7 +180,8 @@ class _Descent:
                 total.backward()
             if self.optimizer == "sgd" and self.unscaled:
                 gradients = torch.cat([p.grad.flatten() for p in self.parameters if p.grad is not None])
-                self.stepper.param_groups[0]["lr"] = self.rate / float(gradients.square().mean().sqrt().clamp_min(1e-12))
+                slope = float(gradients.square().mean().sqrt().clamp_min(1e-12))
+                self.stepper.param_groups[0]["lr"] = self.rate / slope
                 self.unscaled = False
             if not terms:  # a line search asks again: a step's losses are those it starts from
                 terms.update({name: term.detach() for name, term in evaluated.items()})

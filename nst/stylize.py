@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +33,6 @@ class Preset:
         num_steps: over all scales.
         factor: between two scales; `smallest` is the lower bound of the first one's long side.
         average: decay of the averaged iterate; 0 keeps the best one.
-        style_loss: see `nst.losses.StyleLoss`.
         tv_weight: of total variation, relative to the content's own.
     """
 
@@ -40,14 +40,13 @@ class Preset:
     factor: float
     smallest: int
     average: float
-    style_loss: str
     tv_weight: float
 
 
 PRESETS = {
-    "draft": Preset(num_steps=70, factor=2.0, smallest=192, average=0.0, style_loss="gram", tv_weight=0.02),
-    "good": Preset(num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, style_loss="gram", tv_weight=0.02),
-    "best": Preset(num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, style_loss="gram", tv_weight=0.02),
+    "draft": Preset(num_steps=70, factor=2.0, smallest=192, average=0.0, tv_weight=0.01),
+    "good": Preset(num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01),
+    "best": Preset(num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01),
 }
 
 BOUNDS: dict[str, tuple[float, float]] = {
@@ -73,7 +72,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """The values of each word that a recipe takes; `encoder` may also be the path of a file."""
 
-BALANCE = 30.0
+BALANCE = 80.0
 """Style weight over content weight at strength 50."""
 
 
@@ -83,13 +82,13 @@ def style_transfer(
     *,
     encoder: str = "compact",
     size: int = 512,
-    preset: str = "good",
+    preset: str | Preset = "good",
     strength: float = 50.0,
     num_steps: int | None = None,
     init: str | Tensor = "content",
     optimizer: str = "adam",
     learning_rate: float | None = None,
-    style_loss: str | None = None,
+    style_loss: str = "wasserstein",
     content_layers: Sequence[str] | None = None,
     style_layers: Sequence[str] | None = None,
     style_layer_weights: Sequence[float] | None = None,
@@ -107,13 +106,13 @@ def style_transfer(
         content, style: images (1, 3, H, W) in [0, 1], of any size; they are resized here.
         encoder: "compact", "vgg19", "vgg16", or the path of a weights file.
         size: long side of the result in pixels.
-        preset: "draft", "good" or "best" (see `PRESETS`): what a None below stands for.
+        preset: "draft", "good", "best" (see `PRESETS`) or one of your own: what a None below stands for.
         strength: 0 keeps the content, 100 asks for the style alone; means the same at every size.
         num_steps: over all scales.
         init: start from "content", "noise" or "style"; or from an image (1, 3, H, W) in [0, 1], a previous
             result say, which then goes on at the full size only.
         optimizer, learning_rate: see `nst.optimize.optimize`.
-        style_loss: "gram" or "wasserstein".
+        style_loss: "wasserstein" or "gram": how the statistics of a layer are compared.
         content_layers, style_layers, style_layer_weights: where to compare, and how the style's layers
             count; None means relu4_2, relu1_1 to relu5_1, and equal weights.
         tv_weight, tv_exponent: of total variation, relative to the content's own; higher is smoother.
@@ -129,11 +128,12 @@ def style_transfer(
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
     check(
-        size=size, preset=preset, strength=strength, num_steps=num_steps, optimizer=optimizer, pooling=pooling,
+        size=size, strength=strength, num_steps=num_steps, optimizer=optimizer, pooling=pooling,
         learning_rate=learning_rate, style_loss=style_loss, tv_weight=tv_weight, tv_exponent=tv_exponent,
-        style_scale=style_scale, seed=seed, **({} if isinstance(init, Tensor) else {"init": init}),
+        style_scale=style_scale, seed=seed, init=None if isinstance(init, Tensor) else init,
+        preset=None if isinstance(preset, Preset) else preset,
     )  # fmt: skip
-    chosen = _chosen(preset, num_steps=num_steps, style_loss=style_loss, tv_weight=tv_weight)
+    chosen = _chosen(preset, num_steps=num_steps, tv_weight=tv_weight)
     where = choose_device(device)
     model = copy.deepcopy(load_encoder(encoder, progress=progress)).to(where.device)
     model.pooling = pooling or model.native_pooling
@@ -147,7 +147,7 @@ def style_transfer(
         if content_weight:
             losses.append(ContentLoss(kept, content_layers, content_weight))
         if style_weight:
-            losses.append(StyleLoss(wanted, style_layers, style_layer_weights, chosen.style_loss, style_weight))
+            losses.append(StyleLoss(wanted, style_layers, style_layer_weights, style_loss, style_weight))
         if chosen.tv_weight:
             losses.append(TotalVariationLoss(small, chosen.tv_weight, tv_exponent))
         return PerceptualLoss(losses)
@@ -226,8 +226,9 @@ def check(**settings: object) -> None:
             raise ValueError(f"{name} must be one of {', '.join(CHOICES[name])}, not {value!r}.")
 
 
-def _chosen(preset: str, **overrides: object) -> Preset:
-    return replace(PRESETS[preset], **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
+def _chosen(preset: str | Preset, **overrides: object) -> Preset:
+    chosen = PRESETS[preset] if isinstance(preset, str) else preset
+    return replace(chosen, **{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]
 
 
 def _fitted_style(style: Tensor, size: float) -> Tensor:
@@ -291,7 +292,7 @@ def _cost(encoder: str, where: Device) -> tuple[float, float]:
     criterion = PerceptualLoss([ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS)])
     run = optimize(PixelImage(image), model, criterion, device=where, num_steps=4)
     times = [time.perf_counter() for _ in run]
-    fastest = min(b - a for a, b in zip(times, times[1:], strict=False))
+    fastest = min(b - a for a, b in pairwise(times))
     # What autograd keeps of each layer: its input, padded, and its output; the factor was measured (bench).
     kept = sum(
         getattr(model, name.replace("relu", "conv")).out_channels / 4**s

@@ -12,7 +12,7 @@ from nst.recipes import DEFAULTS, from_query, make_recipe, settings_from_recipe,
 SETTINGS = {
     "size": 384, "strength": 62.5, "preset": "best", "num_steps": 77, "seed": 12345, "encoder": "vgg19",
     "style_layers": ["relu1_1", "relu3_1"], "style_layer_weights": [1.0, 2.5], "tv_weight": 0.0, "pooling": "max",
-    "optimizer": "lbfgs", "init": "noise", "style_loss": "wasserstein", "style_scale": 0.5,
+    "optimizer": "lbfgs", "init": "noise", "style_loss": "gram", "style_scale": 0.5,
 }  # fmt: skip
 
 

@@ -26,9 +26,7 @@ def encoder(tmp_path_factory):
 
 
 def last(content, style, **settings):
-    for step in style_transfer(content, style, device="cpu", **settings):
-        pass
-    return step
+    return list(style_transfer(content, style, device="cpu", **settings))[-1]
 
 
 def test_scales_and_steps_add_up():
@@ -99,7 +97,7 @@ def test_every_setting_of_the_recipe_is_heard(encoder):
     reference = last(picture(1), picture(2, 64, 64), **plain).image
     for change in (
         {"strength": 90}, {"init": "style"}, {"optimizer": "lbfgs"}, {"optimizer": "sgd"}, {"learning_rate": 0.1},
-        {"style_loss": "wasserstein"}, {"content_layers": ["relu3_1"]}, {"style_layers": ["relu2_1"]},
+        {"style_loss": "gram"}, {"content_layers": ["relu3_1"]}, {"style_layers": ["relu2_1"]},
         {"style_layer_weights": [9, 1, 1, 1, 1]}, {"tv_weight": 5.0}, {"tv_weight": 5.0, "tv_exponent": 1.0},
         {"pooling": "max"}, {"style_scale": 0.5}, {"num_steps": 5},
     ):  # fmt: skip

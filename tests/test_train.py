@@ -39,14 +39,14 @@ def teachers(tmp_path_factory):
         return torch.randn(out, inside, size, size) * (2 / (inside * size * size)) ** 0.5, torch.zeros(out)
 
     def save(name, convs):
-        save_file({f"{k}.{n}": t for k, p in convs.items() for n, t in zip(("weight", "bias"), p, strict=True)}, folder / name)
+        tensors = {f"{key}.weight": pair[0] for key, pair in convs.items()}
+        save_file(tensors | {f"{key}.bias": pair[1] for key, pair in convs.items()}, folder / name)
 
-    save(
-        "vgg19_normalised_to_relu3_1.safetensors",
-        {"0": conv(3, 3, 1), "2": conv(64, 3), "5": conv(64, 64), "9": conv(128, 64), "12": conv(128, 128), "16": conv(256, 128)},
-    )  # fmt: skip
+    shallow = {"0": conv(3, 3, 1), "2": conv(64, 3), "5": conv(64, 64), "9": conv(128, 64)}
+    shallow |= {"12": conv(128, 128), "16": conv(256, 128)}
+    save("vgg19_normalised_to_relu3_1.safetensors", shallow)
     deep, inside = {"conv0": conv(3, 3, 1)}, 3
-    for s, depth in enumerate(VGG_DEPTHS["vgg19"][:4] + (1,), 1):
+    for s, depth in enumerate((*VGG_DEPTHS["vgg19"][:4], 1), 1):
         for i in range(1, depth + 1):
             deep[f"conv{s}{i}"], inside = conv(8, inside), 8
         deep[f"conv{s}1_aux"] = conv((64, 128, 256, 512, 512)[s - 1], 8, 1)
@@ -82,6 +82,7 @@ def test_it_trains_resumes_bit_for_bit_and_writes_what_loads(tmp_path, photos, t
     assert (tmp_path / "whole" / "README.md").read_text().startswith("---")
 
 
+@pytest.mark.slow
 def test_the_error_falls(tmp_path, photos, teachers):
     records = train(tmp_path, photos, teachers, steps=30, interval=10)
     assert records[-1]["relu3_1"] < records[0]["relu3_1"]

@@ -14,19 +14,19 @@ import json
 import math
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from nst.device import choose_device
+from nst.device import Device, choose_device
 from nst.encoders import Encoder, load_encoder
 from nst.losses import gram_matrix
-from nst.train.data import Crops, Pictures
+from nst.train.data import Crops, Pictures, write_checkpoint
 from nst.weights import load_tensors
 
 STAGES = [[16, 16], [64, 64], [128, 128], [256, 256], [256]]
@@ -55,7 +55,7 @@ class SqueezeNet(nn.Module):
 class Teachers(nn.Module):
     """The targets by name, and the student's layer that each belongs to."""
 
-    layers = {
+    layers: ClassVar = {
         "relu1_1": "relu1_1",
         "relu2_1": "relu2_1",
         "relu3_1": "relu3_1",
@@ -63,7 +63,7 @@ class Teachers(nn.Module):
         "relu5_1": "relu5_1",
         "semantics": "relu5_1",
     }
-    widths = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512, "semantics": 512}
+    widths: ClassVar = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512, "semantics": 512}
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__()
@@ -150,25 +150,57 @@ def _warm_start(student: Encoder, path: str | Path) -> None:
         conv.load_state_dict({"weight": weight, "bias": bias})
 
 
-@torch.no_grad()
-def _fit_heads(heads: nn.ModuleDict, student: Encoder, teacher: Teachers, images: list[Tensor]) -> None:
-    """Set the heads to the least squares solution, which descent would take a thousand steps to find."""
-    for name, layer in Teachers.layers.items():
-        products: list[Tensor] = []
-        for image in images:
-            target = teacher(image)[name]
-            source = F.interpolate(student(image, [layer])[layer], size=target.shape[-2:], mode="bilinear")
-            x = source.transpose(0, 1).flatten(1)
-            x = torch.cat([x, torch.ones_like(x[:1])])
-            y = target.transpose(0, 1).flatten(1)
-            products.append(torch.cat([x @ x.T, x @ y.T], 1) / x.shape[1])
-        product = torch.stack(products).mean(0).double()
-        count = product.shape[0]
-        ridge = 1e-3 * product[:, :count].diagonal().mean() * torch.eye(count).to(product)
-        solution = torch.linalg.solve(product[:, :count] + ridge, product[:, count:]).float()
-        head: nn.Conv2d = heads[name]  # type: ignore[assignment]
-        head.weight.copy_(solution[:-1].T[:, :, None, None])
-        head.bias.copy_(solution[-1])  # type: ignore[union-attr]
+class Distillation(nn.Module):
+    """The student, the heads that are thrown away, and each target's variance so far."""
+
+    def __init__(self, student: Encoder) -> None:
+        super().__init__()
+        self.student = student
+        self.heads = nn.ModuleDict()
+        for name, layer in Teachers.layers.items():
+            conv: nn.Conv2d = getattr(student, layer.replace("relu", "conv"))
+            self.heads[name] = nn.Conv2d(conv.out_channels, Teachers.widths[name], 1)
+            self.register_buffer(f"{name}_variance", torch.tensor(float("nan")))
+
+    @torch.no_grad()
+    def fit_heads(self, teacher: Teachers, images: Sequence[Tensor]) -> None:
+        """Set the heads to the least squares solution, which descent would take a thousand steps to find."""
+        for name, layer in Teachers.layers.items():
+            products: list[Tensor] = []
+            for image in images:
+                target = teacher(image)[name]
+                source = F.interpolate(self.student(image, [layer])[layer], size=target.shape[-2:], mode="bilinear")
+                x = source.transpose(0, 1).flatten(1)
+                x = torch.cat([x, torch.ones_like(x[:1])])
+                y = target.transpose(0, 1).flatten(1)
+                products.append(torch.cat([x @ x.T, x @ y.T], 1) / x.shape[1])
+            product = torch.stack(products).mean(0).double()
+            count = product.shape[0]
+            ridge = 1e-3 * product[:, :count].diagonal().mean() * torch.eye(count).to(product)
+            solution = torch.linalg.solve(product[:, :count] + ridge, product[:, count:]).float()
+            head: nn.Conv2d = self.heads[name]  # type: ignore[assignment]
+            head.weight.copy_(solution[:-1].T[:, :, None, None])
+            head.bias.copy_(solution[-1])  # type: ignore[union-attr]
+
+    def forward(self, image: Tensor, targets: Mapping[str, Tensor], where: Device) -> dict[str, Tensor]:
+        """Terms by name: the errors of the layers, relative to their variance, and of their relations."""
+        with where.autocast():
+            features = self.student(image, self.student.layers)
+            mapped = {n: self.heads[n](_thinned(n, features[s])) for n, s in Teachers.layers.items()}
+        terms: dict[str, Tensor] = {}
+        for name, target in targets.items():
+            if name != "semantics":
+                relations = _relations(features[name]), _relations(target)
+                terms[f"{name} relation"] = F.mse_loss(*relations)
+            target = _thinned(name, target)
+            output = mapped[name].float()
+            if output.shape != target.shape:  # SqueezeNet does not pad its first convolution
+                output = F.interpolate(output, size=target.shape[-2:], mode="bilinear")
+            variance = self.get_buffer(f"{name}_variance")
+            now = target.var()
+            variance.copy_(torch.where(variance.isnan(), now, torch.lerp(variance, now, 0.01)))
+            terms[name] = F.mse_loss(output, target) / variance
+        return terms
 
 
 def train_compact(
@@ -205,31 +237,23 @@ def train_compact(
     folder, where = Path(out), choose_device(device)
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
-    student = Encoder(STAGES, **INPUT).to(memory_format=torch.channels_last)
+    student = Encoder(STAGES, **INPUT)
     if start:
         _warm_start(student, start)
+    model = Distillation(student).to(where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     teacher = Teachers(teachers).to(where.device)
-    heads = nn.ModuleDict(
-        {n: nn.Conv2d(getattr(student, s.replace("relu", "conv")).out_channels, Teachers.widths[n], 1)
-         for n, s in Teachers.layers.items()}
-    )  # fmt: skip
-    student.to(where.device)
-    heads.to(where.device)
-    parameters = [*student.parameters(), *heads.parameters()]
-    optimizer = torch.optim.Adam([{"params": student.parameters()}, {"params": heads.parameters()}], betas=(0.9, 0.99))
-    variances: dict[str, Tensor] = {}
+    groups = [{"params": model.student.parameters()}, {"params": model.heads.parameters()}]
+    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
     photos = Crops(Pictures(data), size)
     painted = Crops(Pictures(paintings), size, smallest=0.15) if paintings else photos
     first, checkpoint = 0, folder / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=where.device)
-        student.load_state_dict(state["student"])
-        heads.load_state_dict(state["heads"])
+        model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
-        variances, first = state["variances"], state["step"]
+        first = state["step"]
     else:
-        samples = [photos.batch(batch).to(where.device) for _ in range(8)]
-        _fit_heads(heads, student, teacher, samples)
+        model.fit_heads(teacher, [photos.batch(batch).to(where.device) for _ in range(8)])
     generator = torch.Generator()
     sums: dict[str, float] = {}
     started = time.monotonic()
@@ -238,44 +262,30 @@ def train_compact(
         for offset, source in enumerate((photos, painted)):
             source.random.seed(4 * (seed * steps + step) + offset)
         generator.manual_seed(4 * (seed * steps + step) + 2)
-        image = _batch(photos, painted, batch, generator).to(where.device, memory_format=torch.channels_last)
+        image = where.place(_batch(photos, painted, batch, generator))
         rate = _learning_rate(step, steps, learning_rate)
         for group, factor in zip(optimizer.param_groups, (1, HEAD_RATE), strict=True):
             group["lr"] = rate * factor
         with where.autocast():
             targets = teacher(image)
-            features = student(image, student.layers)
-            mapped = {n: heads[n](_thinned(n, features[s])) for n, s in Teachers.layers.items()}
-        loss = image.new_zeros(())
-        for name, target in targets.items():
-            if name != "semantics" and relation_weight:
-                relation = F.mse_loss(_relations(features[Teachers.layers[name]]), _relations(target))
-                sums[f"{name} relation"] = sums.get(f"{name} relation", 0.0) + float(relation.detach())
-                loss = loss + relation_weight * relation
-            target = _thinned(name, target)
-            now = target.var()
-            output = mapped[name].float()
-            if output.shape != target.shape:  # SqueezeNet does not pad its first convolution
-                output = F.interpolate(output, size=target.shape[-2:], mode="bilinear")
-            variances[name] = torch.lerp(variances.get(name, now), now, 0.01)
-            error = F.mse_loss(output, target) / variances[name]
-            sums[name] = sums.get(name, 0.0) + float(error.detach())
-            loss = loss + error * (0.3 if name == "semantics" else 1.0)
+        terms = model(image, targets, where)
+        weights = {"semantics": 0.3} | {name: relation_weight for name in terms if name.endswith("relation")}
+        loss = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        for name, term in terms.items():
+            sums[name] = sums.get(name, 0.0) + float(term.detach())
         if step % interval == 0 or step == steps:
-            count = interval if step % interval == 0 else step % interval
+            count = (step - 1) % interval + 1
             record = {"step": step, "steps": steps, "learning_rate": rate, "skipped": photos.skipped}
             record |= {name: round(value / count, 5) for name, value in sums.items()}
             record["seconds_per_step"] = round((time.monotonic() - started) / count, 3)
             sums, started = {}, time.monotonic()
-            state = {"student": student.state_dict(), "heads": heads.state_dict(), "step": step}
-            torch.save(state | {"optimizer": optimizer.state_dict(), "variances": variances}, checkpoint)
-            with (folder / "log.jsonl").open("a") as log:
-                log.write(json.dumps(record) + "\n")
-            export(student, folder, record)
+            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
+            write_checkpoint(checkpoint, state, record)
+            export(model.student, folder, record)
             yield record
 
 

@@ -1,11 +1,14 @@
-"""Pictures to train on: a folder or a tar file, cropped at random."""
+"""What every training needs: pictures from a folder or a tar file, cropped at random, and checkpoints."""
 
 from __future__ import annotations
 
+import json
+import os
 import random
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from PIL import Image
@@ -77,3 +80,12 @@ class Crops:
     def batch(self, count: int) -> Tensor:
         """`count` crops, (count, 3, size, size)."""
         return torch.cat([self.one() for _ in range(count)])
+
+
+def write_checkpoint(path: Path, state: dict[str, Any], record: dict[str, Any]) -> None:
+    """Replace the checkpoint in one step, so that an interruption leaves the old or the new one, and log the record."""
+    fresh = path.with_suffix(".new")
+    torch.save(state, fresh)
+    os.replace(fresh, path)
+    with path.with_name("log.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps(record) + "\n")

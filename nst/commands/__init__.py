@@ -1,0 +1,1 @@
+"""The command line's commands, one file per family; the only part of the library that prints."""

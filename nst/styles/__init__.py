@@ -1,0 +1,96 @@
+"""Example pictures: styles drawn by our own generators, paintings fetched on demand, and photos.
+
+Drawn styles need no network: they are rendered when first asked for and kept in the cache. Paintings come
+from a fixed list of addresses at Wikimedia Commons. Photos are those that scikit-image ships.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from PIL import Image
+
+from .catalog import Content, Style, StyleNotFound
+from .contents import CONTENTS, open_content
+from .drawn import DRAWN, open_drawn
+from .paintings import PAINTINGS, cached_painting, open_painting
+from .thumbnails import thumbnail
+
+__all__ = [
+    "Content",
+    "Style",
+    "StyleNotFound",
+    "is_ready",
+    "list_contents",
+    "list_styles",
+    "load_content",
+    "load_style",
+    "thumbnail",
+]
+
+SMALLEST, LARGEST = 16, 4096
+
+
+def list_styles() -> list[Style]:
+    """Every style that can be asked for by name: the drawn ones first, then the paintings."""
+    return [entry.style for entry in DRAWN.values()] + [entry.style for entry in PAINTINGS.values()]
+
+
+def list_contents() -> list[Content]:
+    """The example photos."""
+    return [entry.content for entry in CONTENTS.values()]
+
+
+def is_ready(name: str) -> bool:
+    """Whether this style can be had without network: it is drawn here, or was fetched before.
+
+    Raises:
+        StyleNotFound: no style of this name.
+    """
+    if name in DRAWN:
+        return True
+    if name in PAINTINGS:
+        return cached_painting(name) is not None
+    raise _unknown("style", name, [*DRAWN, *PAINTINGS])
+
+
+def load_style(name: str, size: int = 1024) -> Image.Image:
+    """A style picture, mode RGB.
+
+    Args:
+        name: one of the names of `list_styles`.
+        size: long side in pixels, 16 to 4096. It may come smaller: the drawn ones end at 2048, and a painting
+            is never enlarged.
+
+    Raises:
+        StyleNotFound: no style of this name, or a painting that is not on this machine and cannot be had now;
+            the message says what to do.
+        ValueError: `size` out of range.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or not SMALLEST <= size <= LARGEST:
+        raise ValueError(
+            f"The size of a style is a whole number from {SMALLEST} to {LARGEST}, not {size!r:.40}."
+        )
+    if name in DRAWN:
+        return open_drawn(name, size)
+    if name in PAINTINGS:
+        return open_painting(name, size)
+    raise _unknown("style", name, [*DRAWN, *PAINTINGS])
+
+
+def load_content(name: str) -> Image.Image:
+    """An example photo, mode RGB, in its own size (300 to 1000 pixels).
+
+    Raises:
+        StyleNotFound: no photo of this name, or scikit-image is not installed with its pictures.
+    """
+    if name in CONTENTS:
+        return open_content(name)
+    raise _unknown("example photo", name, list(CONTENTS))
+
+
+def _unknown(what: str, name: str, names: list[str]) -> StyleNotFound:
+    shown = str(name)[:60]
+    near = difflib.get_close_matches(shown.lower().replace(" ", "_"), names, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
+    return StyleNotFound(f'There is no {what} "{shown}". {hint}')

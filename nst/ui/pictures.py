@@ -1,0 +1,187 @@
+"""Picture inputs that take any file, and the rows of examples beneath them."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from abc import ABCMeta
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from PIL import Image
+
+from nst import styles
+from nst.images import ImageError, decode, encode, save
+from nst.ui import scratch
+
+KINDS = ("content", "style")
+DEFAULT = {"content": "chelsea", "style": "night"}
+"""What is filled in when the page opens."""
+
+SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".avif", ".bmp"}
+EXAMPLE_SIZE = 1024
+
+_drawing = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is in a picture input: the file, and its name if it is an example."""
+
+    path: str
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example: its name in links, what to call it, and a small picture as a data URI; None if to be fetched."""
+
+    name: str
+    title: str
+    thumbnail: str | None
+
+
+def _path(_: gr.Image, payload: Any) -> str | None:
+    return payload.path if payload else None
+
+
+# A gr.Image whose value is the path of the file as it came: gradio would open it with Pillow first, and fail before
+# a kind word can be said. Made without gradio's own metaclass, which writes a .pyi beside a subclass's source.
+PathImage: type[gr.Image] = ABCMeta.__new__(
+    type(gr.Image), "PathImage", (gr.Image,), {"preprocess": _path, "is_template": True, "__module__": __name__}
+)
+
+
+def picture_input(title: str, kind: str) -> gr.Image:
+    """An input for a picture; its value is a path for `nst.images.decode`."""
+    return PathImage(
+        label=title, elem_id=kind, type="filepath", image_mode=None, height=232, buttons=[], elem_classes="picture",
+        sources=["upload", "webcam", "clipboard"] if kind == "content" else ["upload", "clipboard"],
+        placeholder="Drop a picture here,\nor click to choose one", alt_text=f"The chosen {title.lower()}",
+    )  # fmt: skip
+
+
+def accept(path: str) -> str:
+    """The path of a file that browsers can show, for an upload that was found to be a picture.
+
+    Raises:
+        ImageError: it is none, is damaged or too large.
+    """
+    picture = decode(path)
+    if Path(path).suffix.lower() in SHOWN_BY_BROWSERS:
+        return path
+    suffix = ".png" if picture.alpha else ".jpg"
+    return str(save(scratch.new_file(f"{Path(path).stem[:80]}{suffix}"), picture.rgb, alpha=picture.alpha))
+
+
+def shape(path: str | None) -> tuple[int, int] | None:
+    """Height and width of a picture, without decoding it; None if it has none."""
+    try:
+        with Image.open(path or "") as image:
+            return image.height, image.width
+    except (OSError, ValueError):
+        return None
+
+
+def name_of(path: str, choice: Choice | None) -> str | None:
+    """The example's name, if this path is that of the example chosen."""
+    return choice.name if choice and choice.name and Path(path).stem == Path(choice.path).stem else None
+
+
+def example_row(kind: str) -> gr.HTML:
+    """A row of thumbnails, empty until `row_html` fills it; a click triggers `select` with the example's name."""
+    return gr.HTML(
+        '<div class="thumbs"></div>',
+        elem_id=f"{kind}-examples",
+        apply_default_css=False,
+        js_on_load="""element.addEventListener('click', event => {
+            const button = event.target.closest('button[data-name]');
+            if (button) trigger('select', {name: button.dataset.name});
+        });""",
+    )
+
+
+def row_html(kind: str, chosen: str | None = None) -> str:
+    """The thumbnails of a kind, then the names of those that are still to be fetched."""
+    here = away = ""
+    for example in list_examples(kind):
+        name, title = escape(example.name), escape(example.title)
+        if example.thumbnail:
+            pressed = str(example.name == chosen).lower()
+            about = f'title="{title}" aria-label="{title}" aria-pressed="{pressed}"'
+            here += f'<button type="button" data-name="{name}" {about}><img src="{example.thumbnail}" alt=""></button>'
+        else:
+            away += f'<button type="button" data-name="{name}">{title}</button>'
+    more = f"<details><summary>Paintings to download</summary><div>{away}</div></details>" if away else ""
+    return f'<div class="thumbs" role="group" aria-label="Examples: {kind}">{here}</div>{more}'
+
+
+def list_examples(kind: str) -> list[Example]:
+    """The examples of a kind, "content" or "style", that are here or can be fetched."""
+    if kind == "content":
+        listed = [Example(e.name, f"{e.title}, by {e.author}", _thumbnail(e.name)) for e in styles.list_contents()]
+        return [example for example in listed if example.thumbnail]
+    return [
+        Example(
+            style.name,
+            style.title if style.kind == "drawn" else f"{style.title}, {style.author}, {style.year}",
+            _thumbnail(style.name) if styles.is_ready(style.name) else None,
+        )
+        for style in styles.list_styles()
+    ]
+
+
+def example_file(kind: str, name: str) -> Path:
+    """A file with an example, drawn or fetched if need be.
+
+    Raises:
+        nst.styles.StyleNotFound: no such example, or it cannot be had now.
+    """
+    path = scratch.folder() / "examples" / kind / f"{Path(name).name}.jpg"
+    with _drawing:
+        if not path.is_file():
+            picture = styles.load_content(name) if kind == "content" else styles.load_style(name, EXAMPLE_SIZE)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save(path, picture)
+    return path
+
+
+def draw_ahead() -> None:
+    """Draw the style that the page opens with, on a thread: by the time somebody looks, it is there."""
+    threading.Thread(target=lambda: example_file("style", DEFAULT["style"]), daemon=True).start()
+
+
+@lru_cache(maxsize=256)
+def _thumbnail(name: str) -> str | None:
+    """A small square of an example that is here, as a data URI."""
+    try:
+        small = styles.thumbnail(name)
+    except styles.StyleNotFound:
+        return None
+    data = encode(small, format="webp", quality=80) if small else b""
+    return "data:image/webp;base64," + base64.b64encode(data).decode() if data else None
+
+
+def choose(kind: str, name: str) -> list[Any]:
+    """Picture, row and choice after an example was chosen; one that has to be fetched first may be out of reach."""
+    try:
+        path = example_file(kind, name)
+    except (styles.StyleNotFound, ImageError) as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    return [str(path), row_html(kind, name), Choice(str(path), name)]
+
+
+def take(kind: str, path: str | None, before: Choice | None) -> list[Any]:
+    """Picture, row and choice after an upload; one that is no picture leaves the one before in its place."""
+    if path is None:
+        return [None, row_html(kind), None]
+    try:
+        shown = accept(path)
+    except ImageError as error:
+        gr.Warning(str(error))
+        return [before.path if before else None, gr.skip(), gr.skip()]
+    return [gr.skip() if shown == path else shown, row_html(kind), Choice(shown)]

@@ -1,0 +1,95 @@
+"""A run as the page shows it: the status line and the loss curves, as HTML and inline SVG."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+
+CURVES = {"content": "content", "style": "style", "tv": "smoothness"}
+"""The losses by name, and what they are called; a curve's color is its class in style.css."""
+
+MAX_POINTS = 240
+WIDTH, HEIGHT = 1000, 100  # of the drawing's own coordinates; CSS stretches them
+
+Losses = dict[str, float]
+
+
+def duration(seconds: float) -> str:
+    """A time for people, such as "8 s", "3 min" or "1 h 20 min"."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def memory(size: int) -> str:
+    """An amount of memory for people, such as "300 MB" or "1.2 GB"."""
+    return f"{size / 1e9:.1f} GB" if size >= 0.95e9 else f"{max(10, round(size / 1e7) * 10)} MB"
+
+
+def status(title: str, detail: str = "", *, done: float | None = None, kind: str = "idle") -> str:
+    """The status box: a title, a line of detail and a bar.
+
+    Args:
+        title, detail: plain text.
+        done: share of the work from 0 to 1; None draws no bar.
+        kind: "idle", "busy", "done" or "error"; decides the color.
+    """
+    bar = ""
+    if done is not None:
+        percent = round(100 * min(max(done, 0.0), 1.0))
+        bar = (
+            f'<div class="bar" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100" '
+            f'aria-valuenow="{percent}"><span style="--done:{percent}%"></span></div>'
+        )
+    line = f"<p>{escape(detail)}</p>" if detail else ""
+    return f'<div class="status {kind}"><strong role="status">{escape(title)}</strong>{line}{bar}</div>'
+
+
+def words(losses: Losses) -> str:
+    """The losses in words, such as "content 0.41, style 0.072, smoothness 0.01"."""
+    return ", ".join(f"{CURVES.get(name, name)} {value:.2g}" for name, value in losses.items())
+
+
+def thin(points: list[tuple[int, Losses]]) -> None:
+    """Drop every other point of a history that has grown too long; the last one stays."""
+    if len(points) > 2 * MAX_POINTS:
+        del points[-2::-2]
+
+
+def curves(points: Sequence[tuple[int, Losses]], total: int) -> str:
+    """The loss curves on a logarithmic scale.
+
+    Args:
+        points: step and losses, in order.
+        total: where the horizontal axis ends.
+    """
+    values = [v for _, losses in points for v in losses.values() if v > 0 and math.isfinite(v)]
+    if not values:
+        return '<div class="curves empty"><p>The loss curves are drawn here while it paints.</p></div>'
+    high = math.ceil(math.log10(max(values)) * 2) / 2
+    low = max(math.floor(math.log10(min(values)) * 2) / 2, high - 4)
+    high = max(high, low + 0.5)
+
+    def place(step: int, value: float) -> tuple[float, float]:
+        y = (high - math.log10(max(value, 10**low))) / (high - low)
+        return WIDTH * step / max(total, 1), HEIGHT * min(max(y, 0.0), 1.0)
+
+    lines, key = "", ""
+    for name, title in CURVES.items():
+        track = [place(i, losses[name]) for i, losses in points if math.isfinite(losses.get(name, math.nan))]
+        if track:
+            path = " ".join(f"{x:.0f},{y:.1f}" for x, y in track)
+            lines += f'<polyline class="{name}" points="{path}"/>'
+            last = points[-1][1].get(name, math.nan)
+            key += f'<li class="{name}">{title} <b>{last:.2g}</b></li>'
+    grid = ""
+    for power in range(math.ceil(low), math.floor(high) + 1):
+        y = HEIGHT * (high - power) / (high - low)
+        grid += f'<i style="top:{y:.1f}%"><span>{10.0**power:g}</span></i>'
+    return (
+        f'<div class="curves"><ul aria-label="Losses">{key}</ul><div class="plot">{grid}'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{lines}</svg></div>'
+        f'<p class="axis"><span>step 0</span><span>{total}</span></p></div>'
+    )

@@ -1,0 +1,63 @@
+"""The server's own temporary folder: uploads, previews and results lie there, and nothing else."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+PREFIX = "pastiche-app-"
+MARK = "in-use.lock"
+"""The file that a running server holds locked in its folder; the system lets go of it when the server dies."""
+
+
+def open_folder() -> Path:
+    """Make a fresh folder for this server, tell gradio of it, and have it removed at exit.
+
+    What crashed servers left is removed first: folders that this user may write and whose mark nobody holds.
+    A folder named by GRADIO_TEMP_DIR is used as it is, and left alone.
+    """
+    if asked := os.environ.get("GRADIO_TEMP_DIR"):
+        return Path(asked)
+    _purge(Path(tempfile.gettempdir()))
+    fresh = Path(tempfile.mkdtemp(prefix=PREFIX))
+    lock = FileLock(fresh / MARK)
+    lock.acquire()
+    os.environ["GRADIO_TEMP_DIR"] = str(fresh)
+    atexit.register(_close, fresh, lock)
+    return fresh
+
+
+def folder() -> Path:
+    """The folder that gradio serves temporary files from."""
+    from gradio.utils import get_upload_folder  # gradio must not be imported before it knows its folder
+
+    return Path(get_upload_folder())
+
+
+def new_file(name: str) -> Path:
+    """A path for a file of this name in a fresh subfolder, from where gradio may serve it."""
+    fresh = folder() / secrets.token_hex(8)
+    fresh.mkdir(parents=True)
+    return fresh / name
+
+
+def _close(own: Path, lock: FileLock) -> None:
+    lock.release()
+    shutil.rmtree(own, ignore_errors=True)
+
+
+def _purge(parent: Path) -> None:
+    for old in parent.glob(f"{PREFIX}*"):
+        mark = old / MARK
+        with suppress(OSError, Timeout):
+            if old.is_symlink() or not mark.is_file() or not os.access(old, os.W_OK):
+                continue
+            with FileLock(mark, timeout=0):
+                shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,179 @@
+"""How the app looks: colors, fonts, header and footer. Day is a white gallery wall, night is a starry one."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.themes.utils import sizes
+
+ASSETS = Path(__file__).parent / "assets"
+
+ULTRAMARINE = gr.themes.Color(
+    "#eef1ff", "#dfe4ff", "#c3ccff", "#9fadff", "#7386f7", "#4d61e6", "#2f44c8", "#2438b4", "#1d2c8c", "#17226a",
+    "#0f1748", name="ultramarine",
+)  # fmt: skip
+CADMIUM = gr.themes.Color(
+    "#fff8e6", "#ffefc4", "#ffe08a", "#ffd166", "#ffbe2e", "#f5a800", "#d18c00", "#a66c00", "#7f5200", "#5e3d00",
+    "#3a2500", name="cadmium",
+)  # fmt: skip
+SLATE = gr.themes.Color(
+    "#f4f5f8", "#e9ebf0", "#d6dae3", "#b8bfcd", "#8f98ab", "#636d83", "#475066", "#2f374b", "#1b2236", "#121828",
+    "#0b101d", name="slate",
+)  # fmt: skip
+
+PRIVACY = (
+    "Your pictures stay on the machine that runs this page. They are used for your own runs only, deleted within a "
+    "day, and no history of runs is kept."
+)
+
+
+def appearance() -> dict[str, Any]:
+    """What `Blocks.launch` wants to know about looks."""
+    return {
+        "theme": theme(),
+        "css_paths": ASSETS / "style.css",
+        "head_paths": ASSETS / "head.html",
+        "favicon_path": ASSETS / "mark.svg",
+        "footer_links": ["settings", "gradio"],
+    }
+
+
+def theme() -> gr.themes.Base:
+    """The colors, fonts and radii of the app; its fonts come with gradio and are served from here."""
+    # Several of gradio's font files hold no Latin letters (Lexend, Lora and Plex's semibold, in 6.31); these three
+    # do. Quicksand stands last only to be declared: style.css uses it for labels and buttons.
+    base = gr.themes.Base(
+        primary_hue=ULTRAMARINE,
+        secondary_hue=CADMIUM,
+        neutral_hue=SLATE,
+        radius_size=sizes.radius_lg,
+        font=[
+            gr.themes.LocalFont("IBM Plex Sans", (400, 700)), "ui-sans-serif", "system-ui", "sans-serif",
+            gr.themes.LocalFont("Quicksand", (700,)),
+        ],
+        font_mono=["ui-monospace", "Consolas", "monospace"],
+    )  # fmt: skip
+    return base.set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        body_text_color="*neutral_900",
+        body_text_color_dark="*neutral_100",
+        body_text_color_subdued="*neutral_600",
+        body_text_color_subdued_dark="*neutral_300",
+        background_fill_primary="white",
+        background_fill_primary_dark="*neutral_900",
+        background_fill_secondary="*neutral_50",
+        background_fill_secondary_dark="*neutral_950",
+        border_color_primary="*neutral_200",
+        border_color_primary_dark="*neutral_700",
+        border_color_accent="*primary_500",
+        border_color_accent_dark="*secondary_300",
+        color_accent="*primary_600",
+        color_accent_soft="*primary_50",
+        color_accent_soft_dark="*neutral_800",
+        block_background_fill="white",
+        block_background_fill_dark="*neutral_900",
+        block_border_width="0px",
+        block_border_width_dark="0px",
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_300",
+        block_info_text_size="*text_sm",
+        block_label_background_fill="white",
+        block_label_background_fill_dark="*neutral_900",
+        block_label_text_color="*neutral_700",
+        block_label_text_color_dark="*neutral_200",
+        block_label_text_weight="600",
+        block_label_border_width="0px",
+        block_label_border_width_dark="0px",
+        block_title_text_color="*neutral_800",
+        block_title_text_color_dark="*neutral_100",
+        block_title_text_weight="600",
+        block_shadow="none",
+        block_shadow_dark="none",
+        input_background_fill="*neutral_50",
+        input_background_fill_dark="*neutral_800",
+        input_border_color="*neutral_300",
+        input_border_color_dark="*neutral_600",
+        input_border_color_focus="*primary_500",
+        input_border_color_focus_dark="*secondary_300",
+        slider_color="*primary_600",
+        slider_color_dark="*secondary_400",
+        loader_color="*primary_600",
+        loader_color_dark="*secondary_400",
+        button_primary_background_fill="*primary_700",
+        button_primary_background_fill_hover="*primary_600",
+        button_primary_background_fill_dark="*secondary_400",
+        button_primary_background_fill_hover_dark="*secondary_300",
+        button_primary_text_color="white",
+        button_primary_text_color_dark="*neutral_950",
+        button_secondary_background_fill="*neutral_100",
+        button_secondary_background_fill_hover="*neutral_200",
+        button_secondary_background_fill_dark="*neutral_800",
+        button_secondary_background_fill_hover_dark="*neutral_700",
+        button_secondary_text_color="*neutral_800",
+        button_secondary_text_color_dark="*neutral_100",
+        button_cancel_background_fill="#c8321f",
+        button_cancel_background_fill_hover="#ad2716",
+        button_cancel_background_fill_dark="#ff7d66",
+        button_cancel_background_fill_hover_dark="#ff9a87",
+        button_cancel_text_color="white",
+        button_cancel_text_color_dark="*neutral_950",
+        checkbox_label_background_fill_selected="*primary_700",
+        checkbox_label_background_fill_selected_dark="*secondary_400",
+        checkbox_label_text_color_selected="white",
+        checkbox_label_text_color_selected_dark="*neutral_950",
+        link_text_color="*primary_600",
+        link_text_color_dark="*secondary_300",
+    )
+
+
+def header() -> gr.HTML:
+    """The mark, the wordmark and what this is, in one sentence."""
+    mark, word = ((ASSETS / name).read_text(encoding="utf-8") for name in ("mark.svg", "wordmark.svg"))
+    return gr.HTML(
+        f"<header><span class='mark' aria-hidden='true'>{mark}</span><h1>{word}</h1>"
+        "<p>A photo, repainted in the manner of a painting.</p></header>",
+        elem_id="masthead",
+        apply_default_css=False,
+    )
+
+
+def footer() -> gr.HTML:
+    """The privacy line."""
+    return gr.HTML(f"<p>{PRIVACY}</p>", elem_id="privacy", apply_default_css=False)
+
+
+SHOW_RESULT = """() => {
+    if (matchMedia('(max-width: 860px)').matches)
+        document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'start'});
+}"""
+"""On a narrow page, scroll to where the picture appears."""
+
+
+def copy_link() -> str:
+    """JavaScript that puts a query into the address bar and the whole link on the clipboard.
+
+    On a Space the page lives in a frame, so that the link to share is the Space's own.
+    """
+    space = os.environ.get("SPACE_ID")
+    home = json.dumps(f"https://huggingface.co/spaces/{space}" if space else None)
+    return COPY_LINK.replace("HOME", home)
+
+
+COPY_LINK = """(query) => {
+    const question = query ? '?' + query : '';
+    const link = (HOME || location.origin + location.pathname) + question;
+    history.replaceState(null, '', location.pathname + question);
+    const button = document.getElementById('copy-link');
+    const done = () => {
+        const before = button.textContent;
+        button.textContent = 'Link copied';
+        setTimeout(() => { button.textContent = before; }, 2000);
+    };
+    const ask = () => window.prompt('The link to these settings:', link);
+    if (navigator.clipboard) navigator.clipboard.writeText(link).then(done, ask); else ask();
+}"""

@@ -1,0 +1,23 @@
+"""For all tests: one thread, an empty cache of their own, and no network."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+
+CACHE = tempfile.mkdtemp(prefix="pastiche-tests-")
+os.environ |= {
+    "PASTICHE_CACHE": CACHE,
+    "HF_HUB_OFFLINE": "1",
+    "GRADIO_ANALYTICS_ENABLED": "False",
+    "OMP_NUM_THREADS": "1",  # for processes that a test starts; tiny pictures only lose by more threads
+}
+
+import torch  # noqa: E402
+
+torch.set_num_threads(1)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(CACHE, ignore_errors=True)

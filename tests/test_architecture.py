@@ -1,0 +1,177 @@
+"""The house's rules, read from the source: who may import whom, and that nothing happens at import."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from graphlib import TopologicalSorter
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FLOORS = [  # from the top down; a file imports only from floors below its own, or within its own room
+    {"app", "__main__"},
+    {"commands", "ui"},
+    {"bench", "evaluate", "recipes"},
+    {"metrics", "models", "stylize", "train", "video"},
+    {"encoders"},
+    {"optimize", "registry", "results", "styles"},
+    {"color", "device", "images", "losses", "params", "weights"},
+]
+PRINTS = {"app", "__main__", "commands"}
+MOST_LINES = 400
+
+SOURCES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in [ROOT / "app.py", *sorted((ROOT / "nst").rglob("*.py"))]
+    if path.exists()
+}
+PACKAGES = {name for name, path in SOURCES.items() if path.name == "__init__.py"}
+
+
+def room(module: str) -> str:
+    """The part of a module's name that has a floor: nst.weights.hub stands in the room weights."""
+    return module.split(".")[1] if module.startswith("nst.") else module
+
+
+def floor(module: str) -> int:
+    return next(i for i, rooms in enumerate(FLOORS) if room(module) in rooms)
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+
+
+def nodes(module: str) -> Iterator[ast.AST]:
+    """All of a module's syntax, but for what only type checkers see."""
+    waiting: list[ast.AST] = [tree(module)]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not (isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"):
+            waiting += ast.iter_child_nodes(node)
+
+
+def imports(module: str) -> set[str]:
+    """The full names of all that a module imports, wherever it does so."""
+    package = module if module in PACKAGES else module.rpartition(".")[0]
+    found = set()
+    for node in nodes(module):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) + 1 - node.level] if node.level else []
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+            found |= {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def ours(module: str) -> set[str]:
+    """The modules of ours that a module imports; the package nst itself holds nothing but names."""
+    names = {name if name in SOURCES else name.rpartition(".")[0] for name in imports(module)}
+    return (names & SOURCES.keys()) - {"nst", module}
+
+
+ALL = sorted(SOURCES.keys() - {"nst"})
+
+
+def test_every_room_has_a_floor():
+    assert {room(module) for module in ALL} <= set().union(*FLOORS)
+
+
+@pytest.mark.parametrize("module", ALL)
+def test_a_file_imports_only_from_below(module):
+    wrong = [name for name in ours(module) if room(name) != room(module) and floor(name) <= floor(module)]
+    assert not wrong, f"{module} stands on floor {floor(module)} and imports {wrong}"
+
+
+def test_there_are_no_circles():
+    TopologicalSorter({module: ours(module) for module in ALL}).prepare()  # raises CycleError, which names it
+
+
+def test_only_the_app_knows_gradio():
+    knowing = {room(m) for m in SOURCES if any(name.partition(".")[0].startswith("gradio") for name in imports(m))}
+    assert knowing <= {"app", "ui"}
+
+
+@pytest.mark.parametrize("module", [module for module in ALL if room(module) == "ui"])
+def test_the_app_computes_nothing(module):
+    assert not [name for name in imports(module) if name.startswith("torch.nn")]
+    assert "torch.nn" not in {ast.unparse(node) for node in nodes(module) if isinstance(node, ast.Attribute)}
+
+
+def test_models_are_found_through_the_registry():
+    assert not [m for m in ALL if room(m) != "models" and any(n.startswith("nst.models.") for n in imports(m))]
+
+
+def test_the_library_never_prints():
+    calls = {
+        module: node.lineno
+        for module in ALL
+        for node in nodes(module)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
+    }
+    assert not {module: line for module, line in calls.items() if room(module) not in PRINTS}
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_a_file_can_be_read_in_one_sitting(module):
+    assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES, "look for the missing noun"
+
+
+def test_requirements_are_what_is_imported():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    asked = {normal(line) for line in lines if line and not line.startswith("#")}
+    tops = {name.partition(".")[0] for module in SOURCES for name in imports(module)}
+    tops -= {"nst", "tomli", *sys.stdlib_module_names}
+    distributions = packages_distributions()
+    assert {normal(distributions[top][0]) for top in tops} == asked - {"tomli"}  # which is for Python 3.10 alone
+
+
+def normal(requirement: str) -> str:
+    """The name in a line of a requirements file, in the one spelling that counts."""
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
+
+
+def test_importing_nst_costs_nothing():
+    script = "import nst, sys; sys.exit(bool({'torch', 'gradio', 'numpy', 'PIL'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
+WATCH = """
+import importlib, os, sys, threading
+import gradio, huggingface_hub, safetensors.torch, torch  # what they do is theirs
+
+done = []
+
+def watch(event, args):
+    if event == "open" and isinstance(args[1], str) and set(args[1]) & set("wax+"):
+        done.append((event, args[0]))
+    elif event in ("os.mkdir", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.putenv"):
+        done.append((event, args[0]))
+
+threads = set(threading.enumerate())
+sys.addaudithook(watch)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+done += threads ^ set(threading.enumerate())
+done += ["cuda"] * torch.cuda.is_initialized() + ["torch's threads"] * (torch.get_num_threads() != 1)
+print(*done, *os.listdir("."), sep="\\n", end="")
+"""
+
+
+def test_nothing_happens_at_import(tmp_path, monkeypatch):
+    for name in ("PYTHONPATH", "PASTICHE_CACHE"):
+        monkeypatch.setenv(name, str(ROOT if name == "PYTHONPATH" else tmp_path / "cache"))
+    # Compiled files are not what is asked about; the module __main__ runs the command line only as a program.
+    command = [sys.executable, "-B", "-c", WATCH, *SOURCES]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == ""

@@ -1,0 +1,48 @@
+"""The benchmarks compare like with like; their times are not tested."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import picture, tiny_encoder, tiny_encoder_file
+
+from nst import bench
+from nst.device import choose_device
+
+
+@pytest.fixture(autouse=True)
+def small_vgg(monkeypatch):
+    monkeypatch.setattr(bench, "vgg19", lambda seed=0: (tiny_encoder(seed), False))
+
+
+def test_the_plain_loop_and_ours_walk_down_the_same_hill():
+    encoder, where = tiny_encoder(), choose_device("cpu", "float32")
+    content, style = picture(1, 32, 48), picture(2, 32, 48)
+    plain = bench.PlainLoop(encoder, content, style, (0.03, 0.97))
+    ours = bench.our_loop(encoder, content, style, (0.03, 0.97), where)
+    assert [plain.step() for _ in range(5)] == pytest.approx([ours() for _ in range(5)], rel=1e-3)
+
+
+def test_a_row_for_each_size_and_loop(tmp_path):
+    rows = list(
+        bench.bench_optimize(sizes=(64, 96), steps=2, rounds=1, encoder=tiny_encoder_file(tmp_path), device="cpu")
+    )
+    assert [row["size"] for row in rows] == [64] * 3 + [96] * 3
+    for row in rows:
+        assert row["seconds"] > 0 and row["memory"] >= 0 and row["weights"] == "random"
+    assert rows[0]["speedup"] == 1 and rows[0]["steps_to_loss"] == 3
+
+
+def test_encoders_are_compared_in_both_formats(tmp_path):
+    rows = list(bench.bench_encoders(encoders=[tiny_encoder_file(tmp_path)], size=64, rounds=1, device="cpu"))
+    assert len(rows) == 4
+    assert [r["speedup"] for r in rows if r["encoder"] == "VGG-19"] == [1, 1]
+    assert sum(r["step_ratio"] is not None for r in rows) == 2
+
+
+def test_peak_memory_sees_what_was_held_meanwhile():
+    with bench.peak_memory(torch.device("cpu")) as peak:
+        held = torch.ones(50_000_000)
+        assert held.sum() == 50_000_000
+    if bench.resident_memory():
+        assert peak() > 150e6

@@ -1,0 +1,61 @@
+"""The comparison of encoders: its arithmetic and its contact sheet."""
+
+from __future__ import annotations
+
+import pytest
+from tiny import picture, tiny_encoder_file
+
+from nst.evaluate import VARIANTS, compare_encoders, compare_sizes, compare_tricks, contact_sheet
+from nst.images import decode, save, to_pil
+
+
+@pytest.fixture
+def files(tmp_path):
+    for name, seed in (("cat", 1), ("wave", 2), ("night", 3)):
+        save(tmp_path / f"{name}.png", to_pil(picture(seed, 48, 64)))
+    return tmp_path
+
+
+def test_an_encoder_closes_all_of_its_own_distance(files):
+    judge = tiny_encoder_file(files)
+    rows = list(
+        compare_encoders(
+            judge=judge, encoder=judge, contents=[str(files / "cat.png")], out=str(files), size=64, num_steps=4,
+            styles=[str(files / "wave.png"), str(files / "night.png")],
+        )
+    )  # fmt: skip
+    assert [(r["content"], r["style"]) for r in rows] == [("cat", "wave"), ("cat", "night"), ("mean", "")]
+    assert all(r["closure"] == pytest.approx(1) and r["ssim"] == r["judge_ssim"] for r in rows)
+    assert all(r["judge"] < r["start"] for r in rows)
+    assert rows[2]["start"] == pytest.approx((rows[0]["start"] + rows[1]["start"]) / 2)
+    assert decode(files / "encoders.jpg").rgb.size == (2 * 4 * 256, 256)
+
+
+def test_another_encoder_closes_another_share(files, tmp_path_factory):
+    settings = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "size": 64, "num_steps": 4}
+    other = tiny_encoder_file(tmp_path_factory.mktemp("other"), seed=5)
+    row = next(compare_encoders(judge=tiny_encoder_file(files), encoder=other, **settings))
+    assert row["closure"] != pytest.approx(1, abs=1e-6)
+
+
+def test_a_contact_sheet_keeps_the_shapes():
+    sheet = contact_sheet([[picture(1, 20, 40), picture(2, 40, 20)]] * 3, cell=40, columns=2)
+    assert sheet.size == (160, 80)
+    assert sheet.getpixel((5, 30)) == (255, 255, 255)
+
+
+def test_sizes_are_judged_at_the_smallest(files):
+    settings = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "out": str(files)}
+    encoder = tiny_encoder_file(files)
+    rows = list(compare_sizes(judge=encoder, encoders=[encoder], sizes=(64, 96), strengths=(0, 90), num_steps=6, **settings))
+    assert [(r["strength"], r["size"]) for r in rows] == [(0, 64), (0, 96), (90, 64), (90, 96)]
+    assert rows[0]["ssim"] > rows[2]["ssim"]
+    assert decode(files / "sizes.jpg").rgb.size == (2 * 256, 2 * 256)
+
+
+def test_every_trick_is_tried_alone(files):
+    settings = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "out": str(files)}
+    encoder = tiny_encoder_file(files)
+    rows = list(compare_tricks(judge=encoder, encoder=encoder, size=64, num_steps=6, **settings))
+    assert [r["variant"] for r in rows] == list(VARIANTS)
+    assert (files / "tricks.jpg").exists()

@@ -1,0 +1,91 @@
+"""The README tells all there is, and nothing else."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+
+from nst.__main__ import COMMANDS
+from nst.commands import models, rows, stylize
+from nst.registry import list_models
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COLORS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
+FRONT, BODY = README.removeprefix("---\n").split("\n---\n", 1)
+
+
+def options(parser) -> set[str]:
+    return {word for action in parser._actions for word in action.option_strings} - {"-h", "--help"}
+
+
+def parsers():
+    yield "stylize", stylize.parser()
+    for command in ("models", "styles"):
+        yield command, models.parser(command)
+    for family in rows.FAMILIES:
+        for name in rows.entries(family):
+            yield f"{family} {name}", rows.parser(family, name)
+
+
+PARSERS = dict(parsers())
+APP_OPTIONS = set(re.findall(r'add_argument\("(--[\w-]+)"', (ROOT / "app.py").read_text(encoding="utf-8")))
+
+
+def test_every_command_is_told():
+    assert {name.split()[0] for name in PARSERS} == set(COMMANDS)
+    assert not [name for name in PARSERS if f"python -m nst {name}" not in BODY]
+
+
+@pytest.mark.parametrize("command", PARSERS)
+def test_every_option_is_told(command):
+    assert not [word for word in options(PARSERS[command]) if not re.search(rf"`{word}`", BODY)]
+
+
+def test_nothing_is_told_that_is_not_there():
+    there = {"--help", "--index-url", *APP_OPTIONS}.union(*map(options, PARSERS.values()))  # one of them is pip's
+    assert APP_OPTIONS and set(re.findall(r"(?<![\w-])--[a-z][\w-]*", BODY)) == there - {"-o"}
+
+
+def test_every_tab_is_told():
+    titles = re.findall(r'\("([^"]+)", \w+\.create_tab\)', (ROOT / "app.py").read_text(encoding="utf-8"))
+    assert titles and not [title for title in titles if f"\n### {title}\n" not in BODY]
+    for path in (ROOT / "nst" / "ui").glob("*.py"):
+        inner = re.findall(r'gr\.Tab\("([^"]+)"', path.read_text(encoding="utf-8"))
+        assert not [title for title in inner if f"*{title}*" not in BODY]
+
+
+def test_every_model_is_told():
+    assert not [entry.name for entry in list_models() if f"`{entry.name}`" not in BODY]
+
+
+def test_the_examples_are_understood():
+    examples = re.findall(r"^python -m nst stylize (.+)$", BODY, re.MULTILINE)
+    assert len(examples) > 2
+    for words in examples:
+        assert PARSERS["stylize"].parse_args(shlex.split(words))
+
+
+def test_the_two_commands_are_told():
+    assert "\npip install -r requirements.txt && python app.py\n" in BODY
+    assert "\npip install -r tests/requirements.txt && pytest\n" in BODY
+    checks = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "{ pip install -r tests/requirements.txt && pytest; }" in checks and "\npython app.py " in checks
+
+
+def test_the_pictures_are_there():
+    assert not [path for path in re.findall(r"!\[[^]]*\]\(([^):]+)\)", BODY) if not (ROOT / path).is_file()]
+
+
+def test_the_front_matter_is_that_of_a_space():
+    front = yaml.safe_load(FRONT)
+    pins = dict(re.findall(r"^(\w+)==(\S+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    assert front["sdk"] == "gradio" and front["sdk_version"] == pins["gradio"]
+    assert isinstance(front["python_version"], str), "unquoted, 3.10 would be 3.1"
+    assert (ROOT / front["app_file"]).is_file() and len(front["short_description"]) <= 60
+    assert {front["colorFrom"], front["colorTo"]} <= {*COLORS}
+    assert front["models"] == [entry.repo for entry in list_models() if entry.repo]
