@@ -37,7 +37,9 @@ def vgg19(seed: int = 0) -> tuple[Encoder, bool]:
             if name.endswith("weight"):
                 nn.init.kaiming_normal_(tensors[name], nonlinearity="relu")
         config = {"stages": stages, "padding": "zeros", "pooling": "max", "rescale": 2.0}
-        return build(config, tensors).requires_grad_(False), False
+        encoder = build(config, tensors)
+        encoder.requires_grad_(False)
+        return encoder, False
 
 
 class PlainLoop:
@@ -78,9 +80,13 @@ class PlainLoop:
 
     def loss(self) -> Tensor:
         features = self.features(self.image)
-        content = sum(F.mse_loss(features[n], t) / t.var() for n, t in self.content.items())
-        style = sum(F.mse_loss(self.gram(features[n]), t) / t.square().mean() for n, t in self.style.items())
-        return self.weights[0] * content + self.weights[1] * style / len(self.style)
+        loss = torch.zeros((), device=self.image.device)
+        for name, target in self.content.items():
+            loss = loss + self.weights[0] * F.mse_loss(features[name], target) / target.var()
+        for name, target in self.style.items():
+            error = F.mse_loss(self.gram(features[name]), target) / target.square().mean()
+            loss = loss + self.weights[1] * error / len(self.style)
+        return loss
 
     def step(self) -> float:
         self.optimizer.zero_grad()
@@ -193,7 +199,7 @@ def bench_encoders(
     for _ in range(rounds):
         for name, model in models.items():
             for title, (where, layout) in formats.items():
-                network = copy.deepcopy(model).to(where.device, memory_format=layout)
+                network = copy.deepcopy(model).to(where.device).to(memory_format=layout)  # type: ignore[call-overload]
                 x = image.to(where.device, memory_format=layout).requires_grad_()
                 seconds = _timed(lambda n=network, x=x, w=where: _forward_backward(n, x, layers, w))  # type: ignore[misc]
                 best[name, title] = min(seconds, best.get((name, title), seconds))

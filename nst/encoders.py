@@ -45,6 +45,9 @@ class Encoder(nn.Module):
         layers: every valid layer name, shallow to deep.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         stages: Sequence[Sequence[int]],
@@ -65,7 +68,8 @@ class Encoder(nn.Module):
             self.stages.append([])
             for i, out in enumerate(widths, 1):
                 mode = first_padding if (s, i) == (1, 1) and first_padding else padding
-                self.add_module(f"conv{s}_{i}", nn.Conv2d(width, out, 3, padding=1, padding_mode=mode))
+                conv = nn.Conv2d(width, out, 3, padding=1, padding_mode=mode)  # type: ignore[arg-type]
+                self.add_module(f"conv{s}_{i}", conv)
                 self.stages[-1].append(f"relu{s}_{i}")
                 width = out
         self.layers: tuple[str, ...] = tuple(name for stage in self.stages for name in stage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,6 +13,7 @@ import torch
 import nst
 from nst.registry import list_models
 from nst.stylize import BOUNDS, CHOICES, style_transfer
+from nst.weights import file_sha256
 
 DEFAULTS: dict[str, Any] = {
     name: parameter.default
@@ -31,8 +33,13 @@ def make_recipe(settings: Mapping[str, Any], *, content: str | None = None, styl
         settings: keyword arguments of `style_transfer`; an image as `init` is noted as "content".
         content, style: names of the pictures, without their folders.
     """
-    kept = DEFAULTS | valid_settings(settings)
-    hashes = {weights.name: weights.sha256 for weights in list_models("encoder") if weights.name == kept["encoder"]}
+    kept, hashes = DEFAULTS | valid_settings(settings), {}
+    encoder = str(settings.get("encoder", DEFAULTS["encoder"]))
+    if encoder in CHOICES["encoder"]:
+        hashes = {weights.name: weights.sha256 for weights in list_models("encoder") if weights.name == encoder}
+    else:  # a file of the user's own: its name without its folder, which is nobody's business
+        kept["encoder"] = Path(encoder).name
+        hashes[kept["encoder"]] = file_sha256(Path(encoder))
     versions = {"pastiche": nst.__version__, "torch": torch.__version__}
     recipe = {"task": "style_transfer", "settings": kept, "models": hashes, "versions": versions}
     names = {"content": content, "style": style}

@@ -10,7 +10,7 @@ import pkgutil
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nst import weights as store
 from nst.weights import Weights, WeightsError
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int], None]
 Builder = Callable[[dict[str, Any], "dict[str, Tensor]"], "nn.Module"]
 
+B = TypeVar("B", bound=Builder)
+
 SUFFIXES = {".safetensors", ".pth", ".pt", ".bin", ".pkl"}
 
 _builders: dict[str, Builder] = {}
@@ -29,7 +31,7 @@ _locks: dict[tuple[object, ...], threading.Lock] = {}
 _guard = threading.RLock()
 
 
-def register(architecture: str) -> Callable[[Builder], Builder]:
+def register(architecture: str) -> Callable[[B], B]:
     """Decorator: make a builder known under the name that `models.toml` and a file's metadata use.
 
     A builder takes (config, tensors by name) and gives a Module that holds them, loaded with
@@ -37,7 +39,7 @@ def register(architecture: str) -> Callable[[Builder], Builder]:
     when an architecture is first asked for, best under the architecture's own name.
     """
 
-    def keep(builder: Builder) -> Builder:
+    def keep(builder: B) -> B:
         _builders[architecture] = builder
         return builder
 

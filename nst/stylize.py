@@ -272,35 +272,37 @@ def estimate(
     The measurement, a second or so, is made once for each encoder and device; no weights are downloaded for it.
     """
     check(size=size, preset=preset, num_steps=num_steps, optimizer=optimizer)
-    seconds_per_pixel, bytes_per_pixel = _cost(encoder, choose_device(device))
-    chosen = _chosen(preset, num_steps=num_steps)
+    per_step, per_pixel, memory = _cost(encoder, choose_device(device))
+    parts = plan(size, _chosen(preset, num_steps=num_steps))
     narrow = min(shape) / max(shape)
-    pixels = [part.size**2 * narrow for part in plan(size, chosen)]
-    counts = [part.num_steps for part in plan(size, chosen)]
+    seconds = sum(part.num_steps * (per_step + per_pixel * part.size**2 * narrow) for part in parts)
     passes = 1.25 if optimizer == "lbfgs" else 1.0  # the line search mostly accepts its first guess
-    seconds = sum(p * c for p, c in zip(pixels, counts, strict=True)) * seconds_per_pixel * passes
-    return Estimate(seconds, int(pixels[-1] * bytes_per_pixel))
+    return Estimate(seconds * passes, int(size**2 * narrow * memory))
 
 
 @lru_cache(maxsize=8)
-def _cost(encoder: str, where: Device) -> tuple[float, float]:
-    """Seconds per pixel and step, and bytes per pixel, of a plain run: three steps of 256 pixels, the fastest."""
+def _cost(encoder: str, where: Device) -> tuple[float, float, float]:
+    """Seconds per step, seconds per pixel and step, and bytes per pixel, of a plain run: a few steps at two sizes."""
     model: Encoder = copy.deepcopy(load_encoder(encoder, download=False)).to(where.device)
-    image = where.place(torch.rand(1, 3, 256, 256, generator=torch.Generator().manual_seed(0)))
-    with torch.no_grad(), where.autocast():
-        features = model(image, (*CONTENT_LAYERS, *STYLE_LAYERS))
-    criterion = PerceptualLoss([ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS)])
-    run = optimize(PixelImage(image), model, criterion, device=where, num_steps=4)
-    times = [time.perf_counter() for _ in run]
-    fastest = min(b - a for a, b in pairwise(times))
-    # What autograd keeps of each layer: its input, padded, and its output; the factor was measured (bench).
-    kept = sum(
+    layers = (*CONTENT_LAYERS, *STYLE_LAYERS)
+    fastest: dict[int, float] = {}
+    for side in (128, 256):
+        image = where.place(torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0)))
+        with torch.no_grad(), where.autocast():
+            features = model(image, layers)
+        losses = [ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS, kind=STYLE_LOSSES[0])]
+        run = optimize(PixelImage(image), model, PerceptualLoss(losses), device=where, num_steps=4)
+        times = [time.perf_counter() for _ in run]
+        fastest[side] = min(after - before for before, after in pairwise(times))
+    per_pixel = max(fastest[256] - fastest[128], 0.5 * fastest[256]) / (256**2 - 128**2)
+    per_step = max(fastest[256] - per_pixel * 256**2, 0.0)
+    channels = sum(
         getattr(model, name.replace("relu", "conv")).out_channels / 4**s
         for s, stage in enumerate(model.stages)
         for name in stage
     )
-    return fastest / 256**2, MEMORY_FACTOR * 4 * kept
+    return per_step, per_pixel, MEMORY_FACTOR * 4 * channels
 
 
 MEMORY_FACTOR = 4.0
-"""Bytes in use at the peak of a step, over the bytes of all features in float32."""
+"""Bytes in use at the peak of a step, over the bytes of all features in float32; measured by `bench optimize`."""

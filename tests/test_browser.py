@@ -190,7 +190,7 @@ def test_a_dropped_result_restores_its_settings(open_page, tmp_path):
     expect(page.locator("#tv_weight input")).to_have_value("0.25")
     page.get_by_role("button", name="Reset all settings").click()
     expect(page.locator("#preset input:checked")).to_have_value("good")
-    page.locator("#restore input[type=file], input#restore").first.set_input_files(made)
+    page.get_by_test_id("Restore from a Pastiche picture-upload-button").set_input_files(made)
     expect(page.locator("#preset input:checked")).to_have_value("draft")
     expect(page.locator("#style-examples button[aria-pressed=true]")).to_have_attribute("data-name", "waves")
 
@@ -229,7 +229,7 @@ def test_everything_has_a_name(open_page):
     nameless = page.evaluate(
         """() => [...document.querySelectorAll('button, input, select, textarea, [role=slider]')]
             .filter(e => e.offsetParent !== null)
-            .filter(e => !(e.innerText || e.getAttribute('aria-label') || e.title || e.labels?.length ||
+            .filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length ||
                            e.getAttribute('aria-labelledby')))
             .map(e => e.outerHTML.slice(0, 200))"""
     )

@@ -47,7 +47,8 @@ def test_a_contact_sheet_keeps_the_shapes():
 def test_sizes_are_judged_at_the_smallest(files):
     settings = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "out": str(files)}
     encoder = tiny_encoder_file(files)
-    rows = list(compare_sizes(judge=encoder, encoders=[encoder], sizes=(64, 96), strengths=(0, 90), num_steps=6, **settings))
+    settings |= {"judge": encoder, "encoders": [encoder], "sizes": (64, 96), "strengths": (0, 90), "num_steps": 6}
+    rows = list(compare_sizes(**settings))
     assert [(r["strength"], r["size"]) for r in rows] == [(0, 64), (0, 96), (90, 64), (90, 96)]
     assert rows[0]["ssim"] > rows[2]["ssim"]
     assert decode(files / "sizes.jpg").rgb.size == (2 * 256, 2 * 256)

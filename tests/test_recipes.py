@@ -6,6 +6,7 @@ import json
 from urllib.parse import parse_qsl
 
 import pytest
+from tiny import tiny_encoder_file
 
 from nst.recipes import DEFAULTS, from_query, make_recipe, settings_from_recipe, to_query
 
@@ -22,6 +23,13 @@ def test_a_recipe_survives_json():
     assert recipe["content"] == "cat" and recipe["style"] == "Starry Night"
     assert list(recipe["models"]) == ["vgg19"] and len(recipe["models"]["vgg19"]) == 64
     assert set(recipe["versions"]) == {"pastiche", "torch"}
+
+
+def test_an_encoder_of_ones_own_is_noted_by_name_and_hash(tmp_path):
+    recipe = make_recipe({"encoder": tiny_encoder_file(tmp_path)})
+    assert recipe["settings"]["encoder"] == "tiny.safetensors" and str(tmp_path) not in json.dumps(recipe)
+    assert len(recipe["models"]["tiny.safetensors"]) == 64
+    assert settings_from_recipe(recipe)["encoder"] == "compact"
 
 
 def test_a_link_survives_the_address_bar():

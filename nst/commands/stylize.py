@@ -108,7 +108,7 @@ class Order:
         style: (1, 3, H, W) in [0, 1].
         style_name: for the recipe.
         settings: keyword arguments of `style_transfer`.
-        snapshots: a folder for each job's own, or None.
+        snapshots: the folder of each job that wants them.
         trace: where the losses go, or None; `runs` are those so far.
     """
 
@@ -127,6 +127,9 @@ def main(argv: Sequence[str]) -> int:
     # The device is left out: it has no part in the picture, and may not be here.
     restored = {name: value for name, value in settings_from_recipe(recipe).items() if name != "device"}
     settings = (restored if recipe else {}) | given(args, style_transfer)
+    own = recipe.get("settings", {}).get("encoder", DEFAULTS["encoder"])
+    if own not in CHOICES["encoder"] and not hasattr(args, "encoder"):
+        raise ImageError(f"'{args.recipe}' was painted with an encoder of one's own, {own}: name it with --encoder.")
     wanted, done = plan(args.content, args.output, args.overwrite)
     if done:
         print(f"{done} done already; --overwrite paints them anew.", file=sys.stderr)

@@ -32,7 +32,7 @@ from nst.weights import load_tensors
 STAGES = [[16, 16], [64, 64], [128, 128], [256, 256], [256]]
 HEAD_RATE = 3
 """How much faster than the student the heads learn."""
-INPUT = {"mean": (0.45,) * 3, "std": (0.25,) * 3}
+INPUT: dict[str, Any] = {"mean": (0.45,) * 3, "std": (0.25,) * 3}
 
 
 class SqueezeNet(nn.Module):
@@ -240,7 +240,7 @@ def train_compact(
     student = Encoder(STAGES, **INPUT)
     if start:
         _warm_start(student, start)
-    model = Distillation(student).to(where.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = Distillation(student).to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     teacher = Teachers(teachers).to(where.device)
     groups = [{"params": model.student.parameters()}, {"params": model.heads.parameters()}]
     optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))

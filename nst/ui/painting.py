@@ -13,9 +13,9 @@ from typing import Any
 from PIL import Image
 
 from nst.device import lock
-from nst.images import Picture, decode, save, to_pil, to_tensor
+from nst.images import Picture, decode, fit, save, to_pil, to_tensor
 from nst.optimize import Step, throttle
-from nst.recipes import make_recipe
+from nst.recipes import DEFAULTS, make_recipe
 from nst.ui import progress, scratch
 
 PREVIEW = 512
@@ -47,7 +47,8 @@ class Painting:
         points: step and losses so far, for the curves; of earlier runs too, if this one went on from them.
         steps_before, total: steps of those earlier runs, and steps in all.
         snapshots: paths and captions.
-        latest: the newest picture, while the run is on.
+        before, alpha: the content and its transparency at the run's size; None where it is opaque.
+        latest: the newest picture, until it is the result.
         result: path of the finished PNG.
         stopped, closed: whether the visitor pressed Stop, and whether the run is over.
     """
@@ -62,7 +63,8 @@ class Painting:
     total: int = 0
     snapshots: list[tuple[str, str]] = field(default_factory=list)
     latest: Image.Image | None = None
-    source: Picture | None = None
+    before: Image.Image | None = None
+    alpha: Image.Image | None = None
     result: str | None = None
     stopped: bool = False
     closed: bool = False
@@ -95,8 +97,9 @@ class Painting:
             ImageError, ValueError, WeightsNotFound: with a sentence for people.
         """
         try:
-            self.source = decode(self.content)
-            pictures = to_tensor(self.source), to_tensor(decode(self.style))
+            content = decode(self.content)
+            self._keep(content)
+            pictures = to_tensor(content), to_tensor(decode(self.style))
             settings = dict(self.settings)
             if self.start:
                 settings["init"] = to_tensor(decode(self.start))
@@ -118,6 +121,12 @@ class Painting:
                 lock.release()
         finally:
             self.closed = True
+
+    def _keep(self, content: Picture) -> None:
+        """Keep as much of the content as the result needs: an upload may have a hundred times the pixels."""
+        size = fit(*content.rgb.size, self.settings.get("size", DEFAULTS["size"]))
+        self.before = content.rgb.resize(size, Image.Resampling.LANCZOS)
+        self.alpha = content.alpha.resize(size, Image.Resampling.BICUBIC) if content.alpha else None
 
     def _load(self, load: Load) -> Iterator[View]:
         """Load the encoder on a thread, showing how far a download is."""
@@ -200,12 +209,11 @@ class Painting:
         if self.result:
             return {}
         picture, self.latest = self.latest, None
-        source, self.source = self.source, None
-        if picture is None or source is None:
+        if picture is None or self.before is None:
             return {"status": progress.status("Stopped", "Before the first step, so there is no new picture.")}
         recipe = make_recipe(self.settings, content=self.names.get("content"), style=self.names.get("style"))
         recipe |= {"steps": self.steps, "continued": self.start is not None}
-        path = save(scratch.new_file(self._file_name()), picture, recipe=recipe, alpha=source.alpha)
+        path = save(scratch.new_file(self._file_name()), picture, recipe=recipe, alpha=self.alpha)
         self.result = str(path)
         whole = self.steps >= self.total
         spent = progress.duration(time.monotonic() - self.started)
@@ -216,7 +224,7 @@ class Painting:
         return {
             "status": progress.status(title, " ".join(filter(None, (detail, self.note))), done=self.work, kind="done"),
             "preview": self.result,
-            "compare": (source.rgb.resize(picture.size, Image.Resampling.LANCZOS), picture),
+            "compare": (self.before.resize(picture.size, Image.Resampling.LANCZOS), picture),
             "download": self.result,
         }
 

@@ -22,6 +22,8 @@ AUTO = "as preset"
 """What a choice says while the preset decides; stands for None."""
 
 WORDS = {
+    "content": "The photo",
+    "style": "The style",
     "adam": "Adam",
     "lbfgs": "L-BFGS",
     "sgd": "Gradient descent",

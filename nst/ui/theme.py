@@ -96,6 +96,8 @@ def theme() -> gr.themes.Base:
         block_shadow_dark="none",
         input_background_fill="*neutral_50",
         input_background_fill_dark="*neutral_800",
+        input_placeholder_color="*neutral_500",
+        input_placeholder_color_dark="*neutral_400",
         input_border_color="*neutral_300",
         input_border_color_dark="*neutral_600",
         input_border_color_focus="*primary_500",

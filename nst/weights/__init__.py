@@ -36,6 +36,7 @@ __all__ = [
     "WeightsNotFound",
     "cache_dir",
     "check_finite",
+    "file_sha256",
     "find",
     "load_tensors",
     "metadata",
