@@ -115,7 +115,8 @@ class OptimizeTab:
             def take(path: str | None, before: Choice | None, kind: str = kind) -> Updates:
                 return self.take(kind, path, before)
 
-            row.select(choose, None, outputs, **TELLING)
+            busy = {"show_progress": "minimal", "show_progress_on": picture}  # a painting may have to be fetched
+            row.select(choose, None, outputs, **TELLING | busy)
             picture.input(take, [picture, chosen], [*outputs, *self.controls.values()], **TELLING)
         depends = [self.controls[name] for name in forecast.COSTLY]
         changes = [self.pictures[0].change, *(control.change for control in depends)]  # type: ignore[attr-defined]

@@ -167,7 +167,7 @@ class Painting:
                     time.sleep(POLL)
                 if self.stopped:
                     break
-                detail = "It is busy with another picture; " + (
+                detail = "It is still busy; " + (
                     "yours comes next." if first else f"{_line.index(self)} more before yours."
                 )
                 yield {"status": progress.status("Waiting for the machine", detail, done=0.0, kind="busy")}

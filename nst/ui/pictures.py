@@ -38,10 +38,12 @@ class Choice:
 
 @dataclass(frozen=True)
 class Example:
-    """An example: its name in links, what to call it, and a small picture as a data URI; None if to be fetched."""
+    """An example: its name in links, its title, all that is known of it, and a small picture as a data URI, which is
+    None if the example is to be fetched."""
 
     name: str
     title: str
+    about: str
     thumbnail: str | None
 
 
@@ -109,13 +111,13 @@ def row_html(kind: str, chosen: str | None = None) -> str:
     """The thumbnails of a kind, then the names of those that are still to be fetched."""
     here = away = ""
     for example in list_examples(kind):
-        name, title = escape(example.name), escape(example.title)
+        name, about = escape(example.name), escape(example.about)
+        named = f'<button type="button" data-name="{name}" title="{about}" aria-label="{about}"'
         if example.thumbnail:
             pressed = str(example.name == chosen).lower()
-            about = f'title="{title}" aria-label="{title}" aria-pressed="{pressed}"'
-            here += f'<button type="button" data-name="{name}" {about}><img src="{example.thumbnail}" alt=""></button>'
+            here += f'{named} aria-pressed="{pressed}"><img src="{example.thumbnail}" alt=""></button>'
         else:
-            away += f'<button type="button" data-name="{name}">{title}</button>'
+            away += f"{named}>{escape(example.title)}</button>"
     more = f"<details><summary>Paintings to download</summary><div>{away}</div></details>" if away else ""
     return f'<div class="thumbs" role="group" aria-label="Examples: {kind}">{here}</div>{more}'
 
@@ -123,11 +125,13 @@ def row_html(kind: str, chosen: str | None = None) -> str:
 def list_examples(kind: str) -> list[Example]:
     """The examples of a kind, "content" or "style", that are here or can be fetched."""
     if kind == "content":
-        listed = [Example(e.name, f"{e.title}, by {e.author}", _thumbnail(e.name)) for e in styles.list_contents()]
+        photos = styles.list_contents()
+        listed = [Example(p.name, p.title, f"{p.title}, by {p.author}", _thumbnail(p.name)) for p in photos]
         return [example for example in listed if example.thumbnail]
     return [
         Example(
             style.name,
+            style.title,
             style.title if style.kind == "drawn" else f"{style.title}, {style.author}, {style.year}",
             _thumbnail(style.name) if styles.is_ready(style.name) else None,
         )

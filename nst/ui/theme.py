@@ -26,7 +26,7 @@ SLATE = gr.themes.Color(
 )  # fmt: skip
 
 PRIVACY = (
-    "Your pictures stay on the machine that runs this page. They are used for your own runs only, deleted within a "
+    "Your pictures stay on the machine that runs this page. They are used for your own runs only, deleted after a "
     "day, and no history of runs is kept."
 )
 
