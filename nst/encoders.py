@@ -39,6 +39,8 @@ class Encoder(nn.Module):
         pooling: the pooling the weights were trained with, "max" or "average".
         rescale: what the *other* pooling is multiplied by, so that features keep their size.
         mean, std: of the input, per channel, for an image in [0, 1].
+        content_gain: how much more a content loss on this encoder counts, so that one strength keeps as much of
+            the content on each; measured (`python -m nst evaluate encoders`).
 
     Attributes:
         pooling: may be set to "max" or "average" at any time.
@@ -58,10 +60,12 @@ class Encoder(nn.Module):
         rescale: float = 1.0,
         mean: Sequence[float] = (0.0, 0.0, 0.0),
         std: Sequence[float] = (1.0, 1.0, 1.0),
+        content_gain: float = 1.0,
     ) -> None:
         super().__init__()
         self.native_pooling = self.pooling = pooling
         self.rescale = rescale
+        self.content_gain = content_gain
         width = 3
         self.stages: list[list[str]] = []
         for s, widths in enumerate(stages, 1):

@@ -145,7 +145,7 @@ def style_transfer(
             kept, wanted = model(small, content_layers), model(painted, style_layers)
         losses: list[nn.Module] = []
         if content_weight:
-            losses.append(ContentLoss(kept, content_layers, content_weight))
+            losses.append(ContentLoss(kept, content_layers, content_weight * model.content_gain))
         if style_weight:
             losses.append(StyleLoss(wanted, style_layers, style_layer_weights, style_loss, style_weight))
         if chosen.tv_weight:
