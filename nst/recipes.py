@@ -61,7 +61,7 @@ def valid_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 def to_query(settings: Mapping[str, Any], *, content: str | None = None, style: str | None = None) -> str:
     """A link's query string: names of pictures, and the settings that differ from the defaults."""
     differing = {name: value for name, value in valid_settings(settings).items() if value != DEFAULTS[name]}
-    flat = {name: ",".join(map(str, v)) if isinstance(v, list) else v for name, v in differing.items()}
+    flat = {name: ",".join(map(_plain, v)) if isinstance(v, list) else _plain(v) for name, v in differing.items()}
     return urlencode({k: v for k, v in {"content": content, "style": style}.items() if v} | flat)
 
 
@@ -69,6 +69,10 @@ def from_query(query: Mapping[str, str]) -> dict[str, Any]:
     """What a link asks for: `settings`, complete and valid, and the names `content` and `style`, or None."""
     names = {key: str(query[key])[:200] if query.get(key) else None for key in ("content", "style")}
     return {"settings": DEFAULTS | valid_settings(query), **names}
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _read(name: str, value: Any) -> Any:

@@ -44,7 +44,7 @@ class Preset:
 
 
 PRESETS = {
-    "draft": Preset(num_steps=70, factor=2.0, smallest=192, average=0.0, tv_weight=0.01),
+    "draft": Preset(num_steps=60, factor=2.0, smallest=192, average=0.0, tv_weight=0.01),
     "good": Preset(num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01),
     "best": Preset(num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01),
 }
@@ -72,7 +72,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
 }
 """The values of each word that a recipe takes; `encoder` may also be the path of a file."""
 
-BALANCE = 80.0
+BALANCE = 250.0
 """Style weight over content weight at strength 50."""
 
 

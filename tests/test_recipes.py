@@ -40,7 +40,7 @@ def test_a_link_survives_the_address_bar():
 
 def test_a_link_holds_only_what_differs():
     assert to_query(DEFAULTS) == ""
-    assert to_query(DEFAULTS | {"seed": 3}) == "seed=3"
+    assert to_query(DEFAULTS | {"seed": 3, "strength": 80.0}) == "strength=80&seed=3"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from nst.weights import load_tensors
 STAGES = [[16, 16], [64, 64], [128, 128], [256, 256], [256]]
 HEAD_RATE = 3
 """How much faster than the student the heads learn."""
-CONTENT_GAIN = 8.0
+CONTENT_GAIN = 20.0
 """See `nst.encoders.Encoder`: this student keeps less of the content than its teachers at an equal content loss."""
 INPUT: dict[str, Any] = {"mean": (0.45,) * 3, "std": (0.25,) * 3}
 
