@@ -95,7 +95,7 @@ def optimize(
         optimizer: "adam", "lbfgs" (one iteration with a strong Wolfe line search a step) or "sgd".
         learning_rate: None means the optimizer's own (see `OPTIMIZERS`).
         average: decay of the exponential moving average of the iterates that is handed out, corrected for
-            its start; 0 hands out the iterate of the lowest loss instead.
+            its start; 0 hands out the iterate of the lowest loss instead, as does the last step if that is lower.
         warm_state: Adam's state at the previous scale, to go on from; this run's own is left in it.
 
     Raises:
@@ -113,11 +113,21 @@ def optimize(
                 mean = mean.to(shown) * average + image().detach() * (1 - average)
                 weight = weight * average + 1 - average
                 shown = mean / weight
+            if index == num_steps and descent.loss_of(shown) > descent.best_loss:
+                shown = descent.best_image
         yield Step(index, num_steps, shown, losses, note, index / num_steps)
         if descent.recoveries > MAX_RECOVERIES:
             break
     if warm_state is not None:
         warm_state[:] = descent.state()
+
+
+@torch.no_grad()
+def total_loss(image: Tensor, encoder: Encoding, criterion: PerceptualLoss, device: Device) -> float:
+    """The total of the criterion for a picture (N, 3, H, W) in [0, 1]."""
+    with device.autocast():
+        features = encoder(image, criterion.layers)
+    return float(torch.stack(list(criterion(features).values())).sum())
 
 
 class _Descent:
@@ -196,6 +206,10 @@ class _Descent:
             self.best, self.best_image, self.best_loss = before, picture, loss
         finite = math.isfinite(loss) and all(bool(p.isfinite().all()) for p in self.parameters)
         return losses, None if finite and loss <= DIVERGED * self.best_loss + 1 else self._recover()
+
+    def loss_of(self, image: Tensor) -> float:
+        """The total for a picture (N, 3, H, W) of this scale."""
+        return total_loss(image, self.encoder, self.criterion, self.device)
 
     @torch.no_grad()
     def _recover(self) -> str:

@@ -21,7 +21,7 @@ from nst.device import Device, choose_device
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder, load_encoder
 from nst.images import resize
 from nst.losses import STYLE_LOSSES, ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
-from nst.optimize import OPTIMIZERS, AdamState, Step, optimize
+from nst.optimize import OPTIMIZERS, AdamState, Step, optimize, total_loss
 from nst.params import PixelImage
 
 
@@ -156,9 +156,13 @@ def style_transfer(
     for part in plan(size, chosen, whole=isinstance(init, Tensor)):
         small = where.place(resize(content, part.size))
         painted = where.place(_fitted_style(style, part.size * style_scale))
-        start = _start(image, small, painted, seed)
+        criterion = criterion_at(small, painted)
+        start = where.place(_start(image, small, painted, seed))
+        if image is not init and init == "content":
+            # What the smaller scale lost in detail may cost more than its style gained: a photo in its own style.
+            start = min(start, small, key=lambda picture: total_loss(picture, model, criterion, where))
         run = optimize(
-            PixelImage(where.place(start)), model, criterion_at(small, painted), device=where, num_steps=part.num_steps,
+            PixelImage(start), model, criterion, device=where, num_steps=part.num_steps,
             optimizer=optimizer, learning_rate=learning_rate, average=chosen.average, warm_state=state,
         )  # fmt: skip
         for step in run:
