@@ -6,10 +6,11 @@ Ratios mean more than seconds: these are whatever the machine gives at the momen
 from __future__ import annotations
 
 import copy
+import ctypes
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any
 
@@ -162,12 +163,12 @@ def bench_optimize(
                 peaks[name] = max(peaks[name], peak())
         names = list(loops)
         target = losses[names[0]][-1]
-        reached = next((i for i, loss in enumerate(losses[names[1]]) if loss <= target), None)
+        reached = next((i for i, loss in enumerate(losses[names[1]], 1) if loss <= target), None)
         for name in names:
             row = {"size": size, "loop": name, "seconds": median(times[name])}
             row["speedup"] = median(times[names[0]]) / median(times[name])
             row["memory"] = peaks[name]
-            row["steps_to_loss"] = {names[0]: len(losses[name]), names[1]: reached and reached + 1}.get(name)
+            row["steps_to_loss"] = {names[0]: len(losses[name]), names[1]: reached}.get(name)
             yield row | {"weights": "real" if real else "random"}
 
 
@@ -249,6 +250,8 @@ def peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
         before = torch.cuda.memory_allocated(device)
         yield lambda: torch.cuda.max_memory_allocated(device) - before
         return
+    with suppress(OSError, AttributeError):  # what the C library (glibc) keeps of freed memory would hide the peak
+        ctypes.CDLL(None).malloc_trim(0)
     before = highest = resident_memory()
     done = threading.Event()
 

@@ -246,7 +246,8 @@ def forecast(picture: Picture, count: int, settings: dict[str, Any]) -> None:
         minutes = seconds / 60
         span = f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
         where = choose_device(settings.get("device", DEFAULTS["device"])).name
-        tqdm.write(f"About {span} and {expected.memory / 1e9:.1f} GB of memory, on {where}.", file=sys.stderr)
+        memory = f"{expected.memory / 1e9:.1f} GB" if expected.memory >= 1e9 else f"{expected.memory / 1e6:.0f} MB"
+        tqdm.write(f"About {span} and {memory} of memory, on {where}.", file=sys.stderr)
 
 
 def paint(job: Job, picture: Picture, order: Order, bar: tqdm[Any], number: int) -> None:
