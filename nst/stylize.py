@@ -107,7 +107,7 @@ def style_transfer(
         encoder: "compact", "vgg19", "vgg16", or the path of a weights file.
         size: long side of the result in pixels.
         preset: "draft", "good", "best" (see `PRESETS`) or one of your own: what a None below stands for.
-        strength: 0 keeps the content, 100 asks for the style alone; means the same at every size.
+        strength: 0 keeps the content, 100 asks for the style alone; see `balance`.
         num_steps: over all scales.
         init: start from "content", "noise" or "style"; or from an image (1, 3, H, W) in [0, 1], a previous
             result say, which then goes on at the full size only.
@@ -206,7 +206,7 @@ def plan(size: int, preset: Preset, whole: bool = False) -> list[Part]:
 def balance(strength: float) -> tuple[float, float]:
     """Content and style weight, which sum to 1, of a strength from 0 (content alone) to 100 (style alone).
 
-    As both losses are relative to their targets, the ratio means the same at every size and for every encoder.
+    Both losses are relative to their targets, so that neither grows with the size or with the encoder.
     """
     s = strength / 100
     content, style = (1 - s) ** 2, BALANCE * s**2
