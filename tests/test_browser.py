@@ -42,7 +42,7 @@ OpenPage = Callable[..., Any]
 
 
 KNOWN_RACE = "ERR_CONTENT_LENGTH_MISMATCH"
-"""Gradio 6.31 rewrites a cached example in place while another visitor is served the same file; open, and not ours."""
+"""Now and then a cached example is served short to one of two visitors at once; an open defect, cause unknown."""
 
 
 @pytest.fixture(scope="module")
