@@ -309,4 +309,4 @@ def _cost(encoder: str, where: Device) -> tuple[float, float, float]:
 
 
 MEMORY_FACTOR = 4.0
-"""Bytes in use at the peak of a step, over the bytes of all features in float32; measured by `bench optimize`."""
+"""Bytes at the peak of a step over those of all features in float32: a guess that a 1024 px run bore out."""
