@@ -1,0 +1,49 @@
+"""Keeping the content: the features themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst.losses.perceptual import EPS, Features, normalized_weights
+
+
+def content_loss(features: Tensor, target: Tensor) -> Tensor:
+    """Squared error, relative to the target's variance; a scalar, 0 for equal features (N, C, H, W).
+
+    Gatys et al. 2015, arXiv:1508.06576, eq. 1; there half the sum of squares.
+    """
+    target = target.float()
+    return F.mse_loss(features.float(), target) / target.var().clamp_min(EPS)
+
+
+class ContentLoss(nn.Module):
+    """Keeps the features of the content at `layers`; its term is "content".
+
+    Args:
+        content: features of the content.
+        layers: where to compare.
+        weight: of the whole term.
+        layer_weights: one for each layer, made to sum to 1; None means equal.
+    """
+
+    def __init__(
+        self,
+        content: Features,
+        layers: Sequence[str],
+        weight: float = 1.0,
+        layer_weights: Sequence[float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.layers, self.weight = tuple(layers), weight
+        self.layer_weights = normalized_weights(layer_weights, len(self.layers))
+        for name in self.layers:
+            self.register_buffer(name, content[name].detach(), persistent=False)
+
+    def forward(self, features: Features) -> dict[str, Tensor]:
+        weighted = zip(self.layers, self.layer_weights, strict=True)
+        terms = [weight * content_loss(features[name], self.get_buffer(name)) for name, weight in weighted]
+        return {"content": self.weight * torch.stack(terms).sum()}
