@@ -150,6 +150,23 @@ def test_mean_and_variance_are_those_of_a_diagonal_gaussian():
     assert mean_variance_loss(mean, variance, other, target).item() == pytest.approx(expected.item(), abs=1e-3)
 
 
+def test_guided_moments_and_their_gradient_against_plain_formulas():
+    x, guide = features(1).requires_grad_(), features(2, channels=1)
+    share = (guide / guide.sum()).flatten(2)
+    flat = x.flatten(2)
+    mean = (flat * share).sum(2)
+    centered = flat - mean[:, :, None]
+    known = mean, (centered * share) @ centered.transpose(1, 2)
+    ours = moments(x, guide)
+    for a, b in zip(known, ours, strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+    gradients = [torch.autograd.grad(m.sin().sum() + c.cos().sum(), x)[0] for m, c in (known, ours)]
+    assert torch.allclose(*gradients, atol=1e-6)
+    raw = (flat * share) @ flat.transpose(1, 2)
+    gradients = [torch.autograd.grad(g.sin().sum(), x)[0] for g in (raw, gram_matrix(x, guide))]
+    assert torch.allclose(*gradients, atol=1e-6)
+
+
 def test_two_styles_are_mixed_as_one_picture_that_has_both():
     a, b = features(1), features(2)
     both = torch.cat([a, b], 3)

@@ -15,7 +15,7 @@ from nst.losses.discrepancy import (
     polynomial_kernel,
     squared_mmd,
 )
-from nst.losses.gram import gram_loss, gram_matrix
+from nst.losses.gram import gram_loss, gram_matrix, moments
 from nst.losses.histogram import HISTOGRAM_LAYERS, histogram_loss, quantiles
 from nst.losses.patches import PATCH_LAYERS, nearest_patches, unfold_patches
 from nst.losses.perceptual import EPS, Features, PerceptualLoss, geometric_weights, normalized_weights
@@ -23,11 +23,10 @@ from nst.losses.regularizers import NormLoss, TotalVariationLoss, alpha_norm, to
 from nst.losses.statistic import Sample, Statistic, StyleOptions
 from nst.losses.style import MIXING, STATISTICS, STYLE_LOSSES, Guides, StyleLoss
 from nst.losses.wasserstein import (
-    NEWTON_SCHULZ_ITERATIONS,
+    NEWTON_SCHULZ_SCALES,
     matrix_root,
     mean_variance,
     mean_variance_loss,
-    moments,
     wasserstein_loss,
 )
 
@@ -36,7 +35,7 @@ __all__ = [
     "EPS",
     "HISTOGRAM_LAYERS",
     "MIXING",
-    "NEWTON_SCHULZ_ITERATIONS",
+    "NEWTON_SCHULZ_SCALES",
     "PATCH_LAYERS",
     "STATISTICS",
     "STYLE_LOSSES",

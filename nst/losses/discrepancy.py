@@ -144,14 +144,14 @@ class SampledDiscrepancy(Statistic):
 
     def draw(self, sample: Sample, count: int, anew: bool = False) -> Tensor:
         """Features (n, C) at `count` positions: all where there are no more, unless drawn `anew`."""
-        points = sample.features[0].flatten(1)
+        points = sample.features[0].permute(1, 2, 0).flatten(0, 1)
         if sample.guide is not None:
             chosen = torch.multinomial(sample.guide.flatten().float().cpu(), count, True, generator=self.generator)
-        elif anew or points.shape[1] > count:
-            chosen = torch.randint(points.shape[1], (count,), generator=self.generator)
+        elif anew or len(points) > count:
+            chosen = torch.randint(len(points), (count,), generator=self.generator)
         else:
-            return points.T.float()
-        return points[:, chosen.to(points.device)].T.float()
+            return points.float()
+        return points[chosen.to(points.device)].float()
 
 
 def _kernel(points: Tensor, options: StyleOptions, gaussian: bool) -> Kernel:
@@ -168,5 +168,5 @@ def gaussian(styles: Sequence[Sample], weights: Sequence[float], options: StyleO
 
 def mean_feature(features: Tensor, guide: Tensor | None = None) -> Tensor:
     """Mean (N, C) of features (N, C, H, W) over the positions, in float32, each by its share of a guide."""
-    x = features.float().flatten(2)
-    return x.mean(2) if guide is None else (x * shares(guide)).sum(2)
+    x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
+    return x.mean(1) if guide is None else (x * shares(guide).transpose(1, 2)).sum(1)

@@ -1,10 +1,13 @@
-"""Gram matrices: which features occur together."""
+"""Moments of features: the Gram matrix, which says which ones occur together; mean and covariance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from nst.losses.perceptual import EPS
 from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weighted_sum
@@ -17,10 +20,48 @@ def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
     divided by H*W, so that it does not grow with the image. With a guide (N, 1, H, W), each position counts by
     its share of it (Gatys et al. 2017, arXiv:1611.07865, eq. 2, where a position counts by the guide's square).
     """
-    x = features.float().flatten(2)
-    if guide is None:
-        return x @ x.transpose(1, 2) / x.shape[2]
-    return (x * shares(guide)) @ x.transpose(1, 2)
+    return _Moments.apply(features, guide, False)[1]
+
+
+def moments(features: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Mean (N, C) and covariance (N, C, C) of features (N, C, H, W) over the positions, in float32.
+
+    With a guide (N, 1, H, W), each position counts by its share of it.
+    """
+    return _Moments.apply(features, guide, True)
+
+
+class _Moments(torch.autograd.Function):
+    """Mean, and covariance or (not `centered`) mean square: in float32, which is exact for bfloat16 features.
+
+    The backward pass runs in the features' own format and layout; it would be most of a loss's cost otherwise.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, guide: Tensor | None, centered: bool) -> tuple[Tensor, Tensor]:
+        x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
+        ctx.share = None if guide is None else shares(guide).transpose(1, 2)
+        mean = x.mean(1) if guide is None else (x * ctx.share).sum(1)
+        ctx.center = mean if centered else torch.zeros_like(mean)
+        ctx.save_for_backward(features)
+        if centered:  # before the product, since a variance may be far below the mean's square
+            x = x - mean[:, None]
+        square = x.transpose(1, 2) @ x / x.shape[1] if guide is None else (x * ctx.share).transpose(1, 2) @ x
+        return mean, square
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_mean: Tensor, by_square: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (features,) = ctx.saved_tensors
+        x = features.permute(0, 2, 3, 1)
+        height, width = x.shape[1:3]
+        count = height * width if ctx.share is None else 1
+        matrix = (by_square + by_square.transpose(1, 2)) / count
+        offset = by_mean[:, None] / count - ctx.center[:, None] @ matrix
+        gradient = torch.baddbmm(offset.to(x.dtype), x.flatten(1, 2), matrix.to(x.dtype))
+        if ctx.share is not None:
+            gradient = gradient * ctx.share.to(x.dtype)
+        return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None, None
 
 
 def gram_loss(gram: Tensor, target: Tensor) -> Tensor:

@@ -2,30 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from nst.losses.gram import moments
 from nst.losses.perceptual import EPS
 from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weighted_sum
-
-
-def moments(features: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tensor]:
-    """Mean (N, C) and covariance (N, C, C) of features (N, C, H, W) over the positions, in float32.
-
-    With a guide (N, 1, H, W), each position counts by its share of it.
-    """
-    x = features.float().flatten(2)
-    if guide is None:
-        mean = x.mean(2)
-        x = x - mean[:, :, None]
-        return mean, x @ x.transpose(1, 2) / x.shape[2]
-    share = shares(guide)
-    mean = (x * share).sum(2)
-    x = x - mean[:, :, None]
-    return mean, (x * share) @ x.transpose(1, 2)
 
 
 def mixed_moments(styles: Sequence[Sample], weights: Sequence[float]) -> tuple[Tensor, Tensor]:
@@ -42,19 +28,30 @@ def matrix_root(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Square root and inverse square root of symmetric positive definite matrices (N, C, C).
 
     Newton-Schulz iteration (Higham, "Functions of Matrices", 2008, eq. 6.35): products only, so that it is fast
-    on every device and cannot fail to converge as eigenvalue solvers do. The part of a matrix below about
-    1e-5 of its norm is not resolved, which bounds the inverse.
+    on every device and cannot fail to converge as eigenvalue solvers do. Each step is scaled so that the least
+    eigenvalue still to be resolved grows as fast as it can (Chen and Chow, "A Stable Scaling of Newton-Schulz
+    for Improving the Sign Function Computation of a Hermitian Matrix", 2014), which halves their number. The part
+    of a matrix below about 1e-5 of its norm is not resolved, which bounds the inverse.
     """
     norm = matrix.norm(dim=(1, 2), keepdim=True).clamp_min(EPS)
     identity = torch.eye(matrix.shape[1]).to(matrix)
     root, inverse = matrix / norm, identity.expand_as(matrix)
-    for _ in range(NEWTON_SCHULZ_ITERATIONS):
-        step = 1.5 * identity - 0.5 * inverse @ root
+    for scale in NEWTON_SCHULZ_SCALES:
+        step = torch.baddbmm(identity, inverse, root, beta=1.5 * scale, alpha=-0.5 * scale**3)
         root, inverse = root @ step, step @ inverse
     return root * norm.sqrt(), inverse / norm.sqrt()
 
 
-NEWTON_SCHULZ_ITERATIONS = 12
+def _newton_schulz_scales(least: float) -> list[float]:
+    """The scale of each step until all singular values (of the root) from `least` to 1 have become 1."""
+    scales = []
+    while least < 1 - 1e-6:
+        scales.append(math.sqrt(3 / (1 + least + least**2)))
+        least = least * scales[-1] * (3 - (least * scales[-1]) ** 2) / 2
+    return scales
+
+
+NEWTON_SCHULZ_SCALES = _newton_schulz_scales(math.sqrt(1e-5))
 
 
 class _TraceOfRoot(torch.autograd.Function):
@@ -88,13 +85,13 @@ def wasserstein_loss(mean: Tensor, covariance: Tensor, target_mean: Tensor, targ
 
 def mean_variance(features: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean (N, C) and variance (N, C) of features (N, C, H, W) over the positions, in float32; see `moments`."""
-    x = features.float().flatten(2)
+    x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
     if guide is None:
-        variance, mean = torch.var_mean(x, 2, correction=0)
+        variance, mean = torch.var_mean(x, 1, correction=0)
         return mean, variance
-    share = shares(guide)
-    mean = (x * share).sum(2)
-    return mean, ((x - mean[:, :, None]).square() * share).sum(2)
+    share = shares(guide).transpose(1, 2)
+    mean = (x * share).sum(1)
+    return mean, ((x - mean[:, None]).square() * share).sum(1)
 
 
 def mean_variance_loss(mean: Tensor, variance: Tensor, target_mean: Tensor, target_variance: Tensor) -> Tensor:
