@@ -15,10 +15,13 @@ from nst.registry import list_models
 from nst.stylize import BOUNDS, CHOICES, style_transfer
 from nst.weights import file_sha256
 
+PICTURES = frozenset({"masks", "style_masks", "keep", "content_map", "style_map", "progress"})
+"""What a recipe cannot hold: pictures."""
+
 DEFAULTS: dict[str, Any] = {
     name: parameter.default
     for name, parameter in inspect.signature(style_transfer).parameters.items()
-    if parameter.kind is parameter.KEYWORD_ONLY and name != "progress"
+    if parameter.kind is parameter.KEYWORD_ONLY and name not in PICTURES
 }
 """Every setting of `style_transfer` and its default."""
 

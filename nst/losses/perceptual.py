@@ -30,8 +30,8 @@ class PerceptualLoss(nn.Module):
         return terms
 
 
-def normalized_weights(weights: Sequence[float] | None, count: int) -> list[float]:
-    """`count` weights that sum to 1; equal ones for None.
+def normalized_weights(weights: Sequence[float] | None, count: int, what: str = "weights") -> list[float]:
+    """`count` weights that sum to 1; equal ones for None. `what` they are called in a complaint.
 
     Raises:
         ValueError: the wrong number of them, a negative one, or all zero.
@@ -39,7 +39,7 @@ def normalized_weights(weights: Sequence[float] | None, count: int) -> list[floa
     if weights is None:
         return [1 / count] * count
     if len(weights) != count or min(weights) < 0 or not 0 < sum(weights) < float("inf"):
-        raise ValueError(f"{count} weights are needed, none below 0 and not all 0; got {list(weights)}.")
+        raise ValueError(f"{count} {what} are needed, none below 0 and not all 0; got {list(weights)}.")
     return [w / sum(weights) for w in weights]
 
 
