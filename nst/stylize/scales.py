@@ -5,7 +5,6 @@ Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer", 2017, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -55,12 +54,3 @@ def plan(size: int, preset: Preset, whole: bool = False) -> list[Part]:
 def fitted_style(style: Tensor, size: float) -> Tensor:
     """The style with this long side; never enlarged, since that would teach blur, and at least 32 pixels."""
     return resize(style, max(32, min(round(size), max(style.shape[-2:]))))
-
-
-def in_turn(runs: list[Iterator[Step]], total: int) -> Iterator[tuple[int, Step]]:
-    """The steps of several runs of equal work, one run after the other, and which run each is of."""
-    for i, run in enumerate(runs):
-        for step in run:
-            yield i, replace(
-                step, index=i * (total // len(runs)) + step.index, total=total, work=(i + step.work) / len(runs)
-            )

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from nst.color import grey, recolor_result, recolor_style
 from nst.device import Device, choose_device
 from nst.encoders import CONTENT_LAYERS, Encoder, EncoderPair, load_encoder
-from nst.images import resize
+from nst.images import fit, resize
 from nst.losses import ContentLoss, NormLoss, PerceptualLoss, StyleOptions, TotalVariationLoss
 from nst.optimize import AdamState, Encoding, Step, optimize, total_loss
 from nst.params import KeptImage, PixelImage
@@ -161,19 +161,29 @@ class Canvas:
         regions: where which styles go, masks of the content's size.
         keep: (1, 1, H, W), what is left untouched.
         map: (1, 3, h, w), what is where.
+        blank: whether there is nothing in the picture.
+        multiple: what its sides in pixels are multiples of.
     """
 
     picture: Tensor
     regions: Sequence[Region]
     keep: Tensor | None = None
     map: Tensor | None = None
+    blank: bool = False
+    multiple: int = 1
 
     def at(self, size: int) -> Canvas:
         """The same with this long side."""
-        small = resize(self.picture, size)
-        shape = (small.shape[-2], small.shape[-1])
-        fit = lambda mask: None if mask is None else resize(mask, shape)  # noqa: E731
-        return Canvas(small, [replace(r, mask=fit(r.mask)) for r in self.regions], fit(self.keep), fit(self.map))
+        wide, tall = fit(self.picture.shape[-1], self.picture.shape[-2], size)
+        wide, tall = (max(1, round(side / self.multiple)) * self.multiple for side in (wide, tall))
+
+        def fitted(picture: Tensor | None) -> Tensor | None:
+            return None if picture is None else resize(picture, (tall, wide))
+
+        return replace(
+            self, picture=resize(self.picture, (tall, wide)), keep=fitted(self.keep), map=fitted(self.map),
+            regions=[replace(region, mask=fitted(region.mask)) for region in self.regions],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -215,6 +225,7 @@ class Objective:
         model, judge: compare style and content; often one.
         balance: content weight and style weight.
         variation, norm: weight and exponent of these regularizers.
+        endless: encodes the picture in place of `model` where opposite edges are neighbors.
     """
 
     model: Encoder
@@ -222,14 +233,17 @@ class Objective:
     where: Device
     manner: Manner
     balance: tuple[float, float]
-    content_layers: tuple[str, ...]
-    content_layer_weights: Sequence[float] | None
-    variation: tuple[float, float]
-    norm: tuple[float, float]
+    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    content_layer_weights: Sequence[float] | None = None
+    variation: tuple[float, float] = (0.0, 2.0)
+    norm: tuple[float, float] = (0.0, 6.0)
+    endless: Encoder | None = None
 
     @property
     def encoding(self) -> Encoding:
-        """The encoders as one."""
+        """What the picture is encoded by."""
+        if self.endless is not None:
+            return self.endless
         return self.model if self.judge is self.model else EncoderPair(self.model, self.judge)
 
     def at(self, canvas: Canvas, brushes: Sequence[Brush]) -> PerceptualLoss:
@@ -246,7 +260,9 @@ class Objective:
         if style_weight:
             losses += self.manner.losses(self.model, self.where, brushes, canvas.regions, style_weight, canvas.map)
         if self.variation[0]:
-            losses.append(TotalVariationLoss(self.where.place(canvas.picture), *self.variation))
+            own = self.where.place(brushes[0].picture if canvas.blank else canvas.picture)
+            padding = "replicate" if self.endless is None else "circular"
+            losses.append(TotalVariationLoss(own, *self.variation, padding))
         if self.norm[0]:
             losses.append(NormLoss(*self.norm))
         return PerceptualLoss(losses)
