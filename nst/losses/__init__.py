@@ -17,7 +17,7 @@ from nst.losses.discrepancy import (
 )
 from nst.losses.gram import gram_loss, gram_matrix, moments
 from nst.losses.histogram import HISTOGRAM_LAYERS, histogram_loss, quantiles
-from nst.losses.patches import PATCH_LAYERS, nearest_patches, unfold_patches
+from nst.losses.patches import PATCH_LAYERS, nearest_patches, patch_pairs, unfold_patches
 from nst.losses.perceptual import EPS, Features, PerceptualLoss, geometric_weights, normalized_weights
 from nst.losses.regularizers import NormLoss, TotalVariationLoss, alpha_norm, total_variation
 from nst.losses.statistic import Sample, Statistic, StyleOptions
@@ -66,6 +66,7 @@ __all__ = [
     "moments",
     "nearest_patches",
     "normalized_weights",
+    "patch_pairs",
     "polynomial_kernel",
     "quantiles",
     "squared_mmd",

@@ -52,6 +52,12 @@ def nearest_patches(
     return torch.cat(chosen)
 
 
+def patch_pairs(pixels: float) -> float:
+    """How many pairs of patches are compared in a step on a picture and a style of so many pixels each."""
+    counts = [pixels / 4 ** (int(name[4]) - 1) for name in PATCH_LAYERS]
+    return sum(count * min(count, MOST) for count in counts)
+
+
 class Patches(Statistic):
     """Each patch of the image compared with the most alike of the style's; several styles are one bank.
 

@@ -337,10 +337,14 @@ def first_picture(init: str | Tensor, content: Tensor, style: Tensor, seed: int)
 
 
 def load_onto(
-    where: Device, name: str, pooling: str | None, progress: Callable[[int, int], None] | None = None
+    where: Device,
+    name: str,
+    pooling: str | None,
+    progress: Callable[[int, int], None] | None = None,
+    download: bool = True,
 ) -> Encoder:
     """An encoder of one's own to change, on this device."""
-    model: Encoder = copy.deepcopy(load_encoder(name, progress=progress)).to(where.device)
+    model: Encoder = copy.deepcopy(load_encoder(name, progress=progress, download=download)).to(where.device)
     model.pooling = pooling or model.native_pooling
     return model
 
