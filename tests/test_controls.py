@@ -255,7 +255,7 @@ MAP = picture(4)
         ({"preserve_color": "sepia"}, "preserve_color must be one of none"), ({"color_when": "never"}, "before, after"),
         ({"guide": "outside"}, "inside, soft, all"), ({"correlations": "all"}, "chain"),
         ({"content_map": MAP, "style_map": [MAP, None], "style_loss": "patches"}, "style 2 has none"),
-        ({"content_map": MAP, "style_loss": "patches"}, "style 1 and 2 has none"),
+        ({"content_map": MAP, "style_loss": "patches"}, "style 1 and 2 have none"),
         ({"style_map": [MAP, MAP], "style_loss": "patches"}, "a map of the content"),
         ({"style_map": [MAP] * 3, "content_map": MAP, "style_loss": "patches"}, "3 are too many for 2"),
         ({"content_map": MAP, "style_map": [MAP, MAP]}, 'heeded by the style loss "patches"'),

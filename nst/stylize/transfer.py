@@ -366,7 +366,8 @@ def _paired_maps(
     maps = [style_map] if isinstance(style_map, Tensor) else list(style_map or [None] * count)
     missing = [str(i + 1) for i in range(count) if i >= len(maps) or maps[i] is None]
     if missing or len(maps) > count:
-        what = f"style {' and '.join(missing)} has none" if missing else f"{len(maps)} are too many for {count}"
+        have = "has" if len(missing) == 1 else "have"
+        what = f"style {' and '.join(missing)} {have} none" if missing else f"{len(maps)} are too many for {count}"
         raise ValueError(f"To paint by meaning, each style needs a map of its own: {what}.")
     if content_map is None:
         raise ValueError("To paint by meaning, a map of the content is needed beside the style's.")
