@@ -32,35 +32,36 @@ def moments(features: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tens
 
 
 class _Moments(torch.autograd.Function):
-    """Mean, and covariance or (not `centered`) mean square: in float32, which is exact for bfloat16 features.
+    """Center c and mean of (x - c)(x - c)' over the positions; c is the mean, or 0 if not `centered`.
 
-    The backward pass runs in the features' own format and layout; it would be most of a loss's cost otherwise.
+    Forward in float32, in which products of bfloat16 are exact; backward in the features' own format and layout,
+    where it would be most of a loss's cost otherwise.
     """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, guide: Tensor | None, centered: bool) -> tuple[Tensor, Tensor]:
         x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
-        ctx.share = None if guide is None else shares(guide).transpose(1, 2)
-        mean = x.mean(1) if guide is None else (x * ctx.share).sum(1)
-        ctx.center = mean if centered else torch.zeros_like(mean)
-        ctx.save_for_backward(features)
+        share = None if guide is None else shares(guide).transpose(1, 2)
+        center = x.new_zeros(x.shape[0], x.shape[2])
         if centered:  # before the product, since a variance may be far below the mean's square
-            x = x - mean[:, None]
-        square = x.transpose(1, 2) @ x / x.shape[1] if guide is None else (x * ctx.share).transpose(1, 2) @ x
-        return mean, square
+            center = x.mean(1) if share is None else (x * share).sum(1)
+            x = x - center[:, None]
+        ctx.save_for_backward(features, center, share)
+        square = x.transpose(1, 2) @ x / x.shape[1] if share is None else (x * share).transpose(1, 2) @ x
+        return center, square
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, by_mean: Tensor, by_square: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
-        (features,) = ctx.saved_tensors
+    def backward(ctx: Any, by_center: Tensor, by_square: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        features, center, share = ctx.saved_tensors
         x = features.permute(0, 2, 3, 1)
         height, width = x.shape[1:3]
-        count = height * width if ctx.share is None else 1
+        count = height * width if share is None else 1
         matrix = (by_square + by_square.transpose(1, 2)) / count
-        offset = by_mean[:, None] / count - ctx.center[:, None] @ matrix
+        offset = by_center[:, None] / count - center[:, None] @ matrix
         gradient = torch.baddbmm(offset.to(x.dtype), x.flatten(1, 2), matrix.to(x.dtype))
-        if ctx.share is not None:
-            gradient = gradient * ctx.share.to(x.dtype)
+        if share is not None:
+            gradient = gradient * share.to(x.dtype)
         return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None, None
 
 

@@ -49,7 +49,7 @@ class _SquaredVariation(torch.autograd.Function):
         total, slope = x.new_zeros(()), torch.zeros_like(x)
         for neighbor, weight in NEIGHBORS:
             difference = x[neighbor] - x[CENTER]
-            total += weight * difference.square().sum()
+            total += weight * torch.linalg.vector_norm(difference).square()
             slope[neighbor].add_(difference, alpha=2 * weight)
             slope[CENTER].sub_(difference, alpha=2 * weight)
         ctx.save_for_backward(fold(slope, padding))
