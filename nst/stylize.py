@@ -159,8 +159,9 @@ def style_transfer(
         criterion = criterion_at(small, painted)
         start = where.place(_start(image, small, painted, seed))
         if image is not init and init == "content":
-            # What the smaller scale lost in detail may cost more than its style gained: a photo in its own style.
-            start = min(start, small, key=lambda picture: total_loss(picture, model, criterion, where))
+            # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
+            lost = small - where.place(resize(resize(small, image.shape[-2:]), small.shape[-2:]))
+            start = min(start, (start + lost).clamp(0, 1), key=lambda x: total_loss(x, model, criterion, where))
         run = optimize(
             PixelImage(start), model, criterion, device=where, num_steps=part.num_steps,
             optimizer=optimizer, learning_rate=learning_rate, average=chosen.average, warm_state=state,
