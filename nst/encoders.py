@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nst.layers import average_pool, conv_relu
 from nst.registry import load_model, register
 from nst.weights import WeightsError
 
@@ -101,10 +102,7 @@ class Encoder(nn.Module):
                 x = self._pool(x)
             for name in stage:
                 conv: nn.Conv2d = getattr(self, name.replace("relu", "conv"))
-                if min(x.shape[-2:]) > 1:
-                    x = F.relu(conv(x))
-                else:  # a single row cannot be reflected
-                    x = F.relu(F.conv2d(F.pad(x, (1, 1, 1, 1), mode="replicate"), conv.weight, conv.bias))
+                x = conv_relu(x, conv.weight, conv.bias, conv.padding_mode)  # type: ignore[arg-type]
                 if name in wanted:
                     features[name] = x
                     if len(features) > len(wanted):
@@ -116,7 +114,7 @@ class Encoder(nn.Module):
         if self.pooling == "max":
             x = F.max_pool2d(x, 2, ceil_mode=True)
         elif self.pooling == "average":
-            x = F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False)
+            x = average_pool(x)
         else:
             raise ValueError(f'Pooling is "max" or "average", not "{self.pooling}".')
         return x if self.pooling == self.native_pooling else x * self.rescale

@@ -8,12 +8,16 @@ are not: theirs are sums, and their weights change meaning with the size.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from nst.layers import fold
 
 Features = Mapping[str, Tensor]
 EPS = 1e-8
@@ -25,17 +29,51 @@ def gram_matrix(features: Tensor) -> Tensor:
     Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style", 2015, arXiv:1508.06576, eq. 3; here
     divided by H*W, so that it does not grow with the image.
     """
-    x = features.float().flatten(2)
-    return x @ x.transpose(1, 2) / x.shape[2]
+    return _Moments.apply(features, False)[1]
 
 
-def content_loss(features: Tensor, target: Tensor) -> Tensor:
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (N, C) and covariance (N, C, C) of features (N, C, H, W) over the positions, in float32."""
+    return _Moments.apply(features, True)
+
+
+class _Moments(torch.autograd.Function):
+    """Mean, and covariance or (not `centered`) mean square: in float32, which is exact for bfloat16 features.
+
+    The backward pass runs in the features' own format and layout; it would be most of a loss's cost otherwise.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, centered: bool) -> tuple[Tensor, Tensor]:
+        x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
+        mean = x.mean(1)
+        ctx.center = mean if centered else torch.zeros_like(mean)
+        ctx.save_for_backward(features)
+        if centered:  # before the product, since a variance may be far below the mean's square
+            x = x - mean[:, None]
+        return mean, x.transpose(1, 2) @ x / x.shape[1]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_mean: Tensor, by_square: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (features,) = ctx.saved_tensors
+        x = features.permute(0, 2, 3, 1)
+        height, width = x.shape[1:3]
+        matrix = (by_square + by_square.transpose(1, 2)) / (height * width)
+        offset = by_mean[:, None] / (height * width) - ctx.center[:, None] @ matrix
+        gradient = torch.baddbmm(offset.to(x.dtype), x.flatten(1, 2), matrix.to(x.dtype))
+        return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None
+
+
+def content_loss(features: Tensor, target: Tensor, variance: Tensor | None = None) -> Tensor:
     """Squared error, relative to the target's variance; a scalar, 0 for equal features (N, C, H, W).
 
-    Gatys et al. 2015, eq. 1; there half the sum of squares.
+    Gatys et al. 2015, eq. 1; there half the sum of squares. The variance may be given where it is known.
     """
-    target = target.float()
-    return F.mse_loss(features.float(), target) / target.var().clamp_min(EPS)
+    if variance is None:
+        variance = target.float().var()
+    # Not mse_loss, whose derivative on the CPU is slow in channels_last.
+    return (features.float() - target.float()).square().mean() / variance.clamp_min(EPS)
 
 
 def gram_loss(gram: Tensor, target: Tensor) -> Tensor:
@@ -46,31 +84,34 @@ def gram_loss(gram: Tensor, target: Tensor) -> Tensor:
     return (gram - target).square().sum() / target.square().sum().clamp_min(EPS)
 
 
-def moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (N, C) and covariance (N, C, C) of features (N, C, H, W) over the positions, in float32."""
-    x = features.float().flatten(2)
-    mean = x.mean(2)
-    x = x - mean[:, :, None]
-    return mean, x @ x.transpose(1, 2) / x.shape[2]
-
-
 def matrix_root(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Square root and inverse square root of symmetric positive definite matrices (N, C, C).
 
     Newton-Schulz iteration (Higham, "Functions of Matrices", 2008, eq. 6.35): products only, so that it is fast
-    on every device and cannot fail to converge as eigenvalue solvers do. The part of a matrix below about
-    1e-5 of its norm is not resolved, which bounds the inverse.
+    on every device and cannot fail to converge as eigenvalue solvers do. Each step is scaled so that the least
+    eigenvalue still to be resolved grows as fast as it can (Chen and Chow, "A Stable Scaling of Newton-Schulz
+    for Improving the Sign Function Computation of a Hermitian Matrix", 2014), which halves their number. The part
+    of a matrix below about 1e-5 of its norm is not resolved, which bounds the inverse.
     """
     norm = matrix.norm(dim=(1, 2), keepdim=True).clamp_min(EPS)
     identity = torch.eye(matrix.shape[1]).to(matrix)
     root, inverse = matrix / norm, identity.expand_as(matrix)
-    for _ in range(NEWTON_SCHULZ_ITERATIONS):
-        step = 1.5 * identity - 0.5 * inverse @ root
+    for scale in NEWTON_SCHULZ_SCALES:
+        step = torch.baddbmm(identity, inverse, root, beta=1.5 * scale, alpha=-0.5 * scale**3)
         root, inverse = root @ step, step @ inverse
     return root * norm.sqrt(), inverse / norm.sqrt()
 
 
-NEWTON_SCHULZ_ITERATIONS = 12
+def _newton_schulz_scales(least: float) -> list[float]:
+    """The scale of each step until all singular values (of the root) from `least` to 1 have become 1."""
+    scales = []
+    while least < 1 - 1e-6:
+        scales.append(math.sqrt(3 / (1 + least + least**2)))
+        least = least * scales[-1] * (3 - (least * scales[-1]) ** 2) / 2
+    return scales
+
+
+NEWTON_SCHULZ_SCALES = _newton_schulz_scales(math.sqrt(1e-5))
 
 
 class _TraceOfRoot(torch.autograd.Function):
@@ -111,12 +152,42 @@ def total_variation(image: Tensor, exponent: float = 2.0) -> Tensor:
     """
     if exponent <= 0:
         raise ValueError("The exponent of total variation must be above 0 (2 is smooth, 1 keeps edges).")
+    if exponent == 2:
+        return _SquaredVariation.apply(image) / image.numel()
     x = F.pad(image, (1, 1, 1, 1), mode="replicate")
-    center = x[..., 1:-1, 1:-1]
-    right, down = x[..., 1:-1, 2:] - center, x[..., 2:, 1:-1] - center
-    falling, rising = x[..., 2:, 2:] - center, x[..., :-2, 2:] - center
-    squared = (right.square() + down.square()) * (2 / 3) + (falling.square() + rising.square()) * (1 / 6)
-    return squared.mean() if exponent == 2 else (squared + EPS).pow(exponent / 2).mean()
+    squared = torch.stack([weight * (x[neighbor] - x[CENTER]).square() for neighbor, weight in NEIGHBORS]).sum(0)
+    return (squared + EPS).pow(exponent / 2).mean()
+
+
+CENTER = (..., slice(1, -1), slice(1, -1))
+NEIGHBORS = [
+    ((..., slice(1, -1), slice(2, None)), 2 / 3),
+    ((..., slice(2, None), slice(1, -1)), 2 / 3),
+    ((..., slice(2, None), slice(2, None)), 1 / 6),
+    ((..., slice(None, -2), slice(2, None)), 1 / 6),
+]
+"""Where a pixel's four neighbors are in a padded image, and how much the difference to each counts."""
+
+
+class _SquaredVariation(torch.autograd.Function):
+    """The sum of squared differences; its derivative falls off on the way, at a third of automatic differentiation."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor) -> Tensor:
+        x = F.pad(image, (1, 1, 1, 1), mode="replicate")
+        total, slope = x.new_zeros(()), torch.zeros_like(x)
+        for neighbor, weight in NEIGHBORS:
+            difference = x[neighbor] - x[CENTER]
+            total += weight * difference.square().sum()
+            slope[neighbor].add_(difference, alpha=2 * weight)
+            slope[CENTER].sub_(difference, alpha=2 * weight)
+        ctx.save_for_backward(fold(slope, "replicate"))
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return ctx.saved_tensors[0] * gradient
 
 
 class ContentLoss(nn.Module):
@@ -126,10 +197,15 @@ class ContentLoss(nn.Module):
         super().__init__()
         self.layers, self.weight = tuple(layers), weight
         for name in self.layers:
-            self.register_buffer(name, content[name].detach(), persistent=False)
+            target = content[name].detach().float()
+            self.register_buffer(name, target, persistent=False)
+            self.register_buffer(f"{name}_variance", target.var(), persistent=False)
 
     def forward(self, features: Features) -> dict[str, Tensor]:
-        terms = [content_loss(features[name], self.get_buffer(name)) for name in self.layers]
+        terms = [
+            content_loss(features[name], self.get_buffer(name), self.get_buffer(f"{name}_variance"))
+            for name in self.layers
+        ]
         return {"content": self.weight * torch.stack(terms).mean()}
 
 

@@ -23,6 +23,7 @@ FLOORS = [  # from the top down; a file imports only from floors below its own, 
     {"encoders"},
     {"optimize", "registry", "results", "styles"},
     {"color", "device", "images", "losses", "params", "weights"},
+    {"layers"},
 ]
 PRINTS = {"app", "__main__", "commands"}
 MOST_LINES = 400
