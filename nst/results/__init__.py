@@ -285,7 +285,8 @@ def _read_record(path: Path) -> dict[str, Any]:
 
 def _result(id: str, record: Mapping[str, Any]) -> Result:
     files = {str(name): str(sha256) for name, sha256 in dict(record["files"]).items()}
-    if not isinstance(record["recipe"], dict) or "picture.webp" not in files or any(Path(name).name != name for name in files):
+    named = "picture.webp" in files and all(Path(name).name == name for name in files)
+    if not named or not isinstance(record["recipe"], dict):
         raise ValueError("not a record")
     size = int(record["width"]), int(record["height"])
     return Result(id, float(record["created"]), record["public"] is True, record["recipe"], *size, files)
