@@ -54,15 +54,16 @@ def new_file(name: str) -> Path:
     return fresh / name
 
 
-def keep_small(most: int = MOST, youngest: float = YOUNGEST, every: float = 60.0) -> None:
-    """Look after the folder on a thread of its own, as long as the server runs; see `remove_oldest`."""
+def keep_small(most: int = MOST, youngest: float = YOUNGEST, every: float = 60.0) -> threading.Event:
+    """Look after the folder on a thread of its own, until the event that is returned is set; see `remove_oldest`."""
+    done = threading.Event()
 
     def work() -> None:
-        while True:
-            time.sleep(every)
+        while not done.wait(every):
             remove_oldest(folder(), most, youngest)
 
     threading.Thread(target=work, daemon=True, name="scratch").start()
+    return done
 
 
 def remove_oldest(place: Path, most: int, youngest: float) -> int:
