@@ -38,29 +38,30 @@ def moments(features: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class _Moments(torch.autograd.Function):
-    """Mean, and covariance or (not `centered`) mean square: in float32, which is exact for bfloat16 features.
+    """Center c and mean of (x - c)(x - c)' over the positions; c is the mean, or 0 if not `centered`.
 
-    The backward pass runs in the features' own format and layout; it would be most of a loss's cost otherwise.
+    Forward in float32, in which products of bfloat16 are exact; backward in the features' own format and layout,
+    where it would be most of a loss's cost otherwise.
     """
 
     @staticmethod
     def forward(ctx: Any, features: Tensor, centered: bool) -> tuple[Tensor, Tensor]:
         x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
-        mean = x.mean(1)
-        ctx.center = mean if centered else torch.zeros_like(mean)
-        ctx.save_for_backward(features)
+        center = x.new_zeros(x.shape[0], x.shape[2])
         if centered:  # before the product, since a variance may be far below the mean's square
-            x = x - mean[:, None]
-        return mean, x.transpose(1, 2) @ x / x.shape[1]
+            center = x.mean(1)
+            x = x - center[:, None]
+        ctx.save_for_backward(features, center)
+        return center, x.transpose(1, 2) @ x / x.shape[1]
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, by_mean: Tensor, by_square: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        (features,) = ctx.saved_tensors
+    def backward(ctx: Any, by_center: Tensor, by_square: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        features, center = ctx.saved_tensors
         x = features.permute(0, 2, 3, 1)
         height, width = x.shape[1:3]
         matrix = (by_square + by_square.transpose(1, 2)) / (height * width)
-        offset = by_mean[:, None] / (height * width) - ctx.center[:, None] @ matrix
+        offset = by_center[:, None] / (height * width) - center[:, None] @ matrix
         gradient = torch.baddbmm(offset.to(x.dtype), x.flatten(1, 2), matrix.to(x.dtype))
         return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None
 
@@ -72,8 +73,9 @@ def content_loss(features: Tensor, target: Tensor, variance: Tensor | None = Non
     """
     if variance is None:
         variance = target.float().var()
-    # Not mse_loss, whose derivative on the CPU is slow in channels_last.
-    return (features.float() - target.float()).square().mean() / variance.clamp_min(EPS)
+    error = (features.float() - target.float()).permute(0, 2, 3, 1).flatten()
+    # A dot product, since the derivative of mse_loss is slow in channels_last on the CPU.
+    return error.dot(error) / (error.numel() * variance.clamp_min(EPS))
 
 
 def gram_loss(gram: Tensor, target: Tensor) -> Tensor:
@@ -178,7 +180,7 @@ class _SquaredVariation(torch.autograd.Function):
         total, slope = x.new_zeros(()), torch.zeros_like(x)
         for neighbor, weight in NEIGHBORS:
             difference = x[neighbor] - x[CENTER]
-            total += weight * difference.square().sum()
+            total += weight * torch.linalg.vector_norm(difference).square()
             slope[neighbor].add_(difference, alpha=2 * weight)
             slope[CENTER].sub_(difference, alpha=2 * weight)
         ctx.save_for_backward(fold(slope, "replicate"))

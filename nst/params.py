@@ -19,7 +19,7 @@ class PixelImage(nn.Module):
 
     def forward(self) -> Tensor:
         # The parameter itself stays contiguous, since L-BFGS flattens it without copying.
-        return self.pixels.contiguous(memory_format=torch.channels_last)
+        return self.pixels.clone(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def project(self) -> None:
