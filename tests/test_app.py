@@ -21,7 +21,7 @@ from nst.images import decode, encode, read_recipe
 from nst.recipes import DEFAULTS
 from nst.styles import StyleNotFound
 from nst.stylize import Estimate, style_transfer
-from nst.ui import forecast, pictures, progress, scratch, settings, theme
+from nst.ui import forecast, pictures, progress, scratch, serving, settings, theme
 from nst.ui.optimize import OptimizeTab, create_tab
 from nst.ui.painting import Painting
 from nst.weights import WeightsNotFound
@@ -454,7 +454,7 @@ def test_flags_are_explained(capsys):
 def test_the_server_offers_no_endpoints_and_keeps_no_history(run):
     page = app.build_app([("Optimize", lambda: create_tab(run, no_load))])
     assert page.title == "Pastiche" and page.api_open is False and not page.analytics_enabled
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.SERVING, **theme.appearance())
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
     try:
         client = Client(url, verbose=False)
         assert not client.view_api(return_format="dict")["named_endpoints"]

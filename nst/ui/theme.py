@@ -26,8 +26,8 @@ SLATE = gr.themes.Color(
 )  # fmt: skip
 
 PRIVACY = (
-    "Your pictures stay on the machine that runs this page. They are used for your own runs only, deleted after a "
-    "day, and no history of runs is kept."
+    "Your pictures stay on the machine that runs this page. They are used for your own runs only and deleted after a "
+    "day, but for what you share. No history of runs is kept."
 )
 
 
