@@ -158,9 +158,10 @@ def style_transfer(
         painted = where.place(_fitted_style(style, part.size * style_scale))
         criterion = criterion_at(small, painted)
         start = where.place(_start(image, small, painted, seed))
-        if image is not init and init == "content":
-            # What the smaller scale lost in detail may cost more than its style gained: a photo in its own style.
-            start = min(start, small, key=lambda picture: total_loss(picture, model, criterion, where))
+        if isinstance(image, Tensor) and init == "content":
+            # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
+            lost = small - resize(resize(small, _shape(image)), _shape(small))
+            start = min(start, (start + lost).clamp(0, 1), key=lambda x: total_loss(x, model, criterion, where))
         run = optimize(
             PixelImage(start), model, criterion, device=where, num_steps=part.num_steps,
             optimizer=optimizer, learning_rate=learning_rate, average=chosen.average, warm_state=state,
@@ -240,9 +241,13 @@ def _fitted_style(style: Tensor, size: float) -> Tensor:
     return resize(style, max(32, min(round(size), max(style.shape[-2:]))))
 
 
+def _shape(image: Tensor) -> tuple[int, int]:
+    return image.shape[-2], image.shape[-1]
+
+
 def _start(init: str | Tensor, content: Tensor, style: Tensor, seed: int) -> Tensor:
     """The picture to start from, of the content's shape."""
-    shape = (content.shape[-2], content.shape[-1])
+    shape = _shape(content)
     if isinstance(init, Tensor):
         return resize(init.float(), shape)
     if init == "content":
