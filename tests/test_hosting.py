@@ -133,18 +133,18 @@ def test_an_outage_of_the_hub_is_told_and_the_next_run_works(tmp_path):
 
 def test_who_waits_is_told_their_place_and_about_how_long(monkeypatch):
     first, second, third = (painting.Painting("a", "b", {}) for _ in range(3))
-    monkeypatch.setattr(painting, "_line", [second, third])
+    monkeypatch.setattr(painting, "_line", [second])
     monkeypatch.setattr(painting, "_running", [])
     monkeypatch.setattr(painting, "_spent", deque())
     assert painting._expected(1) == 0.0, "nobody can tell yet"
     painting._running.append(first)
-    first.started, first.work = time.monotonic() - 30, 0.5
-    assert 29 < painting._expected(0) < 31 and painting._expected(1) == 0.0
+    first.started, first.work = time.monotonic() - 20, 0.5
+    assert 19 < painting._expected(0) < 21 and painting._expected(1) == 0.0
     painting._spent.extend([50, 60, 70])
-    assert 89 < painting._expected(1) < 91
+    assert 79 < painting._expected(1) < 81
     with lock:
         waiting = third._wait()
-        assert "1 more before yours, in about 90 s" in next(waiting)["status"]
+        assert "1 more before yours, in about 80 s" in next(waiting)["status"]
         third.stopped = True
         assert not list(waiting)
     assert painting._line == [second]
