@@ -29,6 +29,7 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
     cleaning = (CLEAN_EVERY, KEEP)
     with gr.Blocks(title="Pastiche", analytics_enabled=False, delete_cache=cleaning, fill_width=True) as page:
         theme.header()
+        theme.hint()
         with gr.Tabs(elem_id="tabs"):
             for title, create_tab in tabs or [("Optimize", optimize.create_tab), ("Gallery", gallery.create_tab)]:
                 with gr.Tab(title):

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -34,11 +35,12 @@ from visitor import Refused, Visitor
 
 import app
 from nst.device import Device, free_memory, lock
+from nst.encoders import load_encoder
 from nst.images import decode, read_recipe
 from nst.optimize import Step
 from nst.results import Store
 from nst.stylize import Estimate
-from nst.ui import endpoints, gallery, journal, limits, scratch, serving, share, zerogpu
+from nst.ui import endpoints, gallery, journal, limits, painting, scratch, serving, share, zerogpu
 from nst.ui.optimize import create_tab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,14 +48,14 @@ JSON = {"Content-Type": "application/json"}
 
 
 @contextmanager
-def served(folder: Path, run: Any, api: bool = False, **options: Any) -> Iterator[str]:
+def served(folder: Path, run: Any, load: Any = no_load, api: bool = False, **options: Any) -> Iterator[str]:
     """The app, serving on this machine, with a run that only pretends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "served"))
         patch.setenv("PASTICHE_RESULTS", str(folder / "results"))
         quick_examples(patch)
         patch.setattr("nst.ui.forecast.stylize.estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
-        page = app.build_app([("Optimize", lambda: create_tab(run, no_load)), ("Gallery", gallery.create_tab)])
+        page = app.build_app([("Optimize", lambda: create_tab(run, load)), ("Gallery", gallery.create_tab)])
         if api:
             with page:
                 endpoints.create(limits.limited(run), no_load)
@@ -115,6 +117,37 @@ def test_a_remix_of_nothing_opens_with_the_link_s_settings(url):
     visitor.open()
     assert visitor.show("size") == 96 and any("no longer there" in told for told in visitor.toasts)
     visitor.close()
+
+
+def test_an_outage_of_the_hub_is_told_and_the_next_run_works(tmp_path):
+    with served(tmp_path, FakeRun(), load=load_encoder) as address:
+        visitor = Visitor(address, "?size=64&num_steps=2")
+        visitor.open()
+        visitor.set("encoder", "vgg19")
+        assert not visitor.click("paint") and "weights of vgg19 are not here" in visitor.toasts[-1]
+        assert "did not work" in visitor.show("status") and not lock.locked()
+        visitor.set("encoder", "compact")
+        assert visitor.click("paint") and "Finished" in visitor.show("status")
+        visitor.close()
+
+
+def test_who_waits_is_told_their_place_and_about_how_long(monkeypatch):
+    first, second, third = (painting.Painting("a", "b", {}) for _ in range(3))
+    monkeypatch.setattr(painting, "_line", [second])
+    monkeypatch.setattr(painting, "_running", [])
+    monkeypatch.setattr(painting, "_spent", deque())
+    assert painting._expected(1) == 0.0, "nobody can tell yet"
+    painting._running.append(first)
+    first.started, first.work = time.monotonic() - 20, 0.5
+    assert 19 < painting._expected(0) < 21 and painting._expected(1) == 0.0
+    painting._spent.extend([50, 60, 70])
+    assert 79 < painting._expected(1) < 81
+    with lock:
+        waiting = third._wait()
+        assert "1 more before yours, in about 80 s" in next(waiting)["status"]
+        third.stopped = True
+        assert not list(waiting)
+    assert painting._line == [second]
 
 
 # What a visitor may not do
@@ -508,13 +541,16 @@ def free_port() -> int:
 
 
 @contextmanager
-def process(folder: Path, *flags: str, **environment: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def process(
+    folder: Path, *flags: str, script: Path = ROOT / "app.py", **environment: str
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """`python app.py` in a process of its own; yields its address once it answers."""
     port = free_port()
     own = {"PASTICHE_RESULTS": str(folder / "results"), "TMPDIR": str(folder), **environment}
     env = {name: value for name, value in {**os.environ, **own}.items() if name != "GRADIO_TEMP_DIR"}
-    command = [sys.executable, str(ROOT / "app.py"), "--port", str(port), *flags]
-    server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [sys.executable, str(script), "--port", str(port), *flags]
+    output = (folder / f"{port}.log").open("w+")
+    server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT, text=True)
     address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + 60
     try:
         while time.monotonic() < deadline and server.poll() is None:
@@ -524,11 +560,12 @@ def process(folder: Path, *flags: str, **environment: str) -> Iterator[tuple[str
             except httpx.TransportError:
                 time.sleep(0.1)
         else:
-            pytest.fail(f"The app did not start: {server.stdout.read() if server.poll() is not None else 'no answer'}")
+            pytest.fail(f"The app did not start: {Path(output.name).read_text()[-2000:]}")
         yield address, server
     finally:
         server.kill()
-        server.communicate()
+        server.wait()
+        output.close()
 
 
 def test_two_replicas_serve_each_other_s_results(tmp_path):

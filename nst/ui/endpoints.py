@@ -11,11 +11,11 @@ from typing import Any
 
 import gradio as gr
 
-from nst import encoders, stylize
+from nst import encoders
 from nst.images import ImageError, decode
 from nst.recipes import DEFAULTS, valid_settings
 from nst.styles import StyleNotFound
-from nst.stylize import BOUNDS, CHOICES
+from nst.stylize import BOUNDS, CHOICES, style_transfer
 from nst.ui import limits, pictures, scratch, zerogpu
 from nst.ui.painting import Load, Painting, Run
 
@@ -29,9 +29,9 @@ def create(run: Run | None = None, load: Load = encoders.load_encoder) -> None:
         run: paints; has the signature of `nst.stylize.style_transfer`, which is taken if left out.
         load: loads an encoder by name.
     """
-    run = run or limits.limited(zerogpu.on_gpu(stylize.style_transfer))
+    run = run or limits.limited(zerogpu.on_gpu(style_transfer))
 
-    def paint(
+    def stylize(
         content: str, style: str, strength: float = 50, size: int = 512, preset: str = "good", seed: int = 0
     ) -> str:
         """Repaint a photo in the manner of a painting.
@@ -75,7 +75,7 @@ def create(run: Run | None = None, load: Load = encoders.load_encoder) -> None:
     ]
     result = gr.Image(label="result", type="filepath", format="png", visible=False)
     gr.Button(visible=False).click(
-        paint, inputs, result, api_name="stylize", api_visibility="public", concurrency_limit=limits.IN_LINE,
+        stylize, inputs, result, api_name="stylize", api_visibility="public", concurrency_limit=limits.IN_LINE,
         concurrency_id="device",
     )  # fmt: skip
 

@@ -21,7 +21,7 @@ from nst.ui import journal, zerogpu
 COSTLY = ("encoder", "size", "preset", "num_steps", "optimizer", "device")
 """What an estimate depends on."""
 
-IN_LINE = 16
+IN_LINE = 32
 """How many runs may be under way, all but one of them waiting for the device and telling so."""
 
 Run = Callable[..., Iterator[Step]]

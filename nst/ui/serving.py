@@ -24,6 +24,7 @@ def options(*, api: bool = False) -> dict[str, Any]:
         "run_history": False,
         "mcp_server": api,
         "max_file_size": "30mb" if limits.current() is limits.STRICT else "100mb",
+        "max_threads": 2 * limits.IN_LINE,  # who waits in line takes one each
         "pwa": True,
         "ssr_mode": False,
         "enable_monitoring": False,

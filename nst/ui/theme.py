@@ -144,6 +144,29 @@ def header() -> gr.HTML:
     )
 
 
+def hint() -> gr.HTML:
+    """A word for who is here for the first time; goes away when it is closed, or with the first painting."""
+    return gr.HTML(
+        "<aside hidden><p><strong>New here?</strong> A photo and a style are filled in already: press <b>Paint</b> and "
+        "watch. Then drop a photo of your own.</p>"
+        "<button type='button' aria-label='Close this hint'>&times;</button></aside>",
+        elem_id="hint",
+        apply_default_css=False,
+        js_on_load=HINT,
+    )
+
+
+HINT = """const note = element.querySelector('aside');
+const seen = value => {
+    try { if (value) localStorage.setItem('pastiche:seen', value); return localStorage.getItem('pastiche:seen'); }
+    catch { return null; } // a browser that keeps nothing is shown the hint each time
+};
+note.hidden = Boolean(seen());
+const away = () => { note.hidden = true; seen('1'); };
+note.querySelector('button').addEventListener('click', away);
+document.addEventListener('click', event => { if (event.target.closest('#paint')) away(); });"""
+
+
 def footer() -> gr.HTML:
     """The privacy line."""
     return gr.HTML(f"<p>{PRIVACY}</p>", elem_id="privacy", apply_default_css=False)
