@@ -685,7 +685,7 @@ def test_on_zerogpu_a_run_is_pickled_and_says_how_long_it_takes(space_with_zerog
     steps = list(limits.limited(zerogpu.on_gpu(run))(*PAIR, size=64))
     assert steps[-1].index == 6 and steps[-1].image.device.type == "cpu"
     assert space_with_zerogpu["duration"] == zerogpu.SHORTEST
-    assert 15 < zerogpu.duration(*PAIR, {"size": 1024, "preset": "best"}) <= zerogpu.LONGEST
+    assert 15 < zerogpu.duration(PAIR, {"size": 1024, "preset": "best"}) <= zerogpu.LONGEST
 
 
 def test_on_zerogpu_a_run_that_is_closed_ends(space_with_zerogpu):

@@ -14,11 +14,10 @@ from torch import Tensor
 from nst import stylize
 from nst.device import choose_device, free_memory
 from nst.optimize import Step
-from nst.recipes import DEFAULTS
 from nst.results import on_a_space
 from nst.ui import journal, zerogpu
 
-COSTLY = ("encoder", "size", "preset", "num_steps", "optimizer", "device")
+COSTLY = ("encoder", "size", "preset", "num_steps", "optimizer", "style_loss", "device")
 """What an estimate depends on."""
 
 IN_LINE = 32
@@ -62,8 +61,9 @@ def check(settings: dict[str, Any]) -> None:
         ValueError: with a sentence that says what is possible.
     """
     limits = current()
-    size, steps = settings.get("size") or DEFAULTS["size"], settings.get("num_steps") or 0
-    if size > limits.size:
+    sides = (settings.get(name) or 0 for name in ("size", "width", "height"))
+    steps = settings.get("num_steps") or 0
+    if max(sides) > limits.size:
         raise ValueError(f"On this server a picture has at most {limits.size} pixels a side; choose a smaller size.")
     if steps > limits.num_steps:
         raise ValueError(f"On this server a run has at most {limits.num_steps} steps; choose fewer.")
@@ -94,14 +94,14 @@ def limited(run: Run) -> Run:
     """The same run within the limits, and with a line in the log when it is over.
 
     Args:
-        run: has the signature of `nst.stylize.style_transfer`.
+        run: has the signature of one of the recipes of `nst.stylize`.
     """
 
-    def paint(content: Tensor, style: Tensor, **settings: Any) -> Iterator[Step]:
+    def paint(*pictures: Any, **settings: Any) -> Iterator[Step]:
         check(settings)
-        check_memory((content.shape[-2], content.shape[-1]), settings)
+        check_memory(_shape(pictures[0], settings), settings)
         clock, taken, outcome, limits = journal.Clock(), 0, "cancelled", current()
-        steps = run(content, style, **settings)
+        steps = run(*pictures, **settings)
         try:
             for step in steps:
                 taken, late = step.index, clock.seconds > limits.seconds and step.index < step.total
@@ -120,6 +120,17 @@ def limited(run: Run) -> Run:
             journal.note("painted", outcome=outcome, size=settings.get("size"), steps=taken, seconds=clock.seconds)
 
     return paint
+
+
+def _shape(picture: Any, settings: dict[str, Any]) -> tuple[int, int]:
+    """Height and width of what is painted."""
+    if "width" in settings or "height" in settings:
+        return int(settings.get("height", SIDE)), int(settings.get("width", SIDE))
+    return (picture.shape[-2], picture.shape[-1]) if isinstance(picture, Tensor) else (SIDE, SIDE)
+
+
+SIDE = 512
+"""Pixels of a side that nobody named."""
 
 
 class Rate:
