@@ -19,7 +19,7 @@ from nst.encoders import load_encoder
 from nst.images import encode, read_recipe
 from nst.recipes import make_recipe
 from nst.stylize import Estimate, style_transfer
-from nst.ui import forecast, theme
+from nst.ui import forecast, serving
 from nst.ui.optimize import create_tab
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -41,10 +41,6 @@ PATIENCE = 30_000  # milliseconds; machines that run tests are busy
 OpenPage = Callable[..., Any]
 
 
-KNOWN_RACE = "ERR_CONTENT_LENGTH_MISMATCH"
-"""Now and then a cached example is served short to one of two visitors at once; an open defect, cause unknown."""
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
     """A server whose runs pretend, unless the seed is `REAL`."""
@@ -58,7 +54,7 @@ def address(tmp_path_factory) -> Iterator[str]:
         patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
         quick_examples(patch)
         page = app.build_app([("Optimize", lambda: create_tab(run, load_encoder))])
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.SERVING, **theme.appearance())
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
         yield url
         page.close()
 
@@ -97,7 +93,7 @@ def open_page(browser, address) -> Iterator[OpenPage]:
     yield open_one
     for context in contexts:
         context.close()
-    assert not [said for said in complaints if KNOWN_RACE not in said]
+    assert not complaints
 
 
 def _is_foreign(url: str, address: str) -> bool:

@@ -211,7 +211,7 @@ class Palette:
         """What was painted in its final colors; where nothing may change, the content."""
         if self.mode == "none" or (self.when == "before" and self.mode != "luminance"):
             return image
-        shape = (image.shape[-2], image.shape[-1])
+        shape = _shape(image)
         content = resize(self.content, shape).to(image)
         recolored = recolor_result(image, content, self.mode)
         return recolored if self.keep is None else torch.lerp(recolored, content, resize(self.keep, shape).to(image))
@@ -286,9 +286,11 @@ def paint(
         criterion = objective.at(small, fitted)
         picture = where.place(small.picture)
         start = where.place(first_picture(image, small.picture, fitted[0].picture, seed))
-        if image is not init and init == "content":
-            # What the smaller scale lost in detail may cost more than its style gained: a photo in its own style.
-            start = min(start, picture, key=lambda choice: total_loss(choice, encoding, criterion, where))
+        if isinstance(image, Tensor) and init == "content":
+            # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
+            lost = small.picture - resize(resize(small.picture, _shape(image)), _shape(small.picture))
+            detailed = (start + where.place(lost)).clamp(0, 1)
+            start = min(start, detailed, key=lambda choice: total_loss(choice, encoding, criterion, where))
         pixels = PixelImage(start) if small.keep is None else KeptImage(start, picture, small.keep.to(where.device))
         run = optimize(
             pixels, encoding, criterion, device=where, num_steps=part.num_steps, optimizer=optimizer,
@@ -312,7 +314,7 @@ def prepare_canvas(
     Raises:
         ValueError: a mask that is empty or missing, weights that make no sense.
     """
-    shape, notes = (content.shape[-2], content.shape[-1]), []
+    shape, notes = _shape(content), []
     fitted: list[Tensor | None] = []
     for i, mask in enumerate(_one_each(masks, count, "masks") or [None] * count):
         one, note = (None, None) if mask is None else fitted_mask(mask, shape, f"Mask {i + 1}")
@@ -325,7 +327,7 @@ def prepare_canvas(
 
 def first_picture(init: str | Tensor, content: Tensor, style: Tensor, seed: int) -> Tensor:
     """The picture to start from, of the content's shape."""
-    shape = (content.shape[-2], content.shape[-1])
+    shape = _shape(content)
     if isinstance(init, Tensor):
         return resize(init.float(), shape)
     if init == "content":
@@ -334,6 +336,10 @@ def first_picture(init: str | Tensor, content: Tensor, style: Tensor, seed: int)
         return resize(style, shape)
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(content.shape, generator=generator) * 0.5 + 0.25
+
+
+def _shape(image: Tensor) -> tuple[int, int]:
+    return image.shape[-2], image.shape[-1]
 
 
 def load_onto(

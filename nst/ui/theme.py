@@ -26,8 +26,8 @@ SLATE = gr.themes.Color(
 )  # fmt: skip
 
 PRIVACY = (
-    "Your pictures stay on the machine that runs this page. They are used for your own runs only, deleted after a "
-    "day, and no history of runs is kept."
+    "Your pictures stay on the machine that runs this page. They are used for your own runs only and deleted after a "
+    "day, but for what you share. No history of runs is kept."
 )
 
 
@@ -144,33 +144,62 @@ def header() -> gr.HTML:
     )
 
 
+def hint() -> gr.HTML:
+    """A word for who is here for the first time; goes away when it is closed, or with the first painting."""
+    return gr.HTML(
+        "<aside hidden><p><strong>New here?</strong> A photo and a style are filled in already: press <b>Paint</b> and "
+        "watch. Then drop a photo of your own.</p>"
+        "<button type='button' aria-label='Close this hint'>&times;</button></aside>",
+        elem_id="hint",
+        apply_default_css=False,
+        js_on_load=HINT,
+    )
+
+
+HINT = """const note = element.querySelector('aside');
+const seen = value => {
+    try { if (value) localStorage.setItem('pastiche:seen', value); return localStorage.getItem('pastiche:seen'); }
+    catch { return null; } // a browser that keeps nothing is shown the hint each time
+};
+note.hidden = Boolean(seen());
+const away = () => { note.hidden = true; seen('1'); };
+note.querySelector('button').addEventListener('click', away);
+document.addEventListener('click', event => { if (event.target.closest('#paint')) away(); });"""
+
+
 def footer() -> gr.HTML:
     """The privacy line."""
     return gr.HTML(f"<p>{PRIVACY}</p>", elem_id="privacy", apply_default_css=False)
 
 
+def show_result(element: str) -> str:
+    """JavaScript that on a narrow page scrolls to where the picture appears, the element of this name."""
+    return SHOW_RESULT.replace("ELEMENT", json.dumps(element))
+
+
 SHOW_RESULT = """() => {
     if (matchMedia('(max-width: 860px)').matches)
-        document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'start'});
+        document.getElementById(ELEMENT).scrollIntoView({behavior: 'smooth', block: 'start'});
 }"""
-"""On a narrow page, scroll to where the picture appears."""
 
 
-def copy_link() -> str:
+def copy_link(element: str) -> str:
     """JavaScript that puts a query into the address bar and the whole link on the clipboard.
+
+    The button that was pressed, the element of this name, says so.
 
     On a Space the page lives in a frame, so that the link to share is the Space's own.
     """
     space = os.environ.get("SPACE_ID")
     home = json.dumps(f"https://huggingface.co/spaces/{space}" if space else None)
-    return COPY_LINK.replace("HOME", home)
+    return COPY_LINK.replace("HOME", home).replace("ELEMENT", json.dumps(element))
 
 
 COPY_LINK = """(query) => {
     const question = query ? '?' + query : '';
     const link = (HOME || location.origin + location.pathname) + question;
     history.replaceState(null, '', location.pathname + question);
-    const button = document.getElementById('copy-link');
+    const button = document.getElementById(ELEMENT);
     const done = () => {
         const before = button.textContent;
         button.textContent = 'Link copied';
