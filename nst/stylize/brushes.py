@@ -15,7 +15,6 @@ from nst.losses import HISTOGRAM_LAYERS, PATCH_LAYERS, Features, StyleLoss, Styl
 from nst.stylize.guides import Region, fitted_mask, propagate, shrink_map
 from nst.stylize.scales import fitted_style
 
-
 PATCHES_GAIN = 2.0
 """Patches never all find their like: what is left of their loss would crowd out the content."""
 
