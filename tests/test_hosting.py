@@ -520,9 +520,7 @@ def test_flags_are_heeded(monkeypatch, tmp_path, capsys):
     for name in ("GRADIO_ROOT_PATH", "PASTICHE_LIMITS", "GRADIO_ANALYTICS_ENABLED"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    monkeypatch.setattr(scratch, "keep_small", lambda: None)
-    monkeypatch.setattr("nst.ui.pictures.draw_ahead", lambda: None)
-    monkeypatch.setattr(journal, "start", lambda: None)
+    monkeypatch.setattr(serving, "look_after", lambda: None)
     monkeypatch.setattr(gr.Blocks, "launch", lambda self, **given: launched.update(given, page=self))
     asked = "--host 0.0.0.0 --port 99 --auth a:b:c --auth d:e --root-path /art --strict"
     assert app.main(asked.split()) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -21,12 +22,6 @@ from nst.ui.limits import Rate
 
 KINDS = ("content", "style")
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-
-ABOUT = (
-    "Whoever has the link sees the picture and its settings, without logging in. It stays on this server for at most "
-    "{days:.0f} days, or until you delete it with the link that you get."
-)
-
 
 @dataclass(frozen=True)
 class Desk:
@@ -93,7 +88,7 @@ def create(source: Component, offer: Callable[[Any], Offer | None]) -> None:
         gr.HTML(f'<p class="no-share">{escape(here.why)}</p>', apply_default_css=False)
         return
     with gr.Accordion("Share this picture", open=False, elem_id="share"):
-        gr.HTML(f"<p>{ABOUT.format(days=here.store.max_days)}</p>", apply_default_css=False)
+        gr.HTML(f"<p>{about(here.store)}</p>", apply_default_css=False)
         asked = [
             gr.Checkbox(label="With the photo beside it", elem_id="share-before"),
             gr.Checkbox(label="With photo and style, for remixes", elem_id="share-inputs"),
@@ -106,6 +101,17 @@ def create(source: Component, offer: Callable[[Any], Offer | None]) -> None:
         return add(here, offer(value), request, before=before, inputs=inputs, public=public)
 
     button.click(share, [source, *asked], told, **TELLING | {"show_progress": "minimal"})
+
+
+def about(store: Store) -> str:
+    """What becomes of a shared picture, in plain words, as HTML."""
+    told = (
+        "Whoever has the link sees the picture and its settings, without logging in. It stays on this server for at "
+        f"most {store.max_days:g} days, or until you delete it with the link that you get."
+    )
+    if dataset := os.environ.get("PASTICHE_DATASET"):
+        told += f" What the gallery shows is also published in the dataset {escape(dataset)} on the Hugging Face Hub."
+    return told
 
 
 def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: bool, public: bool) -> str:
