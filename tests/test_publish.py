@@ -51,7 +51,8 @@ class Dataset:
                     self.files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
                 elif line["key"] == "deletedFile":
                     del self.files[line["value"]["path"]]
-            return 200, {"commitUrl": f"https://huggingface.co/datasets/me/art/commit/{'0' * 40}", "commitOid": "0" * 40}
+            url = f"https://huggingface.co/datasets/me/art/commit/{'0' * 40}"
+            return 200, {"commitUrl": url, "commitOid": "0" * 40}
         return 404, {"error": path}
 
 
