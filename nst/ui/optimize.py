@@ -228,7 +228,8 @@ class OptimizeTab:
     def make_query(self, *values: Any) -> str:
         """The query string that opens this page with these settings, and these examples."""
         _, _, asked, names = self._asked(values)
-        return to_query({name: value for name, value in asked.items() if name != "device"}, **names)
+        shared = {name: value for name, value in asked.items() if name != "device"}
+        return to_query(shared, content=names["content"], style=names["style"])
 
     def open_page(self, request: gr.Request) -> Iterator[Updates]:
         """What the page shows when it opens: what its link says, or a photo and a style to begin with."""
