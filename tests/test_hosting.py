@@ -396,6 +396,24 @@ def test_a_run_that_takes_too_long_ends_with_the_picture_so_far(monkeypatch, ple
     assert log[-1]["event"] == "painted" and log[-1]["outcome"] == "cut short" and log[-1]["steps"] == len(steps)
 
 
+def test_textures_have_the_same_limits(monkeypatch, plenty):
+    seen: list[Any] = []
+
+    def estimate(shape: tuple[int, int], **given: Any) -> Estimate:
+        seen.append((shape, given))
+        return Estimate(1.0, 1)
+
+    monkeypatch.setattr(limits.stylize, "estimate", estimate)
+
+    def texture(styles: Any, **settings: Any) -> Iterator[Step]:
+        yield from FakeRun()(styles[0], styles[0], size=32, num_steps=2)
+
+    assert len(list(limits.limited(texture)([PAIR[0]], width=900, height=300))) == 2
+    assert seen == [((300, 900), {"size": 900})]
+    with pytest.raises(ValueError, match="4096 pixels"):
+        next(limits.limited(texture)([PAIR[0]], width=90, height=5000))
+
+
 def test_how_a_run_ends_is_logged(plenty, log):
     list(limits.limited(FakeRun())(*PAIR, size=64))
     steps = limits.limited(FakeRun())(*PAIR, size=64)
@@ -683,7 +701,7 @@ def test_on_zerogpu_a_run_is_pickled_and_says_how_long_it_takes(space_with_zerog
     steps = list(limits.limited(zerogpu.on_gpu(run))(*PAIR, size=64))
     assert steps[-1].index == 6 and steps[-1].image.device.type == "cpu"
     assert space_with_zerogpu["duration"] == zerogpu.SHORTEST
-    assert 15 < zerogpu.duration(*PAIR, {"size": 1024, "preset": "best"}) <= zerogpu.LONGEST
+    assert 15 < zerogpu.duration(PAIR, {"size": 1024, "preset": "best"}) <= zerogpu.LONGEST
 
 
 def test_on_zerogpu_a_run_that_is_closed_ends(space_with_zerogpu):

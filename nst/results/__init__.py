@@ -34,6 +34,8 @@ RECORD, DELETED = "result.json", "deleted"
 ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}")
 """What an id looks like: 100 random bits in Crockford's base 32, which no file system confuses."""
 
+KIND = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+
 MAX_BYTES, MAX_DAYS = 2_000_000_000, 365
 """What a store keeps unless told otherwise; the oldest results go first."""
 
@@ -82,7 +84,7 @@ class Store:
             recipe: a dict of JSON values, which also goes into the picture.
             alpha: the picture's transparency, mode L.
             before: what it was made from, shown beside it.
-            inputs: pictures for remixes by kind, "content" and "style".
+            inputs: pictures for remixes by kind, such as "content", "style" or "mask-2".
             public: show it in the gallery.
 
         Returns:
@@ -90,7 +92,10 @@ class Store:
 
         Raises:
             ResultsError: it cannot be kept.
+            ValueError: a kind that is no name for a file.
         """
+        if wrong := [kind for kind in inputs or {} if not KIND.fullmatch(kind)]:
+            raise ValueError(f"Kinds of inputs are of small letters, digits and hyphens, not {wrong[0]!r}.")
         data = {
             "picture.webp": encode(picture, format="webp", quality=90, recipe=dict(recipe), alpha=alpha),
             "card.jpg": encode(_at_most(picture, CARD), format="jpeg", quality=85, alpha=alpha),

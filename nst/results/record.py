@@ -22,7 +22,7 @@ class Result:
         recipe: how it was made; a stranger may have written it, so check and escape what is in it.
         width, height: of the picture in pixels.
         files: sha256 of each file by name: picture.webp, card.jpg, thumbnail.webp, and where they were shared
-            before.webp, content.png and style.png.
+            before.webp and a PNG of each input, such as content.png.
     """
 
     id: str
@@ -32,6 +32,11 @@ class Result:
     width: int
     height: int
     files: dict[str, str]
+
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the files with inputs."""
+        return [name for name in self.files if name.endswith(".png")]
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from gradio.components import Component
 
 from nst import encoders, stylize
 from nst.images import ImageError, read_recipe
-from nst.recipes import DEFAULTS, from_query, settings_from_recipe, to_query
+from nst.recipes import DEFAULTS, from_query, names_of, settings_from_recipe, to_query
 from nst.ui import forecast, limits, pictures, progress, settings, share, theme, zerogpu
 from nst.ui.painting import Load, Painting, Run, View
 from nst.ui.pictures import KINDS, Choice
@@ -239,7 +239,8 @@ class OptimizeTab:
         except gr.Error as error:
             gr.Warning(error.message)
         if remix:
-            asked |= {"settings": remix.settings, **remix.names}
+            asked["settings"] = settings_from_recipe(remix.recipe)
+            asked |= {kind: name for kind in KINDS if (name := "".join(names_of(remix.recipe.get(kind))[:1]))}
         names = {kind: asked[kind] or pictures.DEFAULT[kind] for kind in KINDS}
         first: Updates = {row: pictures.row_html(kind, names[kind]) for kind, row in zip(KINDS, self.rows, strict=True)}
         yield first | self._set(asked["settings"])
@@ -307,7 +308,8 @@ def _offer(painting: Painting | None) -> share.Offer | None:
     """What there is to share of a painting."""
     if painting is None or not painting.result:
         return None
-    return share.Offer(painting.result, painting.content, painting.style)
+    inputs = {"content": painting.content, "style": painting.style}
+    return share.Offer(painting.result, painting.content, inputs)
 
 
 def _explain(error: Exception) -> str:

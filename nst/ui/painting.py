@@ -26,8 +26,8 @@ PREVIEW = 512
 SNAPSHOTS = 8
 """How many a run leaves, beside the result."""
 
-POLL = 0.2
-"""Seconds between two looks at something that is waited for."""
+POLL, TELL = 0.2, 1.5
+"""Seconds between two looks at something that is waited for, and between two words about it to the visitor."""
 
 Run = Callable[..., Iterator[Step]]
 Load = Callable[..., object]
@@ -99,12 +99,6 @@ class Painting:
             ImageError, ValueError, WeightsNotFound: with a sentence for people.
         """
         try:
-            content = decode(self.content)
-            self._keep(content)
-            pictures = to_tensor(content), to_tensor(decode(self.style))
-            settings = dict(self.settings)
-            if self.start:
-                settings["init"] = to_tensor(decode(self.start))
             yield from self._load(load)
             held = yield from self._wait()
             if not held:
@@ -112,6 +106,12 @@ class Painting:
             try:
                 self.started = time.monotonic()
                 _running[:] = [self]
+                content = decode(self.content)  # only now: many may wait, and a photo can take 150 MB
+                self._keep(content)
+                pictures = to_tensor(content), to_tensor(decode(self.style))
+                settings = dict(self.settings)
+                if self.start:
+                    settings["init"] = to_tensor(decode(self.start))
                 steps = throttle(run(*pictures, **settings))
                 try:
                     for step in steps:
@@ -164,14 +164,16 @@ class Painting:
         """Wait in line for the device; returns whether it is held, which it is unless Stop was pressed."""
         _line.append(self)
         try:
+            told = 0.0
             while not self.stopped:
                 first = _line[0] is self
                 if first and lock.acquire(timeout=POLL):
                     return True
                 if not first:
                     time.sleep(POLL)
-                if self.stopped:
-                    break
+                if self.stopped or time.monotonic() < told + TELL:
+                    continue
+                told = time.monotonic()
                 ahead = _line.index(self)
                 detail = f"{ahead} more before yours" if ahead else "Yours comes next"
                 if seconds := _expected(ahead):
