@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -90,6 +91,11 @@ def check_memory(shape: tuple[int, int], settings: dict[str, Any]) -> None:
         )
 
 
+_painter = ThreadPoolExecutor(1, thread_name_prefix="painter")
+"""All painting is done on one thread: torch keeps working memory for each thread that it ever ran on, and gradio asks
+for every step on another one."""
+
+
 def limited(run: Run) -> Run:
     """The same run within the limits, and with a line in the log when it is over.
 
@@ -105,7 +111,7 @@ def limited(run: Run) -> Run:
         clock, taken, outcome, limits = journal.Clock(), 0, "cancelled", current()
         steps = run(*pictures, **settings)
         try:
-            for step in steps:
+            while step := _painter.submit(next, steps, None).result():
                 taken, late = step.index, clock.seconds > limits.seconds and step.index < step.total
                 if late:
                     note = f"Ended here: a run takes at most {limits.seconds / 60:g} minutes on this server."
@@ -118,7 +124,7 @@ def limited(run: Run) -> Run:
             outcome = type(error).__name__
             raise
         finally:
-            steps.close()  # type: ignore[attr-defined]
+            _painter.submit(steps.close).result()  # type: ignore[attr-defined]
             journal.note("painted", outcome=outcome, size=_long_side(settings), steps=taken, seconds=clock.seconds)
 
     return paint
