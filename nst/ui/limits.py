@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +15,11 @@ from torch import Tensor
 from nst import stylize
 from nst.device import choose_device, free_memory
 from nst.optimize import Step
+from nst.recipes import DEFAULTS
 from nst.results import on_a_space
 from nst.ui import journal, zerogpu
 
-COSTLY = ("encoder", "size", "preset", "num_steps", "optimizer", "style_loss", "device")
+COSTLY = [p.name for p in inspect.signature(stylize.estimate).parameters.values() if p.kind is p.KEYWORD_ONLY]
 """What an estimate depends on."""
 
 IN_LINE = 32
@@ -60,10 +62,8 @@ def check(settings: dict[str, Any]) -> None:
     Raises:
         ValueError: with a sentence that says what is possible.
     """
-    limits = current()
-    sides = (settings.get(name) or 0 for name in ("size", "width", "height"))
-    steps = settings.get("num_steps") or 0
-    if max(sides) > limits.size:
+    limits, steps = current(), settings.get("num_steps") or 0
+    if _long_side(settings) > limits.size:
         raise ValueError(f"On this server a picture has at most {limits.size} pixels a side; choose a smaller size.")
     if steps > limits.num_steps:
         raise ValueError(f"On this server a run has at most {limits.num_steps} steps; choose fewer.")
@@ -73,7 +73,7 @@ def check_memory(shape: tuple[int, int], settings: dict[str, Any]) -> None:
     """Refuse what would not fit into the memory that is free, before the machine begins to swap.
 
     Args:
-        shape: height and width of the content.
+        shape: height and width of the first picture.
         settings: of the run.
 
     Raises:
@@ -81,7 +81,7 @@ def check_memory(shape: tuple[int, int], settings: dict[str, Any]) -> None:
     """
     if zerogpu.active():  # the GPU is there only once it is asked for, with 48 GB
         return
-    asked = {name: settings[name] for name in COSTLY if name in settings}
+    asked = {name: settings[name] for name in COSTLY if name in settings} | {"size": _long_side(settings)}
     free = free_memory(choose_device(str(settings.get("device", "auto"))))
     wanted = stylize.estimate(shape, **asked).memory
     if free is not None and wanted > current().memory * free:
@@ -94,12 +94,14 @@ def limited(run: Run) -> Run:
     """The same run within the limits, and with a line in the log when it is over.
 
     Args:
-        run: has the signature of one of the recipes of `nst.stylize`.
+        run: takes pictures and settings, as the recipes of `nst.stylize` do.
     """
 
-    def paint(*pictures: Any, **settings: Any) -> Iterator[Step]:
+    def paint(*pictures: Tensor | Sequence[Tensor], **settings: Any) -> Iterator[Step]:
         check(settings)
-        check_memory(_shape(pictures[0], settings), settings)
+        first = pictures[0] if isinstance(pictures[0], Tensor) else pictures[0][0]
+        shape = settings.get("height", first.shape[-2]), settings.get("width", first.shape[-1])
+        check_memory(shape, settings)
         clock, taken, outcome, limits = journal.Clock(), 0, "cancelled", current()
         steps = run(*pictures, **settings)
         try:
@@ -117,20 +119,15 @@ def limited(run: Run) -> Run:
             raise
         finally:
             steps.close()  # type: ignore[attr-defined]
-            journal.note("painted", outcome=outcome, size=settings.get("size"), steps=taken, seconds=clock.seconds)
+            journal.note("painted", outcome=outcome, size=_long_side(settings), steps=taken, seconds=clock.seconds)
 
     return paint
 
 
-def _shape(picture: Any, settings: dict[str, Any]) -> tuple[int, int]:
-    """Height and width of what is painted."""
-    if "width" in settings or "height" in settings:
-        return int(settings.get("height", SIDE)), int(settings.get("width", SIDE))
-    return (picture.shape[-2], picture.shape[-1]) if isinstance(picture, Tensor) else (SIDE, SIDE)
-
-
-SIDE = 512
-"""Pixels of a side that nobody named."""
+def _long_side(settings: dict[str, Any]) -> int:
+    """Of the picture that is asked for, in pixels; a texture has a width and a height."""
+    asked = [settings.get(name) or 0 for name in ("size", "width", "height")]
+    return int(max(asked) or DEFAULTS["size"])
 
 
 class Rate:

@@ -289,7 +289,8 @@ class Workbench:
         except gr.Error as error:
             gr.Warning(error.message)
         if remix:
-            asked |= {"settings": remix.settings, **remix.names}
+            named = {kind: remix.recipe.get(kind) for kind in pictures.KINDS}
+            asked = {"settings": settings_from_recipe(remix.recipe, self.task), **named}
         names = self._named(asked)
         rows = [pictures.row_html(slot.kind, name) for slot, name in zip(self.slots, names, strict=True)]
         first: Updates = {slot.row: row for slot, row in zip(self.slots, rows, strict=True)}
@@ -355,9 +356,11 @@ def _offer(painting: Painting | None) -> share.Offer | None:
     """What there is to share of a painting."""
     if painting is None or not painting.result:
         return None
-    content, style = (painting.order.pictures.get(role) for role in pictures.KINDS)
-    first = style[0] if isinstance(style, list) else style
-    return share.Offer(painting.result, content if isinstance(content, str) else None, first)
+    inputs: dict[str, str] = {}
+    for role, paths in painting.order.pictures.items():
+        several = paths if isinstance(paths, list) else [paths]
+        inputs |= {f"{role}-{i}" if i > 1 else role: path for i, path in enumerate(several, 1)}
+    return share.Offer(painting.result, None if painting.order.parts else inputs.get("content"), inputs)
 
 
 def _explain(error: Exception) -> str:
