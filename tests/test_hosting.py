@@ -40,7 +40,7 @@ from nst.images import decode, read_recipe
 from nst.optimize import Step
 from nst.results import Store
 from nst.stylize import Estimate
-from nst.ui import endpoints, gallery, journal, limits, painting, scratch, serving, share, zerogpu
+from nst.ui import endpoints, gallery, journal, limits, line, painting, scratch, serving, share, zerogpu
 from nst.ui.optimize import create_tab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,22 +132,22 @@ def test_an_outage_of_the_hub_is_told_and_the_next_run_works(tmp_path):
 
 
 def test_who_waits_is_told_their_place_and_about_how_long(monkeypatch):
-    first, second, third = (painting.Painting("a", "b", {}) for _ in range(3))
-    monkeypatch.setattr(painting, "_line", [second])
-    monkeypatch.setattr(painting, "_running", [])
-    monkeypatch.setattr(painting, "_spent", deque())
-    assert painting._expected(1) == 0.0, "nobody can tell yet"
-    painting._running.append(first)
+    first, second, third = (painting.Painting(painting.Order({}, {})) for _ in range(3))
+    monkeypatch.setattr(line, "_line", [second])
+    monkeypatch.setattr(line, "_running", [])
+    monkeypatch.setattr(line, "_spent", deque())
+    assert line._expected(1) == 0.0, "nobody can tell yet"
+    line._running.append(first)
     first.started, first.work = time.monotonic() - 20, 0.5
-    assert 19 < painting._expected(0) < 21 and painting._expected(1) == 0.0
-    painting._spent.extend([50, 60, 70])
-    assert 79 < painting._expected(1) < 81
+    assert 19 < line._expected(0) < 21 and line._expected(1) == 0.0
+    line._spent.extend([50, 60, 70])
+    assert 79 < line._expected(1) < 81
     with lock:
-        waiting = third._wait()
-        assert "1 more before yours, in about 80 s" in next(waiting)["status"]
+        waiting = line.wait(third)
+        assert "1 more before yours, in about 80 s" in next(waiting)
         third.stopped = True
         assert not list(waiting)
-    assert painting._line == [second]
+    assert line._line == [second]
 
 
 # What a visitor may not do
@@ -449,7 +449,7 @@ def test_the_log_tells_nothing_of_a_visitor(log):
     try:
         raise ValueError("/tmp/holiday.jpg cannot be read")
     except ValueError as error:
-        logging.getLogger("nst.ui.optimize").error("A painting failed", exc_info=error)
+        logging.getLogger("nst.ui.workbench").error("A painting failed", exc_info=error)
     assert log[0].items() >= {"event": "shared", "level": "info", "public": True, "seconds": 0.5}.items()
     assert log[1]["error"] == "ValueError" and log[1]["at"] and "holiday" not in json.dumps(log)
 

@@ -75,26 +75,27 @@ def _desk(folder: Path) -> Desk:
     return Desk(store, store.trouble() or "")
 
 
-def create(source: Component, offer: Callable[[Any], Offer | None]) -> None:
+def create(source: Component, offer: Callable[[Any], Offer | None], element: str = "share") -> None:
     """Lay out and wire the part that shares; to be called where it is to stand.
 
     Args:
         source: a component, usually a `gr.State`, whose value knows the result.
         offer: from that value to what can be shared now; None if there is nothing yet.
+        element: what the names of its elements in the page begin with.
     """
     here = desk()
     if here.why or here.store is None:
         gr.HTML(f'<p class="no-share">{escape(here.why)}</p>', apply_default_css=False)
         return
-    with gr.Accordion("Share this picture", open=False, elem_id="share"):
+    with gr.Accordion("Share this picture", open=False, elem_id=element, elem_classes="share-box"):
         gr.HTML(f"<p>{about(here.store)}</p>", apply_default_css=False)
         asked = [
-            gr.Checkbox(label="With the photo beside it", elem_id="share-before"),
-            gr.Checkbox(label="With photo and style, for remixes", elem_id="share-inputs"),
-            gr.Checkbox(label="Show it to everybody in the gallery", elem_id="share-public"),
+            gr.Checkbox(label="With the photo beside it", elem_id=f"{element}-before"),
+            gr.Checkbox(label="With photo and style, for remixes", elem_id=f"{element}-inputs"),
+            gr.Checkbox(label="Show it to everybody in the gallery", elem_id=f"{element}-public"),
         ]
-        button = gr.Button("Create link", elem_id="share-create", size="md")
-        told = gr.HTML("", elem_id="shared", apply_default_css=False, js_on_load=COPY)
+        button = gr.Button("Create link", elem_id=f"{element}-create", size="md")
+        told = gr.HTML("", elem_id=f"{element}d", elem_classes="shared", apply_default_css=False, js_on_load=COPY)
 
     def share(value: Any, before: bool, inputs: bool, public: bool, request: gr.Request) -> str:
         return add(here, offer(value), request, before=before, inputs=inputs, public=public)

@@ -37,7 +37,7 @@ def on_gpu(run: Callable[..., Iterator[Step]]) -> Callable[..., Iterator[Step]]:
     """The run itself, or on ZeroGPU one that is given the GPU while it lasts.
 
     Args:
-        run: takes pictures and settings, as the recipes of `nst.stylize` do.
+        run: has the signature of one of the recipes of `nst.stylize`.
     """
     if not active():
         return run
