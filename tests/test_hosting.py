@@ -18,6 +18,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -412,6 +413,33 @@ def test_textures_have_the_same_limits(monkeypatch, plenty):
     assert seen == [((300, 900), {"size": 900})]
     with pytest.raises(ValueError, match="4096 pixels"):
         next(limits.limited(texture)([PAIR[0]], width=90, height=5000))
+
+
+def test_all_painting_is_done_on_one_thread_in_the_context_of_who_asks(plenty):
+    seen: list[tuple[str, str]] = []
+    who = ContextVar("who", default="nobody")
+
+    def run(*pictures: Any, **settings: Any) -> Iterator[Step]:
+        try:
+            for step in FakeRun()(*pictures, **settings):
+                seen.append((threading.current_thread().name, who.get()))
+                yield step
+        finally:
+            seen.append((threading.current_thread().name, who.get()))
+
+    def visit(name: str) -> None:
+        who.set(name)
+        steps = limits.limited(run)(*PAIR, size=64)
+        next(steps)
+        next(steps)
+        steps.close()
+
+    for name in ("anna", "ben"):
+        one = threading.Thread(target=visit, args=(name,))
+        one.start()
+        one.join()
+    assert [name for _, name in seen] == ["anna"] * 3 + ["ben"] * 3
+    assert {thread for thread, _ in seen} == {"painter_0"}
 
 
 def test_how_a_run_ends_is_logged(plenty, log):

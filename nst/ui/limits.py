@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,6 +97,11 @@ _painter = ThreadPoolExecutor(1, thread_name_prefix="painter")
 for every step on another one."""
 
 
+def _on_painter(call: Callable[..., Any], *given: Any) -> Any:
+    """Do it on that thread, in this one's context: ZeroGPU finds there who asks."""
+    return _painter.submit(copy_context().run, call, *given).result()
+
+
 def limited(run: Run) -> Run:
     """The same run within the limits, and with a line in the log when it is over.
 
@@ -111,7 +117,7 @@ def limited(run: Run) -> Run:
         clock, taken, outcome, limits = journal.Clock(), 0, "cancelled", current()
         steps = run(*pictures, **settings)
         try:
-            while step := _painter.submit(next, steps, None).result():
+            while step := _on_painter(next, steps, None):
                 taken, late = step.index, clock.seconds > limits.seconds and step.index < step.total
                 if late:
                     note = f"Ended here: a run takes at most {limits.seconds / 60:g} minutes on this server."
@@ -124,7 +130,7 @@ def limited(run: Run) -> Run:
             outcome = type(error).__name__
             raise
         finally:
-            _painter.submit(steps.close).result()  # type: ignore[attr-defined]
+            _on_painter(steps.close)  # type: ignore[attr-defined]
             journal.note("painted", outcome=outcome, size=_long_side(settings), steps=taken, seconds=clock.seconds)
 
     return paint
