@@ -217,6 +217,7 @@ def test_whoever_guesses_is_shut_out_and_learns_nothing(store, shared):
     assert codes == [404] * 5 + [429] * 3
     refused = client.get(f"/r/{shared[0]}")
     assert refused.status_code == 429 and refused.headers["retry-after"]
+    assert client.get("/healthz").status_code == 200, "whoever watches the server may come from the same address"
     other = TestClient(client.app, client=("2001:db8::7", 1))
     assert other.get(f"/r/{shared[0]}").status_code == 200
 

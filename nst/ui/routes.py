@@ -52,7 +52,6 @@ class Pages:
     def routes(self) -> list[BaseRoute]:
         """To be put before the app's own."""
         pages: list[tuple[str, Callable[[Request], Response], list[str]]] = [
-            ("/healthz", self.health, ["GET"]),
             ("/r/{id}.json", self.describe, ["GET"]),
             ("/r/{id}.{kind}", self.picture, ["GET"]),
             ("/r/{id}/delete", self.ask, ["GET"]),
@@ -62,7 +61,8 @@ class Pages:
             ("/r/{rest:path}", self.missing, ["GET"]),
             ("/r", self.missing, ["GET"]),
         ]
-        return [Route(path, self._guarded(answer), methods=methods) for path, answer, methods in pages]
+        guarded = [Route(path, self._guarded(answer), methods=methods) for path, answer, methods in pages]
+        return [Route("/healthz", self.health, methods=["GET"]), *guarded]
 
     def _guarded(self, answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
         """The same, but for a client that has missed too often: whoever guesses gets no answer at all."""
