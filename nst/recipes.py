@@ -12,7 +12,7 @@ import torch
 
 import nst
 from nst.registry import list_models
-from nst.stylize import BOUNDS, CHOICES, invert, mix_path, style_transfer, texture
+from nst.stylize import BOUNDS, CHOICES, color_modes, invert, layer_survey, mix_path, style_transfer, texture
 from nst.stylize.settings import split
 from nst.weights import file_sha256
 
@@ -34,6 +34,8 @@ TASKS: dict[str, dict[str, Any]] = {
     "texture": _defaults(texture),
     "invert": _defaults(invert),
     "mix": DEFAULTS | _defaults(mix_path),
+    "colors": {name: value for name, value in DEFAULTS.items() if name != "preserve_color"} | _defaults(color_modes),
+    "survey": _defaults(layer_survey),
 }
 """What there are recipes of, and every setting of each and its default."""
 
