@@ -1,4 +1,5 @@
-"""Johnson, Alahi and Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016, arXiv:1603.08155.
+"""Johnson, Alahi and Fei-Fei, "Perceptual Losses for Real-Time Style Transfer and Super-Resolution", 2016,
+arXiv:1603.08155.
 
 An image transformation network: two convolutions of stride 2, residual blocks, two enlargements. Where we differ:
 instance normalization (Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing Ingredient for Fast
@@ -86,8 +87,8 @@ class TransformNet(nn.Module):
         x = image - 0.5
         for conv in self.down:
             x = normalize(conv(x))
-        for first, second in self.blocks:  # type: ignore[misc]
-            x = x + normalize(second(normalize(first(x))), relu=False)
+        for block in self.blocks:
+            x = x + normalize(block[1](normalize(block[0](x))), relu=False)  # type: ignore[index]
         for conv in self.up:
             x = normalize(conv(x))
         return torch.sigmoid(self.last(x)[..., : image.shape[2], : image.shape[3]].float() * 2)

@@ -35,9 +35,8 @@ class StylePredictor(nn.Module):
         super().__init__()
         self.net = TransformNet(**config)
         self.encoder = BorrowedEncoder(encoder)
-        self.look = nn.Sequential(
-            nn.Linear(2 * sum(self.encoder.widths(STYLE_LAYERS)), HIDDEN), nn.LeakyReLU(0.1), nn.Linear(HIDDEN, embedding)
-        )
+        seen = 2 * sum(self.encoder.widths(STYLE_LAYERS))
+        self.look = nn.Sequential(nn.Linear(seen, HIDDEN), nn.LeakyReLU(0.1), nn.Linear(HIDDEN, embedding))
         self.predict = nn.Sequential(
             nn.Linear(embedding, HIDDEN), nn.LeakyReLU(0.1), nn.Linear(HIDDEN, self.net.num_parameters)
         )

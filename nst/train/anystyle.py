@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from nst.device import Device, choose_device
+from nst.device import Device
 from nst.encoders import load_encoder
 from nst.images import decode
 from nst.models.adain import AdaIN
 from nst.models.predictor import StylePredictor
 from nst.styles import list_styles, load_style
-from nst.train.data import Crops, Pictures, StyleCrops
-from nst.train.loop import Plan, train, write_model
+from nst.train.data import Crops, Pictures, StyleCrops, random_strengths
+from nst.train.loop import Plan, train, training_device, warm_start, write_model
 from nst.train.perceptual import Perceptual, Weights
-from nst.weights import load_tensors
 
 STYLE_SIDE = 512
 """Long side in pixels at which style pictures are kept."""
@@ -79,9 +78,9 @@ def train_adain(
         encoder: the network that compares, and that AdaIN looks through, by name or file.
         seed: of crops, styles and initial weights.
         interval: steps between records and checkpoints.
-        device: see `nst.device.choose_device`.
+        device: see `nst.train.loop.training_device`.
     """
-    where, plan = choose_device(device), Plan(steps, learning_rate, seed, interval)
+    where, plan = training_device(device), Plan(steps, learning_rate, seed, interval)
     torch.manual_seed(seed)
     config = {"encoder": encoder}
     weights = Weights(content=content_weight, color=color_weight, tv=tv_weight)
@@ -128,9 +127,9 @@ def train_predictor(
         encoder: the network that compares, and that looks at styles, by name or file.
         seed: of crops, styles and initial weights.
         interval: steps between records and checkpoints.
-        device: see `nst.device.choose_device`.
+        device: see `nst.train.loop.training_device`.
     """
-    where, plan = choose_device(device), Plan(steps, learning_rate, seed, interval)
+    where, plan = training_device(device), Plan(steps, learning_rate, seed, interval)
     torch.manual_seed(seed)
     config = {"encoder": encoder, "embedding": embedding, "widths": list(widths), "blocks": blocks, "kernel": kernel}
     weights = Weights(content=content_weight, color=color_weight, tv=tv_weight)
@@ -156,8 +155,7 @@ def _train(
     encoder: str,
 ) -> Iterator[dict[str, Any]]:
     if start:
-        fitting = {k: v.float() for k, v in load_tensors(Path(start)).items() if k in model.state_dict()}
-        model.load_state_dict(fitting, strict=False)
+        warm_start(model, start)
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     objective = AnyStyleObjective(model, Perceptual(load_encoder(encoder).to(where.device), where, weights))
     pictures = Pictures(data)
@@ -175,17 +173,13 @@ def _train(
         return photos.batch(batch), styles.batch(batch), random_strengths(rng, batch)
 
     def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
-        write_model(trained, out / f"{name}.safetensors", name, config, str(record))
+        about = f"Paints photos in any picture's style. Trained on {data}, with styles {', '.join(style)}."
+        write_model(trained, out, name, config, record, about)
 
     yield from train(
         objective.to(where.device), draw, model=model, plan=plan, where=where, out=out, finish=finish,
         sheet=lambda trained: sheet(trained, *samples), notes=lambda: {"skipped": photos.skipped},
     )  # fmt: skip
-
-
-def random_strengths(rng: random.Random, count: int) -> Tensor:
-    """Strengths (count,): one in eight learns the way from the photo to the style, the others are 1."""
-    return torch.tensor([rng.choice((0.0, rng.random())) if rng.random() < 0.125 else 1.0 for _ in range(count)])
 
 
 def style_pictures(names: Sequence[str]) -> tuple[list[Image.Image], list[Image.Image]]:

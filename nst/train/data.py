@@ -109,6 +109,11 @@ class StyleCrops:
         return crop
 
 
+def random_strengths(rng: random.Random, count: int) -> Tensor:
+    """Strengths (count,): one in eight learns the way from the photo to the style, the others are 1."""
+    return torch.tensor([rng.choice((0.0, rng.random())) if rng.random() < 0.125 else 1.0 for _ in range(count)])
+
+
 def write_checkpoint(path: Path, state: dict[str, Any], record: dict[str, Any]) -> None:
     """Replace the checkpoint in one step, so that an interruption leaves the old or the new one, and log the record."""
     fresh = path.with_suffix(".new")

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from nst.device import Device
+from nst.device import Device, choose_device
 from nst.images import save, to_pil
 from nst.train.data import write_checkpoint
+from nst.weights import WeightsError, load_tensors
 
 Terms = dict[str, Tensor]
 
@@ -34,6 +35,7 @@ class Plan:
         interval: steps between records, checkpoints and weights.
         sheet: intervals between sample sheets; 0 for none.
         average: decay of the exponential moving average of the weights, which is what is written.
+        optimizer: "adam" or "adagrad".
     """
 
     steps: int
@@ -42,6 +44,7 @@ class Plan:
     interval: int = 100
     sheet: int = 5
     average: float = 0.998
+    optimizer: str = "adam"
 
     def rate(self, step: int) -> float:
         """One cycle: up over the first twentieth, then down a half cosine."""
@@ -52,7 +55,7 @@ class Plan:
 
     def step_seed(self, step: int, rank: int = 0) -> int:
         """Each step has a seed of its own, so that a resumed training sees what an uninterrupted one would."""
-        return (self.seed * self.steps + step) * 64 + rank
+        return 4 * ((self.seed * self.steps + step) * 64 + rank)  # for up to four sources of randomness a step
 
 
 def train(
@@ -80,10 +83,12 @@ def train(
         sheet: a picture (1, 3, H, W) that shows what the model does.
         notes: more entries of each record.
     """
-    rank, world = _rank()
+    rank, world = _rank(where)
     (out / "sheets").mkdir(parents=True, exist_ok=True)
     learning = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.Adam(learning, lr=plan.learning_rate, betas=(0.9, 0.99))
+    optimizer: torch.optim.Optimizer = torch.optim.Adam(learning, lr=plan.learning_rate, betas=(0.9, 0.99))
+    if plan.optimizer == "adagrad":
+        optimizer = torch.optim.Adagrad(learning, lr=plan.learning_rate)
     averaged = copy.deepcopy(model).requires_grad_(False)
     first, checkpoint = 0, out / "checkpoint.pt"
     if checkpoint.exists():
@@ -121,8 +126,10 @@ def train(
                 if sheet and plan.sheet and (step // plan.interval % plan.sheet == 0 or step == plan.steps):
                     with torch.no_grad(), where.autocast():
                         save(out / "sheets" / f"{step:06d}.jpg", to_pil(sheet(averaged)))
+                yield record
             sums, began = {}, time.monotonic()
-            yield record
+    if world > 1:
+        torch.distributed.destroy_process_group()
 
 
 @torch.no_grad()
@@ -135,19 +142,74 @@ def _average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
             tensor.copy_(new[name])
 
 
-def _rank() -> tuple[int, int]:
+def training_device(name: str) -> Device:
+    """As `nst.device.choose_device`; under torchrun each process of a machine takes a GPU of its own."""
+    if name in ("auto", "cuda") and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
+        name = f"cuda:{os.environ['LOCAL_RANK']}"
+    return choose_device(name)
+
+
+def _rank(where: Device) -> tuple[int, int]:
     """This process's number and how many there are: under torchrun, which sets the environment, else 0 of 1."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not torch.distributed.is_initialized():
-        torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        if where.device.type == "cuda":
+            torch.cuda.set_device(where.device)
+        torch.distributed.init_process_group("nccl" if where.device.type == "cuda" else "gloo")
     return (torch.distributed.get_rank(), world) if world > 1 else (0, 1)
 
 
+def warm_start(model: nn.Module, path: str | Path, without: Sequence[str] = ()) -> None:
+    """Take over the tensors of a file that have the names and shapes of the model's own.
+
+    Raises:
+        WeightsError: the file is damaged, or there are none.
+    """
+    own = model.state_dict()
+    found = {k: v.float() for k, v in load_tensors(Path(path)).items() if k not in without}
+    found = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
+    if not found:
+        raise WeightsError(f"{path} holds nothing that this network could start from.")
+    model.load_state_dict(found, strict=False)
+
+
 def write_model(
-    model: nn.Module, path: Path, architecture: str, config: Mapping[str, Any], card: str
+    model: nn.Module, folder: Path, architecture: str, config: Mapping[str, Any], record: Mapping[str, Any], about: str
 ) -> None:
-    """Write a model as float16 safetensors, its configuration in the metadata, and its card beside it."""
+    """Write a model as float16 safetensors, its configuration in the metadata, and a card beside it.
+
+    Args:
+        model: what was trained.
+        folder: where `ARCHITECTURE.safetensors` and README.md go.
+        architecture: the name of its builder.
+        config: the builder's arguments.
+        record: the last one of the training, for the card.
+        about: what the model does and what it was trained on.
+    """
     tensors = {k: v.detach().half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     tensors = {k: v.contiguous().cpu() for k, v in tensors.items()}
-    save_file(tensors, path, metadata={"architecture": architecture, "config": json.dumps(config)})
-    path.with_name("README.md").write_text(card, encoding="utf-8")
+    metadata = {"architecture": architecture, "config": json.dumps(config)}
+    save_file(tensors, folder / f"{architecture}.safetensors", metadata=metadata)
+    terms = "\n".join(f"| {name} | {value} |" for name, value in record.items() if name not in ("step", "steps"))
+    card = CARD.format(name=architecture, about=about, terms=terms, step=record["step"], steps=record["steps"])
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+CARD = """---
+license: mit
+library_name: nst
+tags: [neural-style-transfer, {name}]
+---
+# {name}
+
+{about}
+
+Trained by `python -m nst train {name}` for {step} of {steps} steps; the weights are the moving average of the last
+ones. At the end, on training crops:
+
+| | |
+| --- | --- |
+{terms}
+
+RGB in [0, 1] in and out. `nst/models/{name}.py` names the paper, and says where this differs from it.
+"""

@@ -77,7 +77,13 @@ class Perceptual(nn.Module):
             return statistics(self.encoder(images, STYLE_LAYERS), self.directions)
 
     def forward(
-        self, painted: Tensor, photo: Tensor, style: Statistics, strength: Tensor, kept: Features | None = None
+        self,
+        painted: Tensor,
+        photo: Tensor,
+        style: Statistics,
+        strength: Tensor,
+        kept: Features | None = None,
+        factor: Tensor | float = 1.0,
     ) -> dict[str, Tensor]:
         """Weighted terms.
 
@@ -86,6 +92,7 @@ class Perceptual(nn.Module):
             style: what each should have, see `style`.
             strength: (N,) how much of the style each is asked for; at 0 the photo itself is.
             kept: features to keep, by layer; None means those of the photo at `CONTENT_LAYERS`.
+            factor: (N,) how much more the content counts in each.
         """
         w = self.weights
         if kept is None:
@@ -95,13 +102,15 @@ class Perceptual(nn.Module):
         with self.where.autocast():
             features = self.encoder(painted, (*layers, *STYLE_LAYERS))
         found = statistics(features, self.directions)
-        content = torch.stack([_relative(features[n], kept[n], True) for n in layers]).mean(0)
+        content = torch.zeros(len(painted), device=painted.device)
+        for name in layers:
+            content = content + _relative(features[name], kept[name], True) / len(layers)
         # Logarithms, or a black picture asked for as a style would outweigh all others.
         gram = torch.stack([_relative(found[f"{n} gram"], style[f"{n} gram"]) for n in STYLE_LAYERS]).mean(0)
         color = _relative(found["colors"], style["colors"], True)
         plain = F.mse_loss(painted, photo, reduction="none").mean((1, 2, 3)) * 10
         return {
-            "content": w.content * content.mean(),
+            "content": w.content * (factor * content).mean(),
             "style": w.style * (strength * gram.log1p()).mean(),
             "color": w.color * (strength * color.log1p()).mean(),
             "plain": w.plain * ((1 - strength) ** 2 * plain).mean(),
