@@ -68,6 +68,8 @@ class AdaIN(nn.Module):
         layer: where statistics are exchanged.
     """
 
+    takes = "pictures"
+
     def __init__(self, encoder: str = "compact", layer: str = "relu4_1") -> None:
         super().__init__()
         self.encoder = BorrowedEncoder(encoder)

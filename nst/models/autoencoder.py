@@ -25,6 +25,8 @@ class Autoencoder(nn.Module):
         widths: channels at half, quarter and eighth resolution.
     """
 
+    takes = "photo"
+
     def __init__(self, widths: Sequence[int] = (32, 64, 128)) -> None:
         super().__init__()
         inside = (3, *widths[:-1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -61,9 +61,49 @@ class _Steady(torch.autograd.Function):
         return gradient.contiguous(memory_format=torch.channels_last)
 
 
-def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int | tuple[int, ...] = 1) -> Tensor:
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1) -> Tensor:
     """`F.conv2d`, whose backward pass is fast whatever comes after it."""
-    return _Steady.apply(F.conv2d(x, weight, bias, stride))  # type: ignore[arg-type]
+    return _Steady.apply(F.conv2d(x, weight, bias, stride))
+
+
+LARGE = 2**20
+"""Pixels; larger pictures pass a layer in strips of about so many, so that nothing is copied whole: a strip sees the
+rows above and below it that it needs, and the result is the same."""
+
+
+def strips(height: int, width: int) -> list[tuple[int, int]]:
+    """First and last row (exclusive) of each strip."""
+    rows = max(1, LARGE // width)
+    return [(top, min(top + rows, height)) for top in range(0, height, rows)]
+
+
+def _in_strips(x: Tensor, size: int, stride: int, zoom: int, layer: Callable[[Tensor], Tensor]) -> Tensor:
+    """`layer` of x padded by `size` on every side, strip by strip.
+
+    Args:
+        x: (N, C, H, W).
+        size: rows and columns of reflection, or where `zoom` is 2, of repetition.
+        stride, zoom: how much smaller, and larger, the layer makes a picture.
+        layer: of a padded strip.
+    """
+    height, mode = x.shape[2], "reflect" if zoom == 1 else "replicate"
+    out, below = None, 0
+    for top, bottom in strips(-(-height // stride), x.shape[3]):
+        first, last = top * stride - size, (bottom - 1) * stride + size + 1
+        part = x[:, :, max(first, 0) : min(last, height)]
+        part = F.pad(part, (size, size, max(-first, 0), max(last - height, 0)), mode=mode)
+        result = layer(part)
+        if out is None:
+            shape = (*result.shape[:2], -(-height // stride) * zoom, result.shape[3])
+            out = torch.empty(shape, dtype=result.dtype, device=x.device, memory_format=torch.channels_last)
+        out[:, :, below : below + result.shape[2]] = result
+        below += result.shape[2]
+    assert out is not None
+    return out
+
+
+def _is_large(x: Tensor) -> bool:
+    return not torch.is_grad_enabled() and x.shape[2] * x.shape[3] > LARGE and min(x.shape[2:]) > 16
 
 
 class Conv(nn.Conv2d):
@@ -73,8 +113,10 @@ class Conv(nn.Conv2d):
         super().__init__(inside, out, kernel, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = pad_reflecting(x, self.kernel_size[0] // 2)
-        return conv2d(x, self.weight, self.bias, self.stride)
+        size, stride = self.kernel_size[0] // 2, self.stride[0]
+        if _is_large(x):
+            return _in_strips(x, size, stride, 1, lambda part: F.conv2d(part, self.weight, self.bias, stride))
+        return conv2d(pad_reflecting(x, size), self.weight, self.bias, stride)
 
 
 class ResizeConv(nn.Conv2d):
@@ -102,6 +144,8 @@ class ResizeConv(nn.Conv2d):
             phases.append(torch.stack([none, r[..., 0] + r[..., 1], r[..., 2]], 3))
         weight = torch.stack(phases, 1).flatten(0, 1)
         bias = self.bias.repeat_interleave(4) if self.bias is not None else None
+        if _is_large(x):
+            return _in_strips(x, 1, 1, 2, lambda part: F.pixel_shuffle(F.conv2d(part, weight, bias), 2))
         return F.pixel_shuffle(conv2d(F.pad(x, (1,) * 4, mode="replicate"), weight, bias), 2)
 
 
@@ -111,7 +155,27 @@ def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False) -
     Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022, with scales and shifts of each picture's own.
     """
     scale, shift = (v.float().expand(len(x), -1) for v in (scale, shift))
+    if _is_large(x):
+        return _normalize_in_place(x, scale, shift, relu)
     return _InstanceNorm.apply(x, scale, shift, relu)
+
+
+def _normalize_in_place(x: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> Tensor:
+    """As `instance_norm`, but overwrites x and makes no copy of it."""
+    spans = strips(*x.shape[2:])
+    total, squares = x.new_zeros(2, *x.shape[:2], dtype=torch.float64)
+    for top, bottom in spans:
+        part = x[:, :, top:bottom].float()
+        total += part.sum((2, 3))
+        squares += part.square().sum((2, 3))
+    mean = total / x[0, 0].numel()
+    variance = (squares / x[0, 0].numel() - mean.square()).clamp_min(0)
+    factor = (scale * (variance + EPS).rsqrt())[:, :, None, None].float()
+    offset = (shift - mean * factor[..., 0, 0])[:, :, None, None].float()
+    for top, bottom in spans:
+        part = torch.addcmul(offset, x[:, :, top:bottom].float(), factor)
+        x[:, :, top:bottom] = part.relu_() if relu else part
+    return x
 
 
 class _InstanceNorm(torch.autograd.Function):

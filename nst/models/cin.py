@@ -29,6 +29,8 @@ class ConditionalNet(nn.Module):
         plain: (1, P) those that leave the photo as it is.
     """
 
+    takes = "names"
+
     def __init__(self, styles: Sequence[str], **config: Any) -> None:
         super().__init__()
         self.styles = tuple(styles)

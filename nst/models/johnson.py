@@ -104,6 +104,8 @@ def _transposed(inside: int, out: int) -> nn.Module:
 class Johnson(nn.Module):
     """One network, one style: image (N, 3, H, W) in [0, 1] to painted image; arguments as of `TransformNet`."""
 
+    takes = "photo"
+
     def __init__(self, **config: Any) -> None:
         super().__init__()
         self.net = TransformNet(**config)

@@ -31,6 +31,8 @@ class StylePredictor(nn.Module):
         config: of `nst.models.johnson.TransformNet`.
     """
 
+    takes = "pictures"
+
     def __init__(self, encoder: str = "compact", embedding: int = 96, **config: Any) -> None:
         super().__init__()
         self.net = TransformNet(**config)

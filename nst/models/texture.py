@@ -45,6 +45,8 @@ class TextureNet(nn.Module):
         photo: whether it stylizes photos.
     """
 
+    takes = "noise"
+
     def __init__(self, scales: int = 5, width: int = 8, photo: bool = False) -> None:
         super().__init__()
         self.scales, self.photo = scales, photo

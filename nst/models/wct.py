@@ -49,6 +49,8 @@ class WCT(nn.Module):
         layers: shallow to deep.
     """
 
+    takes = "pictures"
+
     def __init__(self, encoder: str = "compact", layers: Sequence[str] = STYLE_LAYERS) -> None:
         super().__init__()
         self.encoder, self.layers = BorrowedEncoder(encoder), tuple(layers)
