@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -15,28 +15,28 @@ CLEAN_EVERY, KEEP = 3600, 24 * 3600
 """Seconds between two cleanings of the temporary folder, and how long a file stays in it."""
 
 
-SERVING: dict[str, Any] = {"run_history": False, "mcp_server": False, "max_file_size": "100mb"}
-"""No history of runs in the browser, no endpoints for programs, and no huge uploads."""
-
-
-def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None) -> gr.Blocks:
-    """The page, not yet served.
+def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *, api: bool = False) -> gr.Blocks:
+    """The page, not yet served; `nst.ui.serving.options` tells `launch` the rest.
 
     Args:
         tabs: titles, and the functions that lay the tabs out; None means all there are.
+        api: with endpoints for programs.
     """
     import gradio as gr
 
-    from nst.ui import optimize, theme
+    from nst.ui import endpoints, gallery, optimize, theme
 
     cleaning = (CLEAN_EVERY, KEEP)
     with gr.Blocks(title="Pastiche", analytics_enabled=False, delete_cache=cleaning, fill_width=True) as page:
         theme.header()
+        theme.hint()
         with gr.Tabs(elem_id="tabs"):
-            for title, create_tab in tabs or [("Optimize", optimize.create_tab)]:
+            for title, create_tab in tabs or [("Optimize", optimize.create_tab), ("Gallery", gallery.create_tab)]:
                 with gr.Tab(title):
                     create_tab()
         theme.footer()
+        if api:
+            endpoints.create()
     # Without api_open=False anybody could pass the queue by.
     return page.queue(api_open=False, max_size=32)
 
@@ -48,18 +48,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, help="port to serve on (default: the first free one from 7860)")
     parser.add_argument("--share", action="store_true", help="also make a public link, for a week")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--auth", metavar="NAME:PASSWORD", action="append", help="let only these in (may be repeated)")
+    parser.add_argument("--root-path", metavar="PATH", help="path or whole address that a proxy has this app under")
+    parser.add_argument("--strict", action="store_true", help="the limits of a Space, for serving strangers")
+    parser.add_argument("--api", action="store_true", help="also answer programs: Gradio's API, and MCP")
     options = parser.parse_args(arguments)
+    if any(":" not in pair for pair in options.auth or ()):
+        parser.error("--auth is a name and a password with a colon between them")
 
+    environment = {"GRADIO_ROOT_PATH": options.root_path, "PASTICHE_LIMITS": "strict" if options.strict else None}
+    os.environ.update({name: value for name, value in environment.items() if value})
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    from nst.ui import scratch
+    from nst.ui import journal, scratch, zerogpu
 
+    zerogpu.prepare()  # before torch
     scratch.open_folder()  # before gradio asks where to put files
-    from nst.ui import pictures, theme
+    from nst.ui import pictures, serving
 
+    journal.start()
     pictures.draw_ahead()
-    build_app().launch(
+    scratch.keep_small()
+    build_app(api=options.api).launch(
         server_name=options.host, server_port=options.port, share=options.share or None, inbrowser=options.open,
-        **SERVING, **theme.appearance(),
+        auth=[tuple(pair.split(":", 1)) for pair in options.auth or ()] or None, **serving.options(api=options.api),
     )  # fmt: skip
     return 0
 

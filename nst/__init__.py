@@ -23,6 +23,9 @@ _HOMES = {
     "throttle": "optimize",
     "estimate": "stylize",
     "style_transfer": "stylize",
+    "texture": "stylize",
+    "invert": "stylize",
+    "mix_path": "stylize",
     "make_recipe": "recipes",
     "style_distance": "metrics",
 }

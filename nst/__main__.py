@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Sequence
 
@@ -14,7 +15,10 @@ DESCRIPTION = """Pastiche paints a photo in the manner of a painting.
   python -m nst stylize photo.jpg --style painting.jpg -o result.png"""
 
 COMMANDS = {
-    "stylize": "paint a photo, or a folder of photos, in the manner of a painting",
+    "stylize": "paint a photo, or a folder of photos, in the manner of a painting, or of several",
+    "texture": "make a texture of any size from a style, seamless or not",
+    "mix": "paint a photo on the way from one style to another: a strip or a film",
+    "invert": "show what a layer of the encoder knows of a picture",
     "models": "list the models: where they lie, size, license, origin; and fetch one",
     "styles": "list the styles that come with Pastiche",
     "train": "train a model of our own",
@@ -45,10 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
-    if name == "stylize":  # here and not above: it imports torch, which takes seconds
-        from nst.commands import stylize
-
-        return stylize.main(rest)
+    if name in ("stylize", "texture", "mix", "invert"):  # here and not above: they import torch, which takes seconds
+        return int(importlib.import_module(f"nst.commands.{name}").main(rest))
     from nst.commands import models, rows
 
     return models.main(name, rest) if name in ("models", "styles") else rows.main(name, rest)

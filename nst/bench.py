@@ -20,9 +20,11 @@ from torch import Tensor, nn
 
 from nst.device import Device, choose_device
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS, VGG_WIDTHS, Encoder, build, load_encoder
+from nst.images import resize, to_tensor
 from nst.losses import ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
-from nst.optimize import optimize
+from nst.optimize import Encoding, optimize
 from nst.params import PixelImage
+from nst.styles import load_content
 from nst.weights import WeightsNotFound
 
 
@@ -43,6 +45,30 @@ def vgg19(seed: int = 0) -> tuple[Encoder, bool]:
         return encoder, False
 
 
+class PlainEncoder:
+    """The layers of an encoder as PyTorch has them, without ours (`nst.layers`); a network to compare with."""
+
+    def __init__(self, encoder: Encoder, layout: torch.memory_format) -> None:
+        self.layers: list[tuple[str, nn.Module]] = []
+        for s, stage in enumerate(encoder.stages):
+            if s:
+                self.layers.append(("pool", nn.MaxPool2d(2) if encoder.pooling == "max" else nn.AvgPool2d(2)))
+            for name in stage:
+                conv = copy.deepcopy(getattr(encoder, name.replace("relu", "conv"))).to(memory_format=layout)
+                self.layers += [("conv", conv), (name, nn.ReLU())]
+        self.mean, self.std = encoder.mean, encoder.std
+
+    def __call__(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        x, found = (image - self.mean) / self.std, {}
+        for name, layer in self.layers:
+            x = layer(x)
+            if name in layers:
+                found[name] = x
+                if len(found) == len(set(layers)):
+                    break
+        return found
+
+
 class PlainLoop:
     """Gatys' algorithm as most people write it: float32, contiguous, Gram matrices and sums of squares, Adam.
 
@@ -50,29 +76,12 @@ class PlainLoop:
     """
 
     def __init__(self, encoder: Encoder, content: Tensor, style: Tensor, weights: tuple[float, float]) -> None:
-        self.layers: list[tuple[str, nn.Module]] = []
-        for s, stage in enumerate(encoder.stages):
-            if s:
-                self.layers.append(("pool", nn.MaxPool2d(2) if encoder.pooling == "max" else nn.AvgPool2d(2)))
-            for name in stage:
-                conv = copy.deepcopy(getattr(encoder, name.replace("relu", "conv")))
-                self.layers += [("conv", conv.to(memory_format=torch.contiguous_format)), (name, nn.ReLU())]
-        self.mean, self.std, self.weights = encoder.mean, encoder.std, weights
+        self.encoder, self.weights = PlainEncoder(encoder, torch.contiguous_format), weights
         with torch.no_grad():
-            self.content = {name: f.clone() for name, f in self.features(content).items() if name in CONTENT_LAYERS}
-            self.style = {n: self.gram(f) for n, f in self.features(style).items() if n in STYLE_LAYERS}
+            self.content = {n: f.clone() for n, f in self.encoder(content, CONTENT_LAYERS).items()}
+            self.style = {n: self.gram(f) for n, f in self.encoder(style, STYLE_LAYERS).items()}
         self.image = content.clone().contiguous().requires_grad_()
         self.optimizer = torch.optim.Adam([self.image], lr=0.03, betas=(0.9, 0.99))
-
-    def features(self, image: Tensor) -> dict[str, Tensor]:
-        x, found = (image - self.mean) / self.std, {}
-        for name, layer in self.layers:
-            x = layer(x)
-            if name.startswith("relu"):
-                found[name] = x
-            if name == "relu5_1":
-                break
-        return found
 
     @staticmethod
     def gram(x: Tensor) -> Tensor:
@@ -80,7 +89,7 @@ class PlainLoop:
         return flat @ flat.t() / flat.shape[1]
 
     def loss(self) -> Tensor:
-        features = self.features(self.image)
+        features = self.encoder(self.image, (*self.content, *self.style))
         loss = torch.zeros((), device=self.image.device)
         for name, target in self.content.items():
             loss = loss + self.weights[0] * F.mse_loss(features[name], target) / target.var()
@@ -120,56 +129,54 @@ def bench_optimize(
     encoder: str = "compact",
     seed: int = 0,
 ) -> Iterator[dict[str, Any]]:
-    """Seconds per step and peak memory of a plain float32 loop, of ours, and of ours with a smaller encoder.
+    """Seconds per step and peak memory of a plain float32 loop and of ours, with VGG-19 and with a smaller encoder.
 
-    A row for each size and loop: `seconds` per step (the median), `speedup` over the plain loop in the same
-    rounds, `memory` (bytes above what the process held before, at the peak), `steps_to_loss`: how many steps
-    our loop with VGG-19 takes to the loss the plain one ends with.
+    A row for each size, network and loop: `seconds` per step (the median); `speedup` over the plain loop with the
+    same network, `overall` over that with VGG-19, in the same rounds; `memory` (bytes above what the process held
+    before, at the peak); `loss` of the last step, and `to_loss`, the steps to the one the plain loop ends with.
 
     Args:
-        sizes: long sides in pixels; pictures are 4:3.
+        sizes: long sides in pixels, of two example photos made 4:3.
         steps: timed steps in a round, after one that is not counted.
         rounds: how often the loops take turns.
         device, precision: see `nst.device.choose_device`.
         encoder: the smaller encoder, by name or file.
-        seed: of the pictures, and of VGG-19's weights where the real ones are not here.
+        seed: of VGG-19's weights where the real ones are not here.
     """
     where = choose_device(device, precision)
     large, real = vgg19(seed)
-    large, small = large.to(where.device), copy.deepcopy(load_encoder(encoder)).to(where.device)
+    networks = {"VGG-19": large, encoder: copy.deepcopy(load_encoder(encoder))}
     weights = (0.03, 0.97)
     for size in sizes:
-        generator = torch.Generator().manual_seed(seed)
-        pictures = torch.rand(2, 3, size // 32 + 2, size // 24 + 2, generator=generator)
-        smooth = F.interpolate(pictures, (size * 3 // 4, size), mode="bicubic").clamp(0, 1)
-        content, style = where.place(smooth[:1]), where.place(smooth[1:])
-        plain = PlainLoop(large, content.contiguous(), style.contiguous(), weights)
-        loops: dict[str, Callable[[], float]] = {
-            "plain loop, VGG-19, float32": plain.step,
-            f"ours, VGG-19, {where.name}": our_loop(large, content, style, weights, where),
-            f"ours, {encoder}, {where.name}": our_loop(small, content, style, weights, where),
-        }
-        times: dict[str, list[float]] = {name: [] for name in loops}
-        losses: dict[str, list[float]] = {name: [] for name in loops}
+        photos = (resize(to_tensor(load_content(name)), (size * 3 // 4, size)) for name in ("chelsea", "coffee"))
+        content, style = map(where.place, photos)
+        loops: dict[tuple[str, str], Callable[[], float]] = {}
+        for name, network in networks.items():
+            network = network.to(where.device)
+            plain = PlainLoop(network, content.contiguous(), style.contiguous(), weights)
+            loops[name, "plain, float32"] = plain.step
+            loops[name, f"ours, {where.name}"] = our_loop(network, content, style, weights, where)
+        times: dict[tuple[str, str], list[float]] = {key: [] for key in loops}
+        losses: dict[tuple[str, str], list[float]] = {key: [] for key in loops}
         peaks = dict.fromkeys(loops, 0)
         for _ in range(rounds):
-            for name, step in loops.items():
+            for key, step in loops.items():
                 with peak_memory(where.device) as peak:
-                    losses[name].append(step())
+                    losses[key].append(step())
                     for _ in range(steps):
                         began = time.perf_counter()
-                        losses[name].append(step())
-                        times[name].append(time.perf_counter() - began)
-                peaks[name] = max(peaks[name], peak())
-        names = list(loops)
-        target = losses[names[0]][-1]
-        reached = next((i for i, loss in enumerate(losses[names[1]], 1) if loss <= target), None)
-        for name in names:
-            row = {"size": size, "loop": name, "seconds": median(times[name])}
-            row["speedup"] = median(times[names[0]]) / median(times[name])
-            row["memory"] = peaks[name]
-            row["steps_to_loss"] = {names[0]: len(losses[name]), names[1]: reached}.get(name)
-            yield row | {"weights": "real" if real else "random"}
+                        losses[key].append(step())
+                        times[key].append(time.perf_counter() - began)
+                peaks[key] = max(peaks[key], peak())
+        for name, loop in loops:
+            seconds, same = median(times[name, loop]), (name, "plain, float32")
+            row: dict[str, Any] = {"size": size, "network": name, "loop": loop, "seconds": seconds}
+            row |= {"speedup": median(times[same]) / seconds}
+            row |= {"overall": median(times["VGG-19", "plain, float32"]) / seconds}
+            row |= {"memory": peaks[name, loop], "loss": losses[name, loop][-1]}
+            reached = (i for i, loss in enumerate(losses[name, loop], 1) if loss <= losses[same][-1])
+            row["to_loss"] = next(reached, None)
+            yield row | {"weights": "random" if name == "VGG-19" and not real else "real"}
 
 
 def bench_encoders(
@@ -179,10 +186,10 @@ def bench_encoders(
     rounds: int = 5,
     device: str = "auto",
 ) -> Iterator[dict[str, Any]]:
-    """Forward and backward of encoders beside VGG-19's, float32 contiguous beside the fast path, and a whole step.
+    """Forward and backward of encoders beside VGG-19's: float32 contiguous, the fast path, and that without our layers.
 
-    `seconds` is the fastest of the rounds; `speedup` is over VGG-19 in the same number format; `step_ratio` is a
-    whole optimization step (losses, total variation, Adam, bookkeeping) over the encoder's own work.
+    `seconds` is the fastest of the rounds; `speedup` is over VGG-19 in the same format; `step_ratio` is a whole
+    optimization step (losses, total variation, Adam, bookkeeping) over the encoder's own work.
 
     Args:
         encoders: by name or file.
@@ -194,19 +201,23 @@ def bench_encoders(
     models = {"VGG-19": vgg19()[0], **{name: copy.deepcopy(load_encoder(name)) for name in encoders}}
     image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     layers = (*CONTENT_LAYERS, *STYLE_LAYERS)
-    formats = {"float32 contiguous": (plain, torch.contiguous_format), fast.name: (fast, torch.channels_last)}
     best: dict[tuple[str, str], float] = {}
     whole: dict[str, float] = {}
     for _ in range(rounds):
         for name, model in models.items():
-            for title, (where, layout) in formats.items():
-                network = copy.deepcopy(model).to(where.device).to(memory_format=layout)  # type: ignore[call-overload]
+            model = model.to(fast.device)
+            formats: dict[str, tuple[Encoding, Device, torch.memory_format]] = {
+                "float32 contiguous": (PlainEncoder(model, torch.contiguous_format), plain, torch.contiguous_format),
+                f"{fast.name}, PyTorch's layers": (PlainEncoder(model, torch.channels_last), fast, torch.channels_last),
+                fast.name: (model, fast, torch.channels_last),
+            }
+            for title, (network, where, layout) in formats.items():
                 x = image.to(where.device, memory_format=layout).requires_grad_()
                 seconds = _timed(lambda n=network, x=x, w=where: _forward_backward(n, x, layers, w))  # type: ignore[misc]
                 best[name, title] = min(seconds, best.get((name, title), seconds))
             x = fast.place(image)
             with torch.no_grad(), fast.autocast():
-                features = model.to(fast.device)(x, layers)
+                features = model(x, layers)
             terms = [ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS)]
             terms.append(TotalVariationLoss(x, 0.1))
             run = optimize(PixelImage(x), model, PerceptualLoss(terms), device=fast, num_steps=4, average=0.9)
@@ -215,15 +226,16 @@ def bench_encoders(
     for (name, title), seconds in best.items():
         row: dict[str, Any] = {"encoder": name, "format": title, "size": size, "seconds": seconds}
         row["speedup"] = best["VGG-19", title] / seconds
-        row["step_ratio"] = whole[name] / seconds if title == fast.name else None
+        row["step_ratio"] = whole[name] / seconds if title.startswith(fast.name) else None
         yield row
 
 
-def _forward_backward(model: Encoder, image: Tensor, layers: Sequence[str], where: Device) -> None:
+def _forward_backward(model: Encoding, image: Tensor, layers: tuple[str, ...], where: Device) -> None:
     image.grad = None
     with where.autocast():
         features = model(image, layers)
-    torch.stack([features[name].float().mean() for name in layers]).sum().backward()
+    found = [features[name] for name in layers]
+    torch.autograd.backward(found, [torch.ones_like(feature) for feature in found])
     if where.device.type == "cuda":
         torch.cuda.synchronize()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -60,6 +61,27 @@ def choose_device(name: str = "auto", precision: str = "auto") -> Device:
     title = torch.cuda.get_device_name(torch.device(name)) if kind == "cuda" else kind.upper()
     number = "bfloat16" if bfloat16 else "float32"
     return Device(torch.device(name), torch.bfloat16 if bfloat16 else None, f"{title} ({number})")
+
+
+def free_memory(where: Device) -> int | None:
+    """Bytes that may still be taken: the GPU's own, or of the machine and of the container this runs in.
+
+    None where the system does not tell.
+    """
+    if where.device.type == "cuda":
+        return int(torch.cuda.mem_get_info(where.device)[0])
+    found = []
+    with suppress(OSError, ValueError, IndexError):
+        text = Path("/proc/meminfo").read_text(encoding="ascii")
+        found.append(1024 * int(text.partition("MemAvailable:")[2].split()[0]))
+    with suppress(OSError, ValueError):  # "max" is no number: no limit
+        limit, taken = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
+        found.append(max(0, limit - taken))
+    return min(found, default=None)
+
+
+CONTAINER = Path("/sys/fs/cgroup")
+"""Where Linux tells what memory this process's container may take (cgroups, version 2)."""
 
 
 def _fast_bfloat16(kind: str) -> bool:

@@ -120,6 +120,22 @@ class Encoder(nn.Module):
         return x if self.pooling == self.native_pooling else x * self.rescale
 
 
+class EncoderPair:
+    """Two encoders as one; the layers of the second are asked for by names that begin with `SECOND`."""
+
+    SECOND = "content:"
+
+    def __init__(self, first: Encoder, second: Encoder) -> None:
+        self.first, self.second = first, second
+
+    def __call__(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Features of an image by layer name, see `Encoder.forward`; each encoder runs as far as it is asked."""
+        features = self.first(image, [name for name in layers if not name.startswith(self.SECOND)])
+        own = [name.removeprefix(self.SECOND) for name in layers if name.startswith(self.SECOND)]
+        found = self.second(image, own) if own else {}
+        return features | {self.SECOND + name: found[name] for name in own}
+
+
 def load_encoder(name: str | Path, *, progress: Any = None, download: bool = True) -> Encoder:
     """A frozen encoder by registered name, or from a file: ours, torchvision's VGG, or a compressed VGG.
 

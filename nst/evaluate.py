@@ -67,7 +67,7 @@ def compare_encoders(
     numbers = [name for name in rows[0] if name not in ("content", "style")]
     yield {"content": "mean", "style": ""} | {name: mean(row[name] for row in rows) for name in numbers}
     if out:
-        save(Path(out) / "encoders.jpg", contact_sheet(strips))
+        _write(Path(out) / "encoders.jpg", contact_sheet(strips))
 
 
 def compare_sizes(
@@ -110,7 +110,7 @@ def compare_sizes(
                 strips[-1].append(results[0])
                 yield {"strength": strength, "encoder": Path(encoder).stem, "size": size} | _means(scores)
     if out:
-        save(Path(out) / "sizes.jpg", contact_sheet(strips, columns=1))
+        _write(Path(out) / "sizes.jpg", contact_sheet(strips, columns=1))
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -164,17 +164,23 @@ def compare_tricks(
             strip.append(result)
         yield {"variant": name, **_means(scores), "seconds": seconds}
     if out:
-        save(Path(out) / "tricks.jpg", contact_sheet(strips, columns=1))
+        _write(Path(out) / "tricks.jpg", contact_sheet(strips, columns=1))
 
 
 def _scores(image: Tensor, content: Tensor, style: Tensor, size: int, judge: Encoder) -> dict[str, float]:
     kept, painted = resize(content, size), resize(style, size)
+    image = resize(image, (kept.shape[-2], kept.shape[-1]))  # rounded otherwise, if it comes from another size
     closed = 1 - style_distance(image, painted, judge) / style_distance(kept, painted, judge)
     return {"closed": closed, "ssim": luminance_ssim(image, kept)}
 
 
 def _means(scores: Sequence[dict[str, float]]) -> dict[str, float]:
     return {name: mean(score[name] for score in scores) for name in scores[0]}
+
+
+def _write(path: Path, picture: Image.Image) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(path, picture)
 
 
 def _load(path: str) -> Tensor:

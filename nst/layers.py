@@ -67,7 +67,8 @@ class _ConvReLU(torch.autograd.Function):
         if torch.is_autocast_enabled(x.device.type):
             dtype = torch.get_autocast_dtype(x.device.type)
             x, weight, bias = x.to(dtype), weight.to(dtype), bias.to(dtype)
-        output = _conv(x, weight, bias, padding).relu_()
+        with torch.autocast(x.device.type, enabled=False):  # which pads in float32, there and back again
+            output = _conv(x, weight, bias, padding).relu_()
         ctx.padding = padding
         ctx.save_for_backward(output, weight)
         return output

@@ -62,7 +62,10 @@ class Encoding(Protocol):
 class Parameterization(Protocol):
     """What `optimize` asks of an image parameterization."""
 
-    def __call__(self) -> Tensor: ...
+    def __call__(self) -> Tensor:
+        """The picture (N, 3, H, W) in [0, 1]; in memory of its own, which a later step leaves alone."""
+        ...
+
     def parameters(self) -> Iterator[nn.Parameter]: ...
     def project(self) -> None: ...
 
@@ -110,9 +113,9 @@ def optimize(
         shown = descent.best_image
         if average:
             with torch.no_grad():
-                mean = mean.to(shown) * average + image().detach() * (1 - average)
+                mean = torch.lerp(image().detach(), mean.to(shown), average)
                 weight = weight * average + 1 - average
-                shown = mean / weight
+                shown = (mean / weight).clamp_(0, 1)
             if index == num_steps and descent.loss_of(shown) > descent.best_loss:
                 shown = descent.best_image
         yield Step(index, num_steps, shown, losses, note, index / num_steps)
@@ -159,7 +162,10 @@ class _Descent:
     def _start(self) -> None:
         self.unscaled = True
         if self.optimizer == "adam":
-            self.stepper: torch.optim.Optimizer = torch.optim.Adam(self.parameters, self.rate, betas=(0.9, 0.99))
+            fused = all(p.device.type in {"cpu", "cuda"} for p in self.parameters)
+            self.stepper: torch.optim.Optimizer = torch.optim.Adam(
+                self.parameters, self.rate, betas=(0.9, 0.99), fused=fused
+            )
         elif self.optimizer == "sgd":
             self.stepper = torch.optim.SGD(self.parameters, self.rate, momentum=0.0)
         else:
@@ -176,9 +182,8 @@ class _Descent:
     def step(self) -> tuple[dict[str, float], str | None]:
         """One step: the losses before it, and a note if it had to be undone."""
         terms: dict[str, Tensor] = {}
+        pictures: list[Tensor] = []
         before = [p.detach().clone() for p in self.parameters]
-        with torch.no_grad():
-            picture = self.image().detach().clone()
 
         def closure() -> Tensor:
             self.stepper.zero_grad(set_to_none=True)
@@ -194,6 +199,7 @@ class _Descent:
                 self.stepper.param_groups[0]["lr"] = self.rate / slope
                 self.unscaled = False
             if not terms:  # a line search asks again: a step's losses are those it starts from
+                pictures.append(features["image"].detach())
                 terms.update({name: term.detach() for name, term in evaluated.items()})
             return total.detach()
 
@@ -203,7 +209,7 @@ class _Descent:
         losses = dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
         loss = sum(losses.values())
         if math.isfinite(loss) and loss < self.best_loss:
-            self.best, self.best_image, self.best_loss = before, picture, loss
+            self.best, self.best_image, self.best_loss = before, pictures[0], loss
         finite = math.isfinite(loss) and all(bool(p.isfinite().all()) for p in self.parameters)
         return losses, None if finite and loss <= DIVERGED * self.best_loss + 1 else self._recover()
 

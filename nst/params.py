@@ -19,9 +19,30 @@ class PixelImage(nn.Module):
 
     def forward(self) -> Tensor:
         # The parameter itself stays contiguous, since L-BFGS flattens it without copying.
-        return self.pixels.contiguous(memory_format=torch.channels_last)
+        return self.pixels.clone(memory_format=torch.channels_last)
 
     @torch.no_grad()
     def project(self) -> None:
         """Back to the nearest picture that can be shown; called after each step."""
         self.pixels.clamp_(0, 1)
+
+
+class KeptImage(PixelImage):
+    """Pixels that are free only outside a mask; within it the picture is another's.
+
+    Args:
+        image: what to start from, (1, 3, H, W) in [0, 1].
+        kept: what stays, of the same shape.
+        mask: (1, 1, H, W); 1 where it stays, 0 where all is free, between them where both are blended.
+    """
+
+    kept: Tensor
+    mask: Tensor
+
+    def __init__(self, image: Tensor, kept: Tensor, mask: Tensor) -> None:
+        super().__init__(image)
+        self.register_buffer("kept", kept.detach(), persistent=False)
+        self.register_buffer("mask", mask.detach(), persistent=False)
+
+    def forward(self) -> Tensor:
+        return torch.lerp(super().forward(), self.kept, self.mask)

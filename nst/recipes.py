@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -12,63 +12,123 @@ import torch
 
 import nst
 from nst.registry import list_models
-from nst.stylize import BOUNDS, CHOICES, style_transfer
+from nst.stylize import BOUNDS, CHOICES, invert, mix_path, style_transfer, texture
+from nst.stylize.settings import split
 from nst.weights import file_sha256
 
-DEFAULTS: dict[str, Any] = {
-    name: parameter.default
-    for name, parameter in inspect.signature(style_transfer).parameters.items()
-    if parameter.kind is parameter.KEYWORD_ONLY and name != "progress"
-}
+PICTURES = frozenset({"masks", "style_masks", "keep", "content_map", "style_map"})
+"""Arguments that are pictures: a recipe holds their names at most."""
+
+
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters.values()
+    kept = [p for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in PICTURES and p.name != "progress"]
+    return {parameter.name: parameter.default for parameter in kept}
+
+
+DEFAULTS: dict[str, Any] = _defaults(style_transfer)
 """Every setting of `style_transfer` and its default."""
 
-WHOLE = frozenset({"size", "num_steps", "seed"})
-MAX_LAYERS = 32
+TASKS: dict[str, dict[str, Any]] = {
+    "style_transfer": DEFAULTS,
+    "texture": _defaults(texture),
+    "invert": _defaults(invert),
+    "mix": DEFAULTS | _defaults(mix_path),
+}
+"""What there are recipes of, and every setting of each and its default."""
+
+WHOLE = frozenset({"size", "num_steps", "seed", "kernel_degree", "patch_size", "width", "height", "starts", "pictures"})
+ENCODERS = ("encoder", "content_encoder")
+NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights")
+MAX_ITEMS = 32
+SEPARATOR = "|"
+"""Between the names of several pictures in a link."""
 
 
-def make_recipe(settings: Mapping[str, Any], *, content: str | None = None, style: str | None = None) -> dict[str, Any]:
+def make_recipe(
+    settings: Mapping[str, Any],
+    *,
+    task: str = "style_transfer",
+    content: str | None = None,
+    style: str | Sequence[str] | None = None,
+    **others: str | Sequence[str] | None,
+) -> dict[str, Any]:
     """The recipe of a result: simple JSON values only.
 
     Args:
-        settings: keyword arguments of `style_transfer`; an image as `init` is noted as "content".
-        content, style: names of the pictures, without their folders.
+        settings: keyword arguments of the task's function; an image as `init` is noted as its default.
+        task: one of `TASKS`.
+        content, style: names of the pictures, without their folders; of several styles a list.
+        others: names of masks and maps, by argument.
     """
-    kept, hashes = DEFAULTS | valid_settings(settings), {}
-    encoder = str(settings.get("encoder", DEFAULTS["encoder"]))
-    if encoder in CHOICES["encoder"]:
-        hashes = {weights.name: weights.sha256 for weights in list_models("encoder") if weights.name == encoder}
-    else:  # a file of the user's own: its name without its folder, which is nobody's business
-        kept["encoder"] = Path(encoder).name
-        hashes[kept["encoder"]] = file_sha256(Path(encoder))
+    defaults = TASKS[task]
+    kept, hashes = defaults | valid_settings(settings, task), dict[str, str]()
+    known = {weights.name: weights.sha256 for weights in list_models("encoder")}
+    for role in ENCODERS:
+        name = str(settings.get(role) or defaults.get(role) or "")
+        if name in CHOICES[role]:
+            hashes |= {name: known[name]} if name in known else {}
+        elif name:  # a file of the user's own: its name without its folder, which is nobody's business
+            kept[role] = Path(name).name
+            hashes[kept[role]] = file_sha256(Path(name))
     versions = {"pastiche": nst.__version__, "torch": torch.__version__}
-    recipe = {"task": "style_transfer", "settings": kept, "models": hashes, "versions": versions}
-    names = {"content": content, "style": style}
-    return recipe | {key: name for key, name in names.items() if name}
+    recipe = {"task": task, "settings": kept, "models": hashes, "versions": versions}
+    names = {"content": content, "style": style, **others}
+    return recipe | {key: name if isinstance(name, str) else list(name) for key, name in names.items() if name}
 
 
-def settings_from_recipe(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    """All settings of a recipe from outside: what is unknown is dropped, what is out of range is clamped."""
+def task_of(asked: Mapping[str, Any]) -> str:
+    """The task that a recipe or a link is of; style transfer where it names none that is known."""
+    task = asked.get("task")
+    return task if isinstance(task, str) and task in TASKS else "style_transfer"
+
+
+def names_of(value: Any) -> list[str]:
+    """The names of one picture or several, as a recipe or a link has them; at most `MAX_ITEMS`."""
+    items = value.split(SEPARATOR) if isinstance(value, str) else value
+    if not isinstance(items, list | tuple):
+        return []
+    return [str(item)[:200] for item in items[:MAX_ITEMS] if item and isinstance(item, str)]
+
+
+def settings_from_recipe(recipe: Mapping[str, Any], task: str = "style_transfer") -> dict[str, Any]:
+    """All settings of a recipe from outside: what is unknown is dropped, what is out of range is clamped.
+
+    The recipe of another task gives what both have in common.
+    """
     settings = recipe.get("settings")
-    return DEFAULTS | valid_settings(settings if isinstance(settings, Mapping) else {})
+    return TASKS[task] | valid_settings(settings if isinstance(settings, Mapping) else {}, task)
 
 
-def valid_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+def valid_settings(settings: Mapping[str, Any], task: str = "style_transfer") -> dict[str, Any]:
     """Those settings that make sense, clamped; strings, as in a link, are read as what they stand for."""
-    read = {name: _read(name, settings[name]) for name in DEFAULTS if name in settings}
+    read = {name: _read(name, settings[name]) for name in TASKS[task] if name in settings}
     return {name: value for name, value in read.items() if value is not None}
 
 
-def to_query(settings: Mapping[str, Any], *, content: str | None = None, style: str | None = None) -> str:
-    """A link's query string: names of pictures, and the settings that differ from the defaults."""
-    differing = {name: value for name, value in valid_settings(settings).items() if value != DEFAULTS[name]}
+def to_query(
+    settings: Mapping[str, Any],
+    *,
+    task: str = "style_transfer",
+    content: str | None = None,
+    style: str | Sequence[str] | None = None,
+) -> str:
+    """A link's query string: names of pictures, and the settings that differ from the task's defaults."""
+    defaults = TASKS[task]
+    differing = {name: value for name, value in valid_settings(settings, task).items() if value != defaults[name]}
     flat = {name: ",".join(map(_plain, v)) if isinstance(v, list) else _plain(v) for name, v in differing.items()}
-    return urlencode({k: v for k, v in {"content": content, "style": style}.items() if v} | flat)
+    named = style if isinstance(style, str) else SEPARATOR.join(style or [])
+    of = {"task": task if task != "style_transfer" else None, "content": content, "style": named}
+    return urlencode({k: v for k, v in of.items() if v} | flat)
 
 
-def from_query(query: Mapping[str, str]) -> dict[str, Any]:
-    """What a link asks for: `settings`, complete and valid, and the names `content` and `style`, or None."""
-    names = {key: str(query[key])[:200] if query.get(key) else None for key in ("content", "style")}
-    return {"settings": DEFAULTS | valid_settings(query), **names}
+def from_query(query: Mapping[str, str], task: str = "style_transfer") -> dict[str, Any]:
+    """What a link asks for: `settings`, complete and valid, and the names `content` and `style`, or None.
+
+    `task_of` tells which task it is of, `names_of` the names of several styles.
+    """
+    names = {key: str(query[key])[:1000] if query.get(key) else None for key in ("content", "style")}
+    return {"settings": TASKS[task] | valid_settings(query, task), **names}
 
 
 def _plain(value: Any) -> str:
@@ -77,26 +137,45 @@ def _plain(value: Any) -> str:
 
 def _read(name: str, value: Any) -> Any:
     """The value as its setting wants it, or None where it makes no sense."""
+    if name == "style_scale" and (many := _items(value)) and len(many) > 1:
+        scales = [_number(name, one) for one in many]
+        return None if None in scales else scales
     if name in BOUNDS:
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError):
-            return None
-        low, high = BOUNDS[name]
-        if number != number:
-            return None
-        number = min(max(number, low), high)
-        return round(number) if name in WHOLE else number
+        return _number(name, value)
+    if name == "style_loss":
+        return value if isinstance(value, str) and set(split(value)) <= set(CHOICES[name]) else None
     if name in CHOICES:
         return value if isinstance(value, str) and value in CHOICES[name] else None
-    items = value.split(",") if isinstance(value, str) else value
-    if not isinstance(items, list | tuple) or not 0 < len(items) <= MAX_LAYERS:
+    if name == "seamless":
+        return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
+    items = _items(value)
+    if not items:
         return None
-    if name == "style_layer_weights":
+    if name in NUMBERS:
         try:
             weights = [float(item) for item in items]
         except (TypeError, ValueError):
             return None
         return weights if all(0 <= w < 1e6 for w in weights) and sum(weights) > 0 else None
     names = [str(item).strip()[:20] for item in items]
-    return names if all(item.isidentifier() for item in names) else None
+    if not all(item.isidentifier() for item in names):
+        return None
+    return names[0] if name == "layer" else names
+
+
+def _items(value: Any) -> list[Any] | None:
+    """The parts of a list, as in a link or not."""
+    items = value.split(",") if isinstance(value, str) else value
+    return list(items) if isinstance(items, list | tuple) and 0 < len(items) <= MAX_ITEMS else None
+
+
+def _number(name: str, value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    low, high = BOUNDS[name]
+    if number != number:
+        return None
+    number = min(max(number, low), high)
+    return round(number) if name in WHOLE else number

@@ -9,6 +9,7 @@ import tempfile
 CACHE = tempfile.mkdtemp(prefix="pastiche-tests-")
 os.environ |= {
     "PASTICHE_CACHE": CACHE,
+    "PASTICHE_RESULTS": os.path.join(CACHE, "results"),
     "HF_HUB_OFFLINE": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "OMP_NUM_THREADS": "1",  # for processes that a test starts; tiny pictures only lose by more threads

@@ -27,17 +27,19 @@ def test_a_row_for_each_size_and_loop(tmp_path):
     rows = list(
         bench.bench_optimize(sizes=(64, 96), steps=2, rounds=1, encoder=tiny_encoder_file(tmp_path), device="cpu")
     )
-    assert [row["size"] for row in rows] == [64] * 3 + [96] * 3
-    for row in rows:
-        assert row["seconds"] > 0 and row["memory"] >= 0 and row["weights"] == "random"
-    assert rows[0]["speedup"] == 1 and rows[0]["steps_to_loss"] == 3
+    assert [row["size"] for row in rows] == [64] * 4 + [96] * 4
+    assert [row["weights"] for row in rows] == ["random", "random", "real", "real"] * 2
+    assert [row["speedup"] for row in rows[::2]] == [1] * 4 and rows[0]["overall"] == 1
+    for plain, ours in zip(rows[::2], rows[1::2], strict=True):
+        assert plain["network"] == ours["network"] and plain["to_loss"] <= 3
+        assert ours["seconds"] > 0 and ours["memory"] >= 0 and ours["loss"] == pytest.approx(plain["loss"], rel=0.1)
 
 
-def test_encoders_are_compared_in_both_formats(tmp_path):
+def test_encoders_are_compared_in_all_formats(tmp_path):
     rows = list(bench.bench_encoders(encoders=[tiny_encoder_file(tmp_path)], size=64, rounds=1, device="cpu"))
-    assert len(rows) == 4
-    assert [r["speedup"] for r in rows if r["encoder"] == "VGG-19"] == [1, 1]
-    assert sum(r["step_ratio"] is not None for r in rows) == 2
+    assert len(rows) == 6
+    assert [r["speedup"] for r in rows if r["encoder"] == "VGG-19"] == [1, 1, 1]
+    assert sum(r["step_ratio"] is not None for r in rows) == 4
 
 
 def test_peak_memory_sees_what_was_held_meanwhile():

@@ -19,7 +19,7 @@ from nst.encoders import load_encoder
 from nst.images import encode, read_recipe
 from nst.recipes import make_recipe
 from nst.stylize import Estimate, style_transfer
-from nst.ui import forecast, theme
+from nst.ui import forecast, serving
 from nst.ui.optimize import create_tab
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -58,7 +58,7 @@ def address(tmp_path_factory) -> Iterator[str]:
         patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
         quick_examples(patch)
         page = app.build_app([("Optimize", lambda: create_tab(run, load_encoder))])
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **app.SERVING, **theme.appearance())
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
         yield url
         page.close()
 

@@ -19,7 +19,7 @@ from tiny import picture, tiny_encoder_file
 
 import nst
 from nst.__main__ import COMMANDS, main
-from nst.commands import models, rows, stylize
+from nst.commands import models, pictures, rows, stylize
 from nst.commands.arguments import Parser, add_options, described, given
 from nst.commands.complaints import complaint
 from nst.images import decode, read_recipe, save, to_pil
@@ -126,7 +126,7 @@ def test_a_recipe_is_restored_and_what_is_typed_wins(paint):
 
 def test_a_recipe_knows_its_style(paint, monkeypatch):
     drawn = []
-    monkeypatch.setattr(stylize.styles, "load_style", lambda name, size: drawn.append(name) or to_pil(picture(3)))
+    monkeypatch.setattr(pictures.styles, "load_style", lambda name, size: drawn.append(name) or to_pil(picture(3)))
     assert paint("photo.png", "--style", "waves", "-o", "a.png") == 0
     assert paint("photo.png", "--recipe", "a.png", "-o", "b.png") == 0
     assert drawn == ["waves", "waves"] and read_recipe("b.png")["style"] == "waves"
@@ -162,7 +162,7 @@ def test_alpha_is_put_back(paint, place):
 
 
 def test_an_example_by_name(paint, monkeypatch):
-    monkeypatch.setattr(stylize.styles, "load_content", lambda name: to_pil(picture(1, 64, 48)))
+    monkeypatch.setattr(pictures.styles, "load_content", lambda name: to_pil(picture(1, 64, 48)))
     assert paint("chelsea", "--style", "painting.png", "-o", "results/") == 0
     assert decode("results/chelsea.png").rgb.size == (48, 64)
 

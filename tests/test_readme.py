@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nst.__main__ import COMMANDS
-from nst.commands import models, rows, stylize
+from nst.commands import invert, mix, models, rows, stylize, texture
 from nst.registry import list_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,9 +24,10 @@ def options(parser) -> set[str]:
 
 
 def parsers():
-    yield "stylize", stylize.parser()
-    for command in ("models", "styles"):
-        yield command, models.parser(command)
+    for name, command in {"stylize": stylize, "texture": texture, "mix": mix, "invert": invert}.items():
+        yield name, command.parser()
+    for name in ("models", "styles"):
+        yield name, models.parser(name)
     for family in rows.FAMILIES:
         for name in rows.entries(family):
             yield f"{family} {name}", rows.parser(family, name)
@@ -64,10 +65,10 @@ def test_every_model_is_told():
 
 
 def test_the_examples_are_understood():
-    examples = re.findall(r"^python -m nst stylize (.+)$", BODY, re.MULTILINE)
-    assert len(examples) > 2
-    for words in examples:
-        assert PARSERS["stylize"].parse_args(shlex.split(words))
+    examples = re.findall(r"^python -m nst (stylize|texture|mix|invert) (.+)$", BODY, re.MULTILINE)
+    assert len(examples) > 5 and len({command for command, _ in examples}) == 4
+    for command, words in examples:
+        assert PARSERS[command].parse_args(shlex.split(words))
 
 
 def test_the_two_commands_are_told():

@@ -8,7 +8,16 @@ from urllib.parse import parse_qsl
 import pytest
 from tiny import tiny_encoder_file
 
-from nst.recipes import DEFAULTS, from_query, make_recipe, settings_from_recipe, to_query
+from nst.recipes import (
+    DEFAULTS,
+    TASKS,
+    from_query,
+    make_recipe,
+    names_of,
+    settings_from_recipe,
+    task_of,
+    to_query,
+)
 
 SETTINGS = {
     "size": 384, "strength": 62.5, "preset": "best", "num_steps": 77, "seed": 12345, "encoder": "vgg19",
@@ -63,3 +72,61 @@ def test_nonsense_in_a_link_is_dropped_or_clamped(name, value, expected):
 )
 def test_a_broken_recipe_gives_the_defaults(recipe):
     assert settings_from_recipe(recipe) == DEFAULTS
+
+
+OTHERS = {
+    "texture": {"width": 640, "height": 320, "seamless": True, "style_loss": "gram+histogram", "kernel_degree": 3},
+    "invert": {"layer": "relu3_1", "starts": 3, "norm_weight": 0.5, "tv_exponent": 1.0},
+    "mix": {
+        "pictures": 7, "style_weights": [1.0, 3.0], "style_scale": [1.0, 0.5], "mixing": "losses", "guide": "soft",
+        "preserve_color": "pca", "color_when": "before", "content_encoder": "vgg16", "activation_shift": -0.5,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", OTHERS)
+def test_every_task_has_recipes_and_links(task):
+    settings = OTHERS[task]
+    recipe = json.loads(json.dumps(make_recipe(settings, task=task, style=["a", "b c"], masks=["m.png"])))
+    assert task_of(recipe) == task and names_of(recipe["style"]) == ["a", "b c"] and recipe["masks"] == ["m.png"]
+    assert settings_from_recipe(recipe, task) == TASKS[task] | settings
+    query = dict(parse_qsl(to_query(settings, task=task, content="cat", style=["a", "b c"])))
+    assert task_of(query) == task
+    read = from_query(query, task)
+    assert read["settings"] == TASKS[task] | settings
+    assert names_of(read["style"]) == ["a", "b c"] and names_of(read["content"]) == ["cat"]
+    assert to_query(TASKS[task], task=task) == f"task={task}"
+
+
+def test_the_recipe_of_another_task_gives_what_both_have():
+    recipe = make_recipe(OTHERS["texture"] | {"tv_weight": 0.5}, task="texture")
+    wanted = {"style_loss": "gram+histogram", "kernel_degree": 3, "tv_weight": 0.5, "init": "noise"}
+    assert settings_from_recipe(recipe) == DEFAULTS | wanted
+
+
+def test_a_second_encoder_is_noted_too(tmp_path):
+    recipe = make_recipe({"content_encoder": tiny_encoder_file(tmp_path)})
+    assert recipe["settings"]["content_encoder"] == "tiny.safetensors" and len(recipe["models"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("style_loss", "gram+magic", "wasserstein"), ("style_loss", "gram + histogram", "gram + histogram"),
+        ("style_scale", "0.5,x", 1.0), ("style_scale", "9,0.5", [4.0, 0.5]), ("style_weights", "0,0", None),
+        ("kernel_degree", "2.4", 2), ("guide", "outside", "inside"), ("preserve_color", "pca", "pca"),
+        ("content_encoder", "/etc/passwd", None),
+    ],
+)  # fmt: skip
+def test_nonsense_in_new_settings_is_dropped_too(name, value, expected):
+    assert from_query({name: value})["settings"] == DEFAULTS | {name: expected}
+
+
+@pytest.mark.parametrize("asked", [{}, {"task": "paint"}, {"task": ["mix"]}, {"task": None}])
+def test_an_unknown_task_is_style_transfer(asked):
+    assert task_of(asked) == "style_transfer"
+
+
+def test_names_from_outside():
+    assert names_of(None) == names_of(7) == names_of("") == [] and names_of(["a", 3, None]) == ["a"]
+    assert len(names_of("|".join("x" * 100))) == 32 and len(names_of("y" * 999)[0]) == 200

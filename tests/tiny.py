@@ -29,6 +29,16 @@ def tiny_encoder_file(folder: Path, seed: int = 0) -> str:
     return str(path)
 
 
+def clear_encoder_file(folder: Path) -> str:
+    """The path of a file with an encoder of one layer, relu1_1, whose features are the colors and their opposites."""
+    encoder, path = Encoder([[6]]), folder / "clear.safetensors"
+    torch.nn.init.zeros_(encoder.conv1_1.weight)
+    encoder.conv1_1.weight.data[:, :, 1, 1] = torch.cat([torch.eye(3), -torch.eye(3)])
+    encoder.conv1_1.bias.data = torch.tensor([0.0] * 3 + [1.0] * 3)
+    save_file(encoder.state_dict(), path, metadata={"architecture": "encoder", "config": '{"stages": [[6]]}'})
+    return str(path)
+
+
 def picture(seed: int, height: int = 24, width: int = 32) -> Tensor:
     """A smooth random image (1, 3, height, width) in [0, 1]."""
     generator = torch.Generator().manual_seed(seed)

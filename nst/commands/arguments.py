@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 PROGRAM = "python -m nst"
-NAMES = {"num_steps": "steps"}
-"""What an option is called where it is not called as its parameter."""
+NAMES = {"num_steps": ("steps",), "style_loss": ("loss", "style-loss")}
+"""What an option is called where it is not called as its parameter; any of several names will do."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -60,6 +60,7 @@ def add_options(
     choices: Mapping[str, Sequence[str]] = {},
     others: Mapping[str, str] = {},
     unset: Mapping[str, str] = {},
+    only: Collection[str] | None = None,
 ) -> None:
     """An option for each keyword-only parameter of a kind that can be typed; `given` reads them.
 
@@ -73,10 +74,13 @@ def add_options(
         bounds, choices: what a parameter may be.
         others: what a parameter with choices may be besides, such as FILE.
         unset: what a default of None stands for.
+        only: which parameters; None means all.
     """
     help_lines, kinds = {**described(function), **words}, get_type_hints(function)
     for parameter in _options(function):
         name, default = parameter.name, parameter.default
+        if only is not None and name not in only:
+            continue
         kind, many = _kind(kinds[name])
         limits, values, extra = bounds.get(name), choices.get(name), others.get(name)
         form: dict[str, Any] = {"dest": name, "required": default is parameter.empty, "default": argparse.SUPPRESS}
@@ -90,7 +94,7 @@ def add_options(
             form["metavar"] = "|".join([*values, extra]) if values and extra else _metavar(kind, name)
         if many:
             form["nargs"] = "+"
-        parser.add_argument(f"--{NAMES.get(name, name).replace('_', '-')}", **form)
+        parser.add_argument(*(f"--{word.replace('_', '-')}" for word in NAMES.get(name, (name,))), **form)
 
 
 def given(args: argparse.Namespace, function: Callable[..., object]) -> dict[str, Any]:

@@ -1,73 +1,49 @@
-"""`python -m nst stylize`: a photo, or a folder of photos, in the manner of a painting."""
+"""`python -m nst stylize`: a photo, or a folder of photos, in the manner of a painting, or of several."""
 
 from __future__ import annotations
 
-import dataclasses
+import argparse
 import inspect
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from nst import styles
-from nst.commands.arguments import PROGRAM, Parser, add_options, given
+from nst.commands.arguments import PROGRAM, Parser
 from nst.commands.complaints import complaint
+from nst.commands.follow import BAR, tell_cost, words_of
 from nst.commands.models import download_bar
+from nst.commands.pictures import REST, check_writable, open_content, open_masks, open_styles, restore
 from nst.commands.rows import write_json
-from nst.device import choose_device
-from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS
-from nst.images import IMAGE_SUFFIXES, ImageError, Picture, decode, fit, read_recipe, resize, save, to_pil, to_tensor
+from nst.commands.settings import add_settings, typed_settings
+from nst.images import IMAGE_SUFFIXES, ImageError, Picture, decode, fit, resize, save, to_pil, to_tensor
 from nst.optimize import Step
-from nst.recipes import DEFAULTS, make_recipe, settings_from_recipe
-from nst.stylize import BOUNDS, CHOICES, Preset, estimate, style_transfer
-
-LONG = 10.0
-"""Seconds; what a run that takes longer will cost is told beforehand."""
+from nst.recipes import DEFAULTS, make_recipe
+from nst.stylize import BOUNDS, CHOICES, estimate, style_transfer
 
 SNAPSHOTS = 12
-STYLE_SIZE = 1024
-"""Long side in pixels at which a style known by name is drawn, unless the result is larger; as in the app."""
-
-WORDS = {
-    "encoder": "the network that compares pictures; vgg19 and vgg16 are downloaded once, compact is built in",
-    "preset": "how long to paint, and what some settings are that are left out",
-    "strength": "0 keeps the content, 100 asks for the style alone",
-    "num_steps": "steps over all scales",
-    "init": "what to start from; a picture, such as an earlier result, is gone on from at full size",
-    "optimizer": "adam is robust, lbfgs takes fewer and dearer steps, sgd is plain gradient descent",
-    "learning_rate": "how bold a step is; left out suits the optimizer",
-    "style_loss": "how two textures are compared",
-    "content_layers": "where the content is compared; deeper keeps less of its detail",
-    "style_layers": "where the style is compared; shallow is color and grain, deep is motifs",
-    "style_layer_weights": "one number for each of the style's layers; left out is all equal",
-    "tv_weight": "smoothness (total variation); higher is smoother",
-    "tv_exponent": "of total variation; below 2 spares edges, above 2 blurs them",
-    "pooling": "average is smoother, max crisper; left out is as the encoder was trained",
-    "device": "where to compute; auto is the fastest that is here",
-}
-"""The settings in words for users, where the recipe's own are for programmers."""
-
-BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
 
 def parser() -> Parser:
     """The parser of this command."""
     made = Parser(
         prog=f"{PROGRAM} stylize",
-        description="Paint a photo, or each photo of a folder, in the manner of a painting.",
+        description="Paint a photo, or each photo of a folder, in the manner of a painting, or of several.",
         epilog=f"Example: {PROGRAM} stylize photo.jpg --style painting.jpg -o result.png --preset best --size 1024",
     )
     made.add_argument("content", metavar="CONTENT", help="a picture, or a folder of pictures")
-    made.add_argument("--style", metavar="STYLE", help=f"a picture, or a name that `{PROGRAM} styles` lists")
+    made.add_argument(
+        "--style", metavar="STYLE", action="append",
+        help=f"a picture, or a name that `{PROGRAM} styles` lists; may be given again for several styles",
+    )  # fmt: skip
     made.add_argument(
         "-o", "--output", metavar="OUT", required=True,
         help="the picture to write (.png, .jpg or .webp), or a folder",
@@ -78,13 +54,24 @@ def parser() -> Parser:
     )
     made.add_argument("--snapshots", metavar="DIR", type=Path, help=f"keep about {SNAPSHOTS} moments of a run as JPEG")
     made.add_argument("--trace", metavar="FILE", type=Path, help="write the losses of every step to this file, as JSON")
-    unset = dict.fromkeys({f.name for f in dataclasses.fields(Preset)} & DEFAULTS.keys(), "as the preset says")
-    unset |= {"content_layers": " ".join(CONTENT_LAYERS), "style_layers": " ".join(STYLE_LAYERS)}
-    add_options(
-        made.add_argument_group("settings"), style_transfer, words=WORDS, bounds=BOUNDS, choices=CHOICES,
-        others={"encoder": "FILE", "init": "PICTURE", "device": "cuda:N"}, unset=unset,
-    )  # fmt: skip
+    add_regions(add_settings(made, style_transfer))
     return made
+
+
+def add_regions(groups: Mapping[str, argparse._ArgumentGroup]) -> None:
+    """The options that take pictures of where, and of what is where."""
+    once = f"once for each --style; '{REST}'"
+    for option, text in {
+        "--mask": f"white where this style goes, {once} for all that the others leave",
+        "--style-mask": f"white where this style may be taken, {once} for all of it",
+    }.items():
+        groups["regions"].add_argument(option, metavar="PICTURE", action="append", help=text)
+    groups["regions"].add_argument("--keep", metavar="PICTURE", help="white where the photo is left untouched")
+    groups["meaning"].add_argument(
+        "--semantic", metavar="MAP", nargs="+",
+        help="a map of what is where in the content, then one for each style, a color for each meaning; "
+        "the style loss is then patches, unless --loss says more",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -94,10 +81,6 @@ class Job:
     content: str
     out: Path
 
-    def open(self) -> Picture:
-        if not Path(self.content).exists() and self.content in {example.name for example in styles.list_contents()}:
-            return Picture(styles.load_content(self.content))
-        return decode(self.content)
 
 
 @dataclass
@@ -105,15 +88,15 @@ class Order:
     """What all pictures of a run have in common.
 
     Attributes:
-        style: (1, 3, H, W) in [0, 1].
-        style_name: for the recipe.
+        styles: each (1, 3, H, W) in [0, 1].
+        names: of the styles, the masks and the maps, for the recipe.
         settings: keyword arguments of `style_transfer`.
         snapshots: the folder of each job that wants them.
         trace: where the losses go, or None; `runs` are those so far.
     """
 
-    style: Tensor
-    style_name: str
+    styles: list[Tensor]
+    names: dict[str, Any]
     settings: dict[str, Any]
     snapshots: dict[Job, Path]
     trace: Path | None
@@ -123,49 +106,46 @@ class Order:
 def main(argv: Sequence[str]) -> int:
     """Run the command: 0 when all is painted, 2 when a picture of a folder failed."""
     args = parser().parse_args(argv)
-    recipe = open_recipe(args.recipe) if args.recipe else {}
-    # The device is left out: it has no part in the picture, and may not be here.
-    restored = {name: value for name, value in settings_from_recipe(recipe).items() if name != "device"}
-    settings = (restored if recipe else {}) | given(args, style_transfer)
-    own = recipe.get("settings", {}).get("encoder", DEFAULTS["encoder"])
-    if own not in CHOICES["encoder"] and not hasattr(args, "encoder"):
-        raise ImageError(f"'{args.recipe}' was painted with an encoder of one's own, {own}: name it with --encoder.")
+    recipe, settings = restore(args.recipe, "style_transfer", typed_settings(args, style_transfer))
     wanted, done = plan(args.content, args.output, args.overwrite)
     if done:
         print(f"{done} done already; --overwrite paints them anew.", file=sys.stderr)
     if not wanted:
         return 0
-    name, style = open_style(args.style or recipe.get("style"), settings)
+    names, pictures = open_styles(args.style, recipe, settings)
+    settings |= open_regions(args, settings)
     if settings.get("init") not in (None, *CHOICES["init"]):
         settings["init"] = to_tensor(decode(settings["init"]))
     check_writable(wanted[0].out)
     if args.trace:
         write_json(args.trace, {"runs": []})
-    rehearse(settings)
+    rehearse(settings, len(pictures))
     several = Path(args.content).is_dir()
     folders = {job: args.snapshots / job.out.stem if several else args.snapshots for job in wanted if args.snapshots}
-    failed = paint_all(wanted, Order(style, name, settings, folders, args.trace), skip=several)
+    named = {"style": names[0] if len(names) == 1 else names, **region_names(args)}
+    failed = paint_all(wanted, Order(pictures, named, settings, folders, args.trace), skip=several)
     if failed:
         print(f"{len(wanted) - failed} painted, {failed} failed.", file=sys.stderr)
     return 2 if failed else 0
 
 
-def open_recipe(path: str) -> dict[str, Any]:
-    """The recipe inside a picture."""
-    if recipe := read_recipe(path):
-        return recipe
-    raise ImageError(f"'{path}' holds no recipe; give a picture as Pastiche wrote it, not a copy from another program.")
+def open_regions(args: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
+    """The pictures of where, and of what is where, as arguments of `style_transfer`."""
+    found: dict[str, Any] = {"masks": open_masks(args.mask), "style_masks": open_masks(args.style_mask)}
+    found["keep"] = to_tensor(decode(args.keep)) if args.keep else None
+    if args.semantic:
+        found["content_map"], *found["style_map"] = (to_tensor(decode(path)) for path in args.semantic)
+        if "patches" not in settings.get("style_loss", ""):
+            found["style_loss"] = "patches" if not hasattr(args, "style_loss") else f"{args.style_loss}+patches"
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def open_style(style: object, settings: dict[str, Any]) -> tuple[str, Tensor]:
-    """The name and the picture (1, 3, H, W) of a style: a file, or one known by name."""
-    if not isinstance(style, str):
-        raise ImageError(f"Which style? Give --style a picture, or a name that `{PROGRAM} styles` lists.")
-    path = Path(style)
-    if path.exists() or path.suffix or len(path.parts) > 1:
-        return path.name, to_tensor(decode(path))
-    size = round(settings.get("size", DEFAULTS["size"]) * settings.get("style_scale", DEFAULTS["style_scale"]))
-    return style, to_tensor(styles.load_style(style, max(STYLE_SIZE, min(size, styles.LARGEST))))
+def region_names(args: argparse.Namespace) -> dict[str, Any]:
+    """What those pictures are called, for the recipe."""
+    first, *others = args.semantic or [None]
+    named = {"masks": args.mask, "style_masks": args.style_mask, "keep": args.keep and [args.keep]}
+    named |= {"content_map": first and [first], "style_map": others}
+    return {name: [Path(path).name for path in paths] for name, paths in named.items() if paths}
 
 
 def plan(content: str, output: str, overwrite: bool) -> tuple[list[Job], int]:
@@ -193,25 +173,13 @@ def plan(content: str, output: str, overwrite: bool) -> tuple[list[Job], int]:
     return wanted, len(jobs) - len(wanted)
 
 
-def check_writable(out: Path) -> None:
-    """Make the result's folder, and refuse now what `save` would refuse after the painting."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    trial = out.with_name(f".trial-{os.getpid()}{out.suffix}")
-    try:
-        save(trial, Image.new("RGB", (1, 1)))
-    except ImageError as error:
-        raise ImageError(str(error).replace(str(trial), str(out))) from error
-    finally:
-        trial.unlink(missing_ok=True)
-
-
-def rehearse(settings: dict[str, Any]) -> None:
+def rehearse(settings: dict[str, Any], count: int = 1) -> None:
     """Fetch and load the encoder and take one tiny step, so that a wrong setting is told once and at once."""
     low = int(BOUNDS["size"][0])
     noise = torch.rand(1, 3, low, low, generator=torch.Generator().manual_seed(0))
     encoder = settings.get("encoder", DEFAULTS["encoder"])
     with download_bar(str(encoder)) as progress:
-        next(style_transfer(noise, noise, **settings | {"size": low, "num_steps": 1}, progress=progress))
+        next(style_transfer(noise, [noise] * count, **settings | {"size": low, "num_steps": 1}, progress=progress))
 
 
 def paint_all(jobs: Sequence[Job], order: Order, skip: bool) -> int:
@@ -221,7 +189,7 @@ def paint_all(jobs: Sequence[Job], order: Order, skip: bool) -> int:
         for number, job in enumerate(jobs):
             bar.set_description_str(Path(job.content).name, refresh=False)
             try:
-                picture = job.open()
+                picture = open_content(job.content)
                 if not told:
                     forecast(picture, len(jobs) - number, order.settings)
                     told = True
@@ -240,22 +208,15 @@ def paint_all(jobs: Sequence[Job], order: Order, skip: bool) -> int:
 def forecast(picture: Picture, count: int, settings: dict[str, Any]) -> None:
     """Say what a long run will take."""
     asked = {name: settings[name] for name in inspect.signature(estimate).parameters if name in settings}
-    expected = estimate((picture.rgb.height, picture.rgb.width), **asked)
-    seconds = expected.seconds * count
-    if seconds > LONG:
-        minutes = seconds / 60
-        span = f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
-        where = choose_device(settings.get("device", DEFAULTS["device"])).name
-        memory = f"{expected.memory / 1e9:.1f} GB" if expected.memory >= 1e9 else f"{expected.memory / 1e6:.0f} MB"
-        tqdm.write(f"About {span} and {memory} of memory, on {where}.", file=sys.stderr)
+    tell_cost(estimate((picture.rgb.height, picture.rgb.width), **asked), count, settings)
 
 
 def paint(job: Job, picture: Picture, order: Order, bar: tqdm[Any], number: int) -> None:
     """Paint one picture and write it, with its recipe, its snapshots and its losses."""
     began, trace, snapshots = time.perf_counter(), [], 0
     full = fit(*picture.rgb.size, order.settings.get("size", DEFAULTS["size"]))[::-1]
-    for step in style_transfer(to_tensor(picture), order.style, **order.settings):
-        bar.set_postfix_str(f"step {step.index} of {step.total}, {step.size} px, loss {step.loss:.3g}", refresh=False)
+    for step in style_transfer(to_tensor(picture), order.styles, **order.settings):
+        bar.set_postfix_str(words_of(step), refresh=False)
         bar.update(number + step.work - bar.n)
         if step.note:
             tqdm.write(f"{job.content}: {step.note}", file=sys.stderr)
@@ -266,7 +227,7 @@ def paint(job: Job, picture: Picture, order: Order, bar: tqdm[Any], number: int)
             save(folder / f"{snapshots:04d}.jpg", to_pil(resize(step.image, full)))
         entry = {"step": step.index, "size": step.size, "seconds": round(time.perf_counter() - began, 3)}
         trace.append(entry | {"losses": step.losses} | ({"note": step.note} if step.note else {}))
-    recipe = make_recipe(order.settings, content=Path(job.content).name, style=order.style_name)
+    recipe = make_recipe(order.settings, content=Path(job.content).name, **order.names)
     save(job.out, to_pil(step.image), recipe=recipe, alpha=picture.alpha)
     if order.trace:
         order.runs.append({"content": job.content, "out": str(job.out), "recipe": recipe, "steps": trace})

@@ -13,7 +13,7 @@ from gradio.components import Component
 from nst import encoders, stylize
 from nst.images import ImageError, read_recipe
 from nst.recipes import DEFAULTS, from_query, settings_from_recipe, to_query
-from nst.ui import forecast, pictures, progress, settings, theme
+from nst.ui import forecast, limits, pictures, progress, settings, share, theme, zerogpu
 from nst.ui.painting import Load, Painting, Run, View
 from nst.ui.pictures import KINDS, Choice
 from nst.weights import WeightsError, WeightsNotFound
@@ -29,9 +29,6 @@ QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 """For what may have something to tell: gradio shows messages of queued events only."""
-
-IN_LINE = 16
-"""How many runs may be under way, all but one of them waiting for the device and telling so."""
 
 Updates = dict[Component, Any]
 
@@ -98,6 +95,7 @@ class OptimizeTab:
             self.download = gr.DownloadButton("Download PNG", interactive=False, elem_id="download", size="md")
             self.link = gr.Button("Copy link", elem_id="copy-link", size="md")
             self.query = gr.Textbox(visible=False)
+        share.create(self.painting, _offer)
         with gr.Row(elem_classes="record"):
             self.curves = gr.HTML(progress.curves([], 0), elem_id="curves", apply_default_css=False)
             self.snapshots = gr.Gallery(
@@ -133,7 +131,7 @@ class OptimizeTab:
             ready = button.click(prepare, inputs, [self.painting, *self.shown], **TELLING)
             runs.append(
                 ready.success(
-                    self.paint, [self.painting], self.shown, show_progress="hidden", concurrency_limit=IN_LINE,
+                    self.paint, [self.painting], self.shown, show_progress="hidden", concurrency_limit=limits.IN_LINE,
                     concurrency_id="device", api_visibility="private",
                 )
             )  # fmt: skip
@@ -171,6 +169,7 @@ class OptimizeTab:
                 raise gr.Error(f"The {title} was kept for a day and is gone; choose it again.", print_exception=False)
         try:
             asked = settings.read(dict(zip(self.controls, values[4:], strict=True)))
+            limits.check(asked)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
         names = {kind: pictures.name_of(path, c) for kind, path, c in zip(KINDS, (content, style), chosen, strict=True)}
@@ -229,15 +228,26 @@ class OptimizeTab:
     def make_query(self, *values: Any) -> str:
         """The query string that opens this page with these settings, and these examples."""
         _, _, asked, names = self._asked(values)
-        return to_query({name: value for name, value in asked.items() if name != "device"}, **names)
+        shared = {name: value for name, value in asked.items() if name != "device"}
+        return to_query(shared, content=names["content"], style=names["style"])
 
     def open_page(self, request: gr.Request) -> Iterator[Updates]:
         """What the page shows when it opens: what its link says, or a photo and a style to begin with."""
-        asked = from_query(dict(request.query_params))
+        asked, remix = from_query(dict(request.query_params)), None
+        try:
+            remix = share.remix(share.desk(), dict(request.query_params), request)
+        except gr.Error as error:
+            gr.Warning(error.message)
+        if remix:
+            asked |= {"settings": remix.settings, **remix.names}
         names = {kind: asked[kind] or pictures.DEFAULT[kind] for kind in KINDS}
         first: Updates = {row: pictures.row_html(kind, names[kind]) for kind, row in zip(KINDS, self.rows, strict=True)}
         yield first | self._set(asked["settings"])
         for kind in KINDS:
+            if remix and kind in remix.files:
+                path = remix.files[kind]
+                yield self._part(kind, [path, pictures.row_html(kind), Choice(path)])
+                continue
             for name in dict.fromkeys((names[kind], pictures.DEFAULT[kind])):
                 try:
                     yield self._part(kind, pictures.choose(kind, name))
@@ -285,9 +295,19 @@ class OptimizeTab:
         return {control: settings.shown(name, asked.get(name)) for name, control in controls.items()}
 
 
-def create_tab(run: Run = stylize.style_transfer, load: Load = encoders.load_encoder) -> OptimizeTab:
-    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `OptimizeTab`."""
-    return OptimizeTab(run, load)
+def create_tab(run: Run | None = None, load: Load = encoders.load_encoder) -> OptimizeTab:
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `OptimizeTab`.
+
+    The run that is taken if none is given is `style_transfer`, within the limits of this host.
+    """
+    return OptimizeTab(run or limits.limited(zerogpu.on_gpu(stylize.style_transfer)), load)
+
+
+def _offer(painting: Painting | None) -> share.Offer | None:
+    """What there is to share of a painting."""
+    if painting is None or not painting.result:
+        return None
+    return share.Offer(painting.result, painting.content, painting.style)
 
 
 def _explain(error: Exception) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from PIL import Image
@@ -109,6 +111,7 @@ class Painting:
                 return
             try:
                 self.started = time.monotonic()
+                _running[:] = [self]
                 steps = throttle(run(*pictures, **settings))
                 try:
                     for step in steps:
@@ -118,6 +121,8 @@ class Painting:
                 finally:
                     steps.close()  # type: ignore[attr-defined]
             finally:
+                _running.clear()
+                _spent.append(time.monotonic() - self.started)
                 lock.release()
         finally:
             self.closed = True
@@ -167,9 +172,11 @@ class Painting:
                     time.sleep(POLL)
                 if self.stopped:
                     break
-                detail = "It is still busy; " + (
-                    "yours comes next." if first else f"{_line.index(self)} more before yours."
-                )
+                ahead = _line.index(self)
+                detail = f"{ahead} more before yours" if ahead else "Yours comes next"
+                if seconds := _expected(ahead):
+                    detail += f", in about {progress.duration(seconds)}"
+                detail = f"It is still busy. {detail}."
                 yield {"status": progress.status("Waiting for the machine", detail, done=0.0, kind="busy")}
             return False
         finally:
@@ -221,10 +228,11 @@ class Painting:
         detail = f"{self.steps} steps, {picture.width} x {picture.height} px, in {spent}." if whole else (
             f"After {self.steps} of {self.total} steps. The picture so far is kept; Continue goes on from it."
         )  # fmt: skip
+        before, self.before, self.alpha = self.before, None, None  # a session may be kept for long
         return {
             "status": progress.status(title, " ".join(filter(None, (detail, self.note))), done=self.work, kind="done"),
             "preview": self.result,
-            "compare": (self.before.resize(picture.size, Image.Resampling.LANCZOS), picture),
+            "compare": (before.resize(picture.size, Image.Resampling.LANCZOS), picture),
             "download": self.result,
         }
 
@@ -241,3 +249,19 @@ class Painting:
 
 _line: list[Painting] = []
 """Who waits for the device, in order."""
+
+_running: list[Painting] = []
+"""Who has it, if anybody."""
+
+_spent: deque[float] = deque(maxlen=8)
+"""Seconds that the last runs took."""
+
+
+def _expected(ahead: int) -> float:
+    """Seconds until the device is free for who has so many before them in the line; 0 if nobody can tell yet."""
+    usual = median(_spent) if _spent else 0.0
+    left = usual
+    for painting in _running[:1]:
+        if painting.work > 0.02:
+            left = (time.monotonic() - painting.started) / painting.work * (1 - painting.work)
+    return left + ahead * usual if usual or not ahead else 0.0

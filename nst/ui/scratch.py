@@ -6,7 +6,10 @@ import atexit
 import os
 import secrets
 import shutil
+import stat
 import tempfile
+import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +18,9 @@ from filelock import FileLock, Timeout
 PREFIX = "pastiche-app-"
 MARK = "in-use.lock"
 """The file that a running server holds locked in its folder; the system lets go of it when the server dies."""
+
+MOST, YOUNGEST = 4_000_000_000, 900
+"""Bytes that the folder may hold, and seconds for which a file is safe all the same."""
 
 
 def open_folder() -> Path:
@@ -46,6 +52,44 @@ def new_file(name: str) -> Path:
     fresh = folder() / secrets.token_hex(8)
     fresh.mkdir(parents=True)
     return fresh / name
+
+
+def keep_small(most: int = MOST, youngest: float = YOUNGEST, every: float = 60.0) -> threading.Event:
+    """Look after the folder on a thread of its own, until the event that is returned is set; see `remove_oldest`."""
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.wait(every):
+            remove_oldest(folder(), most, youngest)
+
+    threading.Thread(target=work, daemon=True, name="scratch").start()
+    return done
+
+
+def remove_oldest(place: Path, most: int, youngest: float) -> int:
+    """Remove the oldest files of a folder until it holds at most `most` bytes, and subfolders left empty; the bytes
+    that went.
+
+    Args:
+        place: the folder.
+        most: bytes.
+        youngest: seconds; a file that was used since is left, since a run may be waiting to read it.
+    """
+    found = []
+    for path in place.rglob("*"):
+        with suppress(OSError):
+            about = path.lstat()
+            if stat.S_ISREG(about.st_mode) and path.name != MARK:
+                found.append((max(about.st_mtime, about.st_ctime), about.st_size, path))
+    total, removed = sum(size for _, size, _ in found), 0
+    for used, size, path in sorted(found):
+        if total - removed <= most or used > time.time() - youngest:
+            break
+        with suppress(OSError):
+            path.unlink()
+            removed += size
+            path.parent.rmdir()  # fails unless it is empty
+    return removed
 
 
 def _close(own: Path, lock: FileLock) -> None:

@@ -26,8 +26,8 @@ SLATE = gr.themes.Color(
 )  # fmt: skip
 
 PRIVACY = (
-    "Your pictures stay on the machine that runs this page. They are used for your own runs only, deleted after a "
-    "day, and no history of runs is kept."
+    "Your pictures stay on the machine that runs this page. They are used for your own runs only and deleted after a "
+    "day, but for what you share. No history of runs is kept."
 )
 
 
@@ -142,6 +142,29 @@ def header() -> gr.HTML:
         elem_id="masthead",
         apply_default_css=False,
     )
+
+
+def hint() -> gr.HTML:
+    """A word for who is here for the first time; goes away when it is closed, or with the first painting."""
+    return gr.HTML(
+        "<aside hidden><p><strong>New here?</strong> A photo and a style are filled in already: press <b>Paint</b> and "
+        "watch. Then drop a photo of your own.</p>"
+        "<button type='button' aria-label='Close this hint'>&times;</button></aside>",
+        elem_id="hint",
+        apply_default_css=False,
+        js_on_load=HINT,
+    )
+
+
+HINT = """const note = element.querySelector('aside');
+const seen = value => {
+    try { if (value) localStorage.setItem('pastiche:seen', value); return localStorage.getItem('pastiche:seen'); }
+    catch { return null; } // a browser that keeps nothing is shown the hint each time
+};
+note.hidden = Boolean(seen());
+const away = () => { note.hidden = true; seen('1'); };
+note.querySelector('button').addEventListener('click', away);
+document.addEventListener('click', event => { if (event.target.closest('#paint')) away(); });"""
 
 
 def footer() -> gr.HTML:

@@ -1,0 +1,86 @@
+"""Moments of features: the Gram matrix, which says which ones occur together; mean and covariance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from nst.losses.perceptual import EPS
+from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weighted_sum
+
+
+def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
+    """Gram matrices (N, C, C) of features (N, C, H, W), in float32.
+
+    Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style", 2015, arXiv:1508.06576, eq. 3; here
+    divided by H*W, so that it does not grow with the image. With a guide (N, 1, H, W), each position counts by
+    its share of it (Gatys et al. 2017, arXiv:1611.07865, eq. 2, where a position counts by the guide's square).
+    """
+    return _Moments.apply(features, guide, False)[1]
+
+
+def moments(features: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Mean (N, C) and covariance (N, C, C) of features (N, C, H, W) over the positions, in float32.
+
+    With a guide (N, 1, H, W), each position counts by its share of it.
+    """
+    return _Moments.apply(features, guide, True)
+
+
+class _Moments(torch.autograd.Function):
+    """Center c and mean of (x - c)(x - c)' over the positions; c is the mean, or 0 if not `centered`.
+
+    Forward in float32, in which products of bfloat16 are exact; backward in the features' own format and layout,
+    where it would be most of a loss's cost otherwise.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, guide: Tensor | None, centered: bool) -> tuple[Tensor, Tensor]:
+        x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
+        share = None if guide is None else shares(guide).transpose(1, 2)
+        center = x.new_zeros(x.shape[0], x.shape[2])
+        if centered:  # before the product, since a variance may be far below the mean's square
+            center = x.mean(1) if share is None else (x * share).sum(1)
+            x = x - center[:, None]
+        ctx.save_for_backward(features, center, share)
+        square = x.transpose(1, 2) @ x / x.shape[1] if share is None else (x * share).transpose(1, 2) @ x
+        return center, square
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_center: Tensor, by_square: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        features, center, share = ctx.saved_tensors
+        x = features.permute(0, 2, 3, 1)
+        height, width = x.shape[1:3]
+        count = height * width if share is None else 1
+        matrix = (by_square + by_square.transpose(1, 2)) / count
+        offset = by_center[:, None] / count - center[:, None] @ matrix
+        gradient = torch.baddbmm(offset.to(x.dtype), x.flatten(1, 2), matrix.to(x.dtype))
+        if share is not None:
+            gradient = gradient * share.to(x.dtype)
+        return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None, None
+
+
+def gram_loss(gram: Tensor, target: Tensor) -> Tensor:
+    """Squared distance of two Gram matrices (N, C, C), relative to the target's squared norm; a scalar.
+
+    Gatys et al. 2015, eq. 4; there divided by 4 C^2 (H W)^2.
+    """
+    return (gram - target).square().sum() / target.square().sum().clamp_min(EPS)
+
+
+class Gram(Statistic):
+    """The Gram matrix; of several styles, the mean of theirs."""
+
+    target: Tensor
+
+    def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
+        super().__init__(styles, weights, options)
+        self.keep(target=weighted_sum([gram_matrix(style.features, style.guide) for style in styles], weights))
+
+    def forward(self, sample: Sample) -> Tensor:
+        return gram_loss(gram_matrix(sample.features, sample.guide), self.target)

@@ -1,0 +1,124 @@
+"""Patches: every little piece of the image must be like some piece of the style.
+
+Li and Wand, "Combining Markov Random Fields and Convolutional Neural Networks for Image Synthesis", 2016,
+arXiv:1601.04589. With maps of what is where joined to the features, Champandard, "Semantic Style Transfer and
+Turning Two-Bit Doodles into Fine Artwork", 2016, arXiv:1603.01768.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nst.losses.perceptual import EPS
+from nst.losses.statistic import Sample, Statistic, StyleOptions
+
+PATCH_LAYERS = ("relu3_1", "relu4_1")
+"""Where the paper compares patches (section 4)."""
+
+MOST = 8192
+"""How many patches of the style are kept at a layer, drawn at random where there are more."""
+
+SCORES = 2**24
+"""How many pairs of patches are compared at a time: bounds the memory."""
+
+
+def unfold_patches(features: Tensor, size: int) -> Tensor:
+    """All patches (n, C * size^2) of features (1, C, H, W), none over the edge; n is (H-size+1) (W-size+1)."""
+    return F.unfold(features, size)[0].T
+
+
+def nearest_patches(
+    now: Tensor, bank: Tensor, now_map: Tensor | None = None, bank_map: Tensor | None = None, weight: float = 0.0
+) -> Tensor:
+    """For each patch (n, D) the index (n,) of the patch of the bank (m, D) that is most like it.
+
+    Likeness is normalized cross-correlation (arXiv:1601.04589, eq. 3), both about the bank's mean patch, so that
+    it is not the same for all where features are never negative; less `weight` times the mean squared difference of
+    the maps' patches (n, K), (m, K), if given. Computed by chunks, so that memory does not grow with n times m.
+    """
+    mean = bank.mean(0, keepdim=True)
+    known = F.normalize((bank - mean).float(), dim=1).to(bank.dtype)
+    chosen = []
+    for rows in range(0, len(now), max(1, SCORES // len(bank))):
+        part = slice(rows, rows + max(1, SCORES // len(bank)))
+        scores = F.normalize((now[part] - mean).float(), dim=1).to(bank.dtype) @ known.T
+        if now_map is not None and bank_map is not None:
+            scores = scores - weight * torch.cdist(now_map[part], bank_map).square() / bank_map.shape[1]
+        chosen.append(scores.argmax(1))
+    return torch.cat(chosen)
+
+
+def patch_pairs(pixels: float) -> float:
+    """How many pairs of patches are compared in a step on a picture and a style of so many pixels each."""
+    counts = [pixels / 4 ** (int(name[4]) - 1) for name in PATCH_LAYERS]
+    return sum(count * min(count, MOST) for count in counts)
+
+
+class Patches(Statistic):
+    """Each patch of the image compared with the most alike of the style's; several styles are one bank.
+
+    A style gives as many patches as its weight says, and only those whose center its guide lets count.
+    """
+
+    bank: Tensor
+
+    def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
+        super().__init__(styles, weights, options)
+        self.size, self.weight, self.circular = options.patch_size, options.semantic_weight, options.circular
+        generator = torch.Generator().manual_seed(options.seed)
+        bank, maps = [], []
+        for style, weight in zip(styles, weights, strict=True):
+            found = unfold_patches(_grown(style.features, self.size), self.size)
+            chosen = self._chosen(style, len(found), max(1, round(weight * MOST)), generator)
+            bank.append(found[chosen])
+            if style.map is not None:
+                maps.append(unfold_patches(_grown(style.map, self.size), self.size)[chosen])
+        self.keep(bank=torch.cat(bank))
+        self.keep(square=self.bank.float().square().sum(1).mean().clamp_min(EPS))
+        self.register_buffer("map", torch.cat(maps) if maps else None, persistent=False)
+
+    def _chosen(self, style: Sample, count: int, most: int, generator: torch.Generator) -> Tensor:
+        device = style.features.device
+        if style.guide is None:
+            places = torch.arange(count, device=device)
+        else:
+            guide = self._centers(_grown(style.guide, self.size))
+            places = (guide >= 0.5 * guide.max()).nonzero()[:, 0]
+        if len(places) <= most:
+            return places
+        return places[torch.randperm(len(places), generator=generator)[:most].to(device)]
+
+    def forward(self, sample: Sample) -> Tensor:
+        now = unfold_patches(self._padded(sample.features), self.size)
+        with torch.no_grad():
+            there = self.get_buffer("map") if sample.map is not None else None
+            here = None if sample.map is None else unfold_patches(self._padded(sample.map), self.size)
+            nearest = nearest_patches(now.detach().to(self.bank.dtype), self.bank, here, there, self.weight)
+        errors = (now.float() - self.bank[nearest].float()).square().sum(1)
+        if sample.guide is not None:
+            guide = self._centers(self._padded(sample.guide))
+            return (errors * guide).sum() / guide.sum().clamp_min(EPS) / self.get_buffer("square")
+        return errors.mean() / self.get_buffer("square")
+
+    def _padded(self, features: Tensor) -> Tensor:
+        if not self.circular:
+            return _grown(features, self.size)
+        return F.pad(features, (0, self.size - 1, 0, self.size - 1), mode="circular")
+
+    def _centers(self, guide: Tensor) -> Tensor:
+        """The guide at the center of each patch, (n,)."""
+        height, width = guide.shape[-2] - self.size + 1, guide.shape[-1] - self.size + 1
+        half = self.size // 2
+        return guide[0, 0, half : half + height, half : half + width].flatten()
+
+
+def _grown(features: Tensor, size: int) -> Tensor:
+    """Features (1, C, H, W) that hold one patch at least: their edges repeated where they are smaller."""
+    missing = [max(0, size - side) for side in features.shape[-2:]]
+    if not any(missing):
+        return features
+    return F.pad(features, (0, missing[1], 0, missing[0]), mode="replicate")

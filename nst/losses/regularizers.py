@@ -1,0 +1,106 @@
+"""Losses of the image itself, which keep it from noise and from burnt-out colors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from nst.layers import fold
+from nst.losses.perceptual import EPS, Features
+
+
+def total_variation(image: Tensor, exponent: float = 2.0, padding: str = "replicate") -> Tensor:
+    """Mean of |gradient|^exponent over an image (N, C, H, W) in [0, 1]; a scalar.
+
+    Mahendran and Vedaldi, "Understanding Deep Image Representations by Inverting Them", 2014,
+    arXiv:1412.0035, where the exponent is called beta; there a sum. The squared gradient is taken over nine
+    points, diagonals included (crowsonkb/style-transfer-pytorch), so that diagonal grain is seen as well. With
+    the padding "circular" opposite edges are neighbors.
+    """
+    if exponent <= 0:
+        raise ValueError("The exponent of total variation must be above 0 (2 is smooth, 1 keeps edges).")
+    if exponent == 2:
+        return _SquaredVariation.apply(image, padding) / image.numel()
+    x = F.pad(image, (1, 1, 1, 1), mode=padding)
+    squared = torch.stack([weight * (x[neighbor] - x[CENTER]).square() for neighbor, weight in NEIGHBORS]).sum(0)
+    return (squared + EPS).pow(exponent / 2).mean()
+
+
+CENTER = (..., slice(1, -1), slice(1, -1))
+NEIGHBORS = [
+    ((..., slice(1, -1), slice(2, None)), 2 / 3),
+    ((..., slice(2, None), slice(1, -1)), 2 / 3),
+    ((..., slice(2, None), slice(2, None)), 1 / 6),
+    ((..., slice(None, -2), slice(2, None)), 1 / 6),
+]
+"""Where a pixel's four neighbors are in a padded image, and how much the difference to each counts."""
+
+
+class _SquaredVariation(torch.autograd.Function):
+    """The sum of squared differences; its derivative falls off on the way, at a third of automatic differentiation."""
+
+    @staticmethod
+    def forward(ctx: Any, image: Tensor, padding: str) -> Tensor:
+        x = F.pad(image, (1, 1, 1, 1), mode=padding)
+        total, slope = x.new_zeros(()), torch.zeros_like(x)
+        for neighbor, weight in NEIGHBORS:
+            difference = x[neighbor] - x[CENTER]
+            total += weight * torch.linalg.vector_norm(difference).square()
+            slope[neighbor].add_(difference, alpha=2 * weight)
+            slope[CENTER].sub_(difference, alpha=2 * weight)
+        ctx.save_for_backward(fold(slope, padding))
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return ctx.saved_tensors[0] * gradient, None
+
+
+def alpha_norm(image: Tensor, exponent: float = 6.0) -> Tensor:
+    """Mean of |2 x - 1|^exponent over an image x in [0, 1]: 0 for mid-grey, 1 for nothing but full colors.
+
+    Mahendran and Vedaldi 2014, arXiv:1412.0035, section 3, where the exponent is called alpha; there a sum over
+    images whose mean color is 0.
+    """
+    if exponent <= 0:
+        raise ValueError("The exponent of the norm must be above 0 (6 spares all but the strongest colors).")
+    return ((2 * image - 1).abs() + EPS).pow(exponent).mean()
+
+
+class TotalVariationLoss(nn.Module):
+    """Total variation above the content's own, relative to it; its term is "tv".
+
+    What varies no more than the content pays nothing: strokes as fine as the photo's detail are welcome, and a
+    photo stylized with itself stays as it is.
+    """
+
+    layers: tuple[str, ...] = ()
+
+    def __init__(self, content: Tensor, weight: float, exponent: float = 2.0, padding: str = "replicate") -> None:
+        super().__init__()
+        self.weight, self.exponent, self.padding = weight, exponent, padding
+        # A flat content has no variation of its own: a thousandth of the range squared stands in.
+        own = total_variation(content.detach(), exponent).clamp_min(1e-6)
+        self.register_buffer("own", own, persistent=False)
+
+    def forward(self, features: Features) -> dict[str, Tensor]:
+        relative = total_variation(features["image"], self.exponent, self.padding) / self.get_buffer("own")
+        return {"tv": self.weight * F.relu(relative - 1)}
+
+
+class NormLoss(nn.Module):
+    """Keeps colors from burning out (see `alpha_norm`); its term is "norm"."""
+
+    layers: tuple[str, ...] = ()
+
+    def __init__(self, weight: float, exponent: float = 6.0) -> None:
+        super().__init__()
+        self.weight, self.exponent = weight, exponent
+
+    def forward(self, features: Features) -> dict[str, Tensor]:
+        return {"norm": self.weight * alpha_norm(features["image"], self.exponent)}

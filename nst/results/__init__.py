@@ -1,0 +1,306 @@
+"""The store of shared results: a folder, one subfolder a result, no database to run.
+
+A result exists once its record is there. The record is written last and put in place in one go, and goes first
+when a result is deleted: so a crash at any moment leaves a whole result or none, and several processes can share
+one folder. Each picture's hash stands in the record; what does not match it is not served.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from nst.images import MAX_RECIPE, encode
+from nst.results.disk import disk_trouble, size_of, sync_folder, write_through
+from nst.results.place import ResultsError, on_a_space, results_dir
+
+__all__ = ["MAX_INPUT", "Result", "ResultsError", "Store", "on_a_space", "results_dir"]
+
+RECORD = "result.json"
+ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}")
+"""What an id looks like: 100 random bits in Crockford's base 32, which no file system confuses."""
+
+MAX_BYTES, MAX_DAYS = 2_000_000_000, 365
+"""What a store keeps unless told otherwise; the oldest results go first."""
+
+CARD, THUMBNAIL = 1200, 320
+"""Long sides in pixels of the pictures for preview cards and for the gallery."""
+
+MAX_INPUT = 4_000_000
+"""Pixels of an input that is kept as it is; a larger one is kept smaller, and a remix then is alike, not equal."""
+
+LEFTOVER_SECONDS = 3600
+TIDY_SECONDS = 30
+_DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+@dataclass(frozen=True)
+class Result:
+    """A shared result, as its record tells.
+
+    Attributes:
+        id: what its address ends with.
+        created: seconds since 1970.
+        public: whether the gallery shows it.
+        recipe: how it was made; a stranger may have written it, so check and escape what is in it.
+        width, height: of the picture in pixels.
+        files: sha256 of each file by name: picture.webp, card.jpg, thumbnail.webp, and where they were shared
+            before.webp, content.png and style.png.
+    """
+
+    id: str
+    created: float
+    public: bool
+    recipe: dict[str, Any]
+    width: int
+    height: int
+    files: dict[str, str]
+
+
+class Store:
+    """Shared results in a folder.
+
+    Args:
+        folder: where they lie; made when the first one is added.
+        max_bytes, max_days: what is kept; the oldest results go first.
+    """
+
+    def __init__(self, folder: Path, max_bytes: int = MAX_BYTES, max_days: float = MAX_DAYS) -> None:
+        self.folder, self.max_bytes, self.max_days = folder, max_bytes, max_days
+        self._tidied, self._tidying = 0.0, threading.Lock()
+        self._records: dict[str, tuple[int, Result]] = {}
+
+    def add(
+        self,
+        picture: Image.Image,
+        recipe: Mapping[str, Any],
+        *,
+        alpha: Image.Image | None = None,
+        before: Image.Image | None = None,
+        inputs: Mapping[str, Image.Image] | None = None,
+        public: bool = False,
+    ) -> tuple[str, str]:
+        """Keep a result; once this returns, it is on the disk.
+
+        Args:
+            picture: the result; of its metadata nothing is kept.
+            recipe: a dict of JSON values, which also goes into the picture.
+            alpha: the picture's transparency, mode L.
+            before: what it was made from, shown beside it.
+            inputs: pictures for remixes by kind, "content" and "style".
+            public: show it in the gallery.
+
+        Returns:
+            The id, and the token that deletes it: it is told here only, since the store keeps its hash.
+
+        Raises:
+            ResultsError: it cannot be kept.
+        """
+        data = {
+            "picture.webp": encode(picture, format="webp", quality=90, recipe=dict(recipe), alpha=alpha),
+            "card.jpg": encode(_at_most(picture, CARD), format="jpeg", quality=85, alpha=alpha),
+            "thumbnail.webp": encode(_at_most(picture, THUMBNAIL), format="webp", quality=75, alpha=alpha),
+        }
+        if before is not None:
+            before = before.resize(picture.size, Image.Resampling.LANCZOS)
+            data["before.webp"] = encode(before, format="webp", quality=88)
+        for kind, image in (inputs or {}).items():
+            data[f"{kind}.png"] = encode(_at_most_pixels(image, MAX_INPUT), format="png")
+        if sum(map(len, data.values())) > self.max_bytes:
+            raise ResultsError("This result is larger than all that is kept here; share it without the photo.")
+        token = secrets.token_urlsafe(24)
+        record = {
+            "created": time.time(), "public": bool(public), "recipe": dict(recipe),
+            "width": picture.width, "height": picture.height,
+            "files": {name: hashlib.sha256(content).hexdigest() for name, content in data.items()},
+            "token": hashlib.sha256(token.encode()).hexdigest(),
+        }  # fmt: skip
+        id = self._write(data, json.dumps(record).encode())
+        self.tidy(TIDY_SECONDS)
+        return id, token
+
+    def _write(self, data: Mapping[str, bytes], record: bytes) -> str:
+        id = "".join(secrets.choice(_DIGITS) for _ in range(20))
+        own = self.folder / id
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            own.mkdir()  # fails if the id is taken
+            for name, content in data.items():
+                write_through(own / name, content)
+            part = own / f"{RECORD}.part"
+            write_through(part, record)
+            os.replace(part, own / RECORD)
+            sync_folder(own)
+            sync_folder(self.folder)
+        except OSError as error:
+            shutil.rmtree(own, ignore_errors=True)
+            raise ResultsError(disk_trouble(error)) from error
+        return id
+
+    def get(self, id: str) -> Result | None:
+        """The result with this id; None where there is none, or its record makes no sense."""
+        if not ID.fullmatch(id):
+            return None
+        path = self.folder / id / RECORD
+        try:
+            stamp = path.stat().st_mtime_ns
+            known = self._records.get(id)
+            if known is None or known[0] != stamp:
+                known = stamp, _result(id, _read_record(path))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            self._records.pop(id, None)
+            return None
+        if len(self._records) > 2000:
+            self._records.clear()
+        self._records[id] = known
+        return known[1]
+
+    def read(self, id: str, name: str) -> bytes | None:
+        """A file of a result, such as "picture.webp"; None where there is none, or it is damaged."""
+        result = self.get(id)
+        if result is None or name not in result.files:
+            return None
+        try:
+            content = (self.folder / id / name).read_bytes()
+        except OSError:
+            return None
+        return content if hashlib.sha256(content).hexdigest() == result.files[name] else None
+
+    def may_delete(self, id: str, token: str) -> bool:
+        """Whether this token deletes this result."""
+        if self.get(id) is None:
+            return False
+        try:
+            kept = str(_read_record(self.folder / id / RECORD)["token"])
+        except (OSError, ValueError, KeyError):
+            return False
+        return hmac.compare_digest(hashlib.sha256(token.encode()).hexdigest(), kept)
+
+    def delete(self, id: str, token: str) -> bool:
+        """Delete a result; False if it is gone already, or the token is not its own."""
+        return self.may_delete(id, token) and self._remove(id)
+
+    def _remove(self, id: str) -> bool:
+        try:
+            (self.folder / id / RECORD).unlink()  # of two that try, one succeeds
+        except OSError:
+            return False
+        shutil.rmtree(self.folder / id, ignore_errors=True)
+        self._records.pop(id, None)
+        return True
+
+    def latest(self, count: int, skip: int = 0) -> list[Result]:
+        """The newest public results, newest first."""
+        found: list[Result] = []
+        for _, id in sorted(self._stamps(), reverse=True):
+            result = self.get(id)
+            if result is not None and result.public:
+                found.append(result)
+                if len(found) == count + skip:
+                    break
+        return found[skip:]
+
+    def tidy(self, unless_within: float = 0.0) -> int:
+        """Remove what is too old or too much, the oldest first, and leftovers of crashes; how many results went.
+
+        Args:
+            unless_within: seconds; do nothing if this process tidied up so recently.
+        """
+        if time.monotonic() - self._tidied < unless_within or not self._tidying.acquire(blocking=False):
+            return 0
+        try:
+            self._tidied = time.monotonic()
+            self._remove_leftovers()
+            stamps = sorted(self._stamps(), reverse=True)
+            total, oldest = 0, time.time() - self.max_days * 86400
+            gone = []
+            for stamp, id in stamps:
+                total += size_of(self.folder / id)
+                if total > self.max_bytes or stamp < oldest:
+                    gone.append(id)
+            return sum(self._remove(id) for id in reversed(gone))
+        finally:
+            self._tidying.release()
+
+    def trouble(self) -> str | None:
+        """Why nothing can be kept here, in one sentence; None if all is well. Writes a small file to see."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            probe = self.folder / f".{secrets.token_hex(8)}.part"
+            try:
+                write_through(probe, bytes(4096))
+            finally:
+                probe.unlink(missing_ok=True)
+        except OSError as error:
+            return disk_trouble(error)
+        return None
+
+    def _stamps(self) -> Iterator[tuple[float, str]]:
+        """When each result was put in place, and its id."""
+        for id in self._folders():
+            with suppress(OSError):
+                yield (self.folder / id / RECORD).stat().st_mtime, id
+
+    def _folders(self) -> list[str]:
+        try:
+            return [name for name in os.listdir(self.folder) if ID.fullmatch(name)]
+        except OSError:
+            return []
+
+    def _remove_leftovers(self) -> None:
+        limit = time.time() - LEFTOVER_SECONDS
+        for id in self._folders():
+            own = self.folder / id
+            with suppress(OSError):
+                if own.stat().st_mtime < limit and not (own / RECORD).exists():
+                    shutil.rmtree(own, ignore_errors=True)
+        for probe in self.folder.glob(".*.part"):
+            with suppress(OSError):
+                if probe.stat().st_mtime < limit:
+                    probe.unlink()
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    with path.open("rb") as file:
+        text = file.read(4 * MAX_RECIPE)
+    record = json.loads(text)
+    if not isinstance(record, dict):
+        raise ValueError("not an object")
+    return record
+
+
+def _result(id: str, record: Mapping[str, Any]) -> Result:
+    files = {str(name): str(sha256) for name, sha256 in dict(record["files"]).items()}
+    named = "picture.webp" in files and all(Path(name).name == name for name in files)
+    if not named or not isinstance(record["recipe"], dict):
+        raise ValueError("not a record")
+    size = int(record["width"]), int(record["height"])
+    return Result(id, float(record["created"]), record["public"] is True, record["recipe"], *size, files)
+
+
+def _at_most(image: Image.Image, size: int) -> Image.Image:
+    small = image.copy()
+    small.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return small
+
+
+def _at_most_pixels(image: Image.Image, pixels: int) -> Image.Image:
+    factor = (pixels / (image.width * image.height)) ** 0.5
+    size = max(1, int(image.width * factor)), max(1, int(image.height * factor))
+    return image.resize(size, Image.Resampling.LANCZOS) if factor < 1 else image
+
+

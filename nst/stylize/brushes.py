@@ -1,0 +1,135 @@
+"""Styles to paint with: pictures, where each may be taken and where it goes, and how they are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from nst.device import Device
+from nst.encoders import STYLE_LAYERS, Encoder
+from nst.images import resize
+from nst.losses import HISTOGRAM_LAYERS, PATCH_LAYERS, Features, StyleLoss, StyleOptions, geometric_weights
+from nst.stylize.guides import Region, fitted_mask, propagate, shrink_map
+from nst.stylize.scales import fitted_style
+
+
+@dataclass(frozen=True)
+class Brush:
+    """One style.
+
+    Attributes:
+        picture: (1, 3, H, W) in [0, 1].
+        scale: its long side relative to the result's.
+        mask: (1, 1, H, W), what of it may be taken; None is all.
+        map: (1, 3, H, W), what is where in it; None where meaning plays no part.
+    """
+
+    picture: Tensor
+    scale: float = 1.0
+    mask: Tensor | None = None
+    map: Tensor | None = None
+
+    def at(self, size: int) -> Brush:
+        """The same, of the size that suits a result with this long side."""
+        picture = fitted_style(self.picture, size * self.scale)
+        shape = (picture.shape[-2], picture.shape[-1])
+        mask = None if self.mask is None else resize(self.mask, shape)
+        return Brush(picture, self.scale, mask, None if self.map is None else resize(self.map, shape))
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How styles are compared, whatever the scale.
+
+    Attributes:
+        kinds: see `nst.losses.STYLE_LOSSES`; each counts the same.
+        layers: where; None is where each kind is compared best.
+        layer_weights: of the layers; None is equal, or what suits the kind.
+        mixing: see `nst.losses.StyleLoss`.
+        guide: see `nst.stylize.guides.propagate`.
+        options: what the kinds can be told.
+    """
+
+    kinds: Sequence[str]
+    layers: Sequence[str] | None = None
+    layer_weights: Sequence[float] | None = None
+    mixing: str = "statistics"
+    guide: str = "inside"
+    options: StyleOptions = field(default_factory=StyleOptions)
+
+    def layers_of(self, kind: str, encoder: Encoder) -> tuple[str, ...]:
+        """Where a kind is compared: histograms, patches and correlations have layers of their own by default."""
+        own = {"histogram": HISTOGRAM_LAYERS, "patches": PATCH_LAYERS, "correlation": encoder.layers}
+        return tuple(self.layers or own.get(kind, STYLE_LAYERS))
+
+    def losses(
+        self,
+        encoder: Encoder,
+        where: Device,
+        brushes: Sequence[Brush],
+        regions: Sequence[Region],
+        weight: float,
+        map: Tensor | None = None,
+    ) -> list[StyleLoss]:
+        """The style losses of a picture.
+
+        Args:
+            encoder, where: what compares, and on which device.
+            brushes: of the size that is wanted now.
+            regions: of the picture, their masks of its size.
+            weight: of all together.
+            map: what is where in the picture, of its size.
+        """
+        layers = tuple(dict.fromkeys(name for kind in self.kinds for name in self.layers_of(kind, encoder)))
+        features: list[Features] = []
+        with torch.no_grad(), where.autocast():
+            features = [encoder(where.place(brush.picture), layers) for brush in brushes]
+        masks = [None if b.mask is None else self._guides(b.mask, encoder, where, layers) for b in brushes]
+        maps = [None if b.map is None else shrink_map(where.place(b.map), encoder, layers) for b in brushes]
+        drawn = None if map is None else shrink_map(where.place(map), encoder, layers)
+        losses = []
+        for region in regions:
+            guides = None if region.mask is None else self._guides(region.mask, encoder, where, layers)
+            for kind in self.kinds:
+                own = self.layers_of(kind, encoder)
+                weights = self.layer_weights
+                if weights is None and kind == "correlation":
+                    weights = geometric_weights(len(own), deeper=False)
+                losses.append(
+                    StyleLoss(
+                        [features[i] for i in region.styles], own, weights, kind,
+                        weight * region.share / len(self.kinds),
+                        style_weights=region.weights, mixing=self.mixing, guides=guides,
+                        style_guides=[masks[i] for i in region.styles], maps=drawn,
+                        style_maps=[maps[i] for i in region.styles], options=self.options,
+                    )
+                )  # fmt: skip
+        return losses
+
+    def _guides(self, mask: Tensor, encoder: Encoder, where: Device, layers: Sequence[str]) -> dict[str, Tensor]:
+        return propagate(mask.to(where.device), encoder, layers, self.guide)
+
+
+def gather_brushes(
+    styles: Sequence[Tensor],
+    scales: Sequence[float],
+    masks: Sequence[Tensor | None] | None = None,
+    maps: Sequence[Tensor | None] | None = None,
+) -> tuple[list[Brush], list[str]]:
+    """The brushes of several styles, and sentences about masks that had to be resized.
+
+    Raises:
+        ValueError: a mask or a map that fits no style, or is empty.
+    """
+    brushes, notes = [], []
+    for i, picture in enumerate(styles):
+        mask, note = None, None
+        shape = (picture.shape[-2], picture.shape[-1])
+        if masks and (given := masks[i]) is not None:
+            mask, note = fitted_mask(given, shape, f"Style mask {i + 1}")
+        brushes.append(Brush(picture, scales[i], mask, maps[i] if maps else None))
+        notes += [note] if note else []
+    return brushes, notes

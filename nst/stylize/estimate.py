@@ -1,0 +1,116 @@
+"""What a run will take, before it starts."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import torch
+
+from nst.device import Device, choose_device
+from nst.encoders import Encoder
+from nst.losses import PATCH_LAYERS, patch_pairs
+from nst.optimize import optimize
+from nst.params import PixelImage
+from nst.stylize.brushes import Brush, Manner
+from nst.stylize.guides import Region
+from nst.stylize.scales import plan
+from nst.stylize.settings import check, chosen_preset, split
+from nst.stylize.transfer import Canvas, Objective, load_onto
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run will take: seconds, and bytes of memory beside what the program itself takes."""
+
+    seconds: float
+    memory: int
+
+
+def estimate(
+    shape: tuple[int, int],
+    *,
+    encoder: str = "compact",
+    size: int = 512,
+    preset: str = "good",
+    num_steps: int | None = None,
+    optimizer: str = "adam",
+    style_loss: str = "wasserstein",
+    content_encoder: str | None = None,
+    device: str = "auto",
+) -> Estimate:
+    """Time and memory of `style_transfer` for a content of `shape` (height, width), from a short measurement here.
+
+    The measurement, a second or so, is made once for each encoder, style loss and device; no weights are downloaded
+    for it. Patches, which are all compared with each other, are reckoned by their number.
+    """
+    check(size=size, preset=preset, num_steps=num_steps, optimizer=optimizer, style_loss=style_loss)
+    cost = _cost(encoder, content_encoder, choose_device(device), tuple(split(style_loss)))
+    parts = plan(size, chosen_preset(preset, num_steps=num_steps))
+    narrow = min(shape) / max(shape)
+    seconds = sum(part.num_steps * cost.seconds(part.size**2 * narrow) for part in parts)
+    passes = 1.25 if optimizer == "lbfgs" else 1.0  # the line search mostly accepts its first guess
+    return Estimate(seconds * passes, int(size**2 * narrow * cost.memory))
+
+
+@dataclass(frozen=True)
+class _Cost:
+    """Of a step: seconds for itself, for each pixel, and for each pair of patches; bytes for each pixel."""
+
+    per_step: float
+    per_pixel: float
+    per_pair: float
+    memory: float
+
+    def seconds(self, pixels: float) -> float:
+        return self.per_step + self.per_pixel * pixels + self.per_pair * patch_pairs(pixels)
+
+
+@lru_cache(maxsize=32)
+def _cost(encoder: str, content_encoder: str | None, where: Device, kinds: tuple[str, ...]) -> _Cost:
+    """What a plain run costs, from a few steps at two sizes."""
+    model = load_onto(where, encoder, None, download=False)
+    judge = load_onto(where, content_encoder, None, download=False) if content_encoder else model
+    others = tuple(kind for kind in kinds if kind != "patches")
+    small, large = (_fastest(model, judge, where, others or ("wasserstein",), side) for side in SIDES)
+    pixels = [side**2 for side in SIDES]
+    per_pixel = max(large - small, 0.5 * large) / (pixels[1] - pixels[0])
+    per_step, per_pair = max(large - per_pixel * pixels[1], 0.0), 0.0
+    memory = MEMORY_FACTOR * 4 * sum(_channels(network) for network in {model, judge})
+    if "patches" in kinds:
+        longer = _fastest(model, judge, where, ("patches",), SIDES[1]) - large
+        per_pair = max(longer, 0.0) / patch_pairs(pixels[1])
+        widths = {name: getattr(model, name.replace("relu", "conv")).out_channels for name in PATCH_LAYERS}
+        memory += sum(PATCH_COPIES * 4 * 9 * width / 4 ** (int(name[4]) - 1) for name, width in widths.items())
+    return _Cost(per_step, per_pixel, per_pair, memory)
+
+
+def _fastest(model: Encoder, judge: Encoder, where: Device, kinds: tuple[str, ...], side: int) -> float:
+    """Seconds of the fastest of a few steps at this size."""
+    image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
+    objective = Objective(model, judge, where, Manner(kinds), (0.5, 0.5))
+    criterion = objective.at(Canvas(image, [Region(None, [0], [1.0], 1.0)]), [Brush(image)])
+    run = optimize(PixelImage(where.place(image)), objective.encoding, criterion, device=where, num_steps=4)
+    times = [time.perf_counter() for _ in run]
+    return min(after - before for before, after in pairwise(times))
+
+
+def _channels(model: Encoder) -> float:
+    """Features for each pixel, over all layers."""
+    return sum(
+        getattr(model, name.replace("relu", "conv")).out_channels / 4**s
+        for s, stage in enumerate(model.stages)
+        for name in stage
+    )
+
+
+SIDES = (128, 256)
+"""In pixels, of the pictures that are measured on."""
+
+MEMORY_FACTOR = 4.0
+"""Bytes at the peak of a step over those of all features in float32: a guess that a 1024 px run bore out."""
+
+PATCH_COPIES = 4
+"""How many times all patches of a layer are held at the peak, in float32."""

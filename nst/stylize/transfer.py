@@ -1,0 +1,382 @@
+"""The recipe: photo and paintings in, a run of steps out. Its defaults live here, once.
+
+Gatys, Ecker and Bethge, "Image Style Transfer Using Convolutional Neural Networks", CVPR 2016; its controls after
+Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer", 2017, arXiv:1611.07865.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from nst.color import grey, recolor_result, recolor_style
+from nst.device import Device, choose_device
+from nst.encoders import CONTENT_LAYERS, Encoder, EncoderPair, load_encoder
+from nst.images import fit, resize
+from nst.losses import ContentLoss, NormLoss, PerceptualLoss, StyleOptions, TotalVariationLoss
+from nst.optimize import AdamState, Encoding, Step, optimize, total_loss
+from nst.params import KeptImage, PixelImage
+from nst.stylize.brushes import Brush, Manner, gather_brushes
+from nst.stylize.guides import Region, find_regions, fitted_mask
+from nst.stylize.scales import Part, plan
+from nst.stylize.settings import Preset, balance, check, checked, chosen_preset, per_style, split
+
+
+def style_transfer(
+    content: Tensor,
+    style: Tensor | Sequence[Tensor],
+    *,
+    encoder: str = "compact",
+    size: int = 512,
+    preset: str | Preset = "good",
+    strength: float = 50.0,
+    num_steps: int | None = None,
+    init: str | Tensor = "content",
+    optimizer: str = "adam",
+    learning_rate: float | None = None,
+    style_loss: str = "wasserstein",
+    content_layers: Sequence[str] | None = None,
+    style_layers: Sequence[str] | None = None,
+    style_layer_weights: Sequence[float] | None = None,
+    tv_weight: float | None = None,
+    tv_exponent: float = 2.0,
+    pooling: str | None = None,
+    style_scale: float | Sequence[float] = 1.0,
+    style_weights: Sequence[float] | None = None,
+    mixing: str = "statistics",
+    preserve_color: str = "none",
+    color_when: str = "after",
+    masks: Sequence[Tensor | None] | None = None,
+    style_masks: Sequence[Tensor | None] | None = None,
+    keep: Tensor | None = None,
+    guide: str = "inside",
+    content_map: Tensor | None = None,
+    style_map: Tensor | Sequence[Tensor | None] | None = None,
+    semantic_weight: float = StyleOptions.semantic_weight,
+    content_encoder: str | None = None,
+    content_layer_weights: Sequence[float] | None = None,
+    kernel_degree: int = StyleOptions.kernel_degree,
+    kernel_offset: float = StyleOptions.kernel_offset,
+    kernel_bandwidth: float = StyleOptions.kernel_bandwidth,
+    activation_shift: float = StyleOptions.activation_shift,
+    correlations: str = StyleOptions.correlations,
+    patch_size: int = StyleOptions.patch_size,
+    norm_weight: float = 0.0,
+    norm_exponent: float = 6.0,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Step]:
+    """Paint `content` in the manner of one style or several; yields every step.
+
+    Args:
+        content: image (1, 3, H, W) in [0, 1], of any size; it is resized here.
+        style: image, or several of them, of any size.
+        encoder: "compact", "vgg19", "vgg16", or the path of a weights file.
+        size: long side of the result in pixels.
+        preset: "draft", "good", "best" (see `PRESETS`) or one of your own: what a None below stands for.
+        strength: 0 keeps the content, 100 asks for the style alone; see `balance`.
+        num_steps: over all scales.
+        init: start from "content", "noise" or "style" (the first one); or from an image (1, 3, H, W) in [0, 1], a
+            previous result say, which then goes on at the full size only.
+        optimizer, learning_rate: see `nst.optimize.optimize`.
+        style_loss: how the statistics of a layer are compared: one of `nst.losses.STYLE_LOSSES`, or several joined
+            by "+", each of which counts the same.
+        content_layers, style_layers: where to compare; None means relu4_2, and relu1_1 to relu5_1 or what suits
+            the style loss.
+        style_layer_weights, content_layer_weights: how the layers count; None means equal, or what suits the
+            style loss.
+        tv_weight, tv_exponent: of total variation, relative to the content's own; higher is smoother.
+        pooling: "average" (smoother pictures, Gatys et al. 2016) or "max"; None is what the encoder was
+            trained with.
+        style_scale: long side of the style relative to the result's, one for all or one for each style; larger
+            means larger brush strokes.
+        style_weights: how much of each style; None means equal.
+        mixing: "statistics" aims between the styles, "losses" at each of them at once.
+        preserve_color, color_when: keep the content's colors by a way of `nst.color.COLOR_MODES`, "before" by
+            recoloring the styles or "after" by recoloring the result.
+        masks: where each style goes, pictures (1, 1 or 3, h, w), white where it does; None for one of them stands
+            for all that the others leave. Styles of equal masks are mixed there.
+        style_masks: what of each style may be taken; None is all.
+        keep: what of the content is left untouched, white where it is.
+        guide: how masks act at deeper layers, see `nst.stylize.guides.propagate`.
+        content_map, style_map: pictures (1, 3, h, w) of what is where, one color for each meaning, of the content
+            and of each style; the style loss "patches" paints each meaning with what means the same in the style.
+        semantic_weight: how much meaning counts beside likeness.
+        content_encoder: compares the content, if it is not `encoder` that is to do so.
+        kernel_degree, kernel_offset: of "mmd-polynomial", relative to the mean square of features.
+        kernel_bandwidth: of "mmd-gaussian", in median distances.
+        activation_shift, correlations: of "correlation": in mean activations, and across which layers.
+        patch_size: of "patches", in positions of a layer.
+        norm_weight, norm_exponent: keep colors from burning out, see `nst.losses.alpha_norm`.
+        seed: of the noise, and of positions that are drawn; the same seed gives the same picture on the same
+            machine.
+        device: see `nst.device.choose_device`.
+        progress: called with bytes done and in all while weights are downloaded.
+
+    Raises:
+        ValueError: an argument out of its range; the sentence says which and what is possible.
+        nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
+    """
+    check(**checked(locals()))
+    chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
+    styles = [style] if isinstance(style, Tensor) else list(style)
+    options = StyleOptions(
+        kernel_degree, kernel_offset, kernel_bandwidth, activation_shift, correlations, patch_size, semantic_weight,
+        seed=seed,
+    )  # fmt: skip
+    manner = Manner(split(style_loss), style_layers, style_layer_weights, mixing, guide, options)
+    maps = _paired_maps(content_map, style_map, len(styles), manner.kinds)
+    canvas, notes = prepare_canvas(content, masks, style_weights, keep, content_map, len(styles))
+    brushes, more = gather_brushes(
+        [style.float() for style in styles], per_style(style_scale, len(styles), "style_scale"),
+        _one_each(style_masks, len(styles), "style masks"), maps,
+    )  # fmt: skip
+    palette = Palette(content.float(), preserve_color, color_when, canvas.keep)
+    model = load_onto(where, encoder, pooling, progress)
+    judge = load_onto(where, content_encoder, pooling, progress) if content_encoder else model
+    objective = Objective(
+        model, judge, where, manner, balance(strength), tuple(content_layers or CONTENT_LAYERS), content_layer_weights,
+        (chosen.tv_weight, tv_exponent), (norm_weight, norm_exponent),
+    )  # fmt: skip
+    canvas, brushes = palette.before(canvas, brushes)
+    parts = plan(size, chosen, whole=isinstance(init, Tensor))
+    start = palette.start(init) if isinstance(init, Tensor) else init
+    note = " ".join(notes + more) or None
+    for step in paint(canvas, brushes, objective, parts, start, seed, chosen, optimizer, learning_rate):
+        yield replace(step, image=palette.after(step.image), note=" ".join(filter(None, (note, step.note))) or None)
+        note = None
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What is painted over.
+
+    Attributes:
+        picture: the content, (1, 3, H, W).
+        regions: where which styles go, masks of the content's size.
+        keep: (1, 1, H, W), what is left untouched.
+        map: (1, 3, h, w), what is where.
+        blank: whether there is nothing in the picture.
+        multiple: what its sides in pixels are multiples of.
+    """
+
+    picture: Tensor
+    regions: Sequence[Region]
+    keep: Tensor | None = None
+    map: Tensor | None = None
+    blank: bool = False
+    multiple: int = 1
+
+    def at(self, size: int) -> Canvas:
+        """The same with this long side."""
+        wide, tall = fit(self.picture.shape[-1], self.picture.shape[-2], size)
+        wide, tall = (max(1, round(side / self.multiple)) * self.multiple for side in (wide, tall))
+
+        def fitted(picture: Tensor | None) -> Tensor | None:
+            return None if picture is None else resize(picture, (tall, wide))
+
+        return replace(
+            self, picture=resize(self.picture, (tall, wide)), keep=fitted(self.keep), map=fitted(self.map),
+            regions=[replace(region, mask=fitted(region.mask)) for region in self.regions],
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Whose colors the result has: see `nst.color`."""
+
+    content: Tensor
+    mode: str
+    when: str
+    keep: Tensor | None
+
+    def before(self, canvas: Canvas, brushes: list[Brush]) -> tuple[Canvas, list[Brush]]:
+        """What to paint with, and on."""
+        if self.mode == "none" or self.when == "after":
+            return canvas, brushes
+        if self.mode == "luminance":
+            canvas = replace(canvas, picture=grey(canvas.picture))
+        return canvas, [replace(b, picture=recolor_style(b.picture, self.content, self.mode)) for b in brushes]
+
+    def start(self, image: Tensor) -> Tensor:
+        """What to go on from, where that is a colored picture."""
+        return grey(image.float()) if (self.mode, self.when) == ("luminance", "before") else image
+
+    def after(self, image: Tensor) -> Tensor:
+        """What was painted in its final colors; where nothing may change, the content."""
+        if self.mode == "none" or (self.when == "before" and self.mode != "luminance"):
+            return image
+        shape = _shape(image)
+        content = resize(self.content, shape).to(image)
+        recolored = recolor_result(image, content, self.mode)
+        return recolored if self.keep is None else torch.lerp(recolored, content, resize(self.keep, shape).to(image))
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a picture is to be like, at any scale.
+
+    Attributes:
+        model, judge: compare style and content; often one.
+        balance: content weight and style weight.
+        variation, norm: weight and exponent of these regularizers.
+        endless: encodes the picture in place of `model` where opposite edges are neighbors.
+    """
+
+    model: Encoder
+    judge: Encoder
+    where: Device
+    manner: Manner
+    balance: tuple[float, float]
+    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    content_layer_weights: Sequence[float] | None = None
+    variation: tuple[float, float] = (0.0, 2.0)
+    norm: tuple[float, float] = (0.0, 6.0)
+    endless: Encoder | None = None
+
+    @property
+    def encoding(self) -> Encoding:
+        """What the picture is encoded by."""
+        if self.endless is not None:
+            return self.endless
+        return self.model if self.judge is self.model else EncoderPair(self.model, self.judge)
+
+    def at(self, canvas: Canvas, brushes: Sequence[Brush]) -> PerceptualLoss:
+        """The criterion for a canvas and brushes of this scale."""
+        content_weight, style_weight = self.balance
+        losses: list[nn.Module] = []
+        if content_weight:
+            prefix = "" if self.judge is self.model else EncoderPair.SECOND
+            layers = [prefix + name for name in self.content_layers]
+            with torch.no_grad(), self.where.autocast():
+                kept = self.encoding(self.where.place(canvas.picture), tuple(layers))
+            weight = content_weight * self.judge.content_gain
+            losses.append(ContentLoss(kept, layers, weight, self.content_layer_weights))
+        if style_weight:
+            losses += self.manner.losses(self.model, self.where, brushes, canvas.regions, style_weight, canvas.map)
+        if self.variation[0]:
+            own = self.where.place(brushes[0].picture if canvas.blank else canvas.picture)
+            padding = "replicate" if self.endless is None else "circular"
+            losses.append(TotalVariationLoss(own, *self.variation, padding))
+        if self.norm[0]:
+            losses.append(NormLoss(*self.norm))
+        return PerceptualLoss(losses)
+
+
+def paint(
+    canvas: Canvas,
+    brushes: Sequence[Brush],
+    objective: Objective,
+    parts: Sequence[Part],
+    init: str | Tensor,
+    seed: int,
+    preset: Preset,
+    optimizer: str,
+    learning_rate: float | None,
+) -> Iterator[Step]:
+    """The run itself, from scale to scale."""
+    image, state, where, encoding = init, AdamState(), objective.where, objective.encoding
+    for part in parts:
+        small, fitted = canvas.at(part.size), [brush.at(part.size) for brush in brushes]
+        criterion = objective.at(small, fitted)
+        picture = where.place(small.picture)
+        start = where.place(first_picture(image, small.picture, fitted[0].picture, seed))
+        if isinstance(image, Tensor) and init == "content":
+            # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
+            lost = small.picture - resize(resize(small.picture, _shape(image)), _shape(small.picture))
+            detailed = (start + where.place(lost)).clamp(0, 1)
+            start = min(start, detailed, key=lambda choice: total_loss(choice, encoding, criterion, where))
+        pixels = PixelImage(start) if small.keep is None else KeptImage(start, picture, small.keep.to(where.device))
+        run = optimize(
+            pixels, encoding, criterion, device=where, num_steps=part.num_steps, optimizer=optimizer,
+            learning_rate=learning_rate, average=preset.average, warm_state=state,
+        )  # fmt: skip
+        for step in run:
+            yield part.of_all(step, preset.num_steps)
+        image = step.image
+
+
+def prepare_canvas(
+    content: Tensor,
+    masks: Sequence[Tensor | None] | None,
+    weights: Sequence[float] | None,
+    keep: Tensor | None,
+    map: Tensor | None,
+    count: int,
+) -> tuple[Canvas, list[str]]:
+    """The canvas for `count` styles, and sentences about masks that had to be resized.
+
+    Raises:
+        ValueError: a mask that is empty or missing, weights that make no sense.
+    """
+    shape, notes = _shape(content), []
+    fitted: list[Tensor | None] = []
+    for i, mask in enumerate(_one_each(masks, count, "masks") or [None] * count):
+        one, note = (None, None) if mask is None else fitted_mask(mask, shape, f"Mask {i + 1}")
+        fitted.append(one)
+        notes.append(note)
+    kept, note = (None, None) if keep is None else fitted_mask(keep, shape, "The mask of what to keep")
+    regions = find_regions(fitted, weights, kept)
+    return Canvas(content.float(), regions, kept, map), [said for said in [*notes, note] if said]
+
+
+def first_picture(init: str | Tensor, content: Tensor, style: Tensor, seed: int) -> Tensor:
+    """The picture to start from, of the content's shape."""
+    shape = _shape(content)
+    if isinstance(init, Tensor):
+        return resize(init.float(), shape)
+    if init == "content":
+        return content
+    if init == "style":
+        return resize(style, shape)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(content.shape, generator=generator) * 0.5 + 0.25
+
+
+def _shape(image: Tensor) -> tuple[int, int]:
+    return image.shape[-2], image.shape[-1]
+
+
+def load_onto(
+    where: Device,
+    name: str,
+    pooling: str | None,
+    progress: Callable[[int, int], None] | None = None,
+    download: bool = True,
+) -> Encoder:
+    """An encoder of one's own to change, on this device."""
+    model: Encoder = copy.deepcopy(load_encoder(name, progress=progress, download=download)).to(where.device)
+    model.pooling = pooling or model.native_pooling
+    return model
+
+
+def _one_each(
+    pictures: Sequence[Tensor | None] | None, count: int, what: str
+) -> Sequence[Tensor | None] | None:
+    if pictures is not None and len(pictures) != count:
+        raise ValueError(f"{count} styles need {count} {what}, of which some may be left out; got {len(pictures)}.")
+    return pictures
+
+
+def _paired_maps(
+    content_map: Tensor | None, style_map: Tensor | Sequence[Tensor | None] | None, count: int, kinds: Sequence[str]
+) -> list[Tensor] | None:
+    """The map of each style, or None where meaning plays no part."""
+    if content_map is None and style_map is None:
+        return None
+    maps = [style_map] if isinstance(style_map, Tensor) else list(style_map or [None] * count)
+    missing = [str(i + 1) for i in range(count) if i >= len(maps) or maps[i] is None]
+    if missing or len(maps) > count:
+        have = "has" if len(missing) == 1 else "have"
+        what = f"style {' and '.join(missing)} {have} none" if missing else f"{len(maps)} are too many for {count}"
+        raise ValueError(f"To paint by meaning, each style needs a map of its own: {what}.")
+    if content_map is None:
+        raise ValueError("To paint by meaning, a map of the content is needed beside the style's.")
+    if "patches" not in kinds:
+        raise ValueError('Maps of meaning are heeded by the style loss "patches": choose it, alone or joined by "+".')
+    return [one for one in maps if one is not None]

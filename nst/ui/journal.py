@@ -1,0 +1,56 @@
+"""The server's log: one line of JSON an event, without anything that a visitor sent.
+
+No addresses, names of files, pictures or texts: what happened, how large, how long, how it ended.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+import traceback
+from datetime import datetime, timezone
+
+LOGGER = logging.getLogger("nst")
+Fact = str | int | float | bool | None
+
+
+def start(level: int = logging.INFO) -> None:
+    """Send the log to the standard error stream, as JSON lines."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines())
+    LOGGER.handlers[:] = [handler]
+    LOGGER.setLevel(level)
+    LOGGER.propagate = False
+
+
+def note(event: str, **facts: Fact) -> None:
+    """Write down that something happened; the facts must be of the server's own making."""
+    LOGGER.info(event, extra={"facts": facts})
+
+
+class Lines(logging.Formatter):
+    """A record as a line of JSON. Of an exception only its type and the lines of code are told, since its words may
+    be a visitor's."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        when = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
+        line: dict[str, object] = {"time": when, "level": record.levelname.lower(), "event": str(record.msg)}
+        line |= getattr(record, "facts", {})
+        if record.exc_info and record.exc_info[0]:
+            frames = traceback.extract_tb(record.exc_info[2])
+            line["error"] = record.exc_info[0].__name__
+            line["at"] = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}" for frame in frames[-8:]]
+        return json.dumps(line)
+
+
+class Clock:
+    """Seconds since it was made, rounded for the log."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return round(time.monotonic() - self._start, 2)

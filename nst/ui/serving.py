@@ -1,0 +1,36 @@
+"""How the page is served: the gate, the pages of shared results, looks, and what gradio is not to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.middleware import Middleware
+
+from nst.ui import limits, share, theme
+from nst.ui.gate import API_BODY, MAX_BODY, Gate
+from nst.ui.routes import Pages
+
+
+def options(*, api: bool = False) -> dict[str, Any]:
+    """Keyword arguments of `Blocks.launch`.
+
+    Args:
+        api: let programs in too, by gradio's API and as an MCP server.
+    """
+    desk = share.desk()
+    if desk.store is not None and not desk.why:
+        desk.store.tidy()
+    return {
+        "run_history": False,
+        "mcp_server": api,
+        "max_file_size": "30mb" if limits.current() is limits.STRICT else "100mb",
+        "max_threads": 2 * limits.IN_LINE,  # who waits in line takes one each
+        "pwa": True,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "app_kwargs": {
+            "routes": Pages(desk.store, desk.misses).routes(),
+            "middleware": [Middleware(Gate, max_body=API_BODY if api else MAX_BODY)],
+        },
+        **theme.appearance(),
+    }

@@ -1,0 +1,188 @@
+"""Sharing a result: the part of a tab that gives it an address, and what the address brings back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from nst.images import ImageError, decode
+from nst.recipes import settings_from_recipe
+from nst.results import MAX_INPUT, Result, ResultsError, Store, results_dir
+from nst.ui import journal, scratch
+from nst.ui.address import client, home, result_link
+from nst.ui.limits import Rate
+
+KINDS = ("content", "style")
+TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+
+ABOUT = (
+    "Whoever has the link sees the picture and its settings, without logging in. It stays on this server for at most "
+    "{days:.0f} days, or until you delete it with the link that you get."
+)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What sharing needs on this server.
+
+    Attributes:
+        store: the shared results; None where there can be none.
+        why: why nothing can be shared here, in one sentence; "" if all is well.
+        shares, misses: how often a client may share, and may ask for what is not there.
+    """
+
+    store: Store | None
+    why: str = ""
+    shares: Rate = field(default_factory=lambda: Rate(10, 600, overall=200))
+    misses: Rate = field(default_factory=lambda: Rate(30, 60))
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What a visitor has to share.
+
+    Attributes:
+        result: path of the finished picture, with its recipe inside.
+        content, style: paths of what it was made from, if there are such.
+    """
+
+    result: str
+    content: str | None = None
+    style: str | None = None
+
+
+@dataclass(frozen=True)
+class Remix:
+    """What the address of a result brings back: settings, and names or files of the inputs by kind."""
+
+    settings: dict[str, Any]
+    names: dict[str, str]
+    files: dict[str, str]
+
+
+def desk() -> Desk:
+    """This server's, by the folder for results as it is set now; looked at once."""
+    try:
+        return _desk(results_dir())
+    except ResultsError as error:
+        return Desk(None, str(error))
+
+
+@lru_cache(maxsize=8)
+def _desk(folder: Path) -> Desk:
+    store = Store(folder)
+    return Desk(store, store.trouble() or "")
+
+
+def create(source: Component, offer: Callable[[Any], Offer | None]) -> None:
+    """Lay out and wire the part that shares; to be called where it is to stand.
+
+    Args:
+        source: a component, usually a `gr.State`, whose value knows the result.
+        offer: from that value to what can be shared now; None if there is nothing yet.
+    """
+    here = desk()
+    if here.why or here.store is None:
+        gr.HTML(f'<p class="no-share">{escape(here.why)}</p>', apply_default_css=False)
+        return
+    with gr.Accordion("Share this picture", open=False, elem_id="share"):
+        gr.HTML(f"<p>{ABOUT.format(days=here.store.max_days)}</p>", apply_default_css=False)
+        asked = [
+            gr.Checkbox(label="With the photo beside it", elem_id="share-before"),
+            gr.Checkbox(label="With photo and style, for remixes", elem_id="share-inputs"),
+            gr.Checkbox(label="Show it to everybody in the gallery", elem_id="share-public"),
+        ]
+        button = gr.Button("Create link", elem_id="share-create", size="md")
+        told = gr.HTML("", elem_id="shared", apply_default_css=False, js_on_load=COPY)
+
+    def share(value: Any, before: bool, inputs: bool, public: bool, request: gr.Request) -> str:
+        return add(here, offer(value), request, before=before, inputs=inputs, public=public)
+
+    button.click(share, [source, *asked], told, **TELLING | {"show_progress": "minimal"})
+
+
+def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: bool, public: bool) -> str:
+    """Share what is offered; the links, as HTML.
+
+    Raises:
+        gr.Error: with a sentence that says why not.
+    """
+    if offer is None or not Path(offer.result).is_file():
+        raise gr.Error("There is no finished picture to share yet: press Paint first.", print_exception=False)
+    if here.store is None or not here.shares.spend(client(request)):
+        raise gr.Error("That was a lot of sharing: wait some minutes, then try again.", print_exception=False)
+    clock, kept_smaller = journal.Clock(), False
+    try:
+        picture = decode(offer.result)
+        recipe = picture.recipe or {}
+        given = {kind: path for kind in KINDS if (path := getattr(offer, kind)) and Path(path).is_file()}
+        pictures = {kind: decode(path) for kind, path in given.items() if inputs or (before and kind == "content")}
+        kept = {kind: pictures[kind].rgb for kind in pictures if inputs and not recipe.get(kind)}
+        kept_smaller = any(image.width * image.height > MAX_INPUT for image in kept.values())
+        id, token = here.store.add(
+            picture.rgb, recipe, alpha=picture.alpha, inputs=kept, public=public,
+            before=pictures["content"].rgb if before and "content" in pictures else None,
+        )  # fmt: skip
+    except (ImageError, ResultsError) as error:
+        journal.note("share failed", reason=type(error).__name__)
+        raise gr.Error(str(error), print_exception=False) from None
+    journal.note("shared", public=public, before=before, inputs=len(kept), seconds=clock.seconds)
+    return _links(result_link(home(request), id), token, kept_smaller)
+
+
+def remix(here: Desk, query: Mapping[str, str], request: Any) -> Remix | None:
+    """What `?remix=ID` asks for; None if it does not ask.
+
+    Raises:
+        gr.Error: there is no such result.
+    """
+    if not (id := query.get("remix", "")):
+        return None
+    result = here.store.get(id) if here.store and here.misses.allows(client(request)) else None
+    if here.store is None or result is None:
+        here.misses.spend(client(request))
+        told = "The picture to remix is no longer there; the settings are those in the link."
+        raise gr.Error(told, print_exception=False)
+    names = {kind: name for kind in KINDS if isinstance(name := result.recipe.get(kind), str)}
+    return Remix(settings_from_recipe(result.recipe), names, _files(here.store, result))
+
+
+def _files(store: Store, result: Result) -> dict[str, str]:
+    """The shared inputs, copied to where the app may use them."""
+    found = {}
+    for kind in KINDS:
+        if content := store.read(result.id, f"{kind}.png"):
+            path = scratch.new_file(f"{kind}.png")
+            path.write_bytes(content)
+            found[kind] = str(path)
+    return found
+
+
+def _links(link: str, token: str, kept_smaller: bool) -> str:
+    page, gone = escape(link), escape(f"{link}/delete?token={token}")
+    smaller = "<p>A picture that large is kept smaller: a remix will be alike, not the same.</p>"
+    smaller = smaller if kept_smaller else ""
+    return (
+        f'<div class="links"><label>The link<input readonly value="{page}" data-link></label>'
+        f'<p><button type="button" data-copy>Copy</button> <a href="{page}" target="_blank" rel="noopener">Open</a></p>'
+        f'<label>To delete it, keep this link to yourself<input readonly value="{gone}"></label>'
+        f'<p><a href="{gone}" target="_blank" rel="noopener noreferrer">Delete it now</a></p>{smaller}</div>'
+    )
+
+
+COPY = """element.addEventListener('click', event => {
+    const button = event.target.closest('[data-copy]');
+    const field = element.querySelector('[data-link]');
+    if (event.target.tagName === 'INPUT') event.target.select();
+    if (!button || !field) return;
+    const done = () => { button.textContent = 'Copied'; setTimeout(() => { button.textContent = 'Copy'; }, 2000); };
+    if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(done, () => field.select());
+    else field.select();
+});"""

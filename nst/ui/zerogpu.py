@@ -1,0 +1,67 @@
+"""ZeroGPU: a Space whose GPU is there only while a function marked for it runs, in a process forked for the purpose.
+
+What goes in and comes out is pickled, so tensors come back on the processor; a run says beforehand how long it takes,
+since what it asks for must fit into the visitor's quota. Elsewhere than on ZeroGPU nothing of this happens.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from nst.optimize import Step
+
+SHORTEST, LONGEST = 15, 120
+"""Seconds that are asked for; a visitor without an account has two minutes a day."""
+
+SECONDS_PER_MEGAPIXEL_STEP = 0.04
+"""A guess on the high side for half of the card that ZeroGPU has; never measured on one."""
+
+
+def active() -> bool:
+    """Whether this is a Space with ZeroGPU."""
+    return os.environ.get("SPACES_ZERO_GPU", "").lower() in {"1", "t", "true"}
+
+
+def prepare() -> None:
+    """Import the package `spaces`, which must come before torch; does nothing elsewhere."""
+    if active():
+        importlib.import_module("spaces")
+
+
+def on_gpu(run: Callable[..., Iterator[Step]]) -> Callable[..., Iterator[Step]]:
+    """The run itself, or on ZeroGPU one that is given the GPU while it lasts.
+
+    Args:
+        run: has the signature of `nst.stylize.style_transfer`.
+    """
+    if not active():
+        return run
+    from nst.optimize import throttle  # torch only now, see `prepare`
+
+    def paint(content: Tensor, style: Tensor, settings: dict[str, Any]) -> Iterator[Step]:
+        for step in throttle(run(content, style, **settings)):
+            yield replace(step, image=step.image.detach().cpu())
+
+    marked = importlib.import_module("spaces").GPU(duration=duration)(paint)
+
+    def wrapped(content: Tensor, style: Tensor, **settings: Any) -> Iterator[Step]:
+        yield from marked(content, style, settings)
+
+    return wrapped
+
+
+def duration(content: Tensor, style: Tensor, settings: dict[str, Any]) -> int:
+    """Seconds to ask for; has the arguments of the function that is marked."""
+    from nst.stylize import PRESETS
+
+    size = int(settings.get("size") or 512)
+    steps = int(settings.get("num_steps") or PRESETS[str(settings.get("preset") or "good")].num_steps)
+    guess = 10 + steps * size**2 / 1e6 * SECONDS_PER_MEGAPIXEL_STEP
+    return round(min(max(guess, SHORTEST), LONGEST))

@@ -1,0 +1,129 @@
+"""Texture, inversion and the path between styles."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny import picture, tiny_encoder, tiny_encoder_file
+
+from nst.losses import total_variation
+from nst.stylize import cut, invert, mix_path, reconstruct_style, side_by_side, style_transfer, texture
+from nst.stylize.texture import endless
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+STYLE = picture(2, 64, 64)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    return tiny_encoder_file(tmp_path_factory.mktemp("encoder"))
+
+
+def last(steps):
+    return list(steps)[-1]
+
+
+@pytest.fixture
+def quick(encoder):
+    return {"encoder": encoder, "num_steps": 4, "device": "cpu"}
+
+
+# ---- texture
+
+
+@pytest.mark.parametrize("shape", [(64, 128), (100, 70)])
+def test_a_texture_has_the_size_asked_for(quick, shape):
+    step = last(texture(STYLE, height=shape[0], width=shape[1], **quick))
+    assert step.image.shape[-2:] == shape and set(step.losses) == {"style", "tv"} and step.note is None
+
+
+def test_a_seamless_texture_is_of_whole_blocks_and_says_so(quick):
+    steps = list(texture(STYLE, height=100, width=64, seamless=True, **quick))
+    assert steps[-1].image.shape[-2:] == (96, 64)
+    assert steps[0].note == "To be seamless, the texture is 64 x 96 pixels, not 64 x 100." and steps[1].note is None
+
+
+def test_to_an_endless_encoder_a_rolled_picture_is_the_same_picture_rolled():
+    image, encoder = picture(1, 64, 96), endless(tiny_encoder())
+    features, rolled = encoder(image, LAYERS), encoder(image.roll((16, 48), (2, 3)), LAYERS)
+    for stage, name in enumerate(LAYERS):
+        by = (16 >> stage, 48 >> stage)
+        assert torch.allclose(features[name].roll(by, (2, 3)), rolled[name], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["wasserstein", "patches"])
+def test_a_seamless_texture_has_no_edge_where_it_wraps(quick, kind):
+    def edge(seamless: bool) -> float:
+        """The step across the wrapped edges beside the steps inside."""
+        smooth = {"tv_weight": 0.3, "tv_exponent": 2.0, "num_steps": 60, "style_loss": kind}
+        image = last(texture(STYLE, width=64, height=64, seamless=seamless, **(quick | smooth))).image
+        wide, tall = image[..., 0] - image[..., -1], image[..., 0, :] - image[..., -1, :]
+        return ((wide.square().mean() + tall.square().mean()) / (2 * image.diff(dim=3).square().mean())).item()
+
+    assert edge(True) < 1.25 < edge(False)
+
+
+def test_several_styles_and_a_start_go_into_a_texture(quick):
+    mixed = last(texture([STYLE, picture(3)], width=64, height=64, style_weights=[1, 2], **quick)).image
+    assert not torch.equal(mixed, last(texture(STYLE, width=64, height=64, **quick)).image)
+    gone_on = list(texture(STYLE, width=64, height=64, init=mixed, **quick))
+    assert len(gone_on) == 4 and (gone_on[0].image - mixed).abs().mean() < 0.05
+
+
+def test_deeper_style_layers_make_another_texture(quick):
+    shallow, deep = (last(reconstruct_style(picture(2, 40, 64), depth=d, size=64, **quick)).image for d in (1, 5))
+    assert shallow.shape[-2:] == (40, 64) and not torch.equal(shallow, deep)
+    with pytest.raises(ValueError, match="from 1 to 5"):
+        reconstruct_style(STYLE, depth=6)
+
+
+# ---- inversion
+
+
+def test_an_inversion_comes_nearer_to_the_features_from_every_start(quick):
+    steps = list(invert(picture(1, 48, 64), layer="relu2_1", size=64, starts=3, **(quick | {"num_steps": 30})))
+    assert steps[-1].image.shape == (1, 3, 48, 3 * 64) and set(steps[-1].losses) == {"content", "tv"}
+    network = tiny_encoder()
+    wanted = network(picture(1, 48, 64), ["relu2_1"])["relu2_1"]
+
+    def errors(step):
+        return [(network(x, ["relu2_1"])["relu2_1"] - wanted).square().mean() for x in cut(step.image, 3)]
+
+    assert all(after < before for before, after in zip(errors(steps[0]), errors(steps[-1]), strict=True))
+    first, second, _ = cut(steps[0].image, 3)
+    assert not torch.equal(first, second)
+
+
+def test_the_regularizers_of_an_inversion_are_heard(quick):
+    settings = quick | {"layer": "relu3_1", "size": 64, "num_steps": 30}
+    plain = last(invert(picture(1), **settings, tv_weight=0.0)).image
+    smooth = last(invert(picture(1), **settings, tv_weight=10.0)).image
+    pale = last(invert(picture(1), **settings, tv_weight=0.0, norm_weight=100.0, norm_exponent=2.0)).image
+    assert total_variation(smooth) < total_variation(plain)
+    assert (pale - 0.5).abs().mean() < (plain - 0.5).abs().mean()
+
+
+def test_an_unknown_layer_is_told_with_the_known_ones(quick):
+    with pytest.raises(ValueError, match=r"No layer relu9_1\. This encoder has: relu1_1, relu1_2"):
+        next(invert(picture(1), layer="relu9_1", **quick))
+    with pytest.raises(ValueError, match="starts must be a number from 1 to 8"):
+        next(invert(picture(1), starts=20, **quick))
+
+
+# ---- paths
+
+
+def test_a_path_begins_with_one_style_and_ends_with_the_other(quick):
+    content, first, second = picture(1, 48, 64), picture(2), picture(3)
+    steps = list(mix_path(content, first, second, pictures=3, size=64, **quick))
+    assert [(s.index, s.total) for s in steps] == [(i, 12) for i in range(1, 13)]
+    assert [s.work for s in steps] == sorted(s.work for s in steps) and steps[-1].work == pytest.approx(1)
+    pictures = cut(steps[-1].image, 3)
+    for one, style in ((pictures[0], first), (pictures[2], second)):
+        assert torch.equal(one, last(style_transfer(content, style, size=64, **quick)).image)
+    assert torch.equal(cut(steps[0].image, 3)[2], content), "what is not begun is the content"
+
+
+def test_strips_are_cut_as_they_were_made():
+    pictures = torch.rand(3, 3, 4, 5)
+    assert torch.equal(torch.cat(cut(side_by_side(pictures), 3)), pictures)
