@@ -73,24 +73,24 @@ class Painter:
         final = fit(width, height, long)[::-1]
         # Strokes have a size in pixels: for larger ones the network sees a smaller picture.
         seen = fit(width, height, max(1, min(round(long / brush), MAX_SIZE)))[::-1]
-        photo = self.where.place(resize(content, seen))
-        with self.where.autocast():
-            painted = self._at_strength(photo, strength / 100, seed)
+        painted = self.pass_through(self.where.place(resize(content, seen)), strength / 100, seed)
         result = resize(painted.float().clamp(0, 1), final).cpu()
         return recolor_result(result, resize(content, final), preserve_color)
 
-    def _at_strength(self, photo: Tensor, strength: float, seed: int) -> Tensor:
+    @torch.no_grad()
+    def pass_through(self, photo: Tensor, strength: float = 1.0, seed: int = 0) -> Tensor:
+        """The painted picture of a photo (1, 3, H, W) that is on the device already, at a strength from 0 to 1."""
         if strength == 0:
             return photo
-        takes = self.network.takes
-        if takes in ("photo", "noise"):  # such a network knows nothing between photo and style
-            return torch.lerp(photo, self._through(photo, seed), strength)
-        painted = self.network(photo, self.code, strength)
-        if strength < 1:  # what the network cannot give back of the photo comes back with it
-            painted = painted + (1 - strength) * (photo - self.network(photo, self.code, 0.0))
-        return painted
+        with self.where.autocast():
+            if self.code is None:  # such a network knows nothing between photo and style
+                return torch.lerp(photo, self._of_one_style(photo, seed), strength)
+            painted = self.network(photo, self.code, strength)
+            if strength < 1:  # what the network cannot give back of the photo comes back with it
+                painted = painted + (1 - strength) * (photo - self.network(photo, self.code, 0.0))
+            return painted
 
-    def _through(self, photo: Tensor, seed: int) -> Tensor:
+    def _of_one_style(self, photo: Tensor, seed: int) -> Tensor:
         if self.network.takes == "photo":
             return self.network(photo)
         noise = self.network.noise(photo.shape[-2:], seed)  # type: ignore[operator]
@@ -100,8 +100,8 @@ class Painter:
 def fast_stylize(
     content: Tensor,
     styles: Sequence[str | Tensor] = (),
-    *,
     weights: Sequence[float] | None = None,
+    *,
     model: str | None = None,
     strength: float = 100.0,
     size: int | None = None,
@@ -131,7 +131,7 @@ def fast_stylize(
         ValueError: an unknown style or model (the nearest names are offered), or a number out of range.
         nst.weights.WeightsError: the weights are missing or damaged.
     """
-    painter = make_painter(styles, weights=weights, model=model, device=device)
+    painter = make_painter(styles, weights, model=model, device=device)
     return painter.paint(
         content, strength=strength, size=size, brush=brush, preserve_color=preserve_color, seed=seed
     )
@@ -139,8 +139,8 @@ def fast_stylize(
 
 def make_painter(
     styles: Sequence[str | Tensor] = (),
-    *,
     weights: Sequence[float] | None = None,
+    *,
     model: str | None = None,
     device: str = "auto",
 ) -> Painter:

@@ -15,11 +15,11 @@ from safetensors.torch import load_file
 from tiny import photo_folder, picture, tiny_encoder_file
 
 from nst.images import save, to_pil
+from nst.losses.colors import color_directions, sorted_colors
 from nst.registry import load_model
 from nst.train import anystyle, autoencoder, cin, texture, wct
 from nst.train.data import StyleCrops, random_strengths
 from nst.train.loop import Plan
-from nst.train.perceptual import color_directions, sorted_colors
 from nst.weights import WeightsError
 
 SMALL = {"widths": (4, 4, 8), "blocks": 1, "kernel": 3}

@@ -11,6 +11,7 @@ has a scaled tanh.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,7 @@ class TransformNet(nn.Module):
         kernel: size of the first and the last convolution.
         norm: "instance" or "batch".
         upsampling: "resize" (nearest neighbor, then convolution) or "transposed".
+        output: "sigmoid", or "clamp" for networks of others that end with the convolution.
     """
 
     def __init__(
@@ -43,10 +45,15 @@ class TransformNet(nn.Module):
         kernel: int = 9,
         norm: str = "instance",
         upsampling: str = "resize",
+        output: str = "sigmoid",
     ) -> None:
         super().__init__()
-        if norm not in NORMS or upsampling not in UPSAMPLINGS:
-            raise ValueError(f"norm is {' or '.join(NORMS)}, and upsampling {' or '.join(UPSAMPLINGS)}.")
+        for name, value, known in (
+            ("norm", norm, NORMS), ("upsampling", upsampling, UPSAMPLINGS), ("output", output, OUTPUTS)
+        ):  # fmt: skip
+            if value not in known:
+                raise ValueError(f'{name} is {" or ".join(known)}, not "{value}".')
+        self.output = output
         full, half, quarter = widths
         enlarge: Any = ResizeConv if upsampling == "resize" else _transposed
         self.down = nn.ModuleList([Conv(3, full, kernel), Conv(full, half, 3, 2), Conv(half, quarter, 3, 2)])
@@ -91,10 +98,11 @@ class TransformNet(nn.Module):
             x = x + normalize(block[1](normalize(block[0](x))), relu=False)  # type: ignore[index]
         for conv in self.up:
             x = normalize(conv(x))
-        return torch.sigmoid(self.last(x)[..., : image.shape[2], : image.shape[3]].float() * 2)
+        painted = self.last(x)[..., : image.shape[2], : image.shape[3]].float()
+        return torch.sigmoid(2 * painted) if self.output == "sigmoid" else painted.clamp(0, 1)
 
 
-NORMS, UPSAMPLINGS = ("instance", "batch"), ("resize", "transposed")
+NORMS, UPSAMPLINGS, OUTPUTS = ("instance", "batch"), ("resize", "transposed"), ("sigmoid", "clamp")
 
 
 def _transposed(inside: int, out: int) -> nn.Module:
@@ -108,6 +116,7 @@ class Johnson(nn.Module):
 
     def __init__(self, **config: Any) -> None:
         super().__init__()
+        self.config = config
         self.net = TransformNet(**config)
         self.parameters_of_style = nn.Parameter(torch.zeros(1, self.net.num_parameters))
 
@@ -117,7 +126,47 @@ class Johnson(nn.Module):
 
 @register("johnson")
 def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Johnson:
-    """The network with these weights, loaded strictly."""
+    """The network with these weights, loaded strictly; also those of pytorch/examples, told by their names."""
+    tensors = {re.sub(r"^module\.", "", name): tensor.float() for name, tensor in tensors.items()}
+    if "conv1.conv2d.weight" in tensors:
+        config, tensors = from_pytorch_examples(tensors)
     model = Johnson(**config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
+    model.load_state_dict(tensors)
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def from_pytorch_examples(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Configuration and weights of a network in the layout of pytorch/examples, for images in [0, 1].
+
+    There the image is 0 to 255 on both sides; the factor goes into the first and the last convolution, which is exact,
+    as reflected borders commute with it.
+
+    Raises:
+        ValueError: tensors are missing, or too many.
+    """
+    rest = {k: v for k, v in tensors.items() if not re.search(r"running_(mean|var)$|num_batches_tracked$", k)}
+    blocks = len({name.split(".")[0] for name in rest if re.match(r"res\d+\.", name)})
+    places = {"conv1": "down.0", "conv2": "down.1", "conv3": "down.2", "deconv1": "up.0", "deconv2": "up.1"}
+    norms = ["in1", "in2", "in3"]
+    for i in range(1, blocks + 1):
+        places |= {f"res{i}.conv1": f"blocks.{i - 1}.0", f"res{i}.conv2": f"blocks.{i - 1}.1"}
+        norms += [f"res{i}.in1", f"res{i}.in2"]
+    places["deconv3"], norms = "last", [*norms, "in4", "in5"]
+    try:
+        found = {
+            f"net.{ours}.{part}": rest.pop(f"{theirs}.conv2d.{part}")
+            for theirs, ours in places.items()
+            for part in ("weight", "bias")
+        }
+        scales = [x for name in norms for x in (rest.pop(f"{name}.weight") - 1, rest.pop(f"{name}.bias"))]
+    except KeyError as error:
+        raise ValueError(f"{error} is missing.") from None
+    if rest:
+        raise ValueError(f"{', '.join(sorted(rest)[:3])} should not be there.")
+    weight = found["net.down.0.weight"] * 255  # of x - 0.5, which is what our network sees
+    found["net.down.0.weight"] = weight
+    found["net.down.0.bias"] = found["net.down.0.bias"] + weight.sum((1, 2, 3)) / 2
+    found["net.last.weight"], found["net.last.bias"] = found["net.last.weight"] / 255, found["net.last.bias"] / 255
+    found["parameters_of_style"] = torch.cat(scales)[None]
+    widths = [found[f"net.down.{i}.weight"].shape[0] for i in range(3)]
+    return {"widths": widths, "blocks": blocks, "kernel": weight.shape[-1], "output": "clamp"}, found

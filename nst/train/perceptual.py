@@ -2,8 +2,7 @@
 
 Content, style and total variation as in Johnson et al. 2016, arXiv:1603.08155, each sample's terms relative to its own
 targets (see `nst.losses`), so that a dark style weighs as much as a bright one. Gram matrices say little of color,
-so the distribution of colors itself is compared as well (sliced Wasserstein distance; Rabin
-et al., "Wasserstein Barycenter and its Application to Texture Mixing", 2011).
+so the distribution of colors itself is compared as well (`nst.losses.colors`).
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from torch import Tensor, nn
 from nst.device import Device
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder
 from nst.losses import EPS, Features, total_variation
+from nst.losses.colors import color_directions, sorted_colors
 
-QUANTILES = 1024
 Statistics = dict[str, Tensor]
 
 
@@ -31,22 +30,6 @@ def statistics(features: Features, directions: Tensor) -> Statistics:
         found[f"{name} gram"] = (x.transpose(1, 2) @ x).float() / x.shape[1]
     found["colors"] = sorted_colors(features["image"], directions)
     return found
-
-
-def sorted_colors(image: Tensor, directions: Tensor) -> Tensor:
-    """Quantiles (N, D, QUANTILES) of the colors of an image along directions (D, 3) of color space."""
-    step = max(1, round((image[0, 0].numel() / (4 * QUANTILES)) ** 0.5))
-    pixels = image[..., ::step, ::step].float().flatten(2)
-    ordered = (directions.to(pixels) @ pixels).sort(-1).values
-    return F.interpolate(ordered, QUANTILES, mode="linear")
-
-
-def color_directions(count: int = 16) -> Tensor:
-    """Unit vectors (count, 3), evenly spread over the half sphere (golden spiral)."""
-    i = torch.arange(count, dtype=torch.float64) + 0.5
-    z, angle = i / count, i * torch.pi * (3 - 5**0.5)
-    radius = (1 - z * z).sqrt()
-    return torch.stack([radius * angle.cos(), radius * angle.sin(), z], 1).float()
 
 
 @dataclass(frozen=True)
