@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import torch
 
 import nst
+from nst.fast import fast_stylize
 from nst.registry import list_models
 from nst.stylize import BOUNDS, CHOICES, invert, mix_path, style_transfer, texture
 from nst.stylize.settings import split
@@ -28,6 +29,9 @@ def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
 
 DEFAULTS: dict[str, Any] = _defaults(style_transfer)
 """Every setting of `style_transfer` and its default."""
+
+FAST_DEFAULTS = {name: value for name, value in _defaults(fast_stylize).items() if name != "device"}
+"""Every setting of `nst.fast.fast_stylize` and its default; where it computes has no part in the picture."""
 
 TASKS: dict[str, dict[str, Any]] = {
     "style_transfer": DEFAULTS,
@@ -75,6 +79,26 @@ def make_recipe(
     recipe = {"task": task, "settings": kept, "models": hashes, "versions": versions}
     names = {"content": content, "style": style, **others}
     return recipe | {key: name if isinstance(name, str) else list(name) for key, name in names.items() if name}
+
+
+def make_fast_recipe(
+    settings: Mapping[str, Any], *, content: str, style: Sequence[str], weights: Sequence[float], model: str
+) -> dict[str, Any]:
+    """The recipe of a picture painted in one pass.
+
+    Args:
+        settings: keyword arguments of `nst.fast.fast_stylize`.
+        content, style: names of the pictures, without their folders.
+        weights: of the styles.
+        model: the network, by name or file.
+    """
+    known = {entry.name: entry.sha256 for entry in list_models("style")}
+    name = model if model in known else Path(model).name
+    kept = FAST_DEFAULTS | {key: value for key, value in settings.items() if key in FAST_DEFAULTS} | {"model": name}
+    hashes = {name: known[name] if model in known else file_sha256(Path(model))}
+    versions = {"pastiche": nst.__version__, "torch": torch.__version__}
+    recipe = {"task": "fast", "settings": kept | {"weights": list(weights)}, "models": hashes, "versions": versions}
+    return recipe | {"content": content, "style": list(style)}
 
 
 def task_of(asked: Mapping[str, Any]) -> str:
