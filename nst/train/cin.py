@@ -75,6 +75,7 @@ def train_cin(
     content_weight: float = 0.07,
     keep: Sequence[float] | None = None,
     color_weight: float = 0.5,
+    structure_weight: float = 0.0,
     tv_weight: float = 0.05,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
@@ -97,6 +98,7 @@ def train_cin(
         kernel: size of the first and last convolution.
         content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
         keep: how much more the content counts for each style; one number a style.
+        structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
         learning_rate: the top of the cycle.
         encoder: the network that compares, by name or file.
         seed: of crops, styles and initial weights.
@@ -123,7 +125,7 @@ def train_cin(
         model.net.requires_grad_(False)
         model.plain.requires_grad_(False)
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    weights = Weights(content=content_weight, color=color_weight, tv=tv_weight)
+    weights = Weights(content=content_weight, color=color_weight, tv=tv_weight, structure=structure_weight)
     perceptual = Perceptual(load_encoder(encoder).to(where.device), where, weights)
     pictures = [where.place(resize(to_tensor(picture), style_size)) for _, picture in named]
     objective = NamedStyles(model, perceptual, pictures, keep or [1.0] * len(named)).to(where.device)

@@ -17,6 +17,10 @@ from nst.device import Device
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder
 from nst.losses import EPS, Features, total_variation
 from nst.losses.colors import color_directions, sorted_colors
+from nst.losses.structure import structural_similarity
+
+STRUCTURE = 0.45
+"""Structural similarity to the photo that is enough."""
 
 Statistics = dict[str, Tensor]
 
@@ -38,7 +42,8 @@ class Weights:
 
     content: float = 0.05
     style: float = 1.0
-    color: float = 0.3
+    color: float = 0.5
+    structure: float = 0.0
     tv: float = 0.05
     plain: float = 3.0
 
@@ -90,12 +95,14 @@ class Perceptual(nn.Module):
             content = content + _relative(features[name], kept[name], True) / len(layers)
         # Logarithms, or a black picture asked for as a style would outweigh all others.
         gram = torch.stack([_relative(found[f"{n} gram"], style[f"{n} gram"]) for n in STYLE_LAYERS]).mean(0)
+        similarity = structural_similarity(painted, photo) if w.structure else strength.new_ones(())
         color = _relative(found["colors"], style["colors"], True)
         plain = F.mse_loss(painted, photo, reduction="none").mean((1, 2, 3)) * 10
         return {
             "content": w.content * (factor * content).mean(),
             "style": w.style * (strength * gram.log1p()).mean(),
             "color": w.color * (strength * color.log1p()).mean(),
+            "structure": w.structure * (strength * F.relu(STRUCTURE - similarity)).mean(),
             "plain": w.plain * ((1 - strength) ** 2 * plain).mean(),
             "tv": w.tv * total_variation(painted),
         }
