@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nst.device import Device, choose_device
+from nst.encoders import load_encoder
 from nst.images import save, to_pil
 from nst.train.data import write_checkpoint
 from nst.weights import WeightsError, load_tensors
@@ -147,6 +148,16 @@ def training_device(name: str) -> Device:
     if name in ("auto", "cuda") and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     return choose_device(name)
+
+
+def seed_weights(seed: int, encoder: str) -> None:
+    """Make the initial weights of what is built next those of this seed.
+
+    A network that looks through an encoder loads it while it is built, if it is not loaded yet, which would use up
+    random numbers: it is loaded here first.
+    """
+    load_encoder(encoder)
+    torch.manual_seed(seed)
 
 
 def _rank(where: Device) -> tuple[int, int]:
