@@ -156,7 +156,8 @@ class Painting:
 
     def _keep(self, content: Picture) -> None:
         """Keep as much of the content as the result needs: an upload may have a hundred times the pixels."""
-        size = fit(*content.rgb.size, self.order.settings.get("size", TASKS[self.order.task]["size"]))
+        asked = self.order.settings.get("size", TASKS[self.order.task]["size"])
+        size = fit(*content.rgb.size, asked or max(content.rgb.size))
         self.before = content.rgb.resize(size, Image.Resampling.LANCZOS)
         self.alpha = content.alpha.resize(size, Image.Resampling.BICUBIC) if content.alpha else None
 
@@ -199,7 +200,8 @@ class Painting:
         preview.thumbnail((PREVIEW, PREVIEW))
         spent = time.monotonic() - self.started
         left = f"About {progress.duration(spent / step.work * (1 - step.work))} left." if step.index > 2 else ""
-        where = f"Step {index} of {self.total}, {step.size} px. Losses: {progress.words(step.losses)}."
+        where = f"Step {index} of {self.total}, {step.size} px."
+        where += f" Losses: {progress.words(step.losses)}." if step.losses else ""
         detail = " ".join(part for part in (where, left, self.note) if part)
         view = {
             "status": progress.status(f"Painting, {step.work:.0%}", detail, done=step.work, kind="busy"),
@@ -232,7 +234,8 @@ class Painting:
         spent = progress.duration(time.monotonic() - self.started)
         title = "Finished" if whole else "Stopped"
         so_far = "The picture so far is kept" + ("; Continue goes on from it." if order.continues else ".")
-        detail = f"{self.steps} steps, {picture.width} x {picture.height} px, in {spent}." if whole else (
+        taken = f"{self.steps} steps, " if self.steps > 1 else ""
+        detail = f"{taken}{picture.width} x {picture.height} px, in {spent}." if whole else (
             f"After {self.steps} of {self.total} steps. {so_far}"
         )  # fmt: skip
         view: View = {
