@@ -19,7 +19,7 @@ from nst.device import choose_device, free_memory
 from nst.optimize import Step
 from nst.recipes import DEFAULTS
 from nst.results import on_a_space
-from nst.ui import journal, zerogpu
+from nst.ui import journal, memory, zerogpu
 
 COSTLY = [p.name for p in inspect.signature(stylize.estimate).parameters.values() if p.kind is p.KEYWORD_ONLY]
 """What an estimate depends on."""
@@ -131,6 +131,7 @@ def limited(run: Run) -> Run:
             raise
         finally:
             _on_painter(steps.close)  # type: ignore[attr-defined]
+            memory.give_back()
             journal.note("painted", outcome=outcome, size=_long_side(settings), steps=taken, seconds=clock.seconds)
 
     return paint

@@ -18,6 +18,7 @@ from nst.results import MAX_INPUT, Result, ResultsError, Store, results_dir
 from nst.ui import journal, scratch
 from nst.ui.address import client, home, result_link
 from nst.ui.limits import Rate
+from nst.ui.pictures import KINDS
 
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -129,7 +130,8 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
         picture = decode(offer.result)
         recipe = picture.recipe or {}
         beside = decode(offer.before).rgb if before and offer.before and Path(offer.before).is_file() else None
-        given = {kind: path for kind, path in offer.inputs.items() if inputs and not recipe.get(kind)}
+        named = {kind for kind in KINDS if isinstance(recipe.get(kind), str)}
+        given = {kind: path for kind, path in offer.inputs.items() if inputs and kind not in named}
         kept = {kind: decode(path).rgb for kind, path in given.items() if Path(path).is_file()}
         kept_smaller = any(image.width * image.height > MAX_INPUT for image in kept.values())
         id, token = here.store.add(
