@@ -63,7 +63,9 @@ def photo(tmp_path) -> str:
     return str(path)
 
 
-def asked(tab: FastTab, photo: str | None, chosen: list[str], corner=stylerow.MIDDLE, own=None, **changes: Any) -> list[Any]:
+def asked(
+    tab: FastTab, photo: str | None, chosen: list[str], corner=stylerow.MIDDLE, own=None, **changes: Any
+) -> list[Any]:
     defaults = settings.TASKS["fast"]
     values = {name: settings.shown(name, defaults[name], "fast") for name in tab.controls} | changes
     return [photo, own, None, None, *values.values(), chosen, corner]
