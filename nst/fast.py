@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,10 +20,11 @@ from torch import Tensor, nn
 
 from nst.color import COLOR_MODES, recolor_result
 from nst.device import Device, choose_device
-from nst.images import fit, resize, to_tensor
+from nst.images import fit, resize, save, to_pil, to_tensor
 from nst.losses import normalized_weights
+from nst.optimize import Step
 from nst.registry import list_models, load_model
-from nst.styles import list_styles, load_style
+from nst.styles import list_styles, load_content, load_style
 
 NAMED, ANY = "cin", "predictor"
 """The models for styles that are known by name, and for any others."""
@@ -251,3 +253,55 @@ def _placed(name: str, device: str) -> nn.Module:
 @lru_cache(maxsize=4)
 def _moved(network: nn.Module, device: str) -> nn.Module:
     return copy.deepcopy(network).to(device)
+
+
+def fast_run(
+    content: Tensor,
+    *,
+    styles: Sequence[str | Tensor] = (),
+    weights: Sequence[float] | None = None,
+    columns: int = 0,
+    **settings: Any,
+) -> Iterator[Step]:
+    """A fast style as a run, for who shows runs: one step; or with `columns` the sheet of all styles, row by row.
+
+    Args:
+        content: the photo (1, 3, H, W) in [0, 1].
+        styles, weights, settings: of `fast_stylize`; of `paint_all_styles` for the sheet.
+        columns: how many pictures of the sheet stand in a row.
+    """
+    if not columns:
+        yield Step(1, 1, fast_stylize(content, styles, weights, **settings), {})
+        return
+    names, size = fast_styles(), settings.get("size", SHEET_SIZE)
+    cell = resize(content, size)
+    height, width = cell.shape[-2:]
+    rows = -(-len(names) // columns)
+    sheet = torch.ones(1, 3, rows * height, columns * width)
+    painted = paint_all_styles(content, size=size, strength=settings.get("strength", 100.0))
+    for i, name in enumerate(names):
+        top, left = height * (i // columns), width * (i % columns)
+        sheet[..., top : top + height, left : left + width] = painted[name]
+    yield Step(1, 1, sheet, {})
+
+
+SHEET_SIZE = 256
+"""Long side in pixels of each picture on the sheet of all styles."""
+
+THUMBNAILS = Path(__file__).parent / "styles" / "small"
+THUMBNAIL_SIZE = 128
+
+
+def thumbnail(name: str) -> bytes | None:
+    """A small square picture (WebP) that a network painted in a style that it has learned; None if there is none."""
+    path = THUMBNAILS / f"painted-{name}.webp"
+    return path.read_bytes() if path.is_file() else None
+
+
+def draw_thumbnails(photo: str = "chelsea") -> None:
+    """Paint the thumbnails of the package anew, from an example photo."""
+    picture = load_content(photo)
+    side = min(picture.size)
+    square = picture.crop((0, 0, side, side)) if picture.width == side else picture.crop((60, 0, 60 + side, side))
+    for name, painted in paint_all_styles(to_tensor(square), size=2 * THUMBNAIL_SIZE).items():
+        save(THUMBNAILS / f"painted-{name}.webp", to_pil(resize(painted, THUMBNAIL_SIZE)), quality=80)

@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 import torch
 
 import nst
+from nst.fast import BOUNDS as FAST_BOUNDS
 from nst.fast import fast_stylize
 from nst.registry import list_models
-from nst.stylize import BOUNDS, CHOICES, invert, mix_path, style_transfer, texture
+from nst.stylize import BOUNDS, CHOICES, color_modes, invert, layer_survey, mix_path, style_transfer, texture
 from nst.stylize.settings import split
 from nst.weights import file_sha256
 
@@ -38,12 +39,16 @@ TASKS: dict[str, dict[str, Any]] = {
     "texture": _defaults(texture),
     "invert": _defaults(invert),
     "mix": DEFAULTS | _defaults(mix_path),
+    "colors": {name: value for name, value in DEFAULTS.items() if name != "preserve_color"} | _defaults(color_modes),
+    "survey": _defaults(layer_survey),
+    "fast": FAST_DEFAULTS | {"weights": None},
 }
 """What there are recipes of, and every setting of each and its default."""
 
 WHOLE = frozenset({"size", "num_steps", "seed", "kernel_degree", "patch_size", "width", "height", "starts", "pictures"})
 ENCODERS = ("encoder", "content_encoder")
-NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights")
+NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights", "weights")
+LIMITS = FAST_BOUNDS | BOUNDS
 MAX_ITEMS = 32
 SEPARATOR = "|"
 """Between the names of several pictures in a link."""
@@ -67,7 +72,9 @@ def make_recipe(
     """
     defaults = TASKS[task]
     kept, hashes = defaults | valid_settings(settings, task), dict[str, str]()
-    known = {weights.name: weights.sha256 for weights in list_models("encoder")}
+    known = {weights.name: weights.sha256 for weights in list_models()}
+    if model := kept.get("model"):
+        hashes[model] = known[model]
     for role in ENCODERS:
         name = str(settings.get(role) or defaults.get(role) or "")
         if name in CHOICES[role]:
@@ -164,12 +171,14 @@ def _read(name: str, value: Any) -> Any:
     if name == "style_scale" and (many := _items(value)) and len(many) > 1:
         scales = [_number(name, one) for one in many]
         return None if None in scales else scales
-    if name in BOUNDS:
+    if name in LIMITS:
         return _number(name, value)
     if name == "style_loss":
         return value if isinstance(value, str) and set(split(value)) <= set(CHOICES[name]) else None
     if name in CHOICES:
         return value if isinstance(value, str) and value in CHOICES[name] else None
+    if name == "model":
+        return value if value in {entry.name for entry in list_models("style")} else None
     if name == "seamless":
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     items = _items(value)
@@ -198,7 +207,7 @@ def _number(name: str, value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    low, high = BOUNDS[name]
+    low, high = LIMITS[name]
     if number != number:
         return None
     number = min(max(number, low), high)

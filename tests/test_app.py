@@ -83,11 +83,8 @@ def texts(updates: list[dict[Any, Any]], tab: OptimizeTab) -> str:
 # The settings
 
 
-ELSEWHERE = {  # what this tab has no control for: for several styles, regions, colors, and single kinds of style loss
-    "style_weights", "mixing", "preserve_color", "color_when", "guide", "semantic_weight", "content_encoder",
-    "content_layer_weights", "kernel_degree", "kernel_offset", "kernel_bandwidth", "activation_shift", "correlations",
-    "patch_size", "norm_weight", "norm_exponent",
-}  # fmt: skip
+ELSEWHERE = {"style_weights", "mixing", "guide", "semantic_weight", "content_encoder", "content_layer_weights"}
+"""What this tab has no control for: what is of use with several styles, regions or maps."""
 
 
 def test_every_setting_has_a_control_with_the_recipe_s_own_default(tab):
@@ -288,11 +285,11 @@ def test_a_link_opens_with_the_same_settings_and_examples(tab, photo):
     query = tab.make_query(*values)
     assert "content" not in query, "an upload's name stays here"
     request: Any = SimpleNamespace(query_params=dict(pair.split("=") for pair in query.split("&")))
-    updates = {key: value for update in tab.open_page(request) for key, value in update.items()}
+    updates = {key: value for update in tab.open_page(False, request) for key, value in update.items()}
     wanted = settings.read(dict(zip(tab.controls, values[4:], strict=True)))
     assert controls_of(updates, tab) | {"device": "auto"} == wanted
-    assert updates[tab.chosen[1]].name == "waves"
-    assert updates[tab.chosen[0]].name == pictures.DEFAULT["content"]
+    assert updates[tab.slots[1].chosen].name == "waves"
+    assert updates[tab.slots[0].chosen].name == pictures.DEFAULT["content"]
 
 
 @pytest.mark.parametrize(
@@ -307,22 +304,22 @@ def test_a_link_that_makes_no_sense_opens_with_the_defaults(tab, query, monkeypa
 
     monkeypatch.setattr(pictures.styles, "load_style", known)
     request: Any = SimpleNamespace(query_params=query)
-    updates = {key: value for update in tab.open_page(request) for key, value in update.items()}
+    updates = {key: value for update in tab.open_page(False, request) for key, value in update.items()}
     restored = tab.controls.keys() - {"device"}
     assert controls_of(updates, tab) == settings.read(
         {name: settings.shown(name, value) for name, value in DEFAULTS.items() if name in restored}
     )
-    assert [choice.name for choice in (updates[c] for c in tab.chosen)] == list(pictures.DEFAULT.values())
+    assert [choice.name for choice in (updates[s.chosen] for s in tab.slots)] == list(pictures.DEFAULT.values())
 
 
 def test_a_result_brings_its_settings_back(tab, photo):
     result = painted(tab, photo, **CHANGED).result
     wanted = settings.read(CHANGED)
-    for updates in (tab.open_picture(result), tab.take("content", result, None)):
+    for updates in (tab.open_picture(result), tab.take(tab.slots[0], result, None)):
         found = controls_of(updates, tab)
         assert {name: found[name] for name in wanted} == wanted
     assert tab.controls["device"] not in updates, "the device belongs to the machine"
-    assert not controls_of(tab.take("style", result, None), tab), "only a photo, or the button, restores"
+    assert not controls_of(tab.take(tab.slots[1], result, None), tab), "only a photo, or the button, restores"
 
 
 def test_a_picture_without_a_recipe_is_told(tab, photo):
@@ -336,9 +333,9 @@ def test_a_picture_without_a_recipe_is_told(tab, photo):
 def test_a_file_that_is_no_picture_leaves_the_one_before(tab, tmp_path, photo):
     (tmp_path / "bad.png").write_text("hello")
     with pytest.warns(UserWarning, match="not a picture"):
-        updates = tab.take("content", str(tmp_path / "bad.png"), pictures.Choice(photo))
-    assert updates[tab.pictures[0]]["value"] == photo
-    assert tab.chosen[0] not in updates or updates[tab.chosen[0]] == gr.skip()
+        updates = tab.take(tab.slots[0], str(tmp_path / "bad.png"), pictures.Choice(photo))
+    assert updates[tab.slots[0].picture]["value"] == photo
+    assert tab.slots[0].chosen not in updates or updates[tab.slots[0].chosen] == gr.skip()
 
 
 def test_what_browsers_cannot_show_is_converted(tmp_path):
@@ -439,14 +436,14 @@ def test_leftovers_of_crashed_servers_are_removed_and_no_others(tmp_path, monkey
 
 def test_the_page_asks_nothing_of_other_servers():
     looks = theme.appearance()
-    sources = [looks["css_paths"].read_text(), looks["head_paths"].read_text(), theme.copy_link(), theme.SHOW_RESULT]
+    sources = [looks["css_paths"].read_text(), looks["head_paths"].read_text(), theme.copy_link("x"), theme.SHOW_RESULT]
     sources += [looks["favicon_path"].read_text(), looks["theme"]._get_theme_css(), *looks["theme"]._stylesheets]
     assert not re.findall(r"https?://(?!www\.w3\.org)[^\s\"']+", " ".join(sources))
 
 
 def test_on_a_space_the_link_is_the_space_s_own(monkeypatch):
     monkeypatch.setenv("SPACE_ID", "someone/pastiche")
-    assert "https://huggingface.co/spaces/someone/pastiche" in theme.copy_link()
+    assert "https://huggingface.co/spaces/someone/pastiche" in theme.copy_link("x")
 
 
 def test_flags_are_explained(capsys):

@@ -7,7 +7,9 @@ import torch
 from tiny import picture, tiny_encoder, tiny_encoder_file
 
 from nst.bench import optimization as bench
+from nst.color import COLOR_MODES
 from nst.device import choose_device
+from nst.losses import STYLE_LOSSES
 
 
 @pytest.fixture(autouse=True)
@@ -48,3 +50,11 @@ def test_peak_memory_sees_what_was_held_meanwhile():
         assert held.sum() == 50_000_000
     if bench.resident_memory():
         assert peak() > 150e6
+
+
+def test_every_control_is_timed_beside_a_plain_step(tmp_path):
+    rows = list(bench.bench_controls(encoder=tiny_encoder_file(tmp_path), size=64, rounds=1, device="cpu"))
+    names = [row["control"] for row in rows]
+    assert len(names) == len(set(names)) and {f"loss {kind}" for kind in STYLE_LOSSES} <= set(names)
+    assert {f"colors by {mode}" for mode in COLOR_MODES if mode != "none"} <= set(names)
+    assert all(row["seconds"] > 0 and row["ratio"] > 0 for row in rows)

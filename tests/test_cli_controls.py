@@ -72,7 +72,7 @@ def test_masks_are_heard_and_resizing_is_told(run, capsys):
 def test_meaning_is_painted_by_patches(run):
     words = ["photo.png", "--style", "one.png", "--semantic", "left.png", "left.png", "-o"]
     assert run("stylize", *words, "a.png") == 0 and run("stylize", *words, "b.png", "--loss", "gram") == 0
-    assert [read_recipe(f"{n}.png")["settings"]["style_loss"] for n in "ab"] == ["patches", "gram+patches"]
+    assert [read_recipe(f"{n}.png")["settings"]["style_loss"] for n in "ab"] == ["patches+histogram", "gram+patches"]
     assert read_recipe("a.png")["content_map"] == read_recipe("a.png")["style_map"] == ["left.png"]
 
 

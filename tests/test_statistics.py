@@ -40,6 +40,7 @@ from nst.losses import (
     unfold_patches,
     wasserstein_loss,
 )
+from nst.losses.patches import REMATCH
 from nst.optimize import optimize
 from nst.params import PixelImage
 
@@ -180,7 +181,7 @@ def test_two_styles_are_mixed_as_one_picture_that_has_both():
 def test_histograms_of_the_same_values_anywhere_are_equal():
     x = features(1)
     shuffled = x.flatten(2)[..., torch.randperm(99)].view_as(x)
-    assert histogram_loss(shuffled, quantiles(x)).item() == pytest.approx(0, abs=1e-5)
+    assert histogram_loss(shuffled, quantiles(x)).item() == pytest.approx(0, abs=1e-4)
 
 
 def test_a_shifted_histogram_is_as_far_as_it_was_shifted():
@@ -212,6 +213,21 @@ def test_correlations_across_layers_are_those_of_enlarged_features():
     expected = (shallow[0] - 0.5).flatten(1) @ (enlarged[0] - 0.5).flatten(1).T / 96
     assert torch.allclose(cross_gram(shallow, deep, -0.5)[0], expected, atol=1e-5)
     assert torch.allclose(cross_gram(shallow, shallow), gram_matrix(shallow), atol=1e-6)
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_gradients_by_hand_are_those_of_automatic_differentiation(guided):
+    guide = features(3, 1) if guided else None
+    share = (torch.full((1, 1, 9, 11), 1 / 99) if guide is None else guide / guide.sum()).flatten(2)
+    x, y = features(1).requires_grad_(), features(2, 4).requires_grad_()
+    flat, other = x.flatten(2), y.flatten(2)
+    mean = (flat * share).sum(2)
+    known = mean, ((flat - mean[:, :, None]).square() * share).sum(2)
+    losses = [m.sin().sum() + v.cos().sum() for m, v in (known, mean_variance(x, guide))]
+    assert torch.allclose(*(torch.autograd.grad(loss, x)[0] for loss in losses), atol=1e-6)
+    crossed = ((flat - 0.4) * share) @ (other - 0.4).transpose(1, 2)
+    gradients = [torch.autograd.grad(c.sin().sum(), (x, y)) for c in (crossed, cross_gram(x, y, -0.4, guide))]
+    assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*gradients, strict=True))
 
 
 def test_which_layers_are_correlated():
@@ -262,6 +278,17 @@ def test_maps_decide_which_patches_are_alike():
     swapped = nearest_patches(now, bank, 1 - maps, maps, 100.0)  # says of each patch that it lies on the other side
     assert ((1 - maps) - maps[swapped]).abs().mean() < 0.1
     assert torch.equal(nearest_patches(now, bank, maps, maps, 1.0), torch.arange(63))
+
+
+def test_patches_are_matched_anew_every_few_steps_and_whenever_nothing_is_optimized(monkeypatch):
+    statistic, matched = STATISTICS["patches"]([Sample(features(1))], [1.0], PLAIN), []
+    match = statistic._match
+    monkeypatch.setattr(statistic, "_match", lambda *given: matched.append(1) or match(*given))
+    for _ in range(REMATCH + 1):
+        statistic(Sample(features(2).requires_grad_())).backward()
+    assert len(matched) == 2
+    statistic(Sample(features(3)))
+    assert len(matched) == 3
 
 
 def test_patches_come_only_from_where_the_style_may_be_taken():

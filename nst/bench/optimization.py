@@ -18,13 +18,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nst.color import COLOR_MODES
 from nst.device import Device, choose_device
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS, VGG_WIDTHS, Encoder, build, load_encoder
 from nst.images import resize, to_tensor
-from nst.losses import ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
+from nst.losses import STYLE_LOSSES, ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
 from nst.optimize import Encoding, optimize
 from nst.params import PixelImage
-from nst.styles import load_content
+from nst.styles import load_content, load_style
+from nst.stylize import Preset, style_transfer
 from nst.weights import WeightsNotFound
 
 
@@ -228,6 +230,59 @@ def bench_encoders(
         row["speedup"] = best["VGG-19", title] / seconds
         row["step_ratio"] = whole[name] / seconds if title.startswith(fast.name) else None
         yield row
+
+
+def bench_controls(
+    *,
+    encoder: str = "compact",
+    size: int = 512,
+    rounds: int = 3,
+    device: str = "auto",
+) -> Iterator[dict[str, Any]]:
+    """What each control costs: seconds of a step with it, and `ratio`, that over a plain step in the same rounds.
+
+    The second one is plain as well: how far its ratio is from 1 is how far the others can be trusted.
+
+    Args:
+        encoder: by name or file.
+        size: long side in pixels, of an example photo in two drawn styles.
+        rounds: how often each takes turns with a plain step; the median of the ratios is given.
+        device: see `nst.device.choose_device`.
+    """
+    content = to_tensor(load_content("chelsea"))
+    styles = [to_tensor(load_style(name, size)) for name in ("night", "waves")]
+    upper = torch.zeros(1, 1, *content.shape[-2:])
+    upper[..., : content.shape[-2] // 2, :] = 1
+    maps: dict[str, Any] = {"content_map": upper.expand(1, 3, -1, -1), "style_map": [upper.expand(1, 3, -1, -1)]}
+    regions: dict[str, Any] = {"masks": [upper, None]}
+    controls: dict[str, tuple[int, dict[str, Any]]] = {"plain": (1, {}), "plain again": (1, {})}
+    controls |= {f"loss {kind}": (1, {"style_loss": kind}) for kind in STYLE_LOSSES}
+    controls |= {
+        "loss mmd-polynomial of degree 3": (1, {"style_loss": "mmd-polynomial", "kernel_degree": 3}),
+        "loss correlation across all layers": (1, {"style_loss": "correlation", "correlations": "cross"}),
+        "loss gram+histogram": (1, {"style_loss": "gram+histogram"}),
+        "patches by meaning": (1, {"style_loss": "patches", **maps}),
+        "two styles": (2, {}),
+        "two styles, mixed losses": (2, {"mixing": "losses"}),
+        "two regions": (2, regions),
+        "a region kept": (1, {"keep": upper}),
+        "content by a second encoder": (1, {"content_encoder": encoder}),
+        "norm": (1, {"norm_weight": 1.0}),
+    }
+    controls |= {f"colors by {mode}": (1, {"preserve_color": mode}) for mode in COLOR_MODES[1:]}
+    all_of_it: dict[str, Any] = {"style_loss": "gram+histogram", "preserve_color": "pca", "norm_weight": 1.0}
+    controls["two regions, gram+histogram, pca, norm"] = (2, regions | all_of_it)
+
+    def step(count: int, settings: dict[str, Any]) -> float:
+        preset = Preset(num_steps=6, factor=1e9, smallest=64, average=0.0, tv_weight=0.01)
+        fixed: dict[str, Any] = {"encoder": encoder, "size": size, "preset": preset, "device": device}
+        times = [time.perf_counter() for _ in style_transfer(content, styles[:count], **fixed, **settings)]
+        return (times[-1] - times[0]) / 5  # the mean, since patches are not matched in each step
+
+    for name, (count, settings) in controls.items():
+        pairs = [(step(1, {}), step(count, settings)) for _ in range(rounds)]
+        ratio = median(with_it / plain for plain, with_it in pairs)
+        yield {"control": name, "size": size, "seconds": median(pair[1] for pair in pairs), "ratio": ratio}
 
 
 def _forward_backward(model: Encoding, image: Tensor, layers: tuple[str, ...], where: Device) -> None:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations, pairwise
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
+from nst.layers import average_pool
 from nst.losses.gram import gram_loss
 from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weighted_sum
 
@@ -41,12 +43,40 @@ def cross_gram(features: Tensor, deeper: Tensor, shift: float | Tensor = 0.0, gu
     over what shares a deeper position comes to the same as enlarging by repetition, and costs less. A guide is of
     the deeper size.
     """
-    x, y = features.float(), deeper.float()
-    if x.shape[-2:] != y.shape[-2:]:
-        x = F.adaptive_avg_pool2d(x, (y.shape[-2], y.shape[-1]))
-    x, y = (x + shift).flatten(2), (y + shift).flatten(2)
-    weights = 1 / y.shape[2] if guide is None else shares(guide)
-    return (x * weights) @ y.transpose(1, 2)
+    while features.shape[-1] > deeper.shape[-1] or features.shape[-2] > deeper.shape[-2]:
+        features = average_pool(features)
+    product, mean, other = _Products.apply(features, deeper, guide)
+    # (x + s)(y + s)' = x y' + s (x 1' + 1 y') + s^2, where only the first is a matrix.
+    return product + shift * (mean[:, :, None] + other[:, None]) + shift**2
+
+
+class _Products(torch.autograd.Function):
+    """Mean of x y' over the positions, and of x and y; as `nst.losses.gram._Moments`."""
+
+    @staticmethod
+    def forward(ctx: Any, first: Tensor, second: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        x, y = (features.permute(0, 2, 3, 1).flatten(1, 2).float() for features in (first, second))
+        share = x.new_tensor(1 / x.shape[1]) if guide is None else shares(guide).transpose(1, 2)
+        ctx.save_for_backward(first, second, share)
+        if guide is None:
+            return x.transpose(1, 2) @ y / x.shape[1], x.mean(1), y.mean(1)
+        weighted = x * share
+        return weighted.transpose(1, 2) @ y, weighted.sum(1), (y * share).sum(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # type: ignore[override]
+        ctx: Any, by_product: Tensor, by_mean: Tensor, by_other: Tensor
+    ) -> tuple[Tensor, Tensor, None]:
+        first, second, share = ctx.saved_tensors
+        x, y = (features.permute(0, 2, 3, 1).flatten(1, 2) for features in (first, second))
+        dtype, size = x.dtype, first.shape[-2:]
+        gradients = (
+            torch.baddbmm(by_mean[:, None].to(dtype), y.to(dtype), by_product.transpose(1, 2).to(dtype)),
+            torch.baddbmm(by_other[:, None].to(dtype), x.to(dtype), by_product.to(dtype)),
+        )
+        one, two = ((g * share.to(dtype)).unflatten(1, size).permute(0, 3, 1, 2) for g in gradients)
+        return one, two, None
 
 
 class Correlation(Statistic):

@@ -19,10 +19,10 @@ from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weight
 Kernel = Callable[[Tensor, Tensor], Tensor]
 """From points (n, C) and (m, C) to their similarities (n, m)."""
 
-DRAWS = 8192
+DRAWS = 4096
 """Positions of the image that are drawn for each look at a layer; of smaller layers all are taken."""
 
-PAIRS = 2**20
+PAIRS = 2**19
 """How many pairs of points a kernel is computed for: so its cost does not grow with the image."""
 
 
@@ -151,7 +151,7 @@ class SampledDiscrepancy(Statistic):
             chosen = torch.randint(len(points), (count,), generator=self.generator)
         else:
             return points.float()
-        return points[chosen.to(points.device)].float()
+        return points.index_select(0, chosen.to(points.device)).float()
 
 
 def _kernel(points: Tensor, options: StyleOptions, gaussian: bool) -> Kernel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from nst.losses.perceptual import EPS
@@ -12,6 +13,9 @@ from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weight
 
 LEVELS = 1024
 """How many quantiles of a channel the target holds."""
+
+BINS = 512
+"""How many bins the values of a channel fall into."""
 
 HISTOGRAM_LAYERS = ("relu1_1", "relu4_1")
 """Where Risser et al. (section 4.2) match histograms."""
@@ -22,10 +26,13 @@ def quantiles(features: Tensor, guide: Tensor | None = None, levels: int = LEVEL
 
     With a guide (1, 1, H, W), each position counts by its share of it.
     """
-    values, ranks, share = _ranked(features, guide)
-    ends = (ranks + share / 2).expand_as(values).contiguous()
-    wanted = (torch.arange(levels, device=values.device) + 0.5) / levels
-    places = torch.searchsorted(ends, wanted.expand(len(values), levels).contiguous())
+    values, order = features[0].float().flatten(1).sort(1)
+    if guide is None:
+        ends = (torch.arange(values.shape[1], device=values.device) + 1.0).expand_as(values) / values.shape[1]
+    else:
+        ends = shares(guide)[0, 0][order].cumsum(1)
+    wanted = ((torch.arange(levels, device=values.device) + 0.5) / levels).expand(len(values), levels)
+    places = torch.searchsorted(ends.contiguous(), wanted.contiguous())
     return values.gather(1, places.clamp_max(values.shape[1] - 1))
 
 
@@ -33,32 +40,49 @@ def histogram_loss(features: Tensor, target: Tensor, guide: Tensor | None = None
     """Squared distance of features (1, C, H, W) to themselves after histogram matching, relative to the target's.
 
     Risser, Wilmot and Barnes, "Stable and Controllable Neural Texture Synthesis and Style Transfer Using Histogram
-    Losses", 2017, arXiv:1701.08893, eq. 3; there by histograms of 256 bins, here by ranks. The target is
-    what `quantiles` gives (C, levels). A scalar: the squared 2-Wasserstein distance of each channel's values.
+    Losses", 2017, arXiv:1701.08893, eq. 3, by histograms of `BINS` bins. The target is what `quantiles` gives
+    (C, levels). A scalar: the squared 2-Wasserstein distance of each channel's values, but for what bins round.
     """
-    values, ranks, share = _ranked(features, guide)
+    x = features.permute(0, 2, 3, 1).flatten(1, 2)[0].float()
+    share = None if guide is None else shares(guide)[0].T
+    with torch.no_grad():
+        low, high = x.amin(0), x.amax(0)
+        bins = ((x - low) * (BINS / (high - low).clamp_min(1e-12))).long().clamp_(0, BINS - 1)
+        bins += BINS * torch.arange(x.shape[1], device=x.device)
+        weights = None if share is None else share.expand_as(x).flatten()
+        masses = torch.bincount(bins.flatten(), weights, BINS * x.shape[1]).view(-1, BINS).float()
+        means, spread = _wanted(target, masses / masses.sum(1, keepdim=True))
+        matched = means.flatten()[bins]
+    errors = (x - matched).square()
+    distance = errors.sum() / len(x) if share is None else (errors * share).sum()
+    return (distance + spread) / target.square().mean(1).sum().clamp_min(EPS)
+
+
+def _wanted(target: Tensor, masses: Tensor) -> tuple[Tensor, Tensor]:
+    """What the values of each bin (C, BINS) become on the mean, and how much they are spread around it, in all."""
     levels = target.shape[1]
-    place = (ranks * levels - 0.5).clamp(0, levels - 1)
-    left = place.long().clamp_max(levels - 2)
-    if guide is None:
-        below, above = target[:, left[0]], target[:, left[0] + 1]
-    else:
-        below, above = target.gather(1, left), target.gather(1, left + 1)
-    matched = torch.lerp(below, above, place - left)
-    distance = ((values - matched).square() * share).sum()
-    return distance / target.square().mean(1).sum().clamp_min(EPS)
+    ends = masses.cumsum(1)
+    starts = ends - masses
+    middle = ((starts + ends) * (levels / 2) - 0.5).clamp(0, levels - 1)
+    left = middle.long().clamp_max(levels - 2)
+    means = torch.lerp(target.gather(1, left), target.gather(1, left + 1), middle - left)
+    # A bin of many values takes the mean of many levels; for few, the one in the middle is more exact.
+    integrals = [_integral(power, starts, ends) / masses.clamp_min(1e-12) for power in (target, target.square())]
+    many = masses * levels > 2
+    spread = ((integrals[1] - integrals[0].square()).clamp_min(0) * masses)[many].sum()
+    return torch.where(many, integrals[0], means), spread
 
 
-def _ranked(features: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Each channel's values in order (C, n), their ranks in (0, 1) and shares, both (C, n) or (1, n)."""
-    x = features[0].float().flatten(1)
-    count = x.shape[1]
-    values, order = x.sort(1)
-    if guide is None:
-        ranks = (torch.arange(count, device=x.device, dtype=torch.float32)[None] + 0.5) / count
-        return values, ranks, torch.full_like(ranks, 1 / count)
-    share = shares(guide)[0, 0][order]
-    return values, share.cumsum(1) - share / 2, share
+def _integral(values: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
+    """The integral from start to end (C, n) in [0, 1] of the step function with these values (C, levels)."""
+    levels = values.shape[1]
+    sums = F.pad(values.cumsum(1), (1, 0)) / levels
+    at = []
+    for place in (starts, ends):
+        place = (place * levels).clamp(0, levels)
+        left = place.long().clamp_max(levels - 1)
+        at.append(torch.lerp(sums.gather(1, left), sums.gather(1, left + 1), place - left))
+    return at[1] - at[0]
 
 
 class Histogram(Statistic):

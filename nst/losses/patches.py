@@ -19,8 +19,11 @@ from nst.losses.statistic import Sample, Statistic, StyleOptions
 PATCH_LAYERS = ("relu3_1", "relu4_1")
 """Where the paper compares patches (section 4)."""
 
-MOST = 8192
+MOST = 4096
 """How many patches of the style are kept at a layer, drawn at random where there are more."""
+
+REMATCH = 5
+"""For so many steps a patch keeps the one that was found for it: between two steps few would find another."""
 
 SCORES = 2**24
 """How many pairs of patches are compared at a time: bounds the memory."""
@@ -48,7 +51,7 @@ def nearest_patches(
         scores = F.normalize((now[part] - mean).float(), dim=1).to(bank.dtype) @ known.T
         if now_map is not None and bank_map is not None:
             scores = scores - weight * torch.cdist(now_map[part], bank_map).square() / bank_map.shape[1]
-        chosen.append(scores.argmax(1))
+        chosen.append(scores.float().max(1).indices)
     return torch.cat(chosen)
 
 
@@ -61,7 +64,8 @@ def patch_pairs(pixels: float) -> float:
 class Patches(Statistic):
     """Each patch of the image compared with the most alike of the style's; several styles are one bank.
 
-    A style gives as many patches as its weight says, and only those whose center its guide lets count.
+    A style gives as many patches as its weight says, and only those whose center its guide lets count. While a
+    picture is optimized, which patches are most alike is looked up every few steps only.
     """
 
     bank: Tensor
@@ -80,6 +84,7 @@ class Patches(Statistic):
         self.keep(bank=torch.cat(bank))
         self.keep(square=self.bank.float().square().sum(1).mean().clamp_min(EPS))
         self.register_buffer("map", torch.cat(maps) if maps else None, persistent=False)
+        self.nearest, self.looks = torch.empty(0), 0
 
     def _chosen(self, style: Sample, count: int, most: int, generator: torch.Generator) -> Tensor:
         device = style.features.device
@@ -94,15 +99,22 @@ class Patches(Statistic):
 
     def forward(self, sample: Sample) -> Tensor:
         now = unfold_patches(self._padded(sample.features), self.size)
-        with torch.no_grad():
-            there = self.get_buffer("map") if sample.map is not None else None
-            here = None if sample.map is None else unfold_patches(self._padded(sample.map), self.size)
-            nearest = nearest_patches(now.detach().to(self.bank.dtype), self.bank, here, there, self.weight)
+        nearest = self.nearest
+        if not now.requires_grad or self.looks % REMATCH == 0 or len(nearest) != len(now):
+            nearest = self._match(now.detach(), sample)
+        if now.requires_grad:
+            self.nearest, self.looks = nearest, self.looks + 1
         errors = (now.float() - self.bank[nearest].float()).square().sum(1)
         if sample.guide is not None:
             guide = self._centers(self._padded(sample.guide))
             return (errors * guide).sum() / guide.sum().clamp_min(EPS) / self.get_buffer("square")
         return errors.mean() / self.get_buffer("square")
+
+    @torch.no_grad()
+    def _match(self, now: Tensor, sample: Sample) -> Tensor:
+        there = self.get_buffer("map") if sample.map is not None else None
+        here = None if sample.map is None else unfold_patches(self._padded(sample.map), self.size)
+        return nearest_patches(now.to(self.bank.dtype), self.bank, here, there, self.weight)
 
     def _padded(self, features: Tensor) -> Tensor:
         if not self.circular:

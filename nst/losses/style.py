@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from nst.layers import average_pool
 from nst.losses.correlation import Correlation, layer_pairs
 from nst.losses.discrepancy import gaussian, linear, polynomial
 from nst.losses.gram import Gram
@@ -98,21 +99,31 @@ class StyleLoss(nn.Module):
                 self.statistics.append(STATISTICS[kind](samples, mixture, options))
 
     def forward(self, features: Features) -> dict[str, Tensor]:
-        statistics, terms = iter(self.statistics), []
+        statistics, terms, shrunk = iter(self.statistics), list[Tensor](), Shrunk()
         for site, weight in zip(self.sites, self.site_weights, strict=True):
-            sample = _sample(features, site, self.guides, self.maps)
+            sample = _sample(features, site, self.guides, self.maps, shrunk)
             terms += [weight * count * next(statistics)(sample) for count in self.counts]
         return {"style": self.weight * torch.stack(terms).sum()}
 
 
-def _sample(features: Features, site: Sequence[str], guides: Guides | None, maps: Guides | None) -> Sample:
+Shrunk = dict[tuple[str, int, int], Tensor]
+"""Features by layer and size that were averaged down already."""
+
+
+def _sample(
+    features: Features, site: Sequence[str], guides: Guides | None, maps: Guides | None, shrunk: Shrunk | None = None
+) -> Sample:
     """What is looked at: a layer, or a layer and a deeper one, whose size guides and maps then have."""
     name, deepest = site[0], site[-1]
+    x, deeper = features[name], features[deepest] if deepest != name else None
+    known = Shrunk() if shrunk is None else shrunk
+    while deeper is not None and (x.shape[-2] > deeper.shape[-2] or x.shape[-1] > deeper.shape[-1]):
+        key = (name, x.shape[-2], x.shape[-1])
+        if key not in known:
+            known[key] = average_pool(x)
+        x = known[key]
     return Sample(
-        features[name],
-        None if guides is None else guides[deepest],
-        features[deepest] if deepest != name else None,
-        None if maps is None else maps[deepest],
+        x, None if guides is None else guides[deepest], deeper, None if maps is None else maps[deepest]
     )
 
 

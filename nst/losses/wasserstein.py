@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from nst.losses.gram import moments
 from nst.losses.perceptual import EPS
@@ -85,13 +86,31 @@ def wasserstein_loss(mean: Tensor, covariance: Tensor, target_mean: Tensor, targ
 
 def mean_variance(features: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Mean (N, C) and variance (N, C) of features (N, C, H, W) over the positions, in float32; see `moments`."""
-    x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
-    if guide is None:
-        variance, mean = torch.var_mean(x, 1, correction=0)
-        return mean, variance
-    share = shares(guide).transpose(1, 2)
-    mean = (x * share).sum(1)
-    return mean, ((x - mean[:, None]).square() * share).sum(1)
+    return _MeanVariance.apply(features, guide)
+
+
+class _MeanVariance(torch.autograd.Function):
+    """As `nst.losses.gram._Moments`: the backward pass runs in the features' own format and layout."""
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor]:
+        x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
+        share = x.new_tensor(1 / x.shape[1]) if guide is None else shares(guide).transpose(1, 2)
+        mean = x.mean(1) if guide is None else (x * share).sum(1)
+        x = (x - mean[:, None]).square_()
+        ctx.save_for_backward(features, mean, share)
+        return mean, x.mean(1) if guide is None else (x * share).sum(1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_mean: Tensor, by_variance: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        features, mean, share = ctx.saved_tensors
+        x = features.permute(0, 2, 3, 1)
+        if share.ndim:
+            share = share.unflatten(1, x.shape[1:3])
+        slope, offset = 2 * by_variance, by_mean - 2 * by_variance * mean
+        gradient = torch.addcmul(offset[:, None, None].to(x.dtype), x, slope[:, None, None].to(x.dtype))
+        return (gradient * share.to(x.dtype)).permute(0, 3, 1, 2), None
 
 
 def mean_variance_loss(mean: Tensor, variance: Tensor, target_mean: Tensor, target_variance: Tensor) -> Tensor:

@@ -159,16 +159,17 @@ class Distillation(nn.Module):
     @torch.no_grad()
     def fit_heads(self, teacher: Teachers, images: Sequence[Tensor]) -> None:
         """Set the heads to the least squares solution, which descent would take a thousand steps to find."""
-        for name, layer in Teachers.layers.items():
-            products: list[Tensor] = []
-            for image in images:
-                target = teacher(image)[name]
-                source = F.interpolate(self.student(image, [layer])[layer], size=target.shape[-2:], mode="bilinear")
+        products: dict[str, list[Tensor]] = {name: [] for name in Teachers.layers}
+        for image in images:
+            targets, features = teacher(image), self.student(image, self.student.layers)
+            for name, layer in Teachers.layers.items():
+                source = F.interpolate(features[layer], size=targets[name].shape[-2:], mode="bilinear")
                 x = source.transpose(0, 1).flatten(1)
                 x = torch.cat([x, torch.ones_like(x[:1])])
-                y = target.transpose(0, 1).flatten(1)
-                products.append(torch.cat([x @ x.T, x @ y.T], 1) / x.shape[1])
-            product = torch.stack(products).mean(0).double()
+                y = targets[name].transpose(0, 1).flatten(1)
+                products[name].append(torch.cat([x @ x.T, x @ y.T], 1) / x.shape[1])
+        for name, found in products.items():
+            product = torch.stack(found).mean(0).double()
             count = product.shape[0]
             ridge = 1e-3 * product[:, :count].diagonal().mean() * torch.eye(count).to(product)
             solution = torch.linalg.solve(product[:, :count] + ridge, product[:, count:]).float()

@@ -17,7 +17,7 @@ from nst.recipes import DEFAULTS, valid_settings
 from nst.styles import StyleNotFound
 from nst.stylize import BOUNDS, CHOICES, style_transfer
 from nst.ui import limits, pictures, scratch, zerogpu
-from nst.ui.painting import Load, Painting, Run
+from nst.ui.painting import Load, Order, Painting, Run
 
 TOLD = (ImageError, StyleNotFound, ValueError)
 
@@ -54,9 +54,8 @@ def create(run: Run | None = None, load: Load = encoders.load_encoder) -> None:
                 wrong = sorted(asked.keys() - settings.keys())
                 raise ValueError(f"This makes no sense: {', '.join(f'{name} {asked[name]!r:.40}' for name in wrong)}.")
             limits.check(settings)
-            files = _file("content", content), _file("style", style)
-            names = {"content": _name(content), "style": _name(style)}
-            painting = Painting(*files, settings, names)
+            files: dict[str, str | list[str]] = {"content": _file("content", content), "style": _file("style", style)}
+            painting = Painting(Order(settings, files, names={"content": _name(content), "style": _name(style)}))
             for _ in painting.paint(run, load):
                 pass
             painting.finish()

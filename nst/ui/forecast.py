@@ -10,7 +10,7 @@ from nst.device import lock
 from nst.ui import pictures, progress, settings
 from nst.weights import WeightsError, WeightsNotFound
 
-COSTLY = ["encoder", "size", "preset", "num_steps", "optimizer", "device"]
+COSTLY = ["encoder", "size", "preset", "num_steps", "optimizer", "style_loss", "device"]
 """The settings that an estimate depends on."""
 
 _measured: set[tuple[str, str]] = set()

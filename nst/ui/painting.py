@@ -5,20 +5,17 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from PIL import Image
 
-from nst.device import lock
-from nst.images import Picture, decode, fit, save, to_pil, to_tensor
+from nst.images import Picture, decode, fit, save, save_animation, to_pil, to_tensor
 from nst.optimize import Step, throttle
-from nst.recipes import DEFAULTS, make_recipe
-from nst.ui import progress, scratch
+from nst.recipes import DEFAULTS, TASKS, make_recipe
+from nst.ui import line, progress, scratch
 
 PREVIEW = 512
 """Long side of previews and snapshots in pixels."""
@@ -26,13 +23,39 @@ PREVIEW = 512
 SNAPSHOTS = 8
 """How many a run leaves, beside the result."""
 
-POLL = 0.2
-"""Seconds between two looks at something that is waited for."""
-
 Run = Callable[..., Iterator[Step]]
 Load = Callable[..., object]
 View = dict[str, Any]
-"""What is to be shown anew, by part of the page: status, preview, curves, snapshots, compare, download."""
+"""What is to be shown anew, by part of the page: status, preview, curves, snapshots, compare, download, film."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a visitor asks for.
+
+    Attributes:
+        settings: keyword arguments of the run.
+        pictures: paths by the name of the run's argument, in the order of its arguments; a list where it takes several.
+        task: what the recipe is of, a name of `nst.recipes.TASKS`.
+        names: those of pictures that are examples, for the recipe.
+        extras: further arguments that have no place in a recipe, such as masks.
+        by_name: how many of the last pictures are given to the run by name.
+        parts: what the pictures are called that stand side by side in the result, row by row, if there are several.
+        columns: how many of them stand in a row.
+        film: whether they follow each other.
+        continues: whether one can go on from the result.
+    """
+
+    settings: dict[str, Any]
+    pictures: dict[str, str | list[str]]
+    task: str = "style_transfer"
+    names: dict[str, Any] = field(default_factory=dict)
+    extras: dict[str, Any] = field(default_factory=dict)
+    by_name: int = 0
+    parts: tuple[str, ...] = ()
+    columns: int = 1
+    film: bool = False
+    continues: bool = True
 
 
 class Stopped(Exception):
@@ -44,8 +67,8 @@ class Painting:
     """What one visitor paints, or has painted. Lives in that visitor's session only.
 
     Attributes:
-        content, style: paths of the pictures; `names` are those of examples, for the recipe.
-        settings: keyword arguments of the run.
+        order: what is painted.
+        start: path of the picture that it goes on from, if it does.
         points: step and losses so far, for the curves; of earlier runs too, if this one went on from them.
         steps_before, total: steps of those earlier runs, and steps in all.
         snapshots: paths and captions.
@@ -55,10 +78,7 @@ class Painting:
         stopped, closed: whether the visitor pressed Stop, and whether the run is over.
     """
 
-    content: str
-    style: str
-    settings: dict[str, Any]
-    names: dict[str, str | None] = field(default_factory=dict)
+    order: Order
     start: str | None = None
     points: list[tuple[int, progress.Losses]] = field(default_factory=list)
     steps_before: int = 0
@@ -75,10 +95,10 @@ class Painting:
     next_snapshot: float = 0.0
     work: float = 0.0
 
-    def go_on(self, content: str, style: str, settings: dict[str, Any], names: dict[str, str | None]) -> Painting:
+    def go_on(self, order: Order) -> Painting:
         """The painting that goes on from this one's result."""
         return Painting(
-            content, style, settings, names, start=self.last, points=list(self.points),
+            order, start=self.last, points=list(self.points),
             steps_before=self.steps, total=self.total, snapshots=list(self.snapshots[-2 * SNAPSHOTS :]),
         )  # fmt: skip
 
@@ -91,7 +111,7 @@ class Painting:
         """Run it; yields what to show. Closing this closes the run and lets go of the device.
 
         Args:
-            run: has the signature of `nst.stylize.style_transfer`.
+            run: has the signature of the task's function in `nst.stylize`.
             load: fetches and loads an encoder by name, reporting to `progress`; so a download neither holds
                 the device nor keeps the page waiting.
 
@@ -99,19 +119,12 @@ class Painting:
             ImageError, ValueError, WeightsNotFound: with a sentence for people.
         """
         try:
-            content = decode(self.content)
-            self._keep(content)
-            pictures = to_tensor(content), to_tensor(decode(self.style))
-            settings = dict(self.settings)
-            if self.start:
-                settings["init"] = to_tensor(decode(self.start))
             yield from self._load(load)
-            held = yield from self._wait()
+            held = yield from _as_views(line.wait(self))
             if not held:
                 return
-            try:
-                self.started = time.monotonic()
-                _running[:] = [self]
+            with line.computing(self):
+                pictures, settings = self._arguments()  # only now: many may wait, and a photo can take 150 MB
                 steps = throttle(run(*pictures, **settings))
                 try:
                     for step in steps:
@@ -120,16 +133,31 @@ class Painting:
                         yield self._view(step)
                 finally:
                     steps.close()  # type: ignore[attr-defined]
-            finally:
-                _running.clear()
-                _spent.append(time.monotonic() - self.started)
-                lock.release()
         finally:
             self.closed = True
 
+    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Of the run: pictures, and what is given by name."""
+        opened = {role: self._open(role, paths) for role, paths in self.order.pictures.items()}
+        count = len(opened) - self.order.by_name
+        named = dict(list(opened.items())[count:])
+        if self.start:
+            named["init"] = to_tensor(decode(self.start))
+        return tuple(opened.values())[:count], self.order.settings | self.order.extras | named
+
+    def _open(self, role: str, paths: str | list[str]) -> Any:
+        """The picture as a tensor, or several."""
+        if isinstance(paths, list):
+            return [to_tensor(decode(path)) for path in paths]
+        picture = decode(paths)
+        if role == "content" and not self.order.parts:
+            self._keep(picture)
+        return to_tensor(picture)
+
     def _keep(self, content: Picture) -> None:
         """Keep as much of the content as the result needs: an upload may have a hundred times the pixels."""
-        size = fit(*content.rgb.size, self.settings.get("size", DEFAULTS["size"]))
+        asked = self.order.settings.get("size", TASKS[self.order.task]["size"])
+        size = fit(*content.rgb.size, asked or max(content.rgb.size))
         self.before = content.rgb.resize(size, Image.Resampling.LANCZOS)
         self.alpha = content.alpha.resize(size, Image.Resampling.BICUBIC) if content.alpha else None
 
@@ -144,43 +172,21 @@ class Painting:
 
         def work() -> None:
             try:
-                load(self.settings.get("encoder", "compact"), progress=report)
+                load(self.order.settings.get("encoder", DEFAULTS["encoder"]), progress=report)
             except BaseException as error:  # told on the thread that waits
                 failed.append(error)
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        thread.join(POLL)
+        thread.join(line.POLL)
         while thread.is_alive() and not self.stopped:
             now, total = done
             detail = f"Downloading, {now / 1e6:.0f} of {total / 1e6:.0f} MB, this once." if total else ""
             share = now / total if total else 0.0
             yield {"status": progress.status("Getting the encoder", detail, done=share, kind="busy")}
-            thread.join(POLL)
+            thread.join(line.POLL)
         if failed and not isinstance(failed[0], Stopped):
             raise failed[0]
-
-    def _wait(self) -> Generator[View, None, bool]:
-        """Wait in line for the device; returns whether it is held, which it is unless Stop was pressed."""
-        _line.append(self)
-        try:
-            while not self.stopped:
-                first = _line[0] is self
-                if first and lock.acquire(timeout=POLL):
-                    return True
-                if not first:
-                    time.sleep(POLL)
-                if self.stopped:
-                    break
-                ahead = _line.index(self)
-                detail = f"{ahead} more before yours" if ahead else "Yours comes next"
-                if seconds := _expected(ahead):
-                    detail += f", in about {progress.duration(seconds)}"
-                detail = f"It is still busy. {detail}."
-                yield {"status": progress.status("Waiting for the machine", detail, done=0.0, kind="busy")}
-            return False
-        finally:
-            _line.remove(self)
 
     def _view(self, step: Step) -> View:
         """Note this step, and show it."""
@@ -194,7 +200,8 @@ class Painting:
         preview.thumbnail((PREVIEW, PREVIEW))
         spent = time.monotonic() - self.started
         left = f"About {progress.duration(spent / step.work * (1 - step.work))} left." if step.index > 2 else ""
-        where = f"Step {index} of {self.total}, {step.size} px. Losses: {progress.words(step.losses)}."
+        where = f"Step {index} of {self.total}, {step.size} px."
+        where += f" Losses: {progress.words(step.losses)}." if step.losses else ""
         detail = " ".join(part for part in (where, left, self.note) if part)
         view = {
             "status": progress.status(f"Painting, {step.work:.0%}", detail, done=step.work, kind="busy"),
@@ -216,29 +223,51 @@ class Painting:
         if self.result:
             return {}
         picture, self.latest = self.latest, None
-        if picture is None or self.before is None:
+        if picture is None:
             return {"status": progress.status("Stopped", "Before the first step, so there is no new picture.")}
-        recipe = make_recipe(self.settings, content=self.names.get("content"), style=self.names.get("style"))
+        order = self.order
+        recipe = make_recipe(order.settings, task=order.task, **order.names)
         recipe |= {"steps": self.steps, "continued": self.start is not None}
-        path = save(scratch.new_file(self._file_name()), picture, recipe=recipe, alpha=self.alpha)
+        path = save(scratch.new_file(self._file_name("png")), picture, recipe=recipe, alpha=self.alpha)
         self.result = str(path)
         whole = self.steps >= self.total
         spent = progress.duration(time.monotonic() - self.started)
         title = "Finished" if whole else "Stopped"
-        detail = f"{self.steps} steps, {picture.width} x {picture.height} px, in {spent}." if whole else (
-            f"After {self.steps} of {self.total} steps. The picture so far is kept; Continue goes on from it."
+        so_far = "The picture so far is kept" + ("; Continue goes on from it." if order.continues else ".")
+        taken = f"{self.steps} steps, " if self.steps > 1 else ""
+        detail = f"{taken}{picture.width} x {picture.height} px, in {spent}." if whole else (
+            f"After {self.steps} of {self.total} steps. {so_far}"
         )  # fmt: skip
-        before, self.before, self.alpha = self.before, None, None  # a session may be kept for long
-        return {
+        view: View = {
             "status": progress.status(title, " ".join(filter(None, (detail, self.note))), done=self.work, kind="done"),
             "preview": self.result,
-            "compare": (before.resize(picture.size, Image.Resampling.LANCZOS), picture),
             "download": self.result,
         }
+        before, self.before, self.alpha = self.before, None, None  # a session may be kept for long
+        if before:
+            view["compare"] = before.resize(picture.size, Image.Resampling.LANCZOS), picture
+        return view | self._parts(picture)
 
-    def _file_name(self) -> str:
-        parts = [self.names.get("content") or "picture", self.names.get("style") or "style"]
-        return f"pastiche-{'-'.join(re.sub(r'[^a-z0-9]+', '-', part.lower()).strip('-') for part in parts)}.png"
+    def _parts(self, picture: Image.Image) -> View:
+        """The pictures that stand side by side in the result, each for itself, and the film that they make."""
+        order = self.order
+        if not order.parts:
+            return {}
+        wide, tall = picture.width // order.columns, picture.height // -(-len(order.parts) // order.columns)
+        corners = [(wide * (i % order.columns), tall * (i // order.columns)) for i in range(len(order.parts))]
+        pictures = [picture.crop((left, top, left + wide, top + tall)) for left, top in corners]
+        files = [save(scratch.new_file(f"{i:02d}.png"), one) for i, one in enumerate(pictures, 1)]
+        view: View = {"snapshots": [(str(file), part) for file, part in zip(files, order.parts, strict=True)]}
+        if order.film:
+            view["film"] = str(save_animation(scratch.new_file(self._file_name("gif")), pictures))
+        return view
+
+    def _file_name(self, suffix: str) -> str:
+        given, roles = self.order.names, self.order.pictures
+        names = {role: given.get(role) or ("picture" if role == "content" else role) for role in roles}
+        parts = (name[0] if isinstance(name, list) else name for name in names.values())
+        words = (re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") for part in parts)
+        return f"pastiche-{'-'.join(words)}.{suffix}"
 
     @property
     def last(self) -> str | None:
@@ -247,21 +276,12 @@ class Painting:
         return path if path and Path(path).is_file() else None
 
 
-_line: list[Painting] = []
-"""Who waits for the device, in order."""
-
-_running: list[Painting] = []
-"""Who has it, if anybody."""
-
-_spent: deque[float] = deque(maxlen=8)
-"""Seconds that the last runs took."""
-
-
-def _expected(ahead: int) -> float:
-    """Seconds until the device is free for who has so many before them in the line; 0 if nobody can tell yet."""
-    usual = median(_spent) if _spent else 0.0
-    left = usual
-    for painting in _running[:1]:
-        if painting.work > 0.02:
-            left = (time.monotonic() - painting.started) / painting.work * (1 - painting.work)
-    return left + ahead * usual if usual or not ahead else 0.0
+def _as_views(told: Generator[str, None, bool]) -> Generator[View, None, bool]:
+    """Status lines as what is to be shown."""
+    try:
+        while True:
+            yield {"status": next(told)}
+    except StopIteration as end:
+        return bool(end.value)
+    finally:
+        told.close()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 from PIL import Image
 
 from nst import styles
@@ -47,6 +48,50 @@ class Example:
     thumbnail: str | None
 
 
+@dataclass(frozen=True)
+class Slot:
+    """An input for a picture, the row of examples beneath it, and which of them is in it.
+
+    Attributes:
+        role: the argument of the run that it is for.
+        kind: of its examples, "content" or "style".
+        default: the example that it begins with, if any.
+        needed: whether there must be a picture.
+    """
+
+    role: str
+    kind: str
+    title: str
+    picture: gr.Image
+    row: gr.HTML
+    chosen: gr.State
+    default: str | None = None
+    needed: bool = True
+
+    @property
+    def parts(self) -> list[Component]:
+        return [self.picture, self.row, self.chosen]
+
+    def filled(self, values: list[Any]) -> dict[Component, Any]:
+        """Updates from picture, row and choice."""
+        picture, row, chosen = values
+        # As an update, since the browser would change a bare value in place when a later yield leaves it alone.
+        shown = picture if isinstance(picture, dict) else gr.update(value=picture)
+        return {self.picture: shown, self.row: row, self.chosen: chosen}
+
+
+def slot(
+    role: str, title: str, element: str, *, kind: str | None = None, default: str | None = None, needed: bool = True
+) -> Slot:
+    """Lay a slot out where this is called, with this name in the page; `default` is that of its kind if left out."""
+    kind = kind or role
+    first = DEFAULT[kind] if default is None and needed else default
+    return Slot(
+        role, kind, title, picture_input(title, kind, element), example_row(kind, f"{element}-examples"),
+        gr.State(None), first, needed,
+    )  # fmt: skip
+
+
 def _path(_: gr.Image, payload: Any) -> str | None:
     return payload.path if payload else None
 
@@ -58,10 +103,11 @@ PathImage: type[gr.Image] = ABCMeta.__new__(
 )
 
 
-def picture_input(title: str, kind: str) -> gr.Image:
+def picture_input(title: str, kind: str, element: str | None = None) -> gr.Image:
     """An input for a picture; its value is a path for `nst.images.decode`."""
     return PathImage(
-        label=title, elem_id=kind, type="filepath", image_mode=None, height=232, buttons=[], elem_classes="picture",
+        label=title, elem_id=element or kind, elem_classes="picture", type="filepath", image_mode=None, height=232,
+        buttons=[],
         sources=["upload", "webcam", "clipboard"] if kind == "content" else ["upload", "clipboard"],
         placeholder="Drop a picture here,\nor click to choose one", alt_text=f"The chosen {title.lower()}",
     )  # fmt: skip
@@ -94,11 +140,12 @@ def name_of(path: str, choice: Choice | None) -> str | None:
     return choice.name if choice and choice.name and Path(path).stem == Path(choice.path).stem else None
 
 
-def example_row(kind: str) -> gr.HTML:
+def example_row(kind: str, element: str) -> gr.HTML:
     """A row of thumbnails, empty until `row_html` fills it; a click triggers `select` with the example's name."""
     return gr.HTML(
         '<div class="thumbs"></div>',
-        elem_id=f"{kind}-examples",
+        elem_id=element,
+        elem_classes="example-row",
         apply_default_css=False,
         js_on_load="""element.addEventListener('click', event => {
             const button = event.target.closest('button[data-name]');
@@ -145,13 +192,21 @@ def example_file(kind: str, name: str) -> Path:
     Raises:
         nst.styles.StyleNotFound: no such example, or it cannot be had now.
     """
-    path = scratch.folder() / "examples" / kind / f"{Path(name).name}.jpg"
+    folder = scratch.folder() / "examples"
+    path = folder / kind / f"{Path(name).name}.jpg"
     with _drawing:
+        _serve_in_place(folder)
         if not path.is_file():
             picture = styles.load_content(name) if kind == "content" else styles.load_style(name, EXAMPLE_SIZE)
             path.parent.mkdir(parents=True, exist_ok=True)
             save(path, picture)
     return path
+
+
+@lru_cache(maxsize=8)
+def _serve_in_place(folder: Path) -> None:
+    """Keep gradio from copying what lies here: a copy is made anew for each visitor while another reads it."""
+    gr.set_static_paths([folder])
 
 
 def draw_ahead() -> None:

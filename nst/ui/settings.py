@@ -1,11 +1,11 @@
-"""The settings of `style_transfer` as controls: what they are called, how one chooses, a line of help each.
+"""The settings of the recipes as controls: what they are called, how one chooses, a line of help each.
 
-Defaults, bounds and choices come from the recipe itself; here are only words.
+Defaults, bounds and choices come from the recipes themselves; here are only words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gradio as gr
@@ -13,9 +13,9 @@ from gradio.components import Component
 
 from nst import weights
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
-from nst.recipes import DEFAULTS, WHOLE, valid_settings
+from nst.recipes import LIMITS, TASKS, WHOLE, valid_settings
 from nst.registry import list_models
-from nst.stylize import BOUNDS, CHOICES
+from nst.stylize import CHOICES
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 AUTO = "as preset"
@@ -29,6 +29,24 @@ WORDS = {
     "sgd": "Gradient descent",
     "gram": "Gram matrices",
     "wasserstein": "Wasserstein distance",
+    "moments": "Mean and variance",
+    "mmd-linear": "MMD, linear kernel",
+    "mmd-polynomial": "MMD, polynomial kernel",
+    "mmd-gaussian": "MMD, Gaussian kernel",
+    "histogram": "Histograms",
+    "correlation": "Shifted correlations",
+    "patches": "Patches",
+    "statistics": "Between the styles",
+    "losses": "Each style at once",
+    "inside": "Keep to the inside",
+    "soft": "Soft edges",
+    "all": "All they touch",
+    "none": "The style's",
+    "luminance": "Lightness only",
+    "cholesky": "Mean and covariance (Cholesky)",
+    "pca": "Mean and covariance (PCA)",
+    "before": "Before painting",
+    "after": "After painting",
     "auto": "Automatic",
     "cpu": "Processor",
     "cuda": "NVIDIA GPU",
@@ -37,7 +55,11 @@ WORDS = {
 """What a choice is called where its own name would not do."""
 
 ABOUT = {
+    "strength": ("Style strength", "0 keeps the photo as it is, 100 asks for the style alone."),
+    "preset": ("Preset", "How much care is taken."),
+    "size": ("Size", "Long side in pixels."),
     "style_scale": ("Brush size", "Larger takes coarser strokes."),
+    "brush": ("Brush size", "Larger takes coarser strokes."),
     "tv_weight": ("Smoothness", "Removes grain; empty is automatic."),
     "init": ("Start from", "Noise moves furthest from the photo."),
     "seed": ("Seed", "The same seed, the same picture."),
@@ -52,56 +74,99 @@ ABOUT = {
     "style_layer_weights": ("Style layer weights", "One number a layer; empty is equal."),
     "tv_exponent": ("Smoothness exponent", "Below 2 spares edges."),
     "device": ("Computed on", "Automatic is the fastest one here."),
+    "mixing": ("Styles are mixed", "Between them, or all of them at once."),
+    "preserve_color": ("Colors", "Keep the photo's colors, or take the style's."),
+    "color_when": ("Colors are kept", "By recoloring the style, or the result."),
+    "guide": ("Edges of regions", "How far a style reaches at the edges."),
+    "norm_weight": ("Softer colors", "Keeps colors from burning out."),
+    "norm_exponent": ("Softer colors exponent", "Higher spares the middle."),
+    "kernel_degree": ("Kernel degree", "Of the polynomial kernel."),
+    "kernel_offset": ("Kernel offset", "Of the polynomial kernel."),
+    "kernel_bandwidth": ("Kernel bandwidth", "Of the Gaussian kernel, in medians."),
+    "activation_shift": ("Activation shift", "Of the correlations; −1 as in the paper."),
+    "correlations": ("Correlations", "Within layers, across, or chained."),
+    "patch_size": ("Patch size", "In positions of a layer."),
+    "width": ("Width", "In pixels."),
+    "height": ("Height", "In pixels."),
+    "seamless": ("Seamless", "Tiles without a visible seam."),
+    "pictures": ("Pictures", "How many lead from one style to the other."),
+    "layer": ("Layer", "Whose knowledge is shown."),
+    "starts": ("Starts", "From how many noises."),
 }
-"""Title and line of help of each control in the closed section."""
+"""Title and line of help of each control."""
+
+PAPERS = {
+    "style_loss": (
+        "What the papers say: [Gram](https://arxiv.org/abs/1508.06576), "
+        "[Wasserstein](https://arxiv.org/abs/1905.12828), [MMD and moments](https://arxiv.org/abs/1701.01036), "
+        "[histograms](https://arxiv.org/abs/1701.08893), [shifted correlations](https://arxiv.org/abs/1605.04603), "
+        "[patches](https://arxiv.org/abs/1601.04589)."
+    ),
+}
+"""What stands beneath a section that has this control."""
 
 LAYER_DEFAULTS = {"content_layers": CONTENT_LAYERS, "style_layers": STYLE_LAYERS}
 
+Sections = Mapping[str, Sequence[str]]
 
-def main_controls() -> dict[str, Component]:
+
+def main_controls(task: str = "style_transfer", prefix: str = "") -> dict[str, Component]:
     """The three that are always in sight, by the name of their setting; to be called where they are laid out."""
-    low, high = BOUNDS["strength"]
-    strength = gr.Slider(
-        low, high, DEFAULTS["strength"], step=1, label="Style strength", elem_id="strength",
-        info="0 keeps the photo as it is, 100 asks for the style alone.",
-    )  # fmt: skip
+    made: dict[str, Component] = {"strength": control("strength", task, prefix)}
     with gr.Row():
-        preset = gr.Radio(
-            _choices("preset"), value=DEFAULTS["preset"], label="Preset", elem_id="preset", elem_classes="segments",
-            info="How much care is taken.", min_width=220, scale=3,
-        )  # fmt: skip
-        size = gr.Dropdown(
-            list(SIZES), value=DEFAULTS["size"], allow_custom_value=True, label="Size", elem_id="size",
-            info="Long side in pixels.", min_width=120, scale=2,
-        )  # fmt: skip
-    return {"strength": strength, "size": size, "preset": preset}
-
-
-def more_controls() -> dict[str, Component]:
-    """The rest, by the name of their setting, two in a row; to be called where they are laid out."""
-    pairs: dict[str, list[tuple[str, Callable[[str], Component]]]] = {
-        "": [("style_scale", _slider), ("tv_weight", _number), ("init", _dropdown), ("seed", _number)],
-        "How it is optimized": [
-            ("encoder", _dropdown), ("num_steps", _number), ("optimizer", _dropdown), ("learning_rate", _number),
-        ],
-        "What is compared": [
-            ("style_loss", _dropdown), ("pooling", _dropdown), ("content_layers", _layers), ("style_layers", _layers),
-            ("style_layer_weights", _text), ("tv_exponent", _number),
-        ],
-        "Where it is computed": [("device", _dropdown)],
-    }  # fmt: skip
-    made: dict[str, Component] = {}
-    for title, section in pairs.items():
-        if title:
-            gr.Markdown(f"### {title}")
-        for i in range(0, len(section), 2):
-            with gr.Row():
-                made |= {name: control(name) for name, control in section[i : i + 2]}
+        made["preset"] = control("preset", task, prefix)
+        made["size"] = control("size", task, prefix)
     return made
 
 
-def read(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the controls say, as keyword arguments of `style_transfer`; those left to the preset are not in it.
+def more_controls(sections: Sections, task: str = "style_transfer", prefix: str = "") -> dict[str, Component]:
+    """Those of each section beneath its title, by the name of their setting, two in a row."""
+    made: dict[str, Component] = {}
+    for title, names in sections.items():
+        if title:
+            gr.Markdown(f"### {title}")
+        for i in range(0, len(names), 2):
+            with gr.Row():
+                made |= {name: control(name, task, prefix) for name in names[i : i + 2]}
+        for name in PAPERS.keys() & set(names):
+            gr.Markdown(PAPERS[name], elem_classes="papers")
+    return made
+
+
+def control(name: str, task: str = "style_transfer", prefix: str = "") -> Component:
+    """The control of one setting."""
+    title, info = ABOUT[name]
+    default = shown(name, TASKS[task][name], task)
+    form: dict[str, Any] = {"label": title, "info": info, "elem_id": f"{prefix}-{name}" if prefix else name}
+    if name == "strength":
+        return gr.Slider(*LIMITS[name], default, step=1, **form)
+    if name == "preset":
+        form |= {"elem_classes": "segments", "min_width": 220, "scale": 3}
+        return gr.Radio(_choices(name, task), value=default, **form)
+    if name == "size":
+        own: list[Any] = [("The photo's own", AUTO)] if TASKS[task][name] is None else []
+        return gr.Dropdown(own + list(SIZES), value=default, allow_custom_value=True, min_width=120, scale=2, **form)
+    if name == "seamless":
+        return gr.Checkbox(default, **form)
+    if name in LAYER_DEFAULTS:
+        return gr.Dropdown(_layers(), value=default, multiselect=True, **form)
+    if name == "layer":
+        return gr.Dropdown(_layers(), value=default, **form)
+    if name == "style_layer_weights":
+        return gr.Textbox(placeholder="1, 1, 1, 1, 1", max_lines=1, **form)
+    if name == "style_loss":  # several may be joined
+        return gr.Dropdown(_choices(name, task), value=default, multiselect=True, **form)
+    if name in CHOICES:
+        return gr.Dropdown(_choices(name, task), value=default, **form)
+    if name in ("style_scale", "brush"):
+        return gr.Slider(*LIMITS[name], default, step=0.05, **form)
+    whole = name in WHOLE
+    form |= {"placeholder": "automatic", "precision": 0 if whole else None, "step": 1 if whole else 0.01}
+    return gr.Number(default, **form)
+
+
+def read(values: Mapping[str, Any], task: str = "style_transfer") -> dict[str, Any]:
+    """What the controls say, as keyword arguments of the task; those left to the preset are not in it.
 
     Raises:
         ValueError: a value that makes no sense, with a sentence that names it.
@@ -110,7 +175,9 @@ def read(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, default in LAYER_DEFAULTS.items():
         if list(given.get(name, [])) == list(default):
             del given[name]
-    valid = valid_settings(given)
+    if isinstance(given.get("style_loss"), list):
+        given["style_loss"] = "+".join(given["style_loss"])
+    valid = valid_settings(given, task)
     for name in given.keys() - valid.keys():
         title = ABOUT[name][0] if name in ABOUT else name.capitalize()
         raise ValueError(f"{title}: {given[name]!r} makes no sense here.")
@@ -120,13 +187,17 @@ def read(values: Mapping[str, Any]) -> dict[str, Any]:
     return valid
 
 
-def shown(name: str, value: Any) -> Any:
+def shown(name: str, value: Any, task: str = "style_transfer") -> Any:
     """The value that the control of this setting shows for it; the inverse of `read`."""
     if name in LAYER_DEFAULTS:
         return list(value or LAYER_DEFAULTS[name])
     if name == "style_layer_weights":
         return ", ".join(f"{weight:g}" for weight in value or [])
-    return AUTO if value is None and name in CHOICES else value
+    if name == "style_loss":
+        return str(value or TASKS[task][name]).split("+")
+    if name == "style_scale" and isinstance(value, list):
+        return value[0]
+    return AUTO if value is None and (name in CHOICES or name == "size") else value
 
 
 def is_here(encoder: str) -> bool:
@@ -139,10 +210,10 @@ def _entry(encoder: str) -> weights.Weights | None:
     return next((model for model in list_models("encoder") if model.name == encoder), None)
 
 
-def _choices(name: str) -> list[tuple[str, str]]:
+def _choices(name: str, task: str) -> list[tuple[str, str]]:
     if name == "encoder":
         return [(_encoder_title(value), value) for value in CHOICES[name]]
-    own = [("As the encoder's" if name == "pooling" else "As the preset", AUTO)] if DEFAULTS[name] is None else []
+    own = [("As the encoder's" if name == "pooling" else "As the preset", AUTO)] if TASKS[task][name] is None else []
     return own + [(WORDS.get(value, value.capitalize()), value) for value in CHOICES[name]]
 
 
@@ -154,31 +225,5 @@ def _encoder_title(name: str) -> str:
     return title if weights.find(entry) else f"{title} ({entry.download / 1e6:.0f} MB download)"
 
 
-def _dropdown(name: str) -> gr.Dropdown:
-    title, info = ABOUT[name]
-    return gr.Dropdown(_choices(name), value=shown(name, DEFAULTS[name]), label=title, info=info, elem_id=name)
-
-
-def _layers(name: str) -> gr.Dropdown:
-    title, info = ABOUT[name]
-    names = [f"relu{stage}_{i}" for stage, depth in enumerate(VGG_DEPTHS["vgg19"], 1) for i in range(1, depth + 1)]
-    return gr.Dropdown(names, value=shown(name, None), multiselect=True, label=title, info=info, elem_id=name)
-
-
-def _slider(name: str) -> gr.Slider:
-    title, info = ABOUT[name]
-    return gr.Slider(*BOUNDS[name], DEFAULTS[name], step=0.05, label=title, info=info, elem_id=name)
-
-
-def _number(name: str) -> gr.Number:
-    title, info = ABOUT[name]
-    whole = name in WHOLE
-    return gr.Number(
-        DEFAULTS[name], label=title, info=info, placeholder="automatic", precision=0 if whole else None,
-        step=1 if whole else 0.01, elem_id=name,
-    )  # fmt: skip
-
-
-def _text(name: str) -> gr.Textbox:
-    title, info = ABOUT[name]
-    return gr.Textbox(label=title, info=info, placeholder="1, 1, 1, 1, 1", max_lines=1, elem_id=name)
+def _layers() -> list[str]:
+    return [f"relu{stage}_{i}" for stage, depth in enumerate(VGG_DEPTHS["vgg19"], 1) for i in range(1, depth + 1)]

@@ -172,28 +172,34 @@ def footer() -> gr.HTML:
     return gr.HTML(f"<p>{PRIVACY}</p>", elem_id="privacy", apply_default_css=False)
 
 
+def show_result(element: str) -> str:
+    """JavaScript that on a narrow page scrolls to where the picture appears, the element of this name."""
+    return SHOW_RESULT.replace("ELEMENT", json.dumps(element))
+
+
 SHOW_RESULT = """() => {
     if (matchMedia('(max-width: 860px)').matches)
-        document.getElementById('result').scrollIntoView({behavior: 'smooth', block: 'start'});
+        document.getElementById(ELEMENT).scrollIntoView({behavior: 'smooth', block: 'start'});
 }"""
-"""On a narrow page, scroll to where the picture appears."""
 
 
-def copy_link() -> str:
+def copy_link(element: str) -> str:
     """JavaScript that puts a query into the address bar and the whole link on the clipboard.
+
+    The button that was pressed, the element of this name, says so.
 
     On a Space the page lives in a frame, so that the link to share is the Space's own.
     """
     space = os.environ.get("SPACE_ID")
     home = json.dumps(f"https://huggingface.co/spaces/{space}" if space else None)
-    return COPY_LINK.replace("HOME", home)
+    return COPY_LINK.replace("HOME", home).replace("ELEMENT", json.dumps(element))
 
 
 COPY_LINK = """(query) => {
     const question = query ? '?' + query : '';
     const link = (HOME || location.origin + location.pathname) + question;
     history.replaceState(null, '', location.pathname + question);
-    const button = document.getElementById('copy-link');
+    const button = document.getElementById(ELEMENT);
     const done = () => {
         const before = button.textContent;
         button.textContent = 'Link copied';

@@ -13,8 +13,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from nst.optimize import Step
 
 SHORTEST, LONGEST = 15, 120
@@ -39,29 +37,29 @@ def on_gpu(run: Callable[..., Iterator[Step]]) -> Callable[..., Iterator[Step]]:
     """The run itself, or on ZeroGPU one that is given the GPU while it lasts.
 
     Args:
-        run: has the signature of `nst.stylize.style_transfer`.
+        run: has the signature of one of the recipes of `nst.stylize`.
     """
     if not active():
         return run
     from nst.optimize import throttle  # torch only now, see `prepare`
 
-    def paint(content: Tensor, style: Tensor, settings: dict[str, Any]) -> Iterator[Step]:
-        for step in throttle(run(content, style, **settings)):
+    def paint(pictures: tuple[Any, ...], settings: dict[str, Any]) -> Iterator[Step]:
+        for step in throttle(run(*pictures, **settings)):
             yield replace(step, image=step.image.detach().cpu())
 
     marked = importlib.import_module("spaces").GPU(duration=duration)(paint)
 
-    def wrapped(content: Tensor, style: Tensor, **settings: Any) -> Iterator[Step]:
-        yield from marked(content, style, settings)
+    def wrapped(*pictures: Any, **settings: Any) -> Iterator[Step]:
+        yield from marked(pictures, settings)
 
     return wrapped
 
 
-def duration(content: Tensor, style: Tensor, settings: dict[str, Any]) -> int:
+def duration(pictures: tuple[Any, ...], settings: dict[str, Any]) -> int:
     """Seconds to ask for; has the arguments of the function that is marked."""
     from nst.stylize import PRESETS
 
-    size = int(settings.get("size") or 512)
+    size = max(int(settings.get(name) or 0) for name in ("size", "width", "height")) or 512
     steps = int(settings.get("num_steps") or PRESETS[str(settings.get("preset") or "good")].num_steps)
     guess = 10 + steps * size**2 / 1e6 * SECONDS_PER_MEGAPIXEL_STEP
     return round(min(max(guess, SHORTEST), LONGEST))

@@ -1,0 +1,383 @@
+"""What all painting tabs have in common: the side of the page where the picture appears, its run, and its recipe.
+
+A tab is a subclass that lays out its inputs and says what they ask for (`order`); everything else is here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from nst.images import ImageError, read_recipe
+from nst.recipes import from_query, names_of, settings_from_recipe, task_of, to_query
+from nst.ui import limits, pictures, progress, settings, share, theme
+from nst.ui.painting import Load, Order, Painting, Run, View
+from nst.ui.pictures import Choice, Slot
+from nst.weights import WeightsError, WeightsNotFound
+
+log = logging.getLogger(__name__)
+
+KIND_ERRORS = (ImageError, ValueError, WeightsNotFound, WeightsError)
+"""What is told to the visitor as it stands."""
+
+QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+"""For what answers at once and needs no place in the queue."""
+
+TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
+"""For what may have something to tell: gradio shows messages of queued events only."""
+
+RUNNING: dict[str, Any] = {
+    "show_progress": "hidden", "concurrency_limit": limits.IN_LINE, "concurrency_id": "device",
+    "api_visibility": "private",
+}  # fmt: skip
+"""For what computes, all in one line."""
+
+Updates = dict[Component, Any]
+
+
+class Workbench:
+    """A tab's components, and what happens when one of them is used.
+
+    Args:
+        run: paints; has the signature of the task's function in `nst.stylize`.
+        load: loads an encoder by name; has the signature of `load_encoder`.
+        tab: the `gr.Tab` it is laid out in, if it is to be filled in when first looked at instead of at once.
+
+    Attributes:
+        task: what its recipes are of, a name of `nst.recipes.TASKS`.
+        prefix: what the names of its elements in the page begin with.
+        verb: what the button says.
+        empty: what stands where the picture will be.
+        compares: whether photo and result can be laid over each other.
+        traces: whether there are losses to draw.
+        slots: inputs for pictures; controls: those for settings, by name; set in `lay_out_inputs`.
+    """
+
+    task = "style_transfer"
+    prefix = ""
+    verb = "Paint"
+    compares = True
+    traces = True
+
+    def __init__(self, run: Run, load: Load, tab: gr.Tab | None = None) -> None:
+        self.run, self.load = run, load
+        self.slots: list[Slot] = []
+        self.controls: dict[str, Component] = {}
+        self.painting = gr.State(None, time_to_live=24 * 3600)
+        with gr.Row(elem_classes="workbench"):
+            with gr.Column(scale=5, min_width=340, elem_classes="inputs"):
+                self.lay_out_inputs()
+            with gr.Column(scale=7, min_width=340, elem_id=self.id("result"), elem_classes="result-side"):
+                self.lay_out_result()
+        self.shown: list[Component] = [
+            self.status, self.preview, self.curves, self.snapshots, self.compare, self.download, self.film,
+            self.start, self.stop, self.go_on,
+        ]  # fmt: skip
+        self._wire_slots()
+        self._wire_run()
+        self._wire_recipes(tab)
+
+    # What a tab says for itself
+
+    def lay_out_inputs(self) -> None:
+        """Lay out the slots and controls."""
+        raise NotImplementedError
+
+    def order(self, *values: Any) -> Order:
+        """What the inputs ask for.
+
+        Args:
+            values: of `inputs`.
+
+        Raises:
+            ValueError: with a sentence that says what is missing or makes no sense.
+        """
+        raise NotImplementedError
+
+    @property
+    def inputs(self) -> list[Component]:
+        """What `order` is given the values of."""
+        return [*(s.picture for s in self.slots), *(s.chosen for s in self.slots), *self.controls.values()]
+
+    def id(self, name: str) -> str:
+        """The name of an element in the page, which no other tab has."""
+        return f"{self.prefix}-{name}" if self.prefix else name
+
+    def read(self, values: Sequence[Any]) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
+        """Paths and names of the pictures, by slot, and the settings; from the values of `inputs`.
+
+        Raises:
+            ValueError: a picture that is missing or gone, or a setting that makes no sense.
+        """
+        count = len(self.slots)
+        paths, chosen = list(values[:count]), values[count : 2 * count]
+        for path, slot in zip(paths, self.slots, strict=True):
+            if not path and slot.needed:
+                raise ValueError(f"Choose a {slot.title.lower()} first: drop one, or take an example.")
+            if path and not Path(path).is_file():
+                raise ValueError(f"The {slot.title.lower()} was kept for a day and is gone; choose it again.")
+        asked = settings.read(dict(zip(self.controls, values[2 * count :], strict=False)), self.task)
+        limits.check(asked)
+        names = [pictures.name_of(path, choice) if path else None for path, choice in zip(paths, chosen, strict=True)]
+        return paths, names, asked
+
+    # The side where the picture appears
+
+    def lay_out_result(self) -> None:
+        with gr.Row(elem_classes="toolbar"):
+            self.start = gr.Button(self.verb, variant="primary", elem_id=self.id("paint"), min_width=140)
+            self.stop = gr.Button("Stop", variant="stop", elem_id=self.id("stop"), visible=False, min_width=140)
+            self.go_on = gr.Button(
+                "Continue", elem_id=self.id("continue"), elem_classes="go-on", visible=False, min_width=110
+            )
+            self.estimate = gr.HTML("", elem_id=self.id("estimate"), elem_classes="estimate", apply_default_css=False)
+        ready = progress.status("Ready", f"Press {self.verb}. The first picture appears within seconds.")
+        self.status = gr.HTML(ready, elem_id=self.id("status"), apply_default_css=False)
+        with gr.Tabs(elem_classes="stage"):
+            with gr.Tab("Picture"):
+                self.preview = gr.Image(
+                    show_label=False, format="jpeg", interactive=False, height=520, buttons=["fullscreen"],
+                    elem_id=self.id("preview"), elem_classes="painted", alt_text="The painted picture", container=False,
+                )  # fmt: skip
+            with gr.Tab("Before and after", visible=self.compares):
+                self.compare = gr.ImageSlider(
+                    show_label=False, format="jpeg", interactive=False, max_height=520, buttons=["fullscreen"],
+                    elem_id=self.id("compare"), elem_classes="compared", container=False,
+                )  # fmt: skip
+        with gr.Row(elem_classes="actions"):
+            self.download = gr.DownloadButton(
+                "Download PNG", interactive=False, elem_id=self.id("download"), elem_classes="download", size="md"
+            )
+            self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
+            self.link = gr.Button("Copy link", elem_id=self.id("copy-link"), elem_classes="copy-link", size="md")
+            self.query = gr.Textbox(visible=False)
+        share.create(self.painting, _offer, self.id("share"))
+        with gr.Row(elem_classes="record"):
+            self.curves = gr.HTML(
+                progress.curves([], 0), elem_id=self.id("curves"), apply_default_css=False, visible=self.traces
+            )
+            self.snapshots = gr.Gallery(
+                label="Snapshots", columns=4, height=150, object_fit="cover", buttons=["fullscreen"], interactive=False,
+                elem_id=self.id("snapshots"), elem_classes="snapshots", visible=False,
+            )  # fmt: skip
+
+    def _wire_slots(self) -> None:
+        for slot in self.slots:
+
+            def choose(event: gr.EventData, slot: Slot = slot) -> list[Any]:
+                return pictures.choose(slot.kind, str(event.name))
+
+            def take(path: str | None, before: Choice | None, slot: Slot = slot) -> Updates:
+                return self.take(slot, path, before)
+
+            busy = {"show_progress": "minimal", "show_progress_on": slot.picture}  # a painting may have to be fetched
+            slot.row.select(choose, None, slot.parts, **TELLING | busy)
+            slot.picture.input(
+                take, [slot.picture, slot.chosen], [*slot.parts, *self.controls.values()], **TELLING
+            )  # fmt: skip
+
+    # The run
+
+    def _wire_run(self) -> None:
+        runs = []
+        inputs = [self.painting, *self.inputs]
+        for button, prepare in ((self.start, self.begin), (self.go_on, self.begin_again)):
+            button.click(None, js=theme.show_result(self.id("result")))
+            ready = button.click(prepare, inputs, [self.painting, *self.shown], **TELLING)
+            runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
+        # What the run still sends must not cover the result: only once it is cancelled is the result shown.
+        halted = self.stop.click(self.halt, [self.painting], None, cancels=runs, **QUICK)
+        halted.then(self.end, [self.painting], self.shown, **QUICK)
+
+    def begin(self, _: Painting | None, *values: Any) -> Updates:
+        """Press on the button: a new painting from what the page says."""
+        return self.prepared(Painting(self.asked(*values)))
+
+    def begin_again(self, before: Painting | None, *values: Any) -> Updates:
+        """Press on Continue: go on from the last result, with the settings as they are now."""
+        if before is None or not before.last:
+            told = f"The last picture is no longer kept here; press {self.verb} for a new one."
+            raise gr.Error(told, print_exception=False)
+        return self.prepared(before.go_on(self.asked(*values)))
+
+    def asked(self, *values: Any) -> Order:
+        """What `order` says, and what is wrong with it as a message."""
+        return self.told(self.order, *values)
+
+    def told(self, order: Callable[..., Order], *values: Any) -> Order:
+        """What an order says, and what is wrong with it as a message."""
+        try:
+            return order(*values)
+        except KIND_ERRORS as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def prepared(self, painting: Painting) -> Updates:
+        """The page as a run begins."""
+        view = {
+            "status": progress.status("Getting ready", "Reading the pictures.", done=0.0, kind="busy"),
+            "curves": progress.curves(painting.points, painting.total),
+            "snapshots": painting.snapshots,
+        }
+        return {
+            self.painting: painting, self.film: gr.update(visible=False),
+            **self._updates(view), **self._buttons(running=True),
+        }  # fmt: skip
+
+    def paint(self, painting: Painting) -> Iterator[Updates]:
+        """Run it, and show it; what goes wrong is told, and the picture so far kept."""
+        try:
+            for view in painting.paint(self.run, self.load):
+                yield self._updates(view)
+        except Exception as error:
+            told = _explain(error)
+            view = painting.finish() | {"status": progress.status("This did not work", told, kind="error")}
+            yield self._updates(view) | self._buttons(painting)
+            raise gr.Error(told, print_exception=False) from None
+        if not painting.stopped:
+            yield self._updates(painting.finish()) | self._buttons(painting)
+
+    def halt(self, painting: Painting | None) -> None:
+        """Press on Stop: no more steps. Gradio closes the run itself, after the step it is in."""
+        if painting is not None:
+            painting.stopped = True
+
+    def end(self, painting: Painting | None) -> Updates:
+        """After Stop: keep the picture so far, and show it."""
+        if painting is None:
+            return self._buttons()
+        return self._updates(painting.finish()) | self._buttons(painting)
+
+    def _updates(self, view: View) -> Updates:
+        updates: Updates = {getattr(self, part): value for part, value in view.items()}
+        if "snapshots" in view:
+            updates[self.snapshots] = gr.update(value=view["snapshots"], visible=bool(view["snapshots"]))
+        if "download" in view:
+            updates[self.download] = gr.update(value=view["download"], interactive=True)
+        if "film" in view:
+            updates[self.film] = gr.update(value=view["film"], visible=True)
+        return updates
+
+    def _buttons(self, painting: Painting | None = None, *, running: bool = False) -> Updates:
+        more = not running and painting is not None and painting.order.continues and bool(painting.last)
+        return {
+            self.start: gr.update(visible=not running),
+            self.stop: gr.update(visible=running),
+            self.go_on: gr.update(visible=more),
+        }
+
+    # Recipes
+
+    def _wire_recipes(self, tab: gr.Tab | None) -> None:
+        self.opened = gr.State(False)
+        made = self.link.click(self.make_query, self.inputs, self.query, **TELLING)
+        made.success(None, self.query, js=theme.copy_link(self.id("copy-link")))
+        everything = [*(part for slot in self.slots for part in slot.parts), *self.controls.values()]
+        seen = None if tab is None else [tab.select]
+        gr.on(seen, self.open_page, [self.opened], [self.opened, *everything], **TELLING)
+
+    def make_query(self, *values: Any) -> str:
+        """The query string that opens this page with these settings, and these examples."""
+        order = self.asked(*values)
+        asked = {name: value for name, value in order.settings.items() if name != "device"}
+        return to_query(asked, task=self.task, content=order.names.get("content"), style=order.names.get("style"))
+
+    def open_page(self, opened: bool, request: gr.Request) -> Iterator[Updates]:
+        """What the tab shows when it is first seen: what the link says, or pictures to begin with."""
+        if opened:
+            yield {self.opened: True}
+            return
+        query = dict(request.query_params)
+        query = query if task_of(query) == self.task else {}
+        asked, remix = from_query(query, self.task), None
+        try:
+            remix = share.remix(share.desk(), query, request)
+        except gr.Error as error:
+            gr.Warning(error.message)
+        if remix:
+            named = {kind: remix.recipe.get(kind) for kind in pictures.KINDS}
+            asked = {"settings": settings_from_recipe(remix.recipe, self.task), **named}
+        names = self._named(asked)
+        rows = [pictures.row_html(slot.kind, name) for slot, name in zip(self.slots, names, strict=True)]
+        first: Updates = {slot.row: row for slot, row in zip(self.slots, rows, strict=True)}
+        yield {self.opened: True} | first | self.set(asked["settings"])
+        for slot, wanted in zip(self.slots, names, strict=True):
+            if remix and slot.role in remix.files:
+                path = remix.files[slot.role]
+                yield slot.filled([path, pictures.row_html(slot.kind), Choice(path)])
+                continue
+            for name in filter(None, dict.fromkeys((wanted, slot.default))):
+                try:
+                    yield slot.filled(pictures.choose(slot.kind, name))
+                    break
+                except gr.Error as error:
+                    gr.Warning(error.message)
+
+    def _named(self, asked: dict[str, Any]) -> list[str | None]:
+        """The example for each slot that is asked for, or what it begins with; of several styles in their order."""
+        wanted = {kind: names_of(asked.get(kind)) for kind in pictures.KINDS}
+        return [wanted[s.kind].pop(0) if wanted[s.kind] else s.default for s in self.slots]
+
+    def restored(self, recipe: dict[str, Any]) -> Updates:
+        """The page as a recipe has it."""
+        updates = self.set(settings_from_recipe(recipe, self.task))
+        names = {kind: names_of(recipe.get(kind)) for kind in pictures.KINDS}
+        for slot in self.slots:
+            name = names[slot.kind].pop(0) if names[slot.kind] else None
+            if name in {example.name for example in pictures.list_examples(slot.kind)}:
+                updates |= slot.filled(pictures.choose(slot.kind, str(name)))
+        return updates
+
+    def open_picture(self, path: str) -> Updates:
+        """Restore everything that the recipe in a picture tells."""
+        try:
+            recipe = read_recipe(path)
+        except ImageError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        if recipe is None:
+            raise gr.Error("This picture carries no recipe; only those saved by Pastiche do.", print_exception=False)
+        updates = self.restored(recipe)
+        gr.Info("All settings are those of this picture now.")
+        return updates
+
+    def take(self, slot: Slot, path: str | None, before: Choice | None) -> Updates:
+        """A picture was dropped, or taken away; one that Pastiche made brings its settings with it."""
+        updates = slot.filled(pictures.take(slot.kind, path, before))
+        try:
+            recipe = read_recipe(path) if path and slot is self.slots[0] else None
+        except ImageError:
+            recipe = None
+        if recipe is not None:
+            updates |= self.set(settings_from_recipe(recipe, self.task))
+            gr.Info("This picture was made by Pastiche: all settings are those in its recipe now.")
+        return updates
+
+    def set(self, asked: dict[str, Any]) -> Updates:
+        """The controls as these settings have them, but for the device: it belongs to this machine."""
+        controls = {name: control for name, control in self.controls.items() if name != "device"}
+        return {control: settings.shown(name, asked.get(name), self.task) for name, control in controls.items()}
+
+
+def _offer(painting: Painting | None) -> share.Offer | None:
+    """What there is to share of a painting."""
+    if painting is None or not painting.result:
+        return None
+    inputs: dict[str, str] = {}
+    for role, paths in painting.order.pictures.items():
+        several = paths if isinstance(paths, list) else [paths]
+        inputs |= {f"{role}-{i}" if i > 1 else role: path for i, path in enumerate(several, 1)}
+    return share.Offer(painting.result, None if painting.order.parts else inputs.get("content"), inputs)
+
+
+def _explain(error: Exception) -> str:
+    """One sentence for the visitor; what nobody foresaw goes to the log whole."""
+    if isinstance(error, KIND_ERRORS):
+        return str(error)
+    if isinstance(error, MemoryError) or "memory" in str(error).lower():
+        return "There is not enough memory for this; choose a smaller size, or another encoder."
+    log.error("A painting failed", exc_info=error)
+    return f"Something went wrong ({type(error).__name__}); the server's log says what."
