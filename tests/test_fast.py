@@ -50,8 +50,8 @@ def files(tmp_path_factory):
             for parameter in model.parameters():
                 if not parameter.any():  # scales and shifts begin at 0
                     parameter.normal_(std=0.3)
-                elif name in ("adain", "wct") and parameter.ndim == 4:  # so that little is not made less and less
-                    parameter.mul_(3)
+                elif name in ("adain", "wct") and parameter.ndim == 4:  # so that no path is dead
+                    parameter.abs_()
         paths[name] = str(folder / f"{name}.safetensors")
         metadata = {"architecture": "texture" if name == "noise" else name, "config": json.dumps(config)}
         save_file(model.state_dict(), paths[name], metadata=metadata)

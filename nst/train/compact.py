@@ -11,7 +11,6 @@ Knowledge Distillation", 2019, arXiv:1904.05068).
 from __future__ import annotations
 
 import json
-import math
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from nst.device import Device, choose_device
 from nst.encoders import Encoder, load_encoder
 from nst.losses import gram_matrix
 from nst.train.data import Crops, Pictures, write_checkpoint
+from nst.train.loop import one_cycle
 from nst.weights import load_tensors
 
 STAGES = [[16, 16], [64, 64], [128, 128], [256, 256], [256]]
@@ -123,14 +123,6 @@ def _relations(features: Tensor) -> Tensor:
 def _thinned(name: str, features: Tensor) -> Tensor:
     """A quarter of the positions of the first layer, whose 1x1 head costs as much as the whole student."""
     return features[..., ::2, ::2] if name == "relu1_1" else features
-
-
-def _learning_rate(step: int, steps: int, top: float) -> float:
-    """One cycle: up over the first twentieth, then down a half cosine."""
-    progress = step / steps
-    if progress < 0.05:
-        return top * (0.1 + 0.9 * progress / 0.05)
-    return top * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
 
 
 def _warm_start(student: Encoder, path: str | Path) -> None:
@@ -266,7 +258,7 @@ def train_compact(
             source.random.seed(4 * (seed * steps + step) + offset)
         generator.manual_seed(4 * (seed * steps + step) + 2)
         image = where.place(_batch(photos, painted, batch, generator))
-        rate = _learning_rate(step, steps, learning_rate)
+        rate = one_cycle(step, steps, learning_rate)
         for group, factor in zip(optimizer.param_groups, (1, HEAD_RATE), strict=True):
             group["lr"] = rate * factor
         with where.autocast():

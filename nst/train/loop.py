@@ -48,15 +48,20 @@ class Plan:
     optimizer: str = "adam"
 
     def rate(self, step: int) -> float:
-        """One cycle: up over the first twentieth, then down a half cosine."""
-        progress = step / self.steps
-        if progress < 0.05:
-            return self.learning_rate * (0.1 + 0.9 * progress / 0.05)
-        return self.learning_rate * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
+        """The learning rate of a step."""
+        return one_cycle(step, self.steps, self.learning_rate)
 
     def step_seed(self, step: int, rank: int = 0) -> int:
         """Each step has a seed of its own, so that a resumed training sees what an uninterrupted one would."""
         return 4 * ((self.seed * self.steps + step) * 64 + rank)  # for up to four sources of randomness a step
+
+
+def one_cycle(step: int, steps: int, top: float) -> float:
+    """A learning rate: up to the top over the first twentieth, then down a half cosine."""
+    progress = step / steps
+    if progress < 0.05:
+        return top * (0.1 + 0.9 * progress / 0.05)
+    return top * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
 
 
 def train(
