@@ -59,15 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = {"GRADIO_ROOT_PATH": options.root_path, "PASTICHE_LIMITS": "strict" if options.strict else None}
     os.environ.update({name: value for name, value in environment.items() if value})
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    from nst.ui import journal, scratch, zerogpu
+    from nst.ui import scratch, zerogpu
 
     zerogpu.prepare()  # before torch
     scratch.open_folder()  # before gradio asks where to put files
-    from nst.ui import pictures, serving
+    from nst.ui import serving
 
-    journal.start()
-    pictures.draw_ahead()
-    scratch.keep_small()
+    serving.look_after()
     build_app(api=options.api).launch(
         server_name=options.host, server_port=options.port, share=options.share or None, inbrowser=options.open,
         auth=[tuple(pair.split(":", 1)) for pair in options.auth or ()] or None, **serving.options(api=options.api),

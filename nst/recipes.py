@@ -11,8 +11,10 @@ from urllib.parse import urlencode
 import torch
 
 import nst
+from nst.fast import BOUNDS as FAST_BOUNDS
+from nst.fast import fast_stylize
 from nst.registry import list_models
-from nst.stylize import BOUNDS, CHOICES, invert, mix_path, style_transfer, texture
+from nst.stylize import BOUNDS, CHOICES, color_modes, invert, layer_survey, mix_path, style_transfer, texture
 from nst.stylize.settings import split
 from nst.weights import file_sha256
 
@@ -29,17 +31,24 @@ def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
 DEFAULTS: dict[str, Any] = _defaults(style_transfer)
 """Every setting of `style_transfer` and its default."""
 
+FAST_DEFAULTS = {name: value for name, value in _defaults(fast_stylize).items() if name != "device"}
+"""Every setting of `nst.fast.fast_stylize` and its default; where it computes has no part in the picture."""
+
 TASKS: dict[str, dict[str, Any]] = {
     "style_transfer": DEFAULTS,
     "texture": _defaults(texture),
     "invert": _defaults(invert),
     "mix": DEFAULTS | _defaults(mix_path),
+    "colors": {name: value for name, value in DEFAULTS.items() if name != "preserve_color"} | _defaults(color_modes),
+    "survey": _defaults(layer_survey),
+    "fast": FAST_DEFAULTS | {"weights": None},
 }
 """What there are recipes of, and every setting of each and its default."""
 
 WHOLE = frozenset({"size", "num_steps", "seed", "kernel_degree", "patch_size", "width", "height", "starts", "pictures"})
 ENCODERS = ("encoder", "content_encoder")
-NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights")
+NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights", "weights")
+LIMITS = FAST_BOUNDS | BOUNDS
 MAX_ITEMS = 32
 SEPARATOR = "|"
 """Between the names of several pictures in a link."""
@@ -63,7 +72,9 @@ def make_recipe(
     """
     defaults = TASKS[task]
     kept, hashes = defaults | valid_settings(settings, task), dict[str, str]()
-    known = {weights.name: weights.sha256 for weights in list_models("encoder")}
+    known = {weights.name: weights.sha256 for weights in list_models()}
+    if model := kept.get("model"):
+        hashes[model] = known[model]
     for role in ENCODERS:
         name = str(settings.get(role) or defaults.get(role) or "")
         if name in CHOICES[role]:
@@ -75,6 +86,26 @@ def make_recipe(
     recipe = {"task": task, "settings": kept, "models": hashes, "versions": versions}
     names = {"content": content, "style": style, **others}
     return recipe | {key: name if isinstance(name, str) else list(name) for key, name in names.items() if name}
+
+
+def make_fast_recipe(
+    settings: Mapping[str, Any], *, content: str, style: Sequence[str], weights: Sequence[float], model: str
+) -> dict[str, Any]:
+    """The recipe of a picture painted in one pass.
+
+    Args:
+        settings: keyword arguments of `nst.fast.fast_stylize`.
+        content, style: names of the pictures, without their folders.
+        weights: of the styles.
+        model: the network, by name or file.
+    """
+    known = {entry.name: entry.sha256 for entry in list_models("style")}
+    name = model if model in known else Path(model).name
+    kept = FAST_DEFAULTS | {key: value for key, value in settings.items() if key in FAST_DEFAULTS} | {"model": name}
+    hashes = {name: known[name] if model in known else file_sha256(Path(model))}
+    versions = {"pastiche": nst.__version__, "torch": torch.__version__}
+    recipe = {"task": "fast", "settings": kept | {"weights": list(weights)}, "models": hashes, "versions": versions}
+    return recipe | {"content": content, "style": list(style)}
 
 
 def task_of(asked: Mapping[str, Any]) -> str:
@@ -140,12 +171,14 @@ def _read(name: str, value: Any) -> Any:
     if name == "style_scale" and (many := _items(value)) and len(many) > 1:
         scales = [_number(name, one) for one in many]
         return None if None in scales else scales
-    if name in BOUNDS:
+    if name in LIMITS:
         return _number(name, value)
     if name == "style_loss":
         return value if isinstance(value, str) and set(split(value)) <= set(CHOICES[name]) else None
     if name in CHOICES:
         return value if isinstance(value, str) and value in CHOICES[name] else None
+    if name == "model":
+        return value if value in {entry.name for entry in list_models("style")} else None
     if name == "seamless":
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     items = _items(value)
@@ -174,7 +207,7 @@ def _number(name: str, value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    low, high = BOUNDS[name]
+    low, high = LIMITS[name]
     if number != number:
         return None
     number = min(max(number, low), high)

@@ -23,7 +23,7 @@ Builder = Callable[[dict[str, Any], "dict[str, Tensor]"], "nn.Module"]
 
 B = TypeVar("B", bound=Builder)
 
-SUFFIXES = {".safetensors", ".pth", ".pt", ".bin", ".pkl"}
+SUFFIXES = {".safetensors", ".pth", ".pt", ".bin", ".pkl", ".onnx"}
 
 _builders: dict[str, Builder] = {}
 _models: dict[tuple[object, ...], nn.Module] = {}

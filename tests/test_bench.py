@@ -6,7 +6,7 @@ import pytest
 import torch
 from tiny import picture, tiny_encoder, tiny_encoder_file
 
-from nst import bench
+from nst.bench import optimization as bench
 from nst.color import COLOR_MODES
 from nst.device import choose_device
 from nst.losses import STYLE_LOSSES

@@ -6,7 +6,15 @@ import pytest
 import torch
 from tiny import picture, tiny_encoder_file
 
-from nst.evaluate import VARIANTS, compare_controls, compare_encoders, compare_sizes, compare_tricks, contact_sheet
+from nst.evaluate import (
+    VARIANTS,
+    compare_controls,
+    compare_encoders,
+    compare_fast,
+    compare_sizes,
+    compare_tricks,
+    contact_sheet,
+)
 from nst.images import decode, save, to_pil
 from nst.losses import STYLE_LOSSES
 from nst.sheets import SHEETS, sky
@@ -64,6 +72,21 @@ def test_every_trick_is_tried_alone(files):
     rows = list(compare_tricks(judge=encoder, encoder=encoder, size=64, num_steps=6, **settings))
     assert [r["variant"] for r in rows] == list(VARIANTS)
     assert (files / "tricks.jpg").exists()
+
+
+def test_fast_styles_are_judged_beside_the_judge_itself(files):
+    rows = list(
+        compare_fast(
+            judge=tiny_encoder_file(files), contents=[str(files / "cat.png"), str(files / "night.png")],
+            styles=[str(files / "wave.png"), "mosaic"], size=64, num_steps=2, out=str(files),
+        )
+    )  # fmt: skip
+    assert [row["style"] for row in rows] == ["wave", "mosaic", "mean"]
+    assert [row["model"] for row in rows] == ["predictor", "cin", ""]
+    for name in ("closed", "closure", "ssim", "color_left", "strokes"):
+        assert rows[2][name] == pytest.approx((rows[0][name] + rows[1][name]) / 2)
+    assert rows[0]["closure"] != rows[0]["closed"] and rows[2]["worst"] <= rows[0]["worst"]
+    assert decode(files / "fast.jpg").rgb.size == (3 * 256, 2 * 256)
 
 
 def test_a_sheet_of_every_control(files):

@@ -18,6 +18,7 @@ import zlib
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -40,7 +41,7 @@ from nst.images import decode, read_recipe
 from nst.optimize import Step
 from nst.results import Store
 from nst.stylize import Estimate
-from nst.ui import endpoints, gallery, journal, limits, painting, scratch, serving, share, zerogpu
+from nst.ui import endpoints, gallery, journal, limits, line, painting, scratch, serving, share, zerogpu
 from nst.ui.optimize import create_tab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -132,22 +133,22 @@ def test_an_outage_of_the_hub_is_told_and_the_next_run_works(tmp_path):
 
 
 def test_who_waits_is_told_their_place_and_about_how_long(monkeypatch):
-    first, second, third = (painting.Painting("a", "b", {}) for _ in range(3))
-    monkeypatch.setattr(painting, "_line", [second])
-    monkeypatch.setattr(painting, "_running", [])
-    monkeypatch.setattr(painting, "_spent", deque())
-    assert painting._expected(1) == 0.0, "nobody can tell yet"
-    painting._running.append(first)
+    first, second, third = (painting.Painting(painting.Order({}, {})) for _ in range(3))
+    monkeypatch.setattr(line, "_line", [second])
+    monkeypatch.setattr(line, "_running", [])
+    monkeypatch.setattr(line, "_spent", deque())
+    assert line._expected(1) == 0.0, "nobody can tell yet"
+    line._running.append(first)
     first.started, first.work = time.monotonic() - 20, 0.5
-    assert 19 < painting._expected(0) < 21 and painting._expected(1) == 0.0
-    painting._spent.extend([50, 60, 70])
-    assert 79 < painting._expected(1) < 81
+    assert 19 < line._expected(0) < 21 and line._expected(1) == 0.0
+    line._spent.extend([50, 60, 70])
+    assert 79 < line._expected(1) < 81
     with lock:
-        waiting = third._wait()
-        assert "1 more before yours, in about 80 s" in next(waiting)["status"]
+        waiting = line.wait(third)
+        assert "1 more before yours, in about 80 s" in next(waiting)
         third.stopped = True
         assert not list(waiting)
-    assert painting._line == [second]
+    assert line._line == [second]
 
 
 # What a visitor may not do
@@ -396,6 +397,51 @@ def test_a_run_that_takes_too_long_ends_with_the_picture_so_far(monkeypatch, ple
     assert log[-1]["event"] == "painted" and log[-1]["outcome"] == "cut short" and log[-1]["steps"] == len(steps)
 
 
+def test_textures_have_the_same_limits(monkeypatch, plenty):
+    seen: list[Any] = []
+
+    def estimate(shape: tuple[int, int], **given: Any) -> Estimate:
+        seen.append((shape, given))
+        return Estimate(1.0, 1)
+
+    monkeypatch.setattr(limits.stylize, "estimate", estimate)
+
+    def texture(styles: Any, **settings: Any) -> Iterator[Step]:
+        yield from FakeRun()(styles[0], styles[0], size=32, num_steps=2)
+
+    assert len(list(limits.limited(texture)([PAIR[0]], width=900, height=300))) == 2
+    assert seen == [((300, 900), {"size": 900})]
+    with pytest.raises(ValueError, match="4096 pixels"):
+        next(limits.limited(texture)([PAIR[0]], width=90, height=5000))
+
+
+def test_all_painting_is_done_on_one_thread_in_the_context_of_who_asks(plenty):
+    seen: list[tuple[str, str]] = []
+    who = ContextVar("who", default="nobody")
+
+    def run(*pictures: Any, **settings: Any) -> Iterator[Step]:
+        try:
+            for step in FakeRun()(*pictures, **settings):
+                seen.append((threading.current_thread().name, who.get()))
+                yield step
+        finally:
+            seen.append((threading.current_thread().name, who.get()))
+
+    def visit(name: str) -> None:
+        who.set(name)
+        steps = limits.limited(run)(*PAIR, size=64)
+        next(steps)
+        next(steps)
+        steps.close()
+
+    for name in ("anna", "ben"):
+        one = threading.Thread(target=visit, args=(name,))
+        one.start()
+        one.join()
+    assert [name for _, name in seen] == ["anna"] * 3 + ["ben"] * 3
+    assert {thread for thread, _ in seen} == {"painter_0"}
+
+
 def test_how_a_run_ends_is_logged(plenty, log):
     list(limits.limited(FakeRun())(*PAIR, size=64))
     steps = limits.limited(FakeRun())(*PAIR, size=64)
@@ -431,7 +477,7 @@ def test_the_log_tells_nothing_of_a_visitor(log):
     try:
         raise ValueError("/tmp/holiday.jpg cannot be read")
     except ValueError as error:
-        logging.getLogger("nst.ui.optimize").error("A painting failed", exc_info=error)
+        logging.getLogger("nst.ui.workbench").error("A painting failed", exc_info=error)
     assert log[0].items() >= {"event": "shared", "level": "info", "public": True, "seconds": 0.5}.items()
     assert log[1]["error"] == "ValueError" and log[1]["at"] and "holiday" not in json.dumps(log)
 
@@ -520,9 +566,7 @@ def test_flags_are_heeded(monkeypatch, tmp_path, capsys):
     for name in ("GRADIO_ROOT_PATH", "PASTICHE_LIMITS", "GRADIO_ANALYTICS_ENABLED"):
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    monkeypatch.setattr(scratch, "keep_small", lambda: None)
-    monkeypatch.setattr("nst.ui.pictures.draw_ahead", lambda: None)
-    monkeypatch.setattr(journal, "start", lambda: None)
+    monkeypatch.setattr(serving, "look_after", lambda: None)
     monkeypatch.setattr(gr.Blocks, "launch", lambda self, **given: launched.update(given, page=self))
     asked = "--host 0.0.0.0 --port 99 --auth a:b:c --auth d:e --root-path /art --strict"
     assert app.main(asked.split()) == 0

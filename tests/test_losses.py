@@ -171,3 +171,14 @@ def test_five_steps_from_noise_lower_every_loss(name):
 def test_a_style_is_at_no_distance_from_itself(kind):
     features = tiny_encoder()(picture(0), LAYERS)
     assert StyleLoss(features, LAYERS, kind=kind)(features)["style"].item() == pytest.approx(0, abs=1e-2)
+
+
+def test_structural_similarity_is_the_metrics():
+    from nst.losses.structure import structural_similarity
+    from nst.metrics import luminance_ssim
+
+    image = picture(0, 64, 80)
+    other = 0.6 * image + 0.4 * picture(1, 64, 80)
+    assert float(structural_similarity(other, image)) == pytest.approx(luminance_ssim(other, image), abs=2e-3)
+    both = structural_similarity(torch.cat([image, other]), torch.cat([image, image]))
+    assert both[0] == pytest.approx(1) and both[1] < 1

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import picture, tiny_encoder
 
-from nst.metrics import chroma, luminance_ssim, psnr, style_distance
+from nst.metrics import chroma, color_distance, luminance_ssim, psnr, stroke_scale, style_distance
 
 
 def test_equal_pictures():
@@ -38,3 +38,25 @@ def test_noise_lowers_structural_similarity_more_than_brightness():
     image = picture(0, 64, 64)
     noisy = (image + 0.3 * torch.rand_like(image)).clamp(0, 1)
     assert luminance_ssim(noisy, image) < luminance_ssim((image + 0.1).clamp(0, 1), image) < 1
+
+
+def test_colors_count_wherever_they_are():
+    image = picture(0, 64, 64)
+    assert color_distance(image.flip(-1), image) == pytest.approx(0, abs=1e-6)
+    shifted = color_distance((image * 0.5 + 0.25), image)
+    assert 0 < shifted < color_distance(1 - image * 0.2, image)
+
+
+def test_black_is_as_far_from_white_as_the_directions_say():
+    black, white = torch.zeros(1, 3, 8, 8), torch.ones(1, 3, 20, 30)
+    assert color_distance(black, white) == pytest.approx(0.83, abs=0.05)
+
+
+@pytest.mark.parametrize("wavelength", [6, 10, 16])
+def test_strokes_are_as_large_as_the_waves_they_are_made_of(wavelength):
+    y, x = torch.meshgrid(torch.arange(128.0), torch.arange(128.0), indexing="ij")
+    waves = 0.5 + 0.3 * torch.sin(2 * math.pi * (0.6 * x + 0.8 * y) / wavelength)
+    image = waves.expand(1, 3, -1, -1)
+    assert stroke_scale(image) == pytest.approx(wavelength, rel=0.12)
+    assert stroke_scale(0.5 * image + 0.2) == pytest.approx(stroke_scale(image), rel=1e-3)
+    assert stroke_scale(torch.full((1, 3, 16, 16), 0.3)) == 0

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nst.__main__ import COMMANDS
-from nst.commands import invert, mix, models, rows, stylize, texture
+from nst.commands import fast, invert, mix, models, rows, stylize, texture
 from nst.registry import list_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,11 +20,13 @@ FRONT, BODY = README.removeprefix("---\n").split("\n---\n", 1)
 
 
 def options(parser) -> set[str]:
-    return {word for action in parser._actions for word in action.option_strings} - {"-h", "--help"}
+    words = {word for action in parser._actions for word in action.option_strings} - {"-h", "--help"}
+    inner = [p for action in parser._actions if isinstance(action.choices, dict) for p in action.choices.values()]
+    return words.union(*map(options, inner))  # those of actions, as of `models import`
 
 
 def parsers():
-    for name, command in {"stylize": stylize, "texture": texture, "mix": mix, "invert": invert}.items():
+    for name, command in {"stylize": stylize, "fast": fast, "texture": texture, "mix": mix, "invert": invert}.items():
         yield name, command.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)
@@ -48,7 +50,8 @@ def test_every_option_is_told(command):
 
 
 def test_nothing_is_told_that_is_not_there():
-    there = {"--help", "--index-url", *APP_OPTIONS}.union(*map(options, PARSERS.values()))  # one of them is pip's
+    there = {"--help", "--index-url", "--nproc-per-node", *APP_OPTIONS}  # one is pip's, one torchrun's
+    there |= set().union(*map(options, PARSERS.values()))
     assert APP_OPTIONS and set(re.findall(r"(?<![\w-])--[a-z][\w-]*", BODY)) == there - {"-o"}
 
 
@@ -90,3 +93,5 @@ def test_the_front_matter_is_that_of_a_space():
     assert (ROOT / front["app_file"]).is_file() and len(front["short_description"]) <= 60
     assert {front["colorFrom"], front["colorTo"]} <= {*COLORS}
     assert front["models"] == [entry.repo for entry in list_models() if entry.repo]
+    known = {f"{entry.repo} {entry.file} {entry.revision}" for entry in list_models() if entry.repo}
+    assert set(front["preload_from_hub"]) <= known

@@ -81,6 +81,8 @@ OTHERS = {
         "pictures": 7, "style_weights": [1.0, 3.0], "style_scale": [1.0, 0.5], "mixing": "losses", "guide": "soft",
         "preserve_color": "pca", "color_when": "before", "content_encoder": "vgg16", "activation_shift": -0.5,
     },
+    "colors": {"color_when": "before", "strength": 70, "style_loss": "gram"},
+    "survey": {"size": 128, "pooling": "max", "seed": 4, "preset": "good"},
 }  # fmt: skip
 
 

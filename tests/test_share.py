@@ -217,6 +217,7 @@ def test_whoever_guesses_is_shut_out_and_learns_nothing(store, shared):
     assert codes == [404] * 5 + [429] * 3
     refused = client.get(f"/r/{shared[0]}")
     assert refused.status_code == 429 and refused.headers["retry-after"]
+    assert client.get("/healthz").status_code == 200, "whoever watches the server may come from the same address"
     other = TestClient(client.app, client=("2001:db8::7", 1))
     assert other.get(f"/r/{shared[0]}").status_code == 200
 
@@ -281,7 +282,7 @@ def made(tmp_path, monkeypatch) -> share.Offer:
     quick_examples(monkeypatch)
     paths = [save(tmp_path / f"{name}.png", drawn(i)) for i, name in enumerate(("photo", "style"))]
     result = save(tmp_path / "result.png", drawn(7), recipe=make_recipe({"size": 96}))
-    return share.Offer(str(result), *map(str, paths))
+    return share.Offer(str(result), str(paths[0]), {"content": str(paths[0]), "style": str(paths[1])})
 
 
 VISITOR: Any = SimpleNamespace(
@@ -320,18 +321,18 @@ def test_a_remix_brings_everything_back(store, made):
     here = share.Desk(store)
     id, _ = links(share.add(here, made, VISITOR, before=True, inputs=True, public=False))
     remix = share.remix(here, {"remix": id, "size": "64"}, VISITOR)
-    assert remix and remix.settings["size"] == 96 and not remix.names
+    assert remix and remix.recipe["settings"]["size"] == 96 and "content" not in remix.recipe
     for kind in ("content", "style"):
-        assert decode(remix.files[kind]).rgb.tobytes() == decode(getattr(made, kind)).rgb.tobytes()
+        assert decode(remix.files[kind]).rgb.tobytes() == decode(made.inputs[kind]).rgb.tobytes()
     assert share.remix(here, {"size": "64"}, VISITOR) is None
 
 
 def test_examples_are_remixed_by_name(store, made, tmp_path):
     result = save(tmp_path / "named.png", drawn(7), recipe=RECIPE)
-    here, offer = share.Desk(store), share.Offer(str(result), made.content, made.style)
+    here, offer = share.Desk(store), share.Offer(str(result), made.before, made.inputs)
     id, _ = links(share.add(here, offer, VISITOR, before=False, inputs=True, public=False))
     remix = share.remix(here, {"remix": id}, VISITOR)
-    assert remix and remix.names == {"content": "chelsea", "style": "waves"} and not remix.files
+    assert remix and remix.recipe["content"] == "chelsea" and remix.recipe["style"] == "waves" and not remix.files
 
 
 @pytest.mark.parametrize("id", ["0" * 20, "../../etc/passwd", EVIL, "x" * 9999])
@@ -340,6 +341,17 @@ def test_a_remix_of_nothing_is_told_and_counted(store, id):
     with pytest.raises(gr.Error, match="no longer there"):
         share.remix(here, {"remix": id}, VISITOR)
     assert here.misses.allows("10.0.0.1") and here.misses.spend("10.0.0.1") and not here.misses.allows("10.0.0.1")
+
+
+def test_masks_and_several_styles_are_shared_by_their_roles(store, made, tmp_path):
+    recipe = make_recipe({"size": 96}, style=["waves", "mine.png"], content="chelsea", masks=["mask.png"])
+    result = save(tmp_path / "several.png", drawn(7), recipe=recipe)
+    roles = ("content", "style", "style-2", "masks", "style_masks-2")
+    offer = share.Offer(str(result), None, dict.fromkeys(roles, made.inputs["style"]))
+    here = share.Desk(store)
+    id, _ = links(share.add(here, offer, VISITOR, before=True, inputs=True, public=False))
+    remix = share.remix(here, {"remix": id}, VISITOR)
+    assert remix and remix.files.keys() == {*roles} - {"content"}, "an example comes back by its name"
 
 
 def test_there_must_be_something_to_share(store, made):
@@ -430,6 +442,24 @@ def test_a_recipe_is_told_in_words():
     assert told["Steps taken"] == "37" and told["Begun from"] == "an earlier result"
     assert words.title({}) == "A photo in the manner of a painting"
     assert words.summary(recipe) == "Style strength 62.5, preset good, size 512 px"
+
+
+def test_other_tasks_are_told_and_linked_too(client, store):
+    recipe = make_recipe({"width": 96, "seamless": True}, task="texture", style=["waves", "night"])
+    id, _ = store.add(drawn(), recipe, inputs={"style-2": drawn(3)})
+    page = Page(client.get(f"/r/{id}").text)
+    assert "A texture of Tall Sea and Night Wind" in page.text
+    remix = next(str(link["href"]) for link in page.all("a") if "remix=" in str(link["href"]))
+    query = dict(parse_qsl(urlsplit(remix).query))
+    assert query["task"] == "texture" and query["style"] == "waves|night" and query["width"] == "96"
+    assert client.get(f"/r/{id}/style-2.png").status_code == 200
+    assert words.title({"task": "invert", "content": "chelsea"}) == "What a network sees in Chelsea the Cat"
+
+
+@pytest.mark.parametrize("kind", ["../x", "", "a/b", "A", "x" * 99, "result.json"])
+def test_kinds_of_inputs_are_no_paths(store, kind):
+    with pytest.raises(ValueError, match="Kinds of inputs"):
+        store.add(drawn(), {}, inputs={kind: drawn()})
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Texture, inversion and the path between styles."""
+"""Texture, inversion, the path between styles, and what shows several pictures at once."""
 
 from __future__ import annotations
 
@@ -6,8 +6,21 @@ import pytest
 import torch
 from tiny import picture, tiny_encoder, tiny_encoder_file
 
+from nst.color import COLOR_MODES
+from nst.images import resize
 from nst.losses import total_variation
-from nst.stylize import cut, invert, mix_path, reconstruct_style, side_by_side, style_transfer, texture
+from nst.stylize import (
+    COLOR_COLUMNS,
+    color_modes,
+    cut,
+    invert,
+    layer_survey,
+    mix_path,
+    reconstruct_style,
+    side_by_side,
+    style_transfer,
+    texture,
+)
 from nst.stylize.texture import endless
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -127,3 +140,48 @@ def test_a_path_begins_with_one_style_and_ends_with_the_other(quick):
 def test_strips_are_cut_as_they_were_made():
     pictures = torch.rand(3, 3, 4, 5)
     assert torch.equal(torch.cat(cut(side_by_side(pictures), 3)), pictures)
+    rows = side_by_side(torch.rand(6, 3, 4, 5), 3)
+    assert rows.shape == (1, 3, 8, 15) and torch.equal(side_by_side(torch.cat(cut(rows, 6, 3)), 3), rows)
+    with pytest.raises(ValueError, match="do not fill rows of 4"):
+        side_by_side(pictures, 4)
+
+
+# ---- every way of keeping colors
+
+
+@pytest.mark.parametrize("when", ["after", "before"])
+def test_every_way_of_keeping_colors_is_what_it_is_alone(quick, when):
+    content, style = picture(1, 48, 64), picture(2)
+    steps = list(color_modes(content, style, color_when=when, size=64, **quick))
+    runs = len(COLOR_MODES) if when == "before" else 1
+    assert [(s.index, s.total) for s in steps] == [(i, 4 * runs) for i in range(1, 4 * runs + 1)]
+    assert steps[-1].work == pytest.approx(1)
+    photo, *painted = cut(steps[-1].image, 1 + len(COLOR_MODES), COLOR_COLUMNS)
+    assert torch.equal(photo, content)
+    for mode, one in zip(COLOR_MODES, painted, strict=True):
+        kept = {"preserve_color": mode, "color_when": when}
+        assert torch.allclose(one, last(style_transfer(content, style, size=64, **kept, **quick)).image, atol=1e-6)
+
+
+def test_colors_that_cannot_be_kept_then_are_refused_at_once():
+    with pytest.raises(ValueError, match="color_when must be one of before, after"):
+        color_modes(picture(1), picture(2), color_when="never")
+
+
+# ---- what each layer keeps
+
+
+def test_a_survey_fills_cell_by_cell_with_what_each_layer_keeps(quick):
+    content, style = picture(1, 48, 64), picture(2, 80, 64)
+    steps = list(layer_survey(content, style, size=64, **quick))
+    assert [(s.index, s.total) for s in steps] == [(i, 40) for i in range(1, 41)]
+    assert [s.work for s in steps] == sorted(s.work for s in steps) and steps[-1].work == pytest.approx(1)
+    cells = cut(steps[-1].image, 10, 5)
+    assert all(cell.shape == (1, 3, 64, 64) and cell.std() > 0.01 for cell in cells)
+    begun = [sum(bool(cell.std() > 0) for cell in cut(step.image, 10, 5)) for step in steps[::4]]
+    assert begun == list(range(1, 11))
+    middle = resize(content[..., 8:56], (64, 64))
+    alone = last(invert(middle, layer="relu2_1", size=64, preset="draft", **quick)).image
+    assert torch.equal(cells[1], alone)
+    first_layer = last(reconstruct_style(style[..., 8:72, :], depth=1, size=64, preset="draft", **quick)).image
+    assert torch.equal(cells[5], first_layer)

@@ -8,8 +8,8 @@ import tarfile
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 from safetensors.torch import save_file
+from tiny import photo_folder
 
 from nst.encoders import VGG_DEPTHS, load_encoder
 from nst.images import ImageError
@@ -19,12 +19,7 @@ from nst.train.data import Crops, Pictures
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("photos")
-    generator = np.random.default_rng(0)
-    for i in range(4):
-        coarse = generator.integers(0, 255, (6, 8, 3), dtype=np.uint8)
-        Image.fromarray(coarse).resize((64, 48), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
-    return folder
+    return photo_folder(tmp_path_factory.mktemp("photos"))
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -42,3 +44,13 @@ def picture(seed: int, height: int = 24, width: int = 32) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, 5, 6, generator=generator)
     return torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic").clamp(0, 1)
+
+
+def photo_folder(folder: Path) -> Path:
+    """A folder with four small pictures in it, for training."""
+    folder.mkdir(exist_ok=True)
+    generator = np.random.default_rng(0)
+    for i in range(4):
+        coarse = generator.integers(0, 255, (6, 8, 3), dtype=np.uint8)
+        Image.fromarray(coarse).resize((64, 48), Image.Resampling.BICUBIC).save(folder / f"{i}.png")
+    return folder

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from nst.commands.arguments import PROGRAM, Parser
 from nst.commands.table import table
-from nst.registry import find_model, model_rows
-from nst.weights import resolve
+from nst.registry import find_model, load_model, model_rows
+from nst.weights import WeightsError, WeightsNotFound, cache_dir, resolve
+
+FOREIGN = ("johnson",)
+"""The architectures of which networks of others can be imported."""
 
 
 def parser(command: str) -> Parser:
@@ -23,6 +28,10 @@ def parser(command: str) -> Parser:
     actions = made.add_subparsers(title="actions", metavar="ACTION", dest="action")
     pull = actions.add_parser("pull", help="fetch a model's weights, so that it works without network afterwards")
     pull.add_argument("name", metavar="NAME", help=f"a name that `{PROGRAM} models` lists")
+    take = actions.add_parser("import", help="make a network of others ours: a .safetensors file that Pastiche opens")
+    take.add_argument("file", metavar="FILE", type=Path, help="a .pth, .onnx or .safetensors file")
+    take.add_argument("--as", dest="architecture", choices=FOREIGN, required=True, help="what kind of network it is")
+    take.add_argument("-o", "--output", metavar="OUT", type=Path, help="where to; left out is Pastiche's own folder")
     return made
 
 
@@ -33,6 +42,8 @@ def main(command: str, argv: Sequence[str]) -> int:
         _list_styles()
     elif args.action == "pull":
         _pull(args.name)
+    elif args.action == "import":
+        print(import_model(args.file, args.architecture, args.output))
     else:
         _list_models()
     return 0
@@ -65,6 +76,22 @@ def _pull(name: str) -> None:
     with download_bar(name) as progress:
         path = resolve(find_model(name), progress=progress)
     print(path)
+
+
+def import_model(file: Path, architecture: str, output: Path | None) -> Path:
+    """Write a file of others, read strictly, as a safetensors file that says itself what it is."""
+    from safetensors.torch import save_file
+
+    if not file.is_file():
+        raise WeightsNotFound(f"There is no file {file}.")
+    model = load_model(file, architecture=architecture)
+    out = output or cache_dir() / "imported" / f"{file.stem}.safetensors"
+    if out.suffix != ".safetensors" or (out.exists() and out.samefile(file)):
+        raise WeightsError(f"{out} is not a new file that ends in .safetensors: choose another name with -o.")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    save_file(tensors, out, metadata={"architecture": architecture, "config": json.dumps(model.config)})
+    return out
 
 
 @contextmanager

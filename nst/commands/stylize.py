@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import os
 import sys
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +18,12 @@ from tqdm import tqdm
 from nst.commands.arguments import PROGRAM, Parser
 from nst.commands.complaints import complaint
 from nst.commands.follow import BAR, tell_cost, words_of
+from nst.commands.jobs import Job, plan
 from nst.commands.models import download_bar
 from nst.commands.pictures import REST, check_writable, open_content, open_masks, open_styles, restore
 from nst.commands.rows import write_json
 from nst.commands.settings import add_settings, typed_settings
-from nst.images import IMAGE_SUFFIXES, ImageError, Picture, decode, fit, resize, save, to_pil, to_tensor
+from nst.images import Picture, decode, fit, resize, save, to_pil, to_tensor
 from nst.optimize import Step
 from nst.recipes import DEFAULTS, make_recipe
 from nst.stylize import BOUNDS, CHOICES, estimate, style_transfer
@@ -76,15 +75,6 @@ def add_regions(groups: Mapping[str, argparse._ArgumentGroup]) -> None:
         help="a map of what is where in the content, then one for each style, a color for each meaning; "
         f"the style loss is then {BY_MEANING}, or patches beside what --loss says",
     )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Job:
-    """One picture to paint: a file, or the name of an example, and where the result goes."""
-
-    content: str
-    out: Path
-
 
 
 @dataclass
@@ -150,31 +140,6 @@ def region_names(args: argparse.Namespace) -> dict[str, Any]:
     named = {"masks": args.mask, "style_masks": args.style_mask, "keep": args.keep and [args.keep]}
     named |= {"content_map": first and [first], "style_map": others}
     return {name: [Path(path).name for path in paths] for name, paths in named.items() if paths}
-
-
-def plan(content: str, output: str, overwrite: bool) -> tuple[list[Job], int]:
-    """What is to be painted, and how many pictures of a folder are done already.
-
-    A result has its photo's name and the suffix .png, or .jpg.png where two photos differ in the suffix only.
-    """
-    source, out = Path(content), Path(output)
-    if not source.is_dir():
-        if output.endswith(("/", os.sep)) or out.is_dir():
-            out = out / f"{source.stem}.png"
-        if source.exists() and out.exists() and out.samefile(source):
-            raise ImageError(f"'{out}' is the photo itself; give the result another name.")
-        return [Job(content, out)], 0
-    if out.exists() and (not out.is_dir() or out.samefile(source)):
-        what = "the folder of the photos" if out.is_dir() else "a file"
-        raise ImageError(f"'{output}' is {what}; give the results a folder of their own.")
-    files = (path for path in sorted(source.iterdir()) if path.is_file() and not path.name.startswith("."))
-    photos = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
-    if not photos:
-        raise ImageError(f"No pictures in '{content}'; name a folder that holds some.")
-    shared = Counter(photo.stem for photo in photos)
-    jobs = [Job(str(p), out / f"{p.stem if shared[p.stem] == 1 else p.name}.png") for p in photos]
-    wanted = [job for job in jobs if overwrite or not job.out.exists()]
-    return wanted, len(jobs) - len(wanted)
 
 
 def rehearse(settings: dict[str, Any], count: int = 1) -> None:

@@ -18,21 +18,23 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from nst.images import MAX_RECIPE, encode
+from nst.images import encode
 from nst.results.disk import disk_trouble, size_of, sync_folder, write_through
 from nst.results.place import ResultsError, on_a_space, results_dir
+from nst.results.record import Result, read_record, to_result
 
 __all__ = ["MAX_INPUT", "Result", "ResultsError", "Store", "on_a_space", "results_dir"]
 
-RECORD = "result.json"
+RECORD, DELETED = "result.json", "deleted"
 ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}")
 """What an id looks like: 100 random bits in Crockford's base 32, which no file system confuses."""
+
+KIND = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 
 MAX_BYTES, MAX_DAYS = 2_000_000_000, 365
 """What a store keeps unless told otherwise; the oldest results go first."""
@@ -48,39 +50,20 @@ TIDY_SECONDS = 30
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-@dataclass(frozen=True)
-class Result:
-    """A shared result, as its record tells.
-
-    Attributes:
-        id: what its address ends with.
-        created: seconds since 1970.
-        public: whether the gallery shows it.
-        recipe: how it was made; a stranger may have written it, so check and escape what is in it.
-        width, height: of the picture in pixels.
-        files: sha256 of each file by name: picture.webp, card.jpg, thumbnail.webp, and where they were shared
-            before.webp, content.png and style.png.
-    """
-
-    id: str
-    created: float
-    public: bool
-    recipe: dict[str, Any]
-    width: int
-    height: int
-    files: dict[str, str]
-
-
 class Store:
     """Shared results in a folder.
 
     Args:
         folder: where they lie; made when the first one is added.
         max_bytes, max_days: what is kept; the oldest results go first.
+
+    Attributes:
+        remember_deleted: note the ids of what goes, for whoever published it elsewhere.
     """
 
     def __init__(self, folder: Path, max_bytes: int = MAX_BYTES, max_days: float = MAX_DAYS) -> None:
         self.folder, self.max_bytes, self.max_days = folder, max_bytes, max_days
+        self.remember_deleted = False
         self._tidied, self._tidying = 0.0, threading.Lock()
         self._records: dict[str, tuple[int, Result]] = {}
 
@@ -101,7 +84,7 @@ class Store:
             recipe: a dict of JSON values, which also goes into the picture.
             alpha: the picture's transparency, mode L.
             before: what it was made from, shown beside it.
-            inputs: pictures for remixes by kind, "content" and "style".
+            inputs: pictures for remixes by kind, such as "content", "style" or "mask-2".
             public: show it in the gallery.
 
         Returns:
@@ -109,7 +92,10 @@ class Store:
 
         Raises:
             ResultsError: it cannot be kept.
+            ValueError: a kind that is no name for a file.
         """
+        if wrong := [kind for kind in inputs or {} if not KIND.fullmatch(kind)]:
+            raise ValueError(f"Kinds of inputs are of small letters, digits, - and _, not {wrong[0]!r}.")
         data = {
             "picture.webp": encode(picture, format="webp", quality=90, recipe=dict(recipe), alpha=alpha),
             "card.jpg": encode(_at_most(picture, CARD), format="jpeg", quality=85, alpha=alpha),
@@ -160,7 +146,7 @@ class Store:
             stamp = path.stat().st_mtime_ns
             known = self._records.get(id)
             if known is None or known[0] != stamp:
-                known = stamp, _result(id, _read_record(path))
+                known = stamp, to_result(id, read_record(path))
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             self._records.pop(id, None)
             return None
@@ -185,7 +171,7 @@ class Store:
         if self.get(id) is None:
             return False
         try:
-            kept = str(_read_record(self.folder / id / RECORD)["token"])
+            kept = str(read_record(self.folder / id / RECORD)["token"])
         except (OSError, ValueError, KeyError):
             return False
         return hmac.compare_digest(hashlib.sha256(token.encode()).hexdigest(), kept)
@@ -196,12 +182,25 @@ class Store:
 
     def _remove(self, id: str) -> bool:
         try:
+            if self.remember_deleted:
+                (self.folder / DELETED).mkdir(exist_ok=True)
+                (self.folder / DELETED / id).touch()
             (self.folder / id / RECORD).unlink()  # of two that try, one succeeds
         except OSError:
             return False
         shutil.rmtree(self.folder / id, ignore_errors=True)
         self._records.pop(id, None)
         return True
+
+    def deleted(self) -> list[str]:
+        """The ids that `remember_deleted` noted."""
+        with suppress(OSError):
+            return [name for name in os.listdir(self.folder / DELETED) if ID.fullmatch(name)]
+        return []
+
+    def forget_deleted(self, id: str) -> None:
+        """Take an id from that list."""
+        (self.folder / DELETED / id).unlink(missing_ok=True)
 
     def latest(self, count: int, skip: int = 0) -> list[Result]:
         """The newest public results, newest first."""
@@ -272,24 +271,6 @@ class Store:
             with suppress(OSError):
                 if probe.stat().st_mtime < limit:
                     probe.unlink()
-
-
-def _read_record(path: Path) -> dict[str, Any]:
-    with path.open("rb") as file:
-        text = file.read(4 * MAX_RECIPE)
-    record = json.loads(text)
-    if not isinstance(record, dict):
-        raise ValueError("not an object")
-    return record
-
-
-def _result(id: str, record: Mapping[str, Any]) -> Result:
-    files = {str(name): str(sha256) for name, sha256 in dict(record["files"]).items()}
-    named = "picture.webp" in files and all(Path(name).name == name for name in files)
-    if not named or not isinstance(record["recipe"], dict):
-        raise ValueError("not a record")
-    size = int(record["width"]), int(record["height"])
-    return Result(id, float(record["created"]), record["public"] is True, record["recipe"], *size, files)
 
 
 def _at_most(image: Image.Image, size: int) -> Image.Image:

@@ -1,11 +1,14 @@
 """The recipes: pictures in, a run of steps out. The defaults of each live in its signature, once."""
 
+from nst.stylize.color_modes import COLOR_COLUMNS, color_modes
 from nst.stylize.estimate import Estimate, estimate
 from nst.stylize.invert import invert
 from nst.stylize.mix import mix_path
+from nst.stylize.painted import painted_masks
 from nst.stylize.scales import Part, plan
 from nst.stylize.settings import BALANCE, BOUNDS, CHOICES, PRESETS, Preset, balance, check
 from nst.stylize.strips import cut, side_by_side
+from nst.stylize.survey import SURVEY_LAYERS, layer_survey
 from nst.stylize.texture import reconstruct_style, texture
 from nst.stylize.transfer import style_transfer
 
@@ -13,16 +16,21 @@ __all__ = [
     "BALANCE",
     "BOUNDS",
     "CHOICES",
+    "COLOR_COLUMNS",
     "PRESETS",
+    "SURVEY_LAYERS",
     "Estimate",
     "Part",
     "Preset",
     "balance",
     "check",
+    "color_modes",
     "cut",
     "estimate",
     "invert",
+    "layer_survey",
     "mix_path",
+    "painted_masks",
     "plan",
     "reconstruct_style",
     "side_by_side",

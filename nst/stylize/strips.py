@@ -1,4 +1,4 @@
-"""Several pictures of one run, side by side in one."""
+"""Several pictures of one run in one: side by side, or in rows."""
 
 from __future__ import annotations
 
@@ -6,11 +6,20 @@ import torch
 from torch import Tensor
 
 
-def side_by_side(pictures: Tensor) -> Tensor:
-    """The pictures (N, 3, H, W) as one (1, 3, H, N W)."""
-    return torch.cat(list(pictures.split(1)), 3)
+def side_by_side(pictures: Tensor, columns: int | None = None) -> Tensor:
+    """The pictures (N, 3, H, W) as one, `columns` in a row: (1, 3, N / columns H, columns W); None is all in one row.
+
+    Raises:
+        ValueError: rows that would not be full.
+    """
+    columns = columns or len(pictures)
+    if len(pictures) % columns:
+        raise ValueError(f"{len(pictures)} pictures do not fill rows of {columns}.")
+    rows = [torch.cat(list(row.split(1)), 3) for row in pictures.split(columns)]
+    return torch.cat(rows, 2)
 
 
-def cut(strip: Tensor, count: int) -> list[Tensor]:
-    """The `count` pictures (1, 3, H, W) that stand side by side in a strip (1, 3, H, count W)."""
-    return list(strip.chunk(count, 3))
+def cut(strip: Tensor, count: int, columns: int | None = None) -> list[Tensor]:
+    """The `count` pictures (1, 3, H, W) that `side_by_side` put into one, row by row."""
+    columns = columns or count
+    return [picture for row in strip.chunk(count // columns, 2) for picture in row.chunk(columns, 3)]

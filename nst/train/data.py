@@ -82,6 +82,38 @@ class Crops:
         return torch.cat([self.one() for _ in range(count)])
 
 
+class StyleCrops:
+    """Random square crops of style pictures of several kinds, seeded; half of them with other colors.
+
+    Args:
+        sources: the kinds of pictures, each with the share of the crops that it gives.
+        size: side of a crop.
+        largest: short side in pixels that a whole picture has at most.
+    """
+
+    def __init__(self, sources: Sequence[tuple[Sequence[Image.Image], float]], size: int, largest: int = 352) -> None:
+        self.kinds = [Crops(pictures, size, smallest=min(1.0, size / largest)) for pictures, _ in sources]
+        self.shares = [share for _, share in sources]
+        self.random = random.Random(0)
+
+    def batch(self, count: int) -> Tensor:
+        """`count` crops, (count, 3, size, size)."""
+        return torch.cat([self._one() for _ in range(count)])
+
+    def _one(self) -> Tensor:
+        kind = self.random.choices(self.kinds, self.shares)[0]
+        kind.random.seed(self.random.random())
+        crop = kind.one()
+        if self.random.random() < 0.5:  # another order of the channels, another brightness
+            crop = crop[:, self.random.sample(range(3), 3)] ** self.random.uniform(0.7, 1.4)
+        return crop
+
+
+def random_strengths(rng: random.Random, count: int) -> Tensor:
+    """Strengths (count,): one in eight learns the way from the photo to the style, the others are 1."""
+    return torch.tensor([rng.choice((0.0, rng.random())) if rng.random() < 0.125 else 1.0 for _ in range(count)])
+
+
 def write_checkpoint(path: Path, state: dict[str, Any], record: dict[str, Any]) -> None:
     """Replace the checkpoint in one step, so that an interruption leaves the old or the new one, and log the record."""
     fresh = path.with_suffix(".new")

@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from nst.recipes import settings_from_recipe, to_query
+from nst.recipes import names_of, settings_from_recipe, task_of, to_query
 from nst.results import Result, on_a_space
 
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
@@ -44,8 +44,10 @@ def remix_query(result: Result) -> str:
 
     The settings stand in the link too, so that it does something even when the result is gone.
     """
-    names = {kind: name for kind in ("content", "style") if isinstance(name := result.recipe.get(kind), str)}
-    query = to_query(settings_from_recipe(result.recipe), **names)
+    task = task_of(result.recipe)
+    content, style = (names_of(result.recipe.get(kind)) for kind in ("content", "style"))
+    settings = settings_from_recipe(result.recipe, task)
+    query = to_query(settings, task=task, content=content[0] if content else None, style=style)
     return "&".join(filter(None, (query, urlencode({"remix": result.id}))))
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,10 +17,11 @@ from torch import Tensor
 from nst import stylize
 from nst.device import choose_device, free_memory
 from nst.optimize import Step
+from nst.recipes import DEFAULTS
 from nst.results import on_a_space
-from nst.ui import journal, zerogpu
+from nst.ui import journal, memory, zerogpu
 
-COSTLY = ("encoder", "size", "preset", "num_steps", "optimizer", "style_loss", "device")
+COSTLY = [p.name for p in inspect.signature(stylize.estimate).parameters.values() if p.kind is p.KEYWORD_ONLY]
 """What an estimate depends on."""
 
 IN_LINE = 32
@@ -60,10 +64,8 @@ def check(settings: dict[str, Any]) -> None:
     Raises:
         ValueError: with a sentence that says what is possible.
     """
-    limits = current()
-    sides = (settings.get(name) or 0 for name in ("size", "width", "height"))
-    steps = settings.get("num_steps") or 0
-    if max(sides) > limits.size:
+    limits, steps = current(), settings.get("num_steps") or 0
+    if _long_side(settings) > limits.size:
         raise ValueError(f"On this server a picture has at most {limits.size} pixels a side; choose a smaller size.")
     if steps > limits.num_steps:
         raise ValueError(f"On this server a run has at most {limits.num_steps} steps; choose fewer.")
@@ -73,7 +75,7 @@ def check_memory(shape: tuple[int, int], settings: dict[str, Any]) -> None:
     """Refuse what would not fit into the memory that is free, before the machine begins to swap.
 
     Args:
-        shape: height and width of the content.
+        shape: height and width of the first picture.
         settings: of the run.
 
     Raises:
@@ -81,7 +83,7 @@ def check_memory(shape: tuple[int, int], settings: dict[str, Any]) -> None:
     """
     if zerogpu.active():  # the GPU is there only once it is asked for, with 48 GB
         return
-    asked = {name: settings[name] for name in COSTLY if name in settings}
+    asked = {name: settings[name] for name in COSTLY if name in settings} | {"size": _long_side(settings)}
     free = free_memory(choose_device(str(settings.get("device", "auto"))))
     wanted = stylize.estimate(shape, **asked).memory
     if free is not None and wanted > current().memory * free:
@@ -90,20 +92,32 @@ def check_memory(shape: tuple[int, int], settings: dict[str, Any]) -> None:
         )
 
 
+_painter = ThreadPoolExecutor(1, thread_name_prefix="painter")
+"""All painting is done on one thread: torch keeps working memory for each thread that it ever ran on, and gradio asks
+for every step on another one."""
+
+
+def _on_painter(call: Callable[..., Any], *given: Any) -> Any:
+    """Do it on that thread, in this one's context: ZeroGPU finds there who asks."""
+    return _painter.submit(copy_context().run, call, *given).result()
+
+
 def limited(run: Run) -> Run:
     """The same run within the limits, and with a line in the log when it is over.
 
     Args:
-        run: has the signature of one of the recipes of `nst.stylize`.
+        run: takes pictures and settings, as the recipes of `nst.stylize` do.
     """
 
-    def paint(*pictures: Any, **settings: Any) -> Iterator[Step]:
+    def paint(*pictures: Tensor | Sequence[Tensor], **settings: Any) -> Iterator[Step]:
         check(settings)
-        check_memory(_shape(pictures[0], settings), settings)
+        first = pictures[0] if isinstance(pictures[0], Tensor) else pictures[0][0]
+        shape = settings.get("height", first.shape[-2]), settings.get("width", first.shape[-1])
+        check_memory(shape, settings)
         clock, taken, outcome, limits = journal.Clock(), 0, "cancelled", current()
         steps = run(*pictures, **settings)
         try:
-            for step in steps:
+            while step := _on_painter(next, steps, None):
                 taken, late = step.index, clock.seconds > limits.seconds and step.index < step.total
                 if late:
                     note = f"Ended here: a run takes at most {limits.seconds / 60:g} minutes on this server."
@@ -116,21 +130,17 @@ def limited(run: Run) -> Run:
             outcome = type(error).__name__
             raise
         finally:
-            steps.close()  # type: ignore[attr-defined]
-            journal.note("painted", outcome=outcome, size=settings.get("size"), steps=taken, seconds=clock.seconds)
+            _on_painter(steps.close)  # type: ignore[attr-defined]
+            memory.give_back()
+            journal.note("painted", outcome=outcome, size=_long_side(settings), steps=taken, seconds=clock.seconds)
 
     return paint
 
 
-def _shape(picture: Any, settings: dict[str, Any]) -> tuple[int, int]:
-    """Height and width of what is painted."""
-    if "width" in settings or "height" in settings:
-        return int(settings.get("height", SIDE)), int(settings.get("width", SIDE))
-    return (picture.shape[-2], picture.shape[-1]) if isinstance(picture, Tensor) else (SIDE, SIDE)
-
-
-SIDE = 512
-"""Pixels of a side that nobody named."""
+def _long_side(settings: dict[str, Any]) -> int:
+    """Of the picture that is asked for, in pixels; a texture has a width and a height."""
+    asked = [settings.get(name) or 0 for name in ("size", "width", "height")]
+    return int(max(asked) or DEFAULTS["size"])
 
 
 class Rate:

@@ -5,29 +5,23 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from PIL import Image
 
-from nst.device import lock
 from nst.images import Picture, decode, fit, save, save_animation, to_pil, to_tensor
 from nst.optimize import Step, throttle
 from nst.recipes import DEFAULTS, TASKS, make_recipe
-from nst.ui import progress, scratch
+from nst.ui import line, progress, scratch
 
 PREVIEW = 512
 """Long side of previews and snapshots in pixels."""
 
 SNAPSHOTS = 8
 """How many a run leaves, beside the result."""
-
-POLL = 0.2
-"""Seconds between two looks at something that is waited for."""
 
 Run = Callable[..., Iterator[Step]]
 Load = Callable[..., object]
@@ -125,19 +119,12 @@ class Painting:
             ImageError, ValueError, WeightsNotFound: with a sentence for people.
         """
         try:
-            opened = {role: self._open(role, paths) for role, paths in self.order.pictures.items()}
-            count = len(opened) - self.order.by_name
-            pictures = tuple(opened.values())[:count]
-            settings = self.order.settings | self.order.extras | dict(list(opened.items())[count:])
-            if self.start:
-                settings["init"] = to_tensor(decode(self.start))
             yield from self._load(load)
-            held = yield from self._wait()
+            held = yield from _as_views(line.wait(self))
             if not held:
                 return
-            try:
-                self.started = time.monotonic()
-                _running[:] = [self]
+            with line.computing(self):
+                pictures, settings = self._arguments()  # only now: many may wait, and a photo can take 150 MB
                 steps = throttle(run(*pictures, **settings))
                 try:
                     for step in steps:
@@ -146,12 +133,17 @@ class Painting:
                         yield self._view(step)
                 finally:
                     steps.close()  # type: ignore[attr-defined]
-            finally:
-                _running.clear()
-                _spent.append(time.monotonic() - self.started)
-                lock.release()
         finally:
             self.closed = True
+
+    def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Of the run: pictures, and what is given by name."""
+        opened = {role: self._open(role, paths) for role, paths in self.order.pictures.items()}
+        count = len(opened) - self.order.by_name
+        named = dict(list(opened.items())[count:])
+        if self.start:
+            named["init"] = to_tensor(decode(self.start))
+        return tuple(opened.values())[:count], self.order.settings | self.order.extras | named
 
     def _open(self, role: str, paths: str | list[str]) -> Any:
         """The picture as a tensor, or several."""
@@ -164,7 +156,8 @@ class Painting:
 
     def _keep(self, content: Picture) -> None:
         """Keep as much of the content as the result needs: an upload may have a hundred times the pixels."""
-        size = fit(*content.rgb.size, self.order.settings.get("size", TASKS[self.order.task]["size"]))
+        asked = self.order.settings.get("size", TASKS[self.order.task]["size"])
+        size = fit(*content.rgb.size, asked or max(content.rgb.size))
         self.before = content.rgb.resize(size, Image.Resampling.LANCZOS)
         self.alpha = content.alpha.resize(size, Image.Resampling.BICUBIC) if content.alpha else None
 
@@ -185,37 +178,15 @@ class Painting:
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        thread.join(POLL)
+        thread.join(line.POLL)
         while thread.is_alive() and not self.stopped:
             now, total = done
             detail = f"Downloading, {now / 1e6:.0f} of {total / 1e6:.0f} MB, this once." if total else ""
             share = now / total if total else 0.0
             yield {"status": progress.status("Getting the encoder", detail, done=share, kind="busy")}
-            thread.join(POLL)
+            thread.join(line.POLL)
         if failed and not isinstance(failed[0], Stopped):
             raise failed[0]
-
-    def _wait(self) -> Generator[View, None, bool]:
-        """Wait in line for the device; returns whether it is held, which it is unless Stop was pressed."""
-        _line.append(self)
-        try:
-            while not self.stopped:
-                first = _line[0] is self
-                if first and lock.acquire(timeout=POLL):
-                    return True
-                if not first:
-                    time.sleep(POLL)
-                if self.stopped:
-                    break
-                ahead = _line.index(self)
-                detail = f"{ahead} more before yours" if ahead else "Yours comes next"
-                if seconds := _expected(ahead):
-                    detail += f", in about {progress.duration(seconds)}"
-                detail = f"It is still busy. {detail}."
-                yield {"status": progress.status("Waiting for the machine", detail, done=0.0, kind="busy")}
-            return False
-        finally:
-            _line.remove(self)
 
     def _view(self, step: Step) -> View:
         """Note this step, and show it."""
@@ -229,7 +200,8 @@ class Painting:
         preview.thumbnail((PREVIEW, PREVIEW))
         spent = time.monotonic() - self.started
         left = f"About {progress.duration(spent / step.work * (1 - step.work))} left." if step.index > 2 else ""
-        where = f"Step {index} of {self.total}, {step.size} px. Losses: {progress.words(step.losses)}."
+        where = f"Step {index} of {self.total}, {step.size} px."
+        where += f" Losses: {progress.words(step.losses)}." if step.losses else ""
         detail = " ".join(part for part in (where, left, self.note) if part)
         view = {
             "status": progress.status(f"Painting, {step.work:.0%}", detail, done=step.work, kind="busy"),
@@ -262,7 +234,8 @@ class Painting:
         spent = progress.duration(time.monotonic() - self.started)
         title = "Finished" if whole else "Stopped"
         so_far = "The picture so far is kept" + ("; Continue goes on from it." if order.continues else ".")
-        detail = f"{self.steps} steps, {picture.width} x {picture.height} px, in {spent}." if whole else (
+        taken = f"{self.steps} steps, " if self.steps > 1 else ""
+        detail = f"{taken}{picture.width} x {picture.height} px, in {spent}." if whole else (
             f"After {self.steps} of {self.total} steps. {so_far}"
         )  # fmt: skip
         view: View = {
@@ -303,21 +276,12 @@ class Painting:
         return path if path and Path(path).is_file() else None
 
 
-_line: list[Painting] = []
-"""Who waits for the device, in order."""
-
-_running: list[Painting] = []
-"""Who has it, if anybody."""
-
-_spent: deque[float] = deque(maxlen=8)
-"""Seconds that the last runs took."""
-
-
-def _expected(ahead: int) -> float:
-    """Seconds until the device is free for who has so many before them in the line; 0 if nobody can tell yet."""
-    usual = median(_spent) if _spent else 0.0
-    left = usual
-    for painting in _running[:1]:
-        if painting.work > 0.02:
-            left = (time.monotonic() - painting.started) / painting.work * (1 - painting.work)
-    return left + ahead * usual if usual or not ahead else 0.0
+def _as_views(told: Generator[str, None, bool]) -> Generator[View, None, bool]:
+    """Status lines as what is to be shown."""
+    try:
+        while True:
+            yield {"status": next(told)}
+    except StopIteration as end:
+        return bool(end.value)
+    finally:
+        told.close()

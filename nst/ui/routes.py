@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 import nst
+from nst.recipes import task_of
 from nst.results import Result, Store
 from nst.ui import journal, scratch, words
 from nst.ui.address import client, home, remix_query, result_link
@@ -26,8 +27,8 @@ from nst.ui.limits import Rate
 
 ASSETS = Path(__file__).parent / "assets"
 KINDS = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png"}
-FILES = {"before.webp", "thumbnail.webp", "content.png", "style.png"}
-"""What can be had at /r/ID/NAME; the picture itself and its card are at /r/ID.webp and /r/ID.jpg."""
+OWN = {"picture.webp", "card.jpg"}
+"""What is at /r/ID.webp and /r/ID.jpg; all else that was shared is at /r/ID/NAME."""
 
 KEEP = "public, max-age=300"
 """Not long, so that a deleted picture is soon gone from caches too."""
@@ -51,7 +52,6 @@ class Pages:
     def routes(self) -> list[BaseRoute]:
         """To be put before the app's own."""
         pages: list[tuple[str, Callable[[Request], Response], list[str]]] = [
-            ("/healthz", self.health, ["GET"]),
             ("/r/{id}.json", self.describe, ["GET"]),
             ("/r/{id}.{kind}", self.picture, ["GET"]),
             ("/r/{id}/delete", self.ask, ["GET"]),
@@ -61,7 +61,8 @@ class Pages:
             ("/r/{rest:path}", self.missing, ["GET"]),
             ("/r", self.missing, ["GET"]),
         ]
-        return [Route(path, self._guarded(answer), methods=methods) for path, answer, methods in pages]
+        guarded = [Route(path, self._guarded(answer), methods=methods) for path, answer, methods in pages]
+        return [Route("/healthz", self.health, methods=["GET"]), *guarded]
 
     def _guarded(self, answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
         """The same, but for a client that has missed too often: whoever guesses gets no answer at all."""
@@ -107,7 +108,7 @@ class Pages:
     def file(self, request: Request) -> Response:
         """Another picture that was shared with it."""
         name = request.path_params["name"]
-        return self._send(request, name if name in FILES else "")
+        return self._send(request, "" if name in OWN else name)
 
     def _send(self, request: Request, name: str) -> Response:
         result = self._result(request)
@@ -128,7 +129,7 @@ class Pages:
         if result is None:
             return JSONResponse({"error": "There is no such result."}, 404, HEADERS)
         link = result_link(home(request), result.id)
-        shared = {name.partition(".")[0]: f"{link}/{name}" for name in sorted(result.files.keys() & FILES)}
+        shared = {name.partition(".")[0]: f"{link}/{name}" for name in sorted(result.files.keys() - OWN)}
         created = datetime.fromtimestamp(result.created, timezone.utc).isoformat(timespec="seconds")
         facts = {
             "id": result.id, "created": created, "page": link, "remix": f"{home(request)}/?{remix_query(result)}",
@@ -234,10 +235,12 @@ def _picture(result: Result, title: str) -> str:
 
 
 def _hint(result: Result) -> str:
+    if task_of(result.recipe) != "style_transfer":
+        return "Remix opens the app with the same settings, and with what was shared to begin from."
     known = words.input_titles(result.recipe)
     have = {
-        "photo": "content.png" in result.files or bool(known[0]),
-        "style": "style.png" in result.files or bool(known[1]),
+        "photo": "content.png" in result.inputs or bool(known[0]),
+        "style": any(name.startswith("style") for name in result.inputs) or bool(known[1]),
     }
     if all(have.values()):
         return "Remix opens the app with the same photo, style and settings."

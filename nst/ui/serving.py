@@ -6,9 +6,22 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
-from nst.ui import limits, share, theme
+from nst.results import publish
+from nst.ui import journal, limits, memory, pictures, scratch, share, theme
 from nst.ui.gate import API_BODY, MAX_BODY, Gate
 from nst.ui.routes import Pages
+
+
+def look_after() -> None:
+    """Begin what a server does on its own while it runs: its log, its folders, the first example, publishing."""
+    journal.start()
+    memory.few_pools()
+    scratch.keep_small()
+    pictures.draw_ahead()
+    desk = share.desk()
+    if desk.store is not None and not desk.why:
+        desk.store.tidy()
+        publish.start(desk.store)
 
 
 def options(*, api: bool = False) -> dict[str, Any]:
@@ -18,8 +31,6 @@ def options(*, api: bool = False) -> dict[str, Any]:
         api: let programs in too, by gradio's API and as an MCP server.
     """
     desk = share.desk()
-    if desk.store is not None and not desk.why:
-        desk.store.tidy()
     return {
         "run_history": False,
         "mcp_server": api,

@@ -13,9 +13,9 @@ from gradio.components import Component
 
 from nst import weights
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
-from nst.recipes import TASKS, WHOLE, valid_settings
+from nst.recipes import LIMITS, TASKS, WHOLE, valid_settings
 from nst.registry import list_models
-from nst.stylize import BOUNDS, CHOICES
+from nst.stylize import CHOICES
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 AUTO = "as preset"
@@ -59,6 +59,7 @@ ABOUT = {
     "preset": ("Preset", "How much care is taken."),
     "size": ("Size", "Long side in pixels."),
     "style_scale": ("Brush size", "Larger takes coarser strokes."),
+    "brush": ("Brush size", "Larger takes coarser strokes."),
     "tv_weight": ("Smoothness", "Removes grain; empty is automatic."),
     "init": ("Start from", "Noise moves furthest from the photo."),
     "seed": ("Seed", "The same seed, the same picture."),
@@ -138,12 +139,13 @@ def control(name: str, task: str = "style_transfer", prefix: str = "") -> Compon
     default = shown(name, TASKS[task][name], task)
     form: dict[str, Any] = {"label": title, "info": info, "elem_id": f"{prefix}-{name}" if prefix else name}
     if name == "strength":
-        return gr.Slider(*BOUNDS[name], default, step=1, **form)
+        return gr.Slider(*LIMITS[name], default, step=1, **form)
     if name == "preset":
         form |= {"elem_classes": "segments", "min_width": 220, "scale": 3}
         return gr.Radio(_choices(name, task), value=default, **form)
     if name == "size":
-        return gr.Dropdown(list(SIZES), value=default, allow_custom_value=True, min_width=120, scale=2, **form)
+        own: list[Any] = [("The photo's own", AUTO)] if TASKS[task][name] is None else []
+        return gr.Dropdown(own + list(SIZES), value=default, allow_custom_value=True, min_width=120, scale=2, **form)
     if name == "seamless":
         return gr.Checkbox(default, **form)
     if name in LAYER_DEFAULTS:
@@ -156,8 +158,8 @@ def control(name: str, task: str = "style_transfer", prefix: str = "") -> Compon
         return gr.Dropdown(_choices(name, task), value=default, multiselect=True, **form)
     if name in CHOICES:
         return gr.Dropdown(_choices(name, task), value=default, **form)
-    if name == "style_scale":
-        return gr.Slider(*BOUNDS[name], default, step=0.05, **form)
+    if name in ("style_scale", "brush"):
+        return gr.Slider(*LIMITS[name], default, step=0.05, **form)
     whole = name in WHOLE
     form |= {"placeholder": "automatic", "precision": 0 if whole else None, "step": 1 if whole else 0.01}
     return gr.Number(default, **form)
@@ -195,7 +197,7 @@ def shown(name: str, value: Any, task: str = "style_transfer") -> Any:
         return str(value or TASKS[task][name]).split("+")
     if name == "style_scale" and isinstance(value, list):
         return value[0]
-    return AUTO if value is None and name in CHOICES else value
+    return AUTO if value is None and (name in CHOICES or name == "size") else value
 
 
 def is_here(encoder: str) -> bool:

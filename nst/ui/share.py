@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,20 +14,13 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError, decode
-from nst.recipes import settings_from_recipe
 from nst.results import MAX_INPUT, Result, ResultsError, Store, results_dir
 from nst.ui import journal, scratch
 from nst.ui.address import client, home, result_link
 from nst.ui.limits import Rate
+from nst.ui.pictures import KINDS
 
-KINDS = ("content", "style")
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-
-ABOUT = (
-    "Whoever has the link sees the picture and its settings, without logging in. It stays on this server for at most "
-    "{days:.0f} days, or until you delete it with the link that you get."
-)
-
 
 @dataclass(frozen=True)
 class Desk:
@@ -50,20 +44,21 @@ class Offer:
 
     Attributes:
         result: path of the finished picture, with its recipe inside.
-        content, style: paths of what it was made from, if there are such.
+        before: path of what may be shown beside it.
+        inputs: paths of what it was made from, by kind, such as "content", "style" or "mask-2"; examples that the
+            recipe names need not be there.
     """
 
     result: str
-    content: str | None = None
-    style: str | None = None
+    before: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Remix:
-    """What the address of a result brings back: settings, and names or files of the inputs by kind."""
+    """What the address of a result brings back: the recipe, and files of the inputs that were shared, by kind."""
 
-    settings: dict[str, Any]
-    names: dict[str, str]
+    recipe: dict[str, Any]
     files: dict[str, str]
 
 
@@ -94,7 +89,7 @@ def create(source: Component, offer: Callable[[Any], Offer | None], element: str
         gr.HTML(f'<p class="no-share">{escape(here.why)}</p>', apply_default_css=False)
         return
     with gr.Accordion("Share this picture", open=False, elem_id=element, elem_classes="share-box"):
-        gr.HTML(f"<p>{ABOUT.format(days=here.store.max_days)}</p>", apply_default_css=False)
+        gr.HTML(f"<p>{about(here.store)}</p>", apply_default_css=False)
         asked = [
             gr.Checkbox(label="With the photo beside it", elem_id=f"{element}-before"),
             gr.Checkbox(label="With photo and style, for remixes", elem_id=f"{element}-inputs"),
@@ -107,6 +102,17 @@ def create(source: Component, offer: Callable[[Any], Offer | None], element: str
         return add(here, offer(value), request, before=before, inputs=inputs, public=public)
 
     button.click(share, [source, *asked], told, **TELLING | {"show_progress": "minimal"})
+
+
+def about(store: Store) -> str:
+    """What becomes of a shared picture, in plain words, as HTML."""
+    told = (
+        "Whoever has the link sees the picture and its settings, without logging in. It stays on this server for at "
+        f"most {store.max_days:g} days, or until you delete it with the link that you get."
+    )
+    if dataset := os.environ.get("PASTICHE_DATASET"):
+        told += f" What the gallery shows is also published in the dataset {escape(dataset)} on the Hugging Face Hub."
+    return told
 
 
 def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: bool, public: bool) -> str:
@@ -123,14 +129,14 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
     try:
         picture = decode(offer.result)
         recipe = picture.recipe or {}
-        given = {kind: path for kind in KINDS if (path := getattr(offer, kind)) and Path(path).is_file()}
-        pictures = {kind: decode(path) for kind, path in given.items() if inputs or (before and kind == "content")}
-        kept = {kind: pictures[kind].rgb for kind in pictures if inputs and not recipe.get(kind)}
+        beside = decode(offer.before).rgb if before and offer.before and Path(offer.before).is_file() else None
+        named = {kind for kind in KINDS if isinstance(recipe.get(kind), str)}
+        given = {kind: path for kind, path in offer.inputs.items() if inputs and kind not in named}
+        kept = {kind: decode(path).rgb for kind, path in given.items() if Path(path).is_file()}
         kept_smaller = any(image.width * image.height > MAX_INPUT for image in kept.values())
         id, token = here.store.add(
-            picture.rgb, recipe, alpha=picture.alpha, inputs=kept, public=public,
-            before=pictures["content"].rgb if before and "content" in pictures else None,
-        )  # fmt: skip
+            picture.rgb, recipe, alpha=picture.alpha, before=beside, inputs=kept, public=public
+        )
     except (ImageError, ResultsError) as error:
         journal.note("share failed", reason=type(error).__name__)
         raise gr.Error(str(error), print_exception=False) from None
@@ -151,18 +157,17 @@ def remix(here: Desk, query: Mapping[str, str], request: Any) -> Remix | None:
         here.misses.spend(client(request))
         told = "The picture to remix is no longer there; the settings are those in the link."
         raise gr.Error(told, print_exception=False)
-    names = {kind: name for kind in KINDS if isinstance(name := result.recipe.get(kind), str)}
-    return Remix(settings_from_recipe(result.recipe), names, _files(here.store, result))
+    return Remix(result.recipe, _files(here.store, result))
 
 
 def _files(store: Store, result: Result) -> dict[str, str]:
     """The shared inputs, copied to where the app may use them."""
     found = {}
-    for kind in KINDS:
-        if content := store.read(result.id, f"{kind}.png"):
-            path = scratch.new_file(f"{kind}.png")
+    for name in result.inputs:
+        if content := store.read(result.id, name):
+            path = scratch.new_file(name)
             path.write_bytes(content)
-            found[kind] = str(path)
+            found[name.removesuffix(".png")] = str(path)
     return found
 
 

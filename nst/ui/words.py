@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nst import styles
-from nst.recipes import DEFAULTS, valid_settings
+from nst.recipes import TASKS, names_of, task_of, valid_settings
 from nst.ui.settings import ABOUT, WORDS
 
 TITLES = {"size": "Size", "strength": "Style strength", "preset": "Preset"}
@@ -23,27 +23,31 @@ LONGEST = 120
 def title(recipe: Mapping[str, Any]) -> str:
     """What a result is called, such as "Chelsea the Cat in the manner of Night"."""
     content, style = input_titles(recipe)
+    task = task_of(recipe)
+    if task == "texture":
+        return f"A texture of {style or 'a painting'}"
+    if task == "invert":
+        return f"What a network sees in {content or 'a photo'}"
     return f"{content or 'A photo'} in the manner of {style or 'a painting'}"
 
 
 def input_titles(recipe: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """What the photo and the style are called, if they are examples that we know."""
+    """What the photo and the style or styles are called, if they are examples that we know."""
     photos = {photo.name: photo.title for photo in styles.list_contents()}
     manners = {style.name: style.title for style in styles.list_styles()}
-    content, style = recipe.get("content"), recipe.get("style")
-    return (
-        photos.get(content) if isinstance(content, str) else None,
-        manners.get(style) if isinstance(style, str) else None,
-    )
+    content, named = (names_of(recipe.get(kind)) for kind in ("content", "style"))
+    known = [manners[name] for name in named if name in manners]
+    whole = known if len(known) == len(named) else []
+    return photos.get("".join(content)), " and ".join(whole)[:LONGEST] or None
 
 
 def settings(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was set, as titles and values: the main settings, and the others where they are not the defaults."""
-    given = recipe.get("settings")
-    valid = valid_settings(given if isinstance(given, Mapping) else {})
+    given, task = recipe.get("settings"), task_of(recipe)
+    valid, defaults = valid_settings(given if isinstance(given, Mapping) else {}, task), TASKS[task]
     main = ("strength", "preset", "size", "seed", "encoder")
     kept = [name for name in main if name in valid]
-    kept += [name for name in valid if name not in main and name not in HIDDEN and valid[name] != DEFAULTS[name]]
+    kept += [name for name in valid if name not in main and name not in HIDDEN and valid[name] != defaults[name]]
     told = [(TITLES.get(name, name), _value(name, valid[name])) for name in kept]
     steps = recipe.get("steps")
     if isinstance(steps, int) and "num_steps" not in kept:

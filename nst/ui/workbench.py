@@ -6,7 +6,7 @@ A tab is a subclass that lays out its inputs and says what they ask for (`order`
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,12 @@ QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 """For what may have something to tell: gradio shows messages of queued events only."""
 
+RUNNING: dict[str, Any] = {
+    "show_progress": "hidden", "concurrency_limit": limits.IN_LINE, "concurrency_id": "device",
+    "api_visibility": "private",
+}  # fmt: skip
+"""For what computes, all in one line."""
+
 Updates = dict[Component, Any]
 
 
@@ -48,6 +54,7 @@ class Workbench:
         verb: what the button says.
         empty: what stands where the picture will be.
         compares: whether photo and result can be laid over each other.
+        traces: whether there are losses to draw.
         slots: inputs for pictures; controls: those for settings, by name; set in `lay_out_inputs`.
     """
 
@@ -55,6 +62,7 @@ class Workbench:
     prefix = ""
     verb = "Paint"
     compares = True
+    traces = True
 
     def __init__(self, run: Run, load: Load, tab: gr.Tab | None = None) -> None:
         self.run, self.load = run, load
@@ -150,7 +158,9 @@ class Workbench:
             self.query = gr.Textbox(visible=False)
         share.create(self.painting, _offer, self.id("share"))
         with gr.Row(elem_classes="record"):
-            self.curves = gr.HTML(progress.curves([], 0), elem_id=self.id("curves"), apply_default_css=False)
+            self.curves = gr.HTML(
+                progress.curves([], 0), elem_id=self.id("curves"), apply_default_css=False, visible=self.traces
+            )
             self.snapshots = gr.Gallery(
                 label="Snapshots", columns=4, height=150, object_fit="cover", buttons=["fullscreen"], interactive=False,
                 elem_id=self.id("snapshots"), elem_classes="snapshots", visible=False,
@@ -179,35 +189,35 @@ class Workbench:
         for button, prepare in ((self.start, self.begin), (self.go_on, self.begin_again)):
             button.click(None, js=theme.show_result(self.id("result")))
             ready = button.click(prepare, inputs, [self.painting, *self.shown], **TELLING)
-            runs.append(
-                ready.success(
-                    self.paint, [self.painting], self.shown, show_progress="hidden", concurrency_limit=limits.IN_LINE,
-                    concurrency_id="device", api_visibility="private",
-                )
-            )  # fmt: skip
+            runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
         # What the run still sends must not cover the result: only once it is cancelled is the result shown.
         halted = self.stop.click(self.halt, [self.painting], None, cancels=runs, **QUICK)
         halted.then(self.end, [self.painting], self.shown, **QUICK)
 
     def begin(self, _: Painting | None, *values: Any) -> Updates:
         """Press on the button: a new painting from what the page says."""
-        return self._prepared(Painting(self.asked(*values)))
+        return self.prepared(Painting(self.asked(*values)))
 
     def begin_again(self, before: Painting | None, *values: Any) -> Updates:
         """Press on Continue: go on from the last result, with the settings as they are now."""
         if before is None or not before.last:
             told = f"The last picture is no longer kept here; press {self.verb} for a new one."
             raise gr.Error(told, print_exception=False)
-        return self._prepared(before.go_on(self.asked(*values)))
+        return self.prepared(before.go_on(self.asked(*values)))
 
     def asked(self, *values: Any) -> Order:
         """What `order` says, and what is wrong with it as a message."""
+        return self.told(self.order, *values)
+
+    def told(self, order: Callable[..., Order], *values: Any) -> Order:
+        """What an order says, and what is wrong with it as a message."""
         try:
-            return self.order(*values)
+            return order(*values)
         except KIND_ERRORS as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def _prepared(self, painting: Painting) -> Updates:
+    def prepared(self, painting: Painting) -> Updates:
+        """The page as a run begins."""
         view = {
             "status": progress.status("Getting ready", "Reading the pictures.", done=0.0, kind="busy"),
             "curves": progress.curves(painting.points, painting.total),
@@ -289,7 +299,8 @@ class Workbench:
         except gr.Error as error:
             gr.Warning(error.message)
         if remix:
-            asked |= {"settings": remix.settings, **remix.names}
+            named = {kind: remix.recipe.get(kind) for kind in pictures.KINDS}
+            asked = {"settings": settings_from_recipe(remix.recipe, self.task), **named}
         names = self._named(asked)
         rows = [pictures.row_html(slot.kind, name) for slot, name in zip(self.slots, names, strict=True)]
         first: Updates = {slot.row: row for slot, row in zip(self.slots, rows, strict=True)}
@@ -355,9 +366,11 @@ def _offer(painting: Painting | None) -> share.Offer | None:
     """What there is to share of a painting."""
     if painting is None or not painting.result:
         return None
-    content, style = (painting.order.pictures.get(role) for role in pictures.KINDS)
-    first = style[0] if isinstance(style, list) else style
-    return share.Offer(painting.result, content if isinstance(content, str) else None, first)
+    inputs: dict[str, str] = {}
+    for role, paths in painting.order.pictures.items():
+        several = paths if isinstance(paths, list) else [paths]
+        inputs |= {f"{role}-{i}" if i > 1 else role: path for i, path in enumerate(several, 1)}
+    return share.Offer(painting.result, None if painting.order.parts else inputs.get("content"), inputs)
 
 
 def _explain(error: Exception) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
+from nst.weights.onnx import OnnxError, read_initializers
+
 if TYPE_CHECKING:
     from torch import Tensor  # torch takes seconds to import, and listing the models does not need it
 
@@ -24,7 +26,7 @@ class WeightsNotFound(WeightsError):
 
 
 def load_tensors(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
-    """The tensors of a .safetensors or PyTorch file whose names begin with prefix, by name without it.
+    """The tensors of a .safetensors, PyTorch or ONNX file whose names begin with prefix, by name without it.
 
     They have the file's own shapes and types, on the CPU. A .safetensors file is mapped, not read: do not
     overwrite it in place while they are in use.
@@ -39,7 +41,8 @@ def load_tensors(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
     suffix = path.suffix.lower()
     if suffix in PICKLES:
         raise WeightsError(f"{path} was not opened: such a file can run code. Convert it to .safetensors.")
-    tensors = read_safetensors(path) if suffix == ".safetensors" else _read_pytorch(path)
+    readers = {".safetensors": read_safetensors, ".onnx": read_onnx}
+    tensors = readers.get(suffix, _read_pytorch)(path)
     chosen = {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
     if not chosen:
         wanted = f'no tensors named "{prefix}..."' if prefix else "no tensors"
@@ -77,6 +80,21 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise _unreadable(path, error) from error
+
+
+def read_onnx(path: Path) -> dict[str, Tensor]:
+    """The initializers of an ONNX file: its numbers; what it would compute is not looked at.
+
+    Raises:
+        WeightsError: damaged.
+    """
+    import torch
+
+    try:
+        arrays = read_initializers(path.read_bytes())
+    except OnnxError as error:
+        raise WeightsError(f"{path} is no ONNX file, or is damaged or cut short ({error}).") from error
+    return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 def check_finite(tensors: dict[str, Tensor], path: Path) -> None:

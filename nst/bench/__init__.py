@@ -1,0 +1,1 @@
+"""Benchmarks: every function `bench_NAME` of a file here is a command."""

@@ -1,0 +1,307 @@
+"""Fast styles: a photo through a network that has learned to paint, in one pass.
+
+Models are found by name (`nst.registry.list_models("style")`) and differ in what a style is to them, which they say
+in their attribute `takes`: "names" (those they were trained on), "pictures" (any), "photo" (they know one style) or
+"noise" (textures; with a photo beside it, one style).
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nst.color import COLOR_MODES, recolor_result
+from nst.device import Device, choose_device
+from nst.images import fit, resize, save, to_pil, to_tensor
+from nst.losses import normalized_weights
+from nst.optimize import Step
+from nst.registry import list_models, load_model
+from nst.styles import list_styles, load_content, load_style
+
+NAMED, ANY = "cin", "predictor"
+"""The models for styles that are known by name, and for any others."""
+
+MAX_SIZE, MAX_STYLES = 4096, 4
+STYLE_SIZE = 384
+"""Long side in pixels at which a model looks at a style picture: what its strokes' size was learned at."""
+
+BOUNDS: dict[str, tuple[float, float]] = {"strength": (0, 100), "size": (16, MAX_SIZE), "brush": (0.25, 4)}
+
+
+@dataclass(frozen=True)
+class Painter:
+    """A style, looked at once, to paint any number of photos with.
+
+    Attributes:
+        network: the model.
+        code: what the style is to it, or None for a model of one style.
+        where: where it computes.
+        name: of the model.
+    """
+
+    network: nn.Module
+    code: Any
+    where: Device
+    name: str
+
+    @torch.no_grad()
+    def paint(
+        self,
+        content: Tensor,
+        *,
+        strength: float = 100.0,
+        size: int | None = None,
+        brush: float = 1.0,
+        preserve_color: str = "none",
+        seed: int = 0,
+    ) -> Tensor:
+        """The painted picture (1, 3, H, W) in [0, 1], on the CPU; arguments as of `fast_stylize`."""
+        for name, value in (("strength", strength), ("size", size), ("brush", brush)):
+            low, high = BOUNDS[name]
+            if value is not None and not low <= value <= high:
+                raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}.")
+        if preserve_color not in COLOR_MODES:
+            raise ValueError(f'preserve_color must be one of {", ".join(COLOR_MODES)}, not "{preserve_color}".')
+        height, width = content.shape[-2:]
+        long = size or min(max(height, width), MAX_SIZE)
+        final = fit(width, height, long)[::-1]
+        # Strokes have a size in pixels: for larger ones the network sees a smaller picture.
+        seen = fit(width, height, max(1, min(round(long / brush), MAX_SIZE)))[::-1]
+        painted = self.pass_through(self.where.place(resize(content, seen)), strength / 100, seed)
+        result = resize(painted.float().clamp(0, 1), final).cpu()
+        return recolor_result(result, resize(content, final), preserve_color)
+
+    @torch.no_grad()
+    def pass_through(self, photo: Tensor, strength: float = 1.0, seed: int = 0) -> Tensor:
+        """The painted picture of a photo (1, 3, H, W) that is on the device already, at a strength from 0 to 1."""
+        if strength == 0:
+            return photo
+        with self.where.autocast():
+            if self.code is None:  # such a network knows nothing between photo and style
+                return torch.lerp(photo, self._of_one_style(photo, seed), strength)
+            painted = self.network(photo, self.code, strength)
+            if strength < 1:  # what the network cannot give back of the photo comes back with it
+                painted = painted + (1 - strength) * (photo - self.network(photo, self.code, 0.0))
+            return painted
+
+    def _of_one_style(self, photo: Tensor, seed: int) -> Tensor:
+        if self.network.takes == "photo":
+            return self.network(photo)
+        noise = self.network.noise(photo.shape[-2:], seed)  # type: ignore[operator]
+        return self.network([self.where.place(z) for z in noise], photo)
+
+
+def fast_stylize(
+    content: Tensor,
+    styles: Sequence[str | Tensor] = (),
+    weights: Sequence[float] | None = None,
+    *,
+    model: str | None = None,
+    strength: float = 100.0,
+    size: int | None = None,
+    brush: float = 1.0,
+    preserve_color: str = "none",
+    seed: int = 0,
+    device: str = "auto",
+) -> Tensor:
+    """Paint a photo in one pass; the result (1, 3, H, W) in [0, 1], on the CPU.
+
+    Pictures of more than a megapixel pass the network in strips, with the statistics of the whole picture, so that
+    neither memory nor seams grow with the size.
+
+    Args:
+        content: the photo (1, 3, H, W) in [0, 1], of any size.
+        styles: up to four; names of `fast_styles()` or `nst.styles`, or pictures (1, 3, H, W) in [0, 1].
+        weights: of the styles in the mixture, made to sum to 1; None means equal.
+        model: a name of `list_models("style")`, or a file; None means the one that fits the styles.
+        strength: 0 gives the photo back, 100 the style in full.
+        size: long side of the result in pixels; None means the photo's own, at most 4096.
+        brush: size of the strokes; above 1 is larger.
+        preserve_color: "none", or how the photo's colors are kept; see `nst.color.COLOR_MODES`.
+        seed: of the noise, for a texture network.
+        device: see `nst.device.choose_device`.
+
+    Raises:
+        ValueError: an unknown style or model (the nearest names are offered), or a number out of range.
+        nst.weights.WeightsError: the weights are missing or damaged.
+    """
+    painter = make_painter(styles, weights, model=model, device=device)
+    return painter.paint(
+        content, strength=strength, size=size, brush=brush, preserve_color=preserve_color, seed=seed
+    )
+
+
+def make_painter(
+    styles: Sequence[str | Tensor] = (),
+    weights: Sequence[float] | None = None,
+    *,
+    model: str | None = None,
+    device: str = "auto",
+) -> Painter:
+    """A style, or a mixture, ready to paint with; arguments as of `fast_stylize`."""
+    where = choose_device(device)
+    name = model or model_for(styles)
+    network = _placed(name, str(where.device))
+    takes = getattr(network, "takes", "")
+    if takes not in ("names", "pictures", "photo", "noise") or (takes == "noise" and not network.photo):
+        raise ValueError(f'"{name}" does not paint photos. There are: {", ".join(_painting_models())}.')
+    if takes in ("photo", "noise"):
+        if styles:
+            raise ValueError(f'"{name}" knows one style, its own; leave the styles out.')
+        return Painter(network, None, where, name)
+    if not 0 < len(styles) <= MAX_STYLES:
+        raise ValueError(f"Choose one to {MAX_STYLES} styles; these are {len(styles)}.")
+    shares = normalized_weights(weights, len(styles))
+    if takes == "names":
+        row = torch.zeros(1, len(network.styles), device=where.device)  # type: ignore[arg-type]
+        for style, share in zip(styles, shares, strict=True):
+            row[0, _number(style, network.styles)] += share  # type: ignore[arg-type]
+        return Painter(network, row, where, name)
+    with torch.no_grad(), where.autocast():
+        pictures = [where.place(resize(_picture(style), STYLE_SIZE)) for style in styles]
+        code = network.code(pictures, shares)  # type: ignore[operator]
+    return Painter(network, code, where, name)
+
+
+def model_for(styles: Sequence[str | Tensor]) -> str:
+    """The model that these styles need: the one that learned them, if it learned all, or the one for any."""
+    return NAMED if styles and all(isinstance(s, str) and s in fast_styles() for s in styles) else ANY
+
+
+def fast_styles() -> tuple[str, ...]:
+    """The names of the styles that a network has learned, in the order of the gallery."""
+    return tuple(load_model(NAMED).styles)  # type: ignore[arg-type]
+
+
+@torch.no_grad()
+def paint_all_styles(
+    content: Tensor,
+    *,
+    size: int = 384,
+    model: str = NAMED,
+    strength: float = 100.0,
+    device: str = "auto",
+    batch: int = 4,
+) -> dict[str, Tensor]:
+    """The photo (1, 3, H, W) in every style that a network has learned, by name; `batch` of them in one pass.
+
+    Args:
+        content: the photo.
+        size: long side of the results in pixels.
+        model: a network of several styles, by name or file.
+        strength: see `fast_stylize`.
+        device: see `nst.device.choose_device`.
+        batch: how many at a time.
+    """
+    where = choose_device(device)
+    network: Any = _placed(model, str(where.device))
+    photo = where.place(resize(content, size))
+    each = torch.eye(len(network.styles), device=where.device)
+    results: dict[str, Tensor] = {}
+    for rows, names in zip(each.split(batch), _chunks(network.styles, batch), strict=True):
+        with where.autocast():
+            painted = network(photo.expand(len(rows), -1, -1, -1), rows, strength / 100)
+        results |= {name: one[None].cpu() for name, one in zip(names, painted, strict=True)}
+    return results
+
+
+def _chunks(names: Sequence[str], size: int) -> list[Sequence[str]]:
+    return [names[i : i + size] for i in range(0, len(names), size)]
+
+
+def _number(style: str | Tensor, known: Sequence[str]) -> int:
+    if isinstance(style, str) and style in known:
+        return known.index(style)
+    if not isinstance(style, str):
+        raise ValueError(f"This model paints styles it has learned, not pictures: {', '.join(known)}.")
+    raise _unknown(style, known)
+
+
+def _picture(style: str | Tensor) -> Tensor:
+    if isinstance(style, Tensor):
+        return style
+    names = [entry.name for entry in list_styles()]
+    if style not in names:
+        raise _unknown(style, dict.fromkeys([*fast_styles(), *names]))
+    return to_tensor(load_style(style, 2 * STYLE_SIZE))
+
+
+def _unknown(style: str, known: Sequence[str] | Mapping[str, Any]) -> ValueError:
+    near = difflib.get_close_matches(style.lower().replace(" ", "_"), list(known), 3, 0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
+    return ValueError(f'There is no style "{style[:60]}". {hint}')
+
+
+def _painting_models() -> list[str]:
+    return [entry.name for entry in list_models("style")]
+
+
+def _placed(name: str, device: str) -> nn.Module:
+    """The model on this device; the registry's own stays on the CPU."""
+    network = load_model(name)
+    return network if device == "cpu" else _moved(network, device)
+
+
+@lru_cache(maxsize=4)
+def _moved(network: nn.Module, device: str) -> nn.Module:
+    return copy.deepcopy(network).to(device)
+
+
+def fast_run(
+    content: Tensor,
+    *,
+    styles: Sequence[str | Tensor] = (),
+    weights: Sequence[float] | None = None,
+    columns: int = 0,
+    **settings: Any,
+) -> Iterator[Step]:
+    """A fast style as a run, for who shows runs: one step; or with `columns` the sheet of all styles, row by row.
+
+    Args:
+        content: the photo (1, 3, H, W) in [0, 1].
+        styles, weights, settings: of `fast_stylize`; of `paint_all_styles` for the sheet.
+        columns: how many pictures of the sheet stand in a row.
+    """
+    if not columns:
+        yield Step(1, 1, fast_stylize(content, styles, weights, **settings), {})
+        return
+    names, size = fast_styles(), settings.get("size", SHEET_SIZE)
+    cell = resize(content, size)
+    height, width = cell.shape[-2:]
+    rows = -(-len(names) // columns)
+    sheet = torch.ones(1, 3, rows * height, columns * width)
+    painted = paint_all_styles(content, size=size, strength=settings.get("strength", 100.0))
+    for i, name in enumerate(names):
+        top, left = height * (i // columns), width * (i % columns)
+        sheet[..., top : top + height, left : left + width] = painted[name]
+    yield Step(1, 1, sheet, {})
+
+
+SHEET_SIZE = 256
+"""Long side in pixels of each picture on the sheet of all styles."""
+
+THUMBNAILS = Path(__file__).parent / "styles" / "small"
+THUMBNAIL_SIZE = 128
+
+
+def thumbnail(name: str) -> bytes | None:
+    """A small square picture (WebP) that a network painted in a style that it has learned; None if there is none."""
+    path = THUMBNAILS / f"painted-{name}.webp"
+    return path.read_bytes() if path.is_file() else None
+
+
+def draw_thumbnails(photo: str = "chelsea") -> None:
+    """Paint the thumbnails of the package anew, from an example photo."""
+    picture = load_content(photo)
+    side = min(picture.size)
+    square = picture.crop((0, 0, side, side)) if picture.width == side else picture.crop((60, 0, 60 + side, side))
+    for name, painted in paint_all_styles(to_tensor(square), size=2 * THUMBNAIL_SIZE).items():
+        save(THUMBNAILS / f"painted-{name}.webp", to_pil(resize(painted, THUMBNAIL_SIZE)), quality=80)

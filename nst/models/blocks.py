@@ -1,0 +1,235 @@
+"""The layers of feed-forward stylizers: convolutions with reflected borders, and normalization with given scales."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from nst.encoders import load_encoder
+
+EPS = 1e-5
+
+
+def pad_reflecting(x: Tensor, size: int) -> Tensor:
+    """`x` (N, C, H, W) with `size` reflected rows and columns on every side; of thin pictures the edge is repeated."""
+    if not size:
+        return x
+    if min(x.shape[-2:]) <= size:
+        return F.pad(x, (size,) * 4, mode="replicate")
+    return _Reflection.apply(x, size)
+
+
+class _Reflection(torch.autograd.Function):
+    """PyTorch's own padding, but its backward pass stays in channels_last and writes the gradient only once."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, size: int) -> Tensor:
+        ctx.size = size
+        return F.pad(x, (size,) * 4, mode="reflect")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        size, padded = ctx.size, gradient.clone(memory_format=torch.channels_last)
+        for i in range(1, size + 1):
+            padded[:, :, size + i] += padded[:, :, size - i]
+            padded[:, :, -1 - size - i] += padded[:, :, -1 - size + i]
+        inside = padded[:, :, size:-size]
+        for i in range(1, size + 1):
+            inside[..., size + i] += inside[..., size - i]
+            inside[..., -1 - size - i] += inside[..., -1 - size + i]
+        return inside[..., size:-size].contiguous(memory_format=torch.channels_last), None
+
+
+class _Steady(torch.autograd.Function):
+    """The identity, whose gradient comes back in channels_last: a convolution's backward pass takes ten times as long
+    where its input and the gradient lie differently in memory."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return gradient.contiguous(memory_format=torch.channels_last)
+
+
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1) -> Tensor:
+    """`F.conv2d`, whose backward pass is fast whatever comes after it."""
+    return _Steady.apply(F.conv2d(x, weight, bias, stride))
+
+
+LARGE = 2**20
+"""Pixels; larger pictures pass a layer in strips of about so many, so that nothing is copied whole: a strip sees the
+rows above and below it that it needs, and the result is the same."""
+
+
+def strips(height: int, width: int) -> list[tuple[int, int]]:
+    """First and last row (exclusive) of each strip."""
+    rows = max(1, LARGE // width)
+    return [(top, min(top + rows, height)) for top in range(0, height, rows)]
+
+
+def _in_strips(x: Tensor, size: int, stride: int, zoom: int, layer: Callable[[Tensor], Tensor]) -> Tensor:
+    """`layer` of x padded by `size` on every side, strip by strip.
+
+    Args:
+        x: (N, C, H, W).
+        size: rows and columns of reflection, or where `zoom` is 2, of repetition.
+        stride, zoom: how much smaller, and larger, the layer makes a picture.
+        layer: of a padded strip.
+    """
+    height, mode = x.shape[2], "reflect" if zoom == 1 else "replicate"
+    out, below = None, 0
+    for top, bottom in strips(-(-height // stride), x.shape[3]):
+        first, last = top * stride - size, (bottom - 1) * stride + size + 1
+        part = x[:, :, max(first, 0) : min(last, height)]
+        part = F.pad(part, (size, size, max(-first, 0), max(last - height, 0)), mode=mode)
+        result = layer(part)
+        if out is None:
+            shape = (*result.shape[:2], -(-height // stride) * zoom, result.shape[3])
+            out = torch.empty(shape, dtype=result.dtype, device=x.device, memory_format=torch.channels_last)
+        out[:, :, below : below + result.shape[2]] = result
+        below += result.shape[2]
+    assert out is not None
+    return out
+
+
+def _is_large(x: Tensor) -> bool:
+    return not torch.is_grad_enabled() and x.shape[2] * x.shape[3] > LARGE and min(x.shape[2:]) > 16
+
+
+class Conv(nn.Conv2d):
+    """A convolution of odd kernel size with reflected borders, (N, C, H, W) to (N, D, ceil(H / stride), ...)."""
+
+    def __init__(self, inside: int, out: int, kernel: int, stride: int = 1) -> None:
+        super().__init__(inside, out, kernel, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        size, stride = self.kernel_size[0] // 2, self.stride[0]
+        if _is_large(x):
+            return _in_strips(x, size, stride, 1, lambda part: F.conv2d(part, self.weight, self.bias, stride))
+        return conv2d(pad_reflecting(x, size), self.weight, self.bias, stride)
+
+
+class ResizeConv(nn.Conv2d):
+    """Nearest-neighbor enlargement to twice the size, then a 3x3 convolution with reflected borders.
+
+    Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016. Computed at the low
+    resolution: each of the four pixels that one becomes sees sums of the kernel's taps, so that the enlarged
+    features are never written down; the result is the same.
+    """
+
+    def __init__(self, inside: int, out: int) -> None:
+        super().__init__(inside, out, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = self.weight  # the reflection of an enlarged picture's border is the edge repeated, at the low resolution
+        zero = torch.zeros_like(w[:, :, 0])
+        rows = (
+            torch.stack([w[:, :, 0], w[:, :, 1] + w[:, :, 2], zero], 2),
+            torch.stack([zero, w[:, :, 0] + w[:, :, 1], w[:, :, 2]], 2),
+        )
+        phases = []
+        for r in rows:
+            none = torch.zeros_like(r[..., 0])
+            phases.append(torch.stack([r[..., 0], r[..., 1] + r[..., 2], none], 3))
+            phases.append(torch.stack([none, r[..., 0] + r[..., 1], r[..., 2]], 3))
+        weight = torch.stack(phases, 1).flatten(0, 1)
+        bias = self.bias.repeat_interleave(4) if self.bias is not None else None
+        if _is_large(x):
+            return _in_strips(x, 1, 1, 2, lambda part: F.pixel_shuffle(F.conv2d(part, weight, bias), 2))
+        return F.pixel_shuffle(conv2d(F.pad(x, (1,) * 4, mode="replicate"), weight, bias), 2)
+
+
+def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False) -> Tensor:
+    """Each channel of each picture (N, C, H, W) made to mean `shift` and standard deviation `scale` (N or 1, C).
+
+    Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022, with scales and shifts of each picture's own.
+    """
+    scale, shift = (v.float().expand(len(x), -1) for v in (scale, shift))
+    if _is_large(x):
+        return _normalize_in_place(x, scale, shift, relu)
+    return _InstanceNorm.apply(x, scale, shift, relu)
+
+
+def _normalize_in_place(x: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> Tensor:
+    """As `instance_norm`, but overwrites x and makes no copy of it."""
+    spans = strips(*x.shape[2:])
+    total, squares = x.new_zeros(2, *x.shape[:2], dtype=torch.float64)
+    for top, bottom in spans:
+        part = x[:, :, top:bottom].float()
+        total += part.sum((2, 3))
+        squares += part.square().sum((2, 3))
+    mean = total / x[0, 0].numel()
+    variance = (squares / x[0, 0].numel() - mean.square()).clamp_min(0)
+    factor = (scale * (variance + EPS).rsqrt())[:, :, None, None].float()
+    offset = (shift - mean * factor[..., 0, 0])[:, :, None, None].float()
+    for top, bottom in spans:
+        part = torch.addcmul(offset, x[:, :, top:bottom].float(), factor)
+        x[:, :, top:bottom] = part.relu_() if relu else part
+    return x
+
+
+class _InstanceNorm(torch.autograd.Function):
+    """Picture by picture through the kernels of batch normalization, which know channels_last.
+
+    PyTorch's own instance normalization turns everything into another layout and back, and takes four times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> Tensor:
+        x = x.contiguous(memory_format=torch.channels_last)
+        out, saved = torch.empty_like(x), []
+        for i in range(len(x)):
+            one, *kept = torch.native_batch_norm(x[i : i + 1], scale[i], shift[i], None, None, True, 0.0, EPS)
+            out[i] = one[0].relu_() if relu else one[0]
+            saved.append(kept)
+        means, deviations = (torch.stack([kept[k] for kept in saved]) for k in (0, 1))
+        ctx.relu = relu
+        ctx.save_for_backward(x, scale, means, deviations, out if relu else None)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+        x, scale, means, deviations, out = ctx.saved_tensors
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        result, by_scale, by_shift = torch.empty_like(x), torch.empty_like(scale), torch.empty_like(scale)
+        for i in range(len(x)):
+            part = gradient[i : i + 1]
+            if ctx.relu:
+                part = torch.ops.aten.threshold_backward(part, out[i : i + 1], 0)
+            found = torch.ops.aten.native_batch_norm_backward(
+                part, x[i : i + 1], scale[i], None, None, means[i], deviations[i], True, EPS, [True] * 3
+            )
+            result[i], by_scale[i], by_shift[i] = found[0][0], found[1], found[2]
+        return result, by_scale, by_shift, None
+
+
+def mixed(parts: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+    """The weighted sum of tensors of one shape; a single one of weight 1 comes out exactly as it is."""
+    return torch.stack([part * weight for part, weight in zip(parts, weights, strict=True) if weight]).sum(0)
+
+
+class BorrowedEncoder:
+    """An encoder that a network looks through: not among the network's weights, and on whatever device the image is."""
+
+    def __init__(self, name: str) -> None:
+        self.encoder = load_encoder(name)
+
+    def __call__(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        if self.encoder.mean.device != image.device:
+            self.encoder = copy.deepcopy(self.encoder).to(image.device)
+        return self.encoder(image, layers)
+
+    def widths(self, layers: Sequence[str]) -> list[int]:
+        """Channels of these layers."""
+        return [getattr(self.encoder, name.replace("relu", "conv")).out_channels for name in layers]

@@ -1,0 +1,229 @@
+"""The tab Fast styles: a click on a style paints the photo, in one pass of a network that has learned it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from PIL import Image
+
+from nst import fast
+from nst.device import lock
+from nst.images import decode, to_pil, to_tensor
+from nst.recipes import names_of
+from nst.ui import pictures, progress, settings, stylerow, theme
+from nst.ui.painting import Order, Painting, Run
+from nst.ui.pictures import Choice
+from nst.ui.workbench import QUICK, RUNNING, TELLING, Updates, Workbench
+
+OWN = "own"
+"""Stands for the visitor's own picture among the styles that are chosen."""
+
+COLUMNS = 4
+"""Pictures in a row of the sheet of all styles."""
+
+LIVE = 384
+"""Long side in pixels of what the camera sees."""
+
+
+class FastTab(Workbench):
+    """See `nst.ui.workbench.Workbench`; its run is one step long.
+
+    Args:
+        run: has the signature of `nst.fast.fast_run`.
+        names: tells the names of the styles that a network has learned.
+        paint: paints what the camera sees; has the signature of `nst.fast.fast_stylize`.
+        tab: see there.
+    """
+
+    task = "fast"
+    prefix = "fast"
+    traces = False
+
+    def __init__(
+        self, run: Run, names: Callable[[], Sequence[str]], paint: Callable[..., Any], tab: gr.Tab | None = None
+    ) -> None:
+        self.names, self.paint_one = names, paint
+        self.chosen, self.corner = gr.State([]), gr.State(stylerow.MIDDLE)
+        super().__init__(run, lambda *_, **__: None, tab)
+
+    def lay_out_inputs(self) -> None:
+        with gr.Column(elem_classes="card"):
+            self.gallery = stylerow.gallery("fast-styles")
+            self.blending = gr.Checkbox(False, label="Blend up to four styles", elem_id="fast-blending")
+            self.pad = stylerow.pad("fast-pad")
+        with gr.Row(elem_classes="pair"):
+            with gr.Column(min_width=140, elem_classes="card"):
+                self.slots.append(pictures.slot("content", "Photo", "fast-content"))
+            with gr.Column(min_width=140, elem_classes="card"):
+                self.slots.append(pictures.slot("style", "Any other style", "fast-style", needed=False))
+        with gr.Column(elem_classes="card"):
+            self.controls = {"strength": settings.control("strength", self.task, self.prefix)}
+            with gr.Row():
+                for name in ("size", "preserve_color"):
+                    self.controls[name] = settings.control(name, self.task, self.prefix)
+            self.controls["brush"] = settings.control("brush", self.task, self.prefix)
+
+    def lay_out_result(self) -> None:
+        super().lay_out_result()
+        with gr.Row(elem_classes="actions"):
+            self.every = gr.Button("All styles at once", elem_id="fast-every", size="md")
+            self.refine = gr.Button("Refine in Optimize", elem_id="fast-refine", size="md")
+        with gr.Accordion("Live from the camera", open=False, elem_id="fast-camera", elem_classes="more-box"):
+            with gr.Row():
+                self.camera = gr.Image(sources="webcam", streaming=True, type="pil", label="Camera", height=240)
+                self.live = gr.Image(streaming=True, interactive=False, label="Painted", height=240, buttons=[])
+            self.rate = gr.HTML(
+                "<p>Choose a style above, then start the camera.</p>", elem_classes="estimate", apply_default_css=False
+            )
+
+    @property
+    def inputs(self) -> list[Component]:
+        return [*super().inputs, self.chosen, self.corner]
+
+    def order(self, *values: Any) -> Order:
+        *before, chosen, corner = values
+        (content, own), (photo, manner), asked = self.read(before)
+        names = [name for name in chosen if name != OWN or own]
+        if not names:
+            raise ValueError("Choose a style first: click on one, or drop a picture as any other style.")
+        given = [to_tensor(decode(str(own))) if name == OWN else name for name in names]
+        said = [manner or "a picture" if name == OWN else name for name in names]
+        asked["weights"] = stylerow.weights(len(names), corner)
+        return Order(
+            asked, {"content": str(content)}, task=self.task, names={"content": photo, "style": said},
+            extras={"styles": given}, continues=False,
+        )  # fmt: skip
+
+    def order_all(self, *values: Any) -> Order:
+        """The sheet of all styles."""
+        (content, _), (photo, _), asked = self.read(values[:-2])
+        names = list(self.names())
+        kept = {name: asked[name] for name in ("strength",) if name in asked}
+        return Order(
+            kept | {"size": fast.SHEET_SIZE}, {"content": str(content)}, task=self.task,
+            names={"content": photo, "style": names}, extras={"columns": COLUMNS},
+            parts=tuple(map(stylerow.title, names)), columns=COLUMNS, continues=False,
+        )  # fmt: skip
+
+    # Which styles
+
+    def pick(self, event: gr.EventData, chosen: list[str], blending: bool) -> list[Any]:
+        """A click on a style."""
+        return self.picked(stylerow.toggled(chosen, str(event.name), blending))
+
+    def pick_own(self, chosen: list[str], blending: bool) -> list[Any]:
+        """A picture of the visitor's own was given as style."""
+        others = [name for name in chosen if name != OWN] if blending else []
+        return self.picked([*others[: fast.MAX_STYLES - 1], OWN])
+
+    def blend(self, chosen: list[str], blending: bool) -> list[Any]:
+        """Blending was switched on or off."""
+        return self.picked(chosen if blending else chosen[:1])
+
+    def picked(self, chosen: list[str]) -> list[Any]:
+        """These styles: chosen, corner, gallery and pad."""
+        shown = stylerow.gallery_html(self.names(), chosen), stylerow.pad_html(chosen, stylerow.MIDDLE)
+        return [chosen, stylerow.MIDDLE, *shown]
+
+    @property
+    def picks(self) -> list[Component]:
+        return [self.chosen, self.corner, self.gallery, self.pad]
+
+    # What is used
+
+    def _wire_run(self) -> None:
+        super()._wire_run()
+        own, choice = self.slots[1], [self.chosen, self.blending]
+        mine = gr.on([own.picture.upload, own.row.select], self.pick_own, choice, self.picks, **TELLING)
+        chosen = self.gallery.select(self.pick, choice, self.picks, **QUICK)
+        self.blending.input(self.blend, choice, self.picks, **QUICK)
+        moved = self.pad.select(_place, None, self.corner, **QUICK)
+        dragged = [self.controls[name].release for name in ("strength", "brush")]  # type: ignore[attr-defined]
+        for event in (mine.success, chosen.success, moved.success, *dragged):
+            ready = event(self.begin_quietly, [self.painting, *self.inputs], [self.painting, *self.shown], **TELLING)
+            ready.success(self.paint, [self.painting], self.shown, **RUNNING)
+        self.every.click(None, js=theme.show_result(self.id("result")))
+        ready = self.every.click(self.begin_all, [self.painting, *self.inputs], [self.painting, *self.shown], **TELLING)
+        ready.success(self.paint, [self.painting], self.shown, **RUNNING)
+        self.camera.stream(
+            self.paint_live, [self.camera, *choice[:1], self.corner, own.picture, self.controls["strength"]],
+            [self.live, self.rate], stream_every=0.1, time_limit=120, concurrency_limit=2, show_progress="hidden",
+            api_visibility="private",
+        )  # fmt: skip
+
+    def begin_quietly(self, before: Painting | None, *values: Any) -> Updates:
+        """After a click on a style: paint, unless there is no photo yet."""
+        return self.begin(before, *values) if values[0] and values[-2] else {self.painting: before}
+
+    def begin_all(self, _: Painting | None, *values: Any) -> Updates:
+        """Press on All styles at once."""
+        return self.prepared(Painting(self.told(self.order_all, *values)))
+
+    def paint_live(
+        self, seen: Image.Image | None, chosen: list[str], corner: tuple[float, float], own: str | None, strength: float
+    ) -> Iterator[list[Any]]:
+        """One picture of the camera, painted; while somebody else computes, it is left out."""
+        names = [name for name in chosen if name != OWN or own]
+        if seen is None or not names or not lock.acquire(blocking=False):
+            yield [gr.skip(), gr.skip()]
+            return
+        try:
+            began = time.monotonic()
+            given = [to_tensor(decode(str(own))) if name == OWN else name for name in names]
+            shares = stylerow.weights(len(names), corner)
+            painted = self.paint_one(to_tensor(seen), given, shares, size=LIVE, strength=strength)
+            rate = 1 / max(time.monotonic() - began, 1e-3)
+        finally:
+            lock.release()
+        yield [to_pil(painted), f"<p>{rate:.0f} pictures a second on this machine</p>"]
+
+    def _wire_recipes(self, tab: gr.Tab | None) -> None:
+        super()._wire_recipes(tab)
+        seen = None if tab is None else [tab.select]
+        gr.on(seen, self.open_styles, [self.chosen], self.picks, **TELLING)
+
+    def open_styles(self, chosen: list[str], request: gr.Request) -> list[Any]:
+        """The styles that the link names, or the first one."""
+        known = list(self.names())
+        asked = names_of(dict(request.query_params).get("style")) if not chosen else []
+        return self.picked(chosen or [name for name in asked if name in known][: fast.MAX_STYLES] or known[:1])
+
+    def connect(self, other: Workbench, bar: gr.Tabs, title: str) -> None:
+        """Let the result be gone on from in another tab, whose title is this, by its own button."""
+        photo, manner, *_ = other.slots
+
+        def hand_over(painting: Painting | None) -> dict[Any, Any]:
+            if painting is None or not painting.last or painting.order.parts:
+                raise gr.Error("Paint a picture first; then it can be refined.", print_exception=False)
+            path, name = str(painting.order.pictures["content"]), painting.order.names["content"]
+            updates: dict[Any, Any] = photo.filled([path, pictures.row_html("content", name), Choice(path, name)])
+            try:
+                updates |= manner.filled(pictures.choose("style", painting.order.names["style"][0]))
+            except gr.Error as error:  # a painting that is not on this machine, or the visitor's own picture
+                gr.Warning(f"{error.message} Choose the style once more here.")
+            told = progress.status("Ready to refine", "Press Continue: it goes on from the fast picture.", kind="done")
+            return updates | {
+                other.painting: painting, other.preview: gr.update(value=painting.last), other.status: told,
+                other.go_on: gr.update(visible=True), bar: gr.Tabs(selected=title),
+            }  # fmt: skip
+
+        outputs = [*photo.parts, *manner.parts, other.painting, other.preview, other.status, other.go_on, bar]
+        self.refine.click(hand_over, [self.painting], outputs, **TELLING)
+
+
+def _place(event: gr.EventData) -> tuple[float, float]:
+    return float(event.x), float(event.y)
+
+
+def create_tab(
+    run: Run = fast.fast_run,
+    names: Callable[[], Sequence[str]] = fast.fast_styles,
+    paint: Callable[..., Any] = fast.fast_stylize,
+    tab: gr.Tab | None = None,
+) -> FastTab:
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `FastTab`."""
+    return FastTab(run, names, paint, tab)

@@ -1,0 +1,122 @@
+"""The gallery of styles that are a click away, and the pad on which they blend: parts of the tab Fast styles."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from functools import lru_cache
+from html import escape
+
+import gradio as gr
+
+from nst import fast, styles
+
+MIDDLE = (0.5, 0.5)
+"""Where a blend begins."""
+
+ORDER = ("top left", "top right", "bottom left", "bottom right")
+THREE = ("top left", "top right", "bottom middle")
+"""Where on the pad each of up to four styles is, or of up to three."""
+
+
+def gallery(element: str) -> gr.HTML:
+    """Where `gallery_html` goes; a click triggers `select` with the style's name."""
+    return gr.HTML("", elem_id=element, apply_default_css=False, js_on_load=CLICK)
+
+
+def gallery_html(names: Sequence[str], chosen: Sequence[str]) -> str:
+    """Every style that a network has learned, as a picture that this network painted."""
+    cells = ""
+    for name in names:
+        shown_title, picture = escape(title(name)), _thumbnail(name)
+        pressed, quoted = str(name in chosen).lower(), escape(name)
+        shown = f'<img src="{picture}" alt="" width="96" height="96">' if picture else ""
+        cells += (
+            f'<button type="button" data-name="{quoted}" aria-pressed="{pressed}" title="{shown_title}">{shown}'
+            f"<span>{shown_title}</span></button>"
+        )
+    return f'<div class="gallery-of-styles" role="group" aria-label="Styles">{cells}</div>'
+
+
+def title(name: str) -> str:
+    """What a style is called."""
+    titles = {style.name: style.title for style in styles.list_styles()}
+    return titles.get(name, name.replace("_", " ").capitalize())
+
+
+def toggled(chosen: Sequence[str], name: str, blending: bool) -> list[str]:
+    """The styles that are chosen after a click on one; of those that blend, the oldest makes room for a fifth."""
+    if not blending:
+        return [name]
+    rest = [other for other in chosen if other != name]
+    return rest if name in chosen and rest else [*rest, name][-fast.MAX_STYLES :]
+
+
+@lru_cache(maxsize=64)
+def _thumbnail(name: str) -> str | None:
+    data = fast.thumbnail(name)
+    return f"data:image/webp;base64,{base64.b64encode(data).decode()}" if data else None
+
+
+def pad(element: str) -> gr.HTML:
+    """Where `pad_html` goes; a drag or an arrow key triggers `select` with x and y from 0 to 1."""
+    return gr.HTML("", elem_id=element, apply_default_css=False, js_on_load=DRAG)
+
+
+def pad_html(names: Sequence[str], corner: tuple[float, float]) -> str:
+    """A square whose corners are styles; nothing for fewer than two of them."""
+    if len(names) < 2:
+        return ""
+    marks, places = "", ORDER if len(names) > 3 else THREE
+    for name, where in zip(names, places, strict=False):
+        picture = _thumbnail(name)
+        face = f' style="background-image:url({picture})"' if picture else ""
+        marks += f'<i class="{where}" title="{escape(title(name))}"{face}></i>'
+    x, y = (round(100 * at) for at in corner)
+    return (
+        f'<div class="pad" tabindex="0" role="slider" aria-label="Blend: drag towards a style, or use the arrow keys" '
+        f'aria-valuenow="{x}" aria-valuetext="{x} % to the right, {y} % down">{marks}'
+        f'<b style="left:{x}%;top:{y}%"></b></div>'
+    )
+
+
+def weights(count: int, corner: tuple[float, float]) -> list[float]:
+    """How much of each of `count` styles at a point of the pad: bilinear between four, three or two of them."""
+    x, y = (min(max(at, 0.0), 1.0) for at in corner)
+    if count < 2:
+        return [1.0] * count
+    if count == 2:
+        return [1 - x, x]
+    top = [(1 - x) * (1 - y), x * (1 - y)]
+    return [*top, y] if count == 3 else [*top, (1 - x) * y, x * y]
+
+
+CLICK = """element.addEventListener('click', event => {
+    const button = event.target.closest('button[data-name]');
+    if (button) trigger('select', {name: button.dataset.name});
+});"""
+
+DRAG = """let held = false;
+const go = (x, y) => {
+    const mark = element.querySelector('b');
+    const [left, top] = [x, y].map(at => Math.min(1, Math.max(0, at)));
+    mark.style.left = 100 * left + '%'; mark.style.top = 100 * top + '%';
+    return {x: left, y: top};
+};
+const at = event => {
+    const box = element.querySelector('.pad').getBoundingClientRect();
+    return go((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
+};
+element.addEventListener('pointerdown', event => {
+    if (!event.target.closest('.pad')) return;
+    held = true; element.setPointerCapture(event.pointerId); at(event);
+});
+element.addEventListener('pointermove', event => { if (held) at(event); });
+element.addEventListener('pointerup', event => { if (held) { held = false; trigger('select', at(event)); } });
+element.addEventListener('keydown', event => {
+    const move = {ArrowLeft: [-.1, 0], ArrowRight: [.1, 0], ArrowUp: [0, -.1], ArrowDown: [0, .1]}[event.key];
+    if (!move || !event.target.closest('.pad')) return;
+    event.preventDefault();
+    const mark = element.querySelector('b');
+    trigger('select', go(parseFloat(mark.style.left) / 100 + move[0], parseFloat(mark.style.top) / 100 + move[1]));
+});"""
