@@ -172,8 +172,17 @@ def make_painter(
 
 
 def model_for(styles: Sequence[str | Tensor]) -> str:
-    """The model that these styles need: the one that learned them, if it learned all, or the one for any."""
-    return NAMED if styles and all(isinstance(s, str) and s in fast_styles() for s in styles) else ANY
+    """The model that these styles need: the one that learned them, if it learned all, or the one for any.
+
+    Raises:
+        ValueError: a name that nothing knows.
+    """
+    names, learned = [style for style in styles if isinstance(style, str)], fast_styles()
+    known = dict.fromkeys([*learned, *(entry.name for entry in list_styles())])
+    for name in names:
+        if name not in known:
+            raise _unknown(name, known)
+    return NAMED if names and len(names) == len(styles) and set(names) <= set(learned) else ANY
 
 
 def fast_styles() -> tuple[str, ...]:
@@ -228,9 +237,6 @@ def _number(style: str | Tensor, known: Sequence[str]) -> int:
 def _picture(style: str | Tensor) -> Tensor:
     if isinstance(style, Tensor):
         return style
-    names = [entry.name for entry in list_styles()]
-    if style not in names:
-        raise _unknown(style, dict.fromkeys([*fast_styles(), *names]))
     return to_tensor(load_style(style, 2 * STYLE_SIZE))
 
 
