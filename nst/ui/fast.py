@@ -14,7 +14,7 @@ from nst import fast
 from nst.device import lock
 from nst.images import decode, to_pil, to_tensor
 from nst.recipes import names_of
-from nst.ui import pictures, progress, settings, stylerow, theme
+from nst.ui import limits, pictures, progress, settings, stylerow, tabs, theme, zerogpu
 from nst.ui.painting import Order, Painting, Run
 from nst.ui.pictures import Choice
 from nst.ui.workbench import QUICK, RUNNING, TELLING, Updates, Workbench
@@ -93,6 +93,9 @@ class FastTab(Workbench):
         given = [to_tensor(decode(str(own))) if name == OWN else name for name in names]
         said = [manner or "a picture" if name == OWN else name for name in names]
         asked["weights"] = stylerow.weights(len(names), corner)
+        shape = pictures.shape(content)
+        if "size" not in asked and shape:
+            asked["size"] = min(max(shape), limits.current().size, fast.MAX_SIZE)
         return Order(
             asked, {"content": str(content)}, task=self.task, names={"content": photo, "style": said},
             extras={"styles": given}, continues=False,
@@ -220,10 +223,9 @@ def _place(event: gr.EventData) -> tuple[float, float]:
 
 
 def create_tab(
-    run: Run = fast.fast_run,
+    run: Run | None = None,
     names: Callable[[], Sequence[str]] = fast.fast_styles,
     paint: Callable[..., Any] = fast.fast_stylize,
-    tab: gr.Tab | None = None,
 ) -> FastTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `FastTab`."""
-    return FastTab(run, names, paint, tab)
+    return FastTab(run or limits.limited(zerogpu.on_gpu(fast.fast_run), optimizes=False), names, paint, tabs.current())

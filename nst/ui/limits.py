@@ -102,18 +102,19 @@ def _on_painter(call: Callable[..., Any], *given: Any) -> Any:
     return _painter.submit(copy_context().run, call, *given).result()
 
 
-def limited(run: Run) -> Run:
+def limited(run: Run, *, optimizes: bool = True) -> Run:
     """The same run within the limits, and with a line in the log when it is over.
 
     Args:
         run: takes pictures and settings, as the recipes of `nst.stylize` do.
+        optimizes: whether it needs the memory of such a recipe, which is then looked at beforehand.
     """
 
     def paint(*pictures: Tensor | Sequence[Tensor], **settings: Any) -> Iterator[Step]:
         check(settings)
-        first = pictures[0] if isinstance(pictures[0], Tensor) else pictures[0][0]
-        shape = settings.get("height", first.shape[-2]), settings.get("width", first.shape[-1])
-        check_memory(shape, settings)
+        if optimizes:
+            first = pictures[0] if isinstance(pictures[0], Tensor) else pictures[0][0]
+            check_memory((settings.get("height", first.shape[-2]), settings.get("width", first.shape[-1])), settings)
         clock, taken, outcome, limits = journal.Clock(), 0, "cancelled", current()
         steps = run(*pictures, **settings)
         try:

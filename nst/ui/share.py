@@ -18,7 +18,6 @@ from nst.results import MAX_INPUT, Result, ResultsError, Store, results_dir
 from nst.ui import journal, scratch
 from nst.ui.address import client, home, result_link
 from nst.ui.limits import Rate
-from nst.ui.pictures import KINDS
 
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 
