@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import gradio as gr
 from gradio.context import Context
 
-from nst.recipes import names_of, task_of
+from nst.recipes import names_of, task_of, valid_settings
 
 HOMES = {
     "fast": "Fast styles",
@@ -74,6 +74,6 @@ def current() -> gr.Tab | None:
 def bench_of(asked: Mapping[str, Any]) -> str:
     """The task whose controls a recipe or a link is for: what was painted in several styles is for those of a mix."""
     task, settings = task_of(asked), asked.get("settings")
-    weights = (settings if isinstance(settings, Mapping) else asked).get("style_weights")
-    several = len(weights.split(",") if isinstance(weights, str) else weights or []) > 1
-    return "mix" if task == "style_transfer" and (several or len(names_of(asked.get("style"))) > 1) else task
+    weights = valid_settings(settings if isinstance(settings, Mapping) else asked).get("style_weights") or []
+    several = len(weights) > 1 or len(names_of(asked.get("style"))) > 1
+    return "mix" if task == "style_transfer" and several else task
