@@ -189,6 +189,10 @@ class FastTab(Workbench):
         seen = None if tab is None else [tab.select]
         gr.on(seen, self.open_styles, [self.chosen], self.picks, **TELLING)
 
+    def _named(self, asked: dict[str, Any]) -> list[str | None]:
+        """The photo alone: styles that a link names are chosen in the gallery."""
+        return super()._named(asked | {"style": None})
+
     def open_styles(self, chosen: list[str], request: gr.Request) -> list[Any]:
         """The styles that the link names, or the first one."""
         known = list(self.names())
