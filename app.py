@@ -24,16 +24,18 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
     """
     import gradio as gr
 
-    from nst.ui import endpoints, gallery, optimize, theme
+    from nst.ui import color, endpoints, explore, gallery, mix, optimize, theme
+    from nst.ui import tabs as bar
 
     cleaning = (CLEAN_EVERY, KEEP)
     with gr.Blocks(title="Pastiche", analytics_enabled=False, delete_cache=cleaning, fill_width=True) as page:
         theme.header()
         theme.hint()
-        with gr.Tabs(elem_id="tabs"):
-            for title, create_tab in tabs or [("Optimize", optimize.create_tab), ("Gallery", gallery.create_tab)]:
-                with gr.Tab(title):
-                    create_tab()
+        all_tabs: list[tuple[str, Callable[[], object]]] = [
+            ("Optimize", optimize.create_tab), ("Mix", mix.create_tab), ("Color", color.create_tab),
+            ("Explore", explore.create_tab), ("Gallery", gallery.create_tab),
+        ]  # fmt: skip
+        bar.lay_out(tabs or all_tabs)
         theme.footer()
         if api:
             endpoints.create()

@@ -52,6 +52,8 @@ LIMITS = FAST_BOUNDS | BOUNDS
 MAX_ITEMS = 32
 SEPARATOR = "|"
 """Between the names of several pictures in a link."""
+UNNAMED = "-"
+"""What stands for a picture without a name, among several."""
 
 
 def make_recipe(

@@ -397,18 +397,26 @@ def test_times_and_sizes_are_for_people():
     assert progress.memory(250_000_000) == "250 MB" and progress.memory(1_240_000_000) == "1.2 GB"
 
 
-def test_the_estimate_does_not_wait_for_a_busy_device(photo, monkeypatch):
+def test_the_estimate_does_not_wait_for_a_busy_device(monkeypatch):
     monkeypatch.setattr(forecast, "_measured", set())
     monkeypatch.setattr(forecast.settings, "is_here", lambda name: name == "compact")
     monkeypatch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.2, 300_000_000))
-    given = [DEFAULTS[name] for name in forecast.COSTLY]
+    given = (32, 48), DEFAULTS
     with lock:
-        assert "when the machine is free" in forecast.estimate(photo, *given)
-    assert "8 s" in forecast.estimate(photo, *given) and not lock.locked()
+        assert "when the machine is free" in forecast.estimate(*given)
+    assert "8 s" in forecast.estimate(*given) and not lock.locked()
     with lock:
-        assert "8 s" in forecast.estimate(photo, *given), "measured once is enough"
-    assert "downloaded first" in forecast.estimate(photo, "vgg19", *given[1:])
-    assert forecast.estimate(None, *given) == ""
+        assert "41 s" in forecast.estimate(*given, times=5), "measured once is enough"
+    assert "downloaded first" in forecast.estimate((32, 48), DEFAULTS | {"encoder": "vgg19"})
+    assert forecast.estimate(None, DEFAULTS) == ""
+
+
+def test_the_estimate_is_of_what_the_controls_say(tab, photo, monkeypatch):
+    told = []
+    monkeypatch.setattr(forecast, "estimate", lambda *asked: told.append(asked) or "")
+    tab.tell_estimate(photo, *asked(tab, photo, size=96)[4:])
+    assert told[0][0] == (32, 48) and told[0][1]["size"] == 96 and told[0][2] == 1
+    assert "Size" in tab.tell_estimate(photo, *asked(tab, photo, size="banana")[4:])
 
 
 # The server

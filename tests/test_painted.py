@@ -36,6 +36,12 @@ def test_a_stroke_counts_as_much_as_it_is_opaque(opacity):
     assert torch.allclose(red[..., :30], torch.tensor(opacity / 255), atol=1e-6) and red[..., 30:].max() == 0
 
 
+def test_with_a_brush_that_shows_what_is_beneath_a_full_stroke_covers_wholly():
+    twice = Image.alpha_composite(layer((f"{BLUE}b3", (0, 0, 39, 39))), layer((f"{RED}b3", (20, 0, 59, 39))))
+    blue, red, _ = painted_masks([twice], COLORS, opacity=0.7)
+    assert blue[..., :20].min() > 0.99 and red[..., 20:].min() > 0.99 and torch.allclose(blue + red, torch.ones(1))
+
+
 def test_the_nearest_color_counts():
     like_red = layer(("#d05040", (0, 0, 59, 39)))
     assert [mask is None for mask in painted_masks([like_red], COLORS)] == [True, False, True]

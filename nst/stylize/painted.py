@@ -16,16 +16,19 @@ FAINT = 1 / 32
 """An opacity below which a pixel's color is not to be trusted: it was rounded away."""
 
 
-def painted_masks(layers: Sequence[Source], colors: Sequence[str], softness: float = 0.0) -> list[Tensor | None]:
+def painted_masks(
+    layers: Sequence[Source], colors: Sequence[str], softness: float = 0.0, opacity: float = 1.0
+) -> list[Tensor | None]:
     """Masks from strokes of the brush, one for each color.
 
-    A pixel belongs to the color that is nearest to its own, as much as the stroke is opaque there; what lies on
-    top hides what is beneath it.
+    A pixel belongs to the color that is nearest to its own, as much as it is covered there; what lies on top hides
+    what is beneath it.
 
     Args:
         layers: pictures of one size with transparency, from the lowest up: anything that `nst.images.decode` takes.
         colors: of the brushes, such as "#2f44c8".
         softness: how far a region's edge fades, as a share of the long side.
+        opacity: of the brushes; what is as opaque as this is covered wholly.
 
     Returns:
         (1, 1, H, W) in [0, 1] for each color, and None for one that nothing was painted in.
@@ -37,12 +40,13 @@ def painted_masks(layers: Sequence[Source], colors: Sequence[str], softness: flo
     palette = torch.tensor([ImageColor.getrgb(color)[:3] for color in colors]).float() / 255
     masks: Tensor | None = None
     for layer in layers:
-        color, opacity = _unmixed(layer)
+        color, alpha = _unmixed(layer)
+        covered = (alpha / opacity).clamp(max=1)
         distance = (color - palette.view(-1, 3, 1, 1)).square().sum(1)
-        own = F.one_hot(distance.argmin(0), len(colors)).permute(2, 0, 1).float() * opacity
+        own = F.one_hot(distance.argmin(0), len(colors)).permute(2, 0, 1).float() * covered
         if masks is not None and masks.shape != own.shape:
             raise ValueError("The painted layers are not all of one size.")
-        masks = own if masks is None else masks * (1 - opacity) + own
+        masks = own if masks is None else masks * (1 - covered) + own
     if masks is None:
         return [None] * len(colors)
     soft = _faded(masks[None], softness)
@@ -50,14 +54,14 @@ def painted_masks(layers: Sequence[Source], colors: Sequence[str], softness: flo
 
 
 def _unmixed(layer: Source) -> tuple[Tensor, Tensor]:
-    """Color (1, 3, H, W) and opacity (H, W) of a layer; decoding lays it over white, which is taken off again."""
+    """Color (1, 3, H, W) and alpha (H, W) of a layer; decoding lays it over white, which is taken off again."""
     picture = decode(layer)
     over_white = to_tensor(picture)
     if picture.alpha is None:
         return over_white, torch.ones(over_white.shape[-2:])
-    opacity = to_tensor(picture.alpha)[0, 0]
-    color = (over_white - 1 + opacity) / opacity.clamp_min(FAINT)
-    return color, torch.where(opacity < FAINT, 0.0, opacity)
+    alpha = to_tensor(picture.alpha)[0, 0]
+    color = (over_white - 1 + alpha) / alpha.clamp_min(FAINT)
+    return color, torch.where(alpha < FAINT, 0.0, alpha)
 
 
 def _faded(masks: Tensor, softness: float) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 
 from nst import encoders, stylize
-from nst.ui import forecast, limits, pictures, settings, zerogpu
+from nst.ui import limits, pictures, settings, zerogpu
 from nst.ui.painting import Load, Order, Run
-from nst.ui.workbench import QUICK, TELLING, Workbench
+from nst.ui.workbench import Workbench
 
 MORE: settings.Sections = {
     "": ["style_scale", "tv_weight", "preserve_color", "color_when", "init", "seed"],
@@ -36,24 +36,7 @@ class OptimizeTab(Workbench):
                     self.slots.append(pictures.slot(kind, title, kind))
         with gr.Column(elem_classes="card"):
             self.controls = settings.main_controls()
-            with gr.Accordion("More settings", open=False, elem_id="more", elem_classes="more-box"):
-                self.controls |= settings.more_controls(MORE)
-                with gr.Row():
-                    self.reset = gr.Button("Reset all settings", size="sm", elem_id="reset")
-                    self.restore = gr.UploadButton("Restore from a Pastiche picture", size="sm", elem_id="restore")
-
-    def lay_out_result(self) -> None:
-        super().lay_out_result()
-        controls = list(self.controls.values())
-        self.reset.click(lambda: self.set(settings.TASKS[self.task]), None, controls, **QUICK)
-        everything = [*(part for slot in self.slots for part in slot.parts), *controls]
-        self.restore.upload(self.open_picture, [self.restore], everything, **TELLING)
-        depends = [self.controls[name] for name in forecast.COSTLY]
-        photo = self.slots[0].picture
-        gr.on(
-            [photo.change, *(control.change for control in depends)],  # type: ignore[attr-defined]
-            forecast.estimate, [photo, *depends], self.estimate, trigger_mode="always_last", **QUICK,
-        )  # fmt: skip
+            self.lay_out_more(MORE)
 
     def order(self, *values: Any) -> Order:
         (content, style), (photo, manner), asked = self.read(values)

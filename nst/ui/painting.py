@@ -17,8 +17,8 @@ from nst.optimize import Step, throttle
 from nst.recipes import DEFAULTS, TASKS, make_recipe
 from nst.ui import line, progress, scratch
 
-PREVIEW = 512
-"""Long side of previews and snapshots in pixels."""
+PREVIEW, PREVIEW_OF_MANY = 512, 1024
+"""Long side of previews and snapshots in pixels; of previews that are several pictures in one."""
 
 SNAPSHOTS = 8
 """How many a run leaves, beside the result."""
@@ -26,7 +26,7 @@ SNAPSHOTS = 8
 Run = Callable[..., Iterator[Step]]
 Load = Callable[..., object]
 View = dict[str, Any]
-"""What is to be shown anew, by part of the page: status, preview, curves, snapshots, compare, download, film."""
+"""What is to be shown anew, by part of the page: see `nst.ui.stage.Stage`."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Order:
         parts: what the pictures are called that stand side by side in the result, row by row, if there are several.
         columns: how many of them stand in a row.
         film: whether they follow each other.
+        tiled: whether the result is shown tiled, too.
         continues: whether one can go on from the result.
     """
 
@@ -55,6 +56,7 @@ class Order:
     parts: tuple[str, ...] = ()
     columns: int = 1
     film: bool = False
+    tiled: bool = False
     continues: bool = True
 
 
@@ -197,7 +199,7 @@ class Painting:
         progress.thin(self.points)
         self.note, self.work = step.note or self.note, step.work
         preview = self.latest.copy()
-        preview.thumbnail((PREVIEW, PREVIEW))
+        preview.thumbnail((PREVIEW_OF_MANY if self.order.parts else PREVIEW,) * 2)
         spent = time.monotonic() - self.started
         left = f"About {progress.duration(spent / step.work * (1 - step.work))} left." if step.index > 2 else ""
         where = f"Step {index} of {self.total}, {step.size} px."
@@ -208,7 +210,9 @@ class Painting:
             "preview": preview,
             "curves": progress.curves(self.points, self.total),
         }
-        if step.work >= self.next_snapshot:
+        if self.order.tiled:
+            view["tiled"] = _tiled(preview)
+        if step.work >= self.next_snapshot and not self.order.parts:
             self.next_snapshot = step.work + 1 / SNAPSHOTS
             view["snapshots"] = self._snapshot(preview, f"Step {index}")
         return view
@@ -244,6 +248,8 @@ class Painting:
             "download": self.result,
         }
         before, self.before, self.alpha = self.before, None, None  # a session may be kept for long
+        if order.tiled:
+            view["tiled"] = _tiled(picture)
         if before:
             view["compare"] = before.resize(picture.size, Image.Resampling.LANCZOS), picture
         return view | self._parts(picture)
@@ -256,7 +262,8 @@ class Painting:
         wide, tall = picture.width // order.columns, picture.height // -(-len(order.parts) // order.columns)
         corners = [(wide * (i % order.columns), tall * (i // order.columns)) for i in range(len(order.parts))]
         pictures = [picture.crop((left, top, left + wide, top + tall)) for left, top in corners]
-        files = [save(scratch.new_file(f"{i:02d}.png"), one) for i, one in enumerate(pictures, 1)]
+        named = list(zip(order.parts, pictures, strict=True))
+        files = [save(scratch.new_file(f"{i:02d}-{_plain(part)}.png"), one) for i, (part, one) in enumerate(named, 1)]
         view: View = {"snapshots": [(str(file), part) for file, part in zip(files, order.parts, strict=True)]}
         if order.film:
             view["film"] = str(save_animation(scratch.new_file(self._file_name("gif")), pictures))
@@ -266,14 +273,27 @@ class Painting:
         given, roles = self.order.names, self.order.pictures
         names = {role: given.get(role) or ("picture" if role == "content" else role) for role in roles}
         parts = (name[0] if isinstance(name, list) else name for name in names.values())
-        words = (re.sub(r"[^a-z0-9]+", "-", str(part).lower()).strip("-") for part in parts)
-        return f"pastiche-{'-'.join(words)}.{suffix}"
+        return f"pastiche-{'-'.join(_plain(part) for part in parts)}.{suffix}"
 
     @property
     def last(self) -> str | None:
         """Path of the picture to go on from, if it is still there."""
         path = self.result or self.start
         return path if path and Path(path).is_file() else None
+
+
+def _plain(name: object) -> str:
+    """A name as part of a file's."""
+    return re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
+
+
+def _tiled(picture: Image.Image) -> Image.Image:
+    """The picture repeated, twice each way."""
+    wide, tall = picture.size
+    tiled = Image.new("RGB", (2 * wide, 2 * tall))
+    for corner in ((0, 0), (wide, 0), (0, tall), (wide, tall)):
+        tiled.paste(picture, corner)
+    return tiled
 
 
 def _as_views(told: Generator[str, None, bool]) -> Generator[View, None, bool]:

@@ -22,6 +22,8 @@ from nst.ui import scratch
 KINDS = ("content", "style")
 DEFAULT = {"content": "chelsea", "style": "night"}
 """What is filled in when the page opens."""
+SECOND_STYLE = "waves"
+"""What is filled in beside it where there are two styles."""
 
 SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".avif", ".bmp"}
 EXAMPLE_SIZE = 1024
@@ -210,8 +212,9 @@ def _serve_in_place(folder: Path) -> None:
 
 
 def draw_ahead() -> None:
-    """Draw the style that the page opens with, on a thread: by the time somebody looks, it is there."""
-    threading.Thread(target=lambda: example_file("style", DEFAULT["style"]), daemon=True).start()
+    """Draw the styles that the tabs open with, on a thread: by the time somebody looks, they are there."""
+    names = (DEFAULT["style"], SECOND_STYLE)
+    threading.Thread(target=lambda: [example_file("style", name) for name in names], daemon=True).start()
 
 
 @lru_cache(maxsize=256)

@@ -133,14 +133,14 @@ def more_controls(sections: Sections, task: str = "style_transfer", prefix: str 
     return made
 
 
-def control(name: str, task: str = "style_transfer", prefix: str = "") -> Component:
-    """The control of one setting."""
+def control(name: str, task: str = "style_transfer", prefix: str = "", *, segments: bool = False) -> Component:
+    """The control of one setting; with `segments` all of its choices are in sight."""
     title, info = ABOUT[name]
     default = shown(name, TASKS[task][name], task)
     form: dict[str, Any] = {"label": title, "info": info, "elem_id": f"{prefix}-{name}" if prefix else name}
     if name == "strength":
         return gr.Slider(*LIMITS[name], default, step=1, **form)
-    if name == "preset":
+    if name == "preset" or segments:
         form |= {"elem_classes": "segments", "min_width": 220, "scale": 3}
         return gr.Radio(_choices(name, task), value=default, **form)
     if name == "size":

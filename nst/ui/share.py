@@ -130,8 +130,7 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
         picture = decode(offer.result)
         recipe = picture.recipe or {}
         beside = decode(offer.before).rgb if before and offer.before and Path(offer.before).is_file() else None
-        named = {kind for kind in KINDS if isinstance(recipe.get(kind), str)}
-        given = {kind: path for kind, path in offer.inputs.items() if inputs and kind not in named}
+        given = {kind: path for kind, path in offer.inputs.items() if inputs and not isinstance(recipe.get(kind), str)}
         kept = {kind: decode(path).rgb for kind, path in given.items() if Path(path).is_file()}
         kept_smaller = any(image.width * image.height > MAX_INPUT for image in kept.values())
         id, token = here.store.add(

@@ -1,4 +1,4 @@
-"""What all painting tabs have in common: the side of the page where the picture appears, its run, and its recipe.
+"""What all painting tabs have in common: the pictures they take, the run, and its recipe.
 
 A tab is a subclass that lays out its inputs and says what they ask for (`order`); everything else is here.
 """
@@ -14,10 +14,12 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError, read_recipe
-from nst.recipes import from_query, names_of, settings_from_recipe, task_of, to_query
-from nst.ui import limits, pictures, progress, settings, share, theme
-from nst.ui.painting import Load, Order, Painting, Run, View
+from nst.recipes import TASKS, UNNAMED, from_query, names_of, settings_from_recipe, to_query
+from nst.ui import forecast, limits, pictures, progress, settings, share, theme
+from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot
+from nst.ui.stage import Stage, Updates
+from nst.ui.tabs import bench_of
 from nst.weights import WeightsError, WeightsNotFound
 
 log = logging.getLogger(__name__)
@@ -37,10 +39,11 @@ RUNNING: dict[str, Any] = {
 }  # fmt: skip
 """For what computes, all in one line."""
 
-Updates = dict[Component, Any]
+COUNTS = ("width", "height", "pictures", "starts", "color_when")
+"""Further settings that an estimate depends on: how large it is, and how many there are."""
 
 
-class Workbench:
+class Workbench(Stage):
     """A tab's components, and what happens when one of them is used.
 
     Args:
@@ -50,36 +53,26 @@ class Workbench:
 
     Attributes:
         task: what its recipes are of, a name of `nst.recipes.TASKS`.
-        prefix: what the names of its elements in the page begin with.
-        verb: what the button says.
-        empty: what stands where the picture will be.
-        compares: whether photo and result can be laid over each other.
-        traces: whether there are losses to draw.
         slots: inputs for pictures; controls: those for settings, by name; set in `lay_out_inputs`.
     """
 
     task = "style_transfer"
-    prefix = ""
-    verb = "Paint"
-    compares = True
-    traces = True
 
     def __init__(self, run: Run, load: Load, tab: gr.Tab | None = None) -> None:
         self.run, self.load = run, load
         self.slots: list[Slot] = []
         self.controls: dict[str, Component] = {}
-        self.painting = gr.State(None, time_to_live=24 * 3600)
+        self.reset: gr.Button | None = None
+        self.restore: gr.UploadButton | None = None
         with gr.Row(elem_classes="workbench"):
             with gr.Column(scale=5, min_width=340, elem_classes="inputs"):
                 self.lay_out_inputs()
             with gr.Column(scale=7, min_width=340, elem_id=self.id("result"), elem_classes="result-side"):
                 self.lay_out_result()
-        self.shown: list[Component] = [
-            self.status, self.preview, self.curves, self.snapshots, self.compare, self.download, self.film,
-            self.start, self.stop, self.go_on,
-        ]  # fmt: skip
         self._wire_slots()
         self._wire_run()
+        if "encoder" in self.controls:
+            self._wire_estimate()
         self._wire_recipes(tab)
 
     # What a tab says for itself
@@ -99,14 +92,41 @@ class Workbench:
         """
         raise NotImplementedError
 
+    def order_also(self, *values: Any) -> Order:
+        """What the inputs ask for when the second button is pressed, if there is one."""
+        raise NotImplementedError
+
+    def shape(self, photo: str | None, asked: dict[str, Any]) -> tuple[int, int] | None:
+        """Height and width of what is painted, in their proportion; None if there is nothing to paint yet."""
+        return pictures.shape(photo)
+
+    def times(self, asked: dict[str, Any]) -> float:
+        """How many plain runs these settings amount to."""
+        return 1.0
+
     @property
     def inputs(self) -> list[Component]:
         """What `order` is given the values of."""
         return [*(s.picture for s in self.slots), *(s.chosen for s in self.slots), *self.controls.values()]
 
-    def id(self, name: str) -> str:
-        """The name of an element in the page, which no other tab has."""
-        return f"{self.prefix}-{name}" if self.prefix else name
+    @property
+    def restored_parts(self) -> list[Component]:
+        """What a link or a recipe may set."""
+        return [*(part for slot in self.slots for part in slot.parts), *self.controls.values()]
+
+    def control(self, name: str) -> Component:
+        """The control of one setting, where this is called."""
+        return settings.control(name, self.task, self.prefix)
+
+    def lay_out_more(self, sections: settings.Sections) -> None:
+        """The closed section: further controls, and two buttons that set all of them."""
+        with gr.Accordion("More settings", open=False, elem_id=self.id("more"), elem_classes="more-box"):
+            self.controls |= settings.more_controls(sections, self.task, self.prefix)
+            with gr.Row():
+                self.reset = gr.Button("Reset all settings", size="sm", elem_id=self.id("reset"))
+                self.restore = gr.UploadButton(
+                    "Restore from a Pastiche picture", size="sm", elem_id=self.id("restore")
+                )
 
     def read(self, values: Sequence[Any]) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
         """Paths and names of the pictures, by slot, and the settings; from the values of `inputs`.
@@ -126,46 +146,6 @@ class Workbench:
         names = [pictures.name_of(path, choice) if path else None for path, choice in zip(paths, chosen, strict=True)]
         return paths, names, asked
 
-    # The side where the picture appears
-
-    def lay_out_result(self) -> None:
-        with gr.Row(elem_classes="toolbar"):
-            self.start = gr.Button(self.verb, variant="primary", elem_id=self.id("paint"), min_width=140)
-            self.stop = gr.Button("Stop", variant="stop", elem_id=self.id("stop"), visible=False, min_width=140)
-            self.go_on = gr.Button(
-                "Continue", elem_id=self.id("continue"), elem_classes="go-on", visible=False, min_width=110
-            )
-            self.estimate = gr.HTML("", elem_id=self.id("estimate"), elem_classes="estimate", apply_default_css=False)
-        ready = progress.status("Ready", f"Press {self.verb}. The first picture appears within seconds.")
-        self.status = gr.HTML(ready, elem_id=self.id("status"), apply_default_css=False)
-        with gr.Tabs(elem_classes="stage"):
-            with gr.Tab("Picture"):
-                self.preview = gr.Image(
-                    show_label=False, format="jpeg", interactive=False, height=520, buttons=["fullscreen"],
-                    elem_id=self.id("preview"), elem_classes="painted", alt_text="The painted picture", container=False,
-                )  # fmt: skip
-            with gr.Tab("Before and after", visible=self.compares):
-                self.compare = gr.ImageSlider(
-                    show_label=False, format="jpeg", interactive=False, max_height=520, buttons=["fullscreen"],
-                    elem_id=self.id("compare"), elem_classes="compared", container=False,
-                )  # fmt: skip
-        with gr.Row(elem_classes="actions"):
-            self.download = gr.DownloadButton(
-                "Download PNG", interactive=False, elem_id=self.id("download"), elem_classes="download", size="md"
-            )
-            self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
-            self.link = gr.Button("Copy link", elem_id=self.id("copy-link"), elem_classes="copy-link", size="md")
-            self.query = gr.Textbox(visible=False)
-        share.create(self.painting, _offer, self.id("share"))
-        with gr.Row(elem_classes="record"):
-            self.curves = gr.HTML(
-                progress.curves([], 0), elem_id=self.id("curves"), apply_default_css=False, visible=self.traces
-            )
-            self.snapshots = gr.Gallery(
-                label="Snapshots", columns=4, height=150, object_fit="cover", buttons=["fullscreen"], interactive=False,
-                elem_id=self.id("snapshots"), elem_classes="snapshots", visible=False,
-            )  # fmt: skip
-
     def _wire_slots(self) -> None:
         for slot in self.slots:
 
@@ -177,16 +157,15 @@ class Workbench:
 
             busy = {"show_progress": "minimal", "show_progress_on": slot.picture}  # a painting may have to be fetched
             slot.row.select(choose, None, slot.parts, **TELLING | busy)
-            slot.picture.input(
-                take, [slot.picture, slot.chosen], [*slot.parts, *self.controls.values()], **TELLING
-            )  # fmt: skip
+            slot.picture.input(take, [slot.picture, slot.chosen], self.restored_parts, **TELLING)
 
     # The run
 
     def _wire_run(self) -> None:
         runs = []
         inputs = [self.painting, *self.inputs]
-        for button, prepare in ((self.start, self.begin), (self.go_on, self.begin_again)):
+        presses = ((self.start, self.begin), (self.start_also, self.begin_also), (self.go_on, self.begin_again))
+        for button, prepare in presses:
             button.click(None, js=theme.show_result(self.id("result")))
             ready = button.click(prepare, inputs, [self.painting, *self.shown], **TELLING)
             runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
@@ -197,6 +176,10 @@ class Workbench:
     def begin(self, _: Painting | None, *values: Any) -> Updates:
         """Press on the button: a new painting from what the page says."""
         return self.prepared(Painting(self.asked(*values)))
+
+    def begin_also(self, _: Painting | None, *values: Any) -> Updates:
+        """Press on the second button."""
+        return self.prepared(Painting(self.told(self.order_also, *values)))
 
     def begin_again(self, before: Painting | None, *values: Any) -> Updates:
         """Press on Continue: go on from the last result, with the settings as they are now."""
@@ -225,21 +208,21 @@ class Workbench:
         }
         return {
             self.painting: painting, self.film: gr.update(visible=False),
-            **self._updates(view), **self._buttons(running=True),
+            **self.updates(view), **self.buttons(running=True),
         }  # fmt: skip
 
     def paint(self, painting: Painting) -> Iterator[Updates]:
         """Run it, and show it; what goes wrong is told, and the picture so far kept."""
         try:
             for view in painting.paint(self.run, self.load):
-                yield self._updates(view)
+                yield self.updates(view)
         except Exception as error:
             told = _explain(error)
             view = painting.finish() | {"status": progress.status("This did not work", told, kind="error")}
-            yield self._updates(view) | self._buttons(painting)
+            yield self.updates(view) | self.buttons(painting)
             raise gr.Error(told, print_exception=False) from None
         if not painting.stopped:
-            yield self._updates(painting.finish()) | self._buttons(painting)
+            yield self.updates(painting.finish()) | self.buttons(painting)
 
     def halt(self, painting: Painting | None) -> None:
         """Press on Stop: no more steps. Gradio closes the run itself, after the step it is in."""
@@ -249,26 +232,25 @@ class Workbench:
     def end(self, painting: Painting | None) -> Updates:
         """After Stop: keep the picture so far, and show it."""
         if painting is None:
-            return self._buttons()
-        return self._updates(painting.finish()) | self._buttons(painting)
+            return self.buttons()
+        return self.updates(painting.finish()) | self.buttons(painting)
 
-    def _updates(self, view: View) -> Updates:
-        updates: Updates = {getattr(self, part): value for part, value in view.items()}
-        if "snapshots" in view:
-            updates[self.snapshots] = gr.update(value=view["snapshots"], visible=bool(view["snapshots"]))
-        if "download" in view:
-            updates[self.download] = gr.update(value=view["download"], interactive=True)
-        if "film" in view:
-            updates[self.film] = gr.update(value=view["film"], visible=True)
-        return updates
+    def _wire_estimate(self) -> None:
+        depends = [self.controls[name] for name in (*forecast.COSTLY, *COUNTS) if name in self.controls]
+        photo = self.slots[0].picture
+        gr.on(
+            [photo.change, *(control.change for control in depends)],  # type: ignore[attr-defined]
+            self.tell_estimate, [photo, *self.controls.values()], self.estimate, trigger_mode="always_last", **QUICK,
+        )  # fmt: skip
 
-    def _buttons(self, painting: Painting | None = None, *, running: bool = False) -> Updates:
-        more = not running and painting is not None and painting.order.continues and bool(painting.last)
-        return {
-            self.start: gr.update(visible=not running),
-            self.stop: gr.update(visible=running),
-            self.go_on: gr.update(visible=more),
-        }
+    def tell_estimate(self, photo: str | None, *values: Any) -> str:
+        """What the run will take, in a line."""
+        given = dict(zip(self.controls, values, strict=True))
+        try:
+            asked = TASKS[self.task] | settings.read(given, self.task)
+        except ValueError as error:
+            return forecast.line(str(error))
+        return forecast.estimate(self.shape(photo, asked), asked, self.times(asked))
 
     # Recipes
 
@@ -276,14 +258,17 @@ class Workbench:
         self.opened = gr.State(False)
         made = self.link.click(self.make_query, self.inputs, self.query, **TELLING)
         made.success(None, self.query, js=theme.copy_link(self.id("copy-link")))
-        everything = [*(part for slot in self.slots for part in slot.parts), *self.controls.values()]
+        if self.reset and self.restore:
+            self.reset.click(lambda: self.set(TASKS[self.task]), None, self.restored_parts, **QUICK)
+            self.restore.upload(self.open_picture, [self.restore], self.restored_parts, **TELLING)
         seen = None if tab is None else [tab.select]
-        gr.on(seen, self.open_page, [self.opened], [self.opened, *everything], **TELLING)
+        gr.on(seen, self.open_page, [self.opened], [self.opened, *self.restored_parts], **TELLING)
 
     def make_query(self, *values: Any) -> str:
         """The query string that opens this page with these settings, and these examples."""
         order = self.asked(*values)
-        asked = {name: value for name, value in order.settings.items() if name != "device"}
+        asked = self.read(values)[2] | order.settings
+        asked.pop("device", None)
         return to_query(asked, task=self.task, content=order.names.get("content"), style=order.names.get("style"))
 
     def open_page(self, opened: bool, request: gr.Request) -> Iterator[Updates]:
@@ -292,7 +277,7 @@ class Workbench:
             yield {self.opened: True}
             return
         query = dict(request.query_params)
-        query = query if task_of(query) == self.task else {}
+        query = query if bench_of(query) == self.task else {}
         asked, remix = from_query(query, self.task), None
         try:
             remix = share.remix(share.desk(), query, request)
@@ -306,8 +291,7 @@ class Workbench:
         first: Updates = {slot.row: row for slot, row in zip(self.slots, rows, strict=True)}
         yield {self.opened: True} | first | self.set(asked["settings"])
         for slot, wanted in zip(self.slots, names, strict=True):
-            if remix and slot.role in remix.files:
-                path = remix.files[slot.role]
+            if remix and (path := remix.files.pop(slot.role, None)):
                 yield slot.filled([path, pictures.row_html(slot.kind), Choice(path)])
                 continue
             for name in filter(None, dict.fromkeys((wanted, slot.default))):
@@ -320,7 +304,12 @@ class Workbench:
     def _named(self, asked: dict[str, Any]) -> list[str | None]:
         """The example for each slot that is asked for, or what it begins with; of several styles in their order."""
         wanted = {kind: names_of(asked.get(kind)) for kind in pictures.KINDS}
-        return [wanted[s.kind].pop(0) if wanted[s.kind] else s.default for s in self.slots]
+        begin = {kind for kind in pictures.KINDS if not wanted[kind]}
+        found = [
+            wanted[s.kind].pop(0) if wanted[s.kind] else s.default if s.needed or s.kind in begin else None
+            for s in self.slots
+        ]
+        return [slot.default if name == UNNAMED else name for slot, name in zip(self.slots, found, strict=True)]
 
     def restored(self, recipe: dict[str, Any]) -> Updates:
         """The page as a recipe has it."""
@@ -330,6 +319,8 @@ class Workbench:
             name = names[slot.kind].pop(0) if names[slot.kind] else None
             if name in {example.name for example in pictures.list_examples(slot.kind)}:
                 updates |= slot.filled(pictures.choose(slot.kind, str(name)))
+            elif name is None and not slot.needed:
+                updates |= slot.filled([None, pictures.row_html(slot.kind), None])
         return updates
 
     def open_picture(self, path: str) -> Updates:
@@ -351,7 +342,7 @@ class Workbench:
             recipe = read_recipe(path) if path and slot is self.slots[0] else None
         except ImageError:
             recipe = None
-        if recipe is not None:
+        if recipe is not None and bench_of(recipe) == self.task:
             updates |= self.set(settings_from_recipe(recipe, self.task))
             gr.Info("This picture was made by Pastiche: all settings are those in its recipe now.")
         return updates
@@ -360,17 +351,6 @@ class Workbench:
         """The controls as these settings have them, but for the device: it belongs to this machine."""
         controls = {name: control for name, control in self.controls.items() if name != "device"}
         return {control: settings.shown(name, asked.get(name), self.task) for name, control in controls.items()}
-
-
-def _offer(painting: Painting | None) -> share.Offer | None:
-    """What there is to share of a painting."""
-    if painting is None or not painting.result:
-        return None
-    inputs: dict[str, str] = {}
-    for role, paths in painting.order.pictures.items():
-        several = paths if isinstance(paths, list) else [paths]
-        inputs |= {f"{role}-{i}" if i > 1 else role: path for i, path in enumerate(several, 1)}
-    return share.Offer(painting.result, None if painting.order.parts else inputs.get("content"), inputs)
 
 
 def _explain(error: Exception) -> str:

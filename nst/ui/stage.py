@@ -1,0 +1,145 @@
+"""The side of a tab where the picture appears: buttons, status, views, curves, and what becomes of the picture."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from nst.recipes import UNNAMED
+from nst.ui import progress, share
+from nst.ui.painting import Painting, View
+
+Updates = dict[Component, Any]
+
+
+class Stage:
+    """The components of that side, and how they show a painting.
+
+    Attributes:
+        prefix: what the names of its elements in the page begin with.
+        verb: what the button says; `also` what a second one does, if there is one, and `hint` what it is for.
+        compares: whether photo and result can be laid over each other.
+        tiles: whether the result is shown tiled, too.
+        traces: whether there are losses to draw.
+        parts, columns: what the pictures are called that stand in the result, row by row, and how many are in a row;
+            none if it is one picture.
+        several: what their gallery is called, if there may be several.
+    """
+
+    prefix = ""
+    verb = "Paint"
+    also = ""
+    hint = ""
+    compares = True
+    tiles = False
+    traces = True
+    parts: tuple[str, ...] = ()
+    columns = 1
+    several = ""
+
+    def id(self, name: str) -> str:
+        """The name of an element in the page, which no other tab has."""
+        return f"{self.prefix}-{name}" if self.prefix else name
+
+    def lay_out_result(self) -> None:
+        """Lay all of it out where this is called."""
+        self.painting = gr.State(None, time_to_live=24 * 3600)
+        with gr.Row(elem_classes="toolbar"):
+            self.start = gr.Button(self.verb, variant="primary", elem_id=self.id("paint"), min_width=140)
+            self.start_also = gr.Button(
+                self.also, elem_id=self.id("also"), elem_classes="also", visible=bool(self.also), min_width=110
+            )
+            self.stop = gr.Button("Stop", variant="stop", elem_id=self.id("stop"), visible=False, min_width=140)
+            self.go_on = gr.Button(
+                "Continue", elem_id=self.id("continue"), elem_classes="go-on", visible=False, min_width=110
+            )
+            self.estimate = gr.HTML("", elem_id=self.id("estimate"), elem_classes="estimate", apply_default_css=False)
+        ready = progress.status("Ready", f"Press {self.verb}. The first picture appears within seconds. {self.hint}")
+        self.status = gr.HTML(ready, elem_id=self.id("status"), apply_default_css=False)
+        kinds = ["stage", *(["sheet"] if self.parts else []), *([] if self.compares or self.tiles else ["single"])]
+        with gr.Tabs(elem_classes=kinds):
+            self._lay_out_views()
+        if self.parts:
+            gr.HTML(_captions(self.parts, self.columns), apply_default_css=False)
+        with gr.Row(elem_classes="actions"):
+            self.download = gr.DownloadButton(
+                "Download PNG", interactive=False, elem_id=self.id("download"), elem_classes="download", size="md"
+            )
+            self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
+            self.link = gr.Button("Copy link", elem_id=self.id("copy-link"), elem_classes="copy-link", size="md")
+            self.query = gr.Textbox(visible=False)
+        share.create(self.painting, _offer, self.id("share"))
+        with gr.Row(elem_classes="record"):
+            self.curves = gr.HTML(
+                progress.curves([], 0), elem_id=self.id("curves"), apply_default_css=False, visible=self.traces
+            )
+            self.snapshots = gr.Gallery(
+                label=self.several or ("One by one" if self.parts else "Snapshots"), columns=4, height=150,
+                object_fit="cover", buttons=["download", "fullscreen"], interactive=False,
+                elem_id=self.id("snapshots"), elem_classes="snapshots", visible=False,
+            )  # fmt: skip
+        self.shown: list[Component] = [
+            self.status, self.preview, self.curves, self.snapshots, self.compare, self.tiled, self.download, self.film,
+            self.start, self.start_also, self.stop, self.go_on,
+        ]  # fmt: skip
+
+    def _lay_out_views(self) -> None:
+        """The views of the picture, each in a tab of its own."""
+        with gr.Tab("Picture"):
+            self.preview = self._view("preview", "The painted picture")
+        with gr.Tab("Before and after", visible=self.compares):
+            self.compare = gr.ImageSlider(
+                show_label=False, format="jpeg", interactive=False, max_height=520, buttons=["fullscreen"],
+                elem_id=self.id("compare"), elem_classes="compared", container=False,
+            )  # fmt: skip
+        with gr.Tab("Tiled", visible=self.tiles):
+            self.tiled = self._view("tiled", "The texture, repeated twice each way")
+
+    def _view(self, name: str, about: str) -> gr.Image:
+        return gr.Image(
+            show_label=False, format="jpeg", interactive=False, height=520, buttons=["fullscreen"],
+            elem_id=self.id(name), elem_classes="painted", alt_text=about, container=False,
+        )  # fmt: skip
+
+    def updates(self, view: View) -> Updates:
+        """What the page is to show anew."""
+        updates: Updates = {getattr(self, part): value for part, value in view.items()}
+        if "snapshots" in view:
+            updates[self.snapshots] = gr.update(value=view["snapshots"], visible=bool(view["snapshots"]))
+        if "download" in view:
+            updates[self.download] = gr.update(value=view["download"], interactive=True)
+        if "film" in view:
+            updates[self.film] = gr.update(value=view["film"], visible=True)
+        return updates
+
+    def buttons(self, painting: Painting | None = None, *, running: bool = False) -> Updates:
+        """The buttons as they are while a painting runs, or after it."""
+        more = not running and painting is not None and painting.order.continues and bool(painting.last)
+        return {
+            self.start: gr.update(visible=not running),
+            self.start_also: gr.update(visible=bool(self.also) and not running),
+            self.stop: gr.update(visible=running),
+            self.go_on: gr.update(visible=more),
+        }
+
+
+def _captions(parts: tuple[str, ...], columns: int) -> str:
+    """What the pictures of a result are, arranged as they are."""
+    items = "".join(f"<li>{escape(part)}</li>" for part in parts)
+    return f'<ol class="captions" style="--columns:{columns}" aria-label="The pictures, row by row">{items}</ol>'
+
+
+def _offer(painting: Painting | None) -> share.Offer | None:
+    """What there is to share of a painting: the result, and those of its pictures that are no examples."""
+    if painting is None or not painting.result:
+        return None
+    order, inputs = painting.order, dict[str, str]()
+    for role, given in order.pictures.items():
+        paths, names = (one if isinstance(one, list) else [one] for one in (given, order.names.get(role)))
+        own = [name in (None, UNNAMED) for name in names]
+        inputs |= {f"{role}-{i + 1}" if i else role: path for i, path in enumerate(paths) if own[i]}
+    before = order.pictures.get("content") if not order.parts else None
+    return share.Offer(painting.result, before if isinstance(before, str) else None, inputs)
