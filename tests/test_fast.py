@@ -177,6 +177,7 @@ def test_strips_give_what_the_whole_gives(files, monkeypatch, size):
     painter = fast.Painter(painter.network, painter.code, fast.choose_device("cpu", "float32"), "cin")
     whole = painter.paint(content)
     monkeypatch.setattr(blocks, "LARGE", 300)
+    monkeypatch.setattr(blocks, "STRIP", 150)
     assert psnr(painter.paint(content), whole) > 90
 
 

@@ -87,14 +87,14 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1) -> T
     return _Steady.apply(F.conv2d(x, weight, bias, stride))
 
 
-LARGE = 2**20
-"""Pixels; larger pictures pass a layer in strips of about so many, so that nothing is copied whole: a strip sees the
+LARGE, STRIP = 2**20, 2**17
+"""Pixels: larger pictures pass a layer in strips of about so many, so that nothing is copied whole. A strip sees the
 rows above and below it that it needs, and the result is the same."""
 
 
 def strips(height: int, width: int) -> list[tuple[int, int]]:
     """First and last row (exclusive) of each strip."""
-    rows = max(1, LARGE // width)
+    rows = max(1, STRIP // width)
     return [(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
@@ -107,13 +107,13 @@ def _in_strips(x: Tensor, size: int, stride: int, zoom: int, layer: Callable[[Te
         stride, zoom: how much smaller, and larger, the layer makes a picture.
         layer: of a padded strip.
     """
-    height, mode = x.shape[2], "reflect" if zoom == 1 else "replicate"
+    height, repeated = x.shape[2], 1 if zoom == 1 else 0
     out, below = None, 0
     for top, bottom in strips(-(-height // stride), x.shape[3]):
         first, last = top * stride - size, (bottom - 1) * stride + size + 1
-        part = x[:, :, max(first, 0) : min(last, height)]
-        part = F.pad(part, (size, size, max(-first, 0), max(last - height, 0)), mode=mode)
-        result = layer(part)
+        above, beneath = max(-first, 0), max(last - height, 0)
+        part = _padded(x[:, :, max(first, 0) : min(last, height)], size, repeated)
+        result = layer(part[:, :, size - above : part.shape[2] - size + beneath])
         if out is None:
             shape = (*result.shape[:2], -(-height // stride) * zoom, result.shape[3])
             out = torch.empty(shape, dtype=result.dtype, device=x.device, memory_format=torch.channels_last)
@@ -184,7 +184,8 @@ def _interleaved(x: Tensor) -> Tensor:
 def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False) -> Tensor:
     """Each channel of each picture (N, C, H, W) made to mean `shift` and standard deviation `scale` (N or 1, C).
 
-    Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022, with scales and shifts of each picture's own.
+    Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022, with scales and shifts of each picture's own. Where no
+    gradient is wanted, a picture larger than `LARGE` is overwritten.
     """
     scale, shift = (v.float().expand(len(x), -1) for v in (scale, shift))
     if _is_large(x):
