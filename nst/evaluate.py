@@ -143,6 +143,8 @@ def compare_fast(
         num_steps: steps of optimizing on the judge, for each pair; 0 leaves it out, and `closure` is then `closed`.
         out: folder for a contact sheet: a row for each style, which stands first.
     """
+    if out:
+        Path(out).mkdir(parents=True, exist_ok=True)
     network, photos = load_encoder(judge), [resize(_load(path), size) for path in contents]
     rows, strips = [], []
     for text in styles:
