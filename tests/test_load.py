@@ -186,6 +186,7 @@ def report(crowd: Crowd, **facts: object) -> None:
     print("\n", dict(crowd.told), worst, {"pages p95": p95, "pages": len(crowd.pages)}, facts)
 
 
+@pytest.mark.slow
 def test_some_visitors_at_once(tmp_path):
     with serving(tmp_path) as server:
         crowd = Crowd(server.url, 6)
