@@ -166,12 +166,12 @@ def compare_fast(
             score |= {"ssim": luminance_ssim(result, photo)}
             score |= {"color_left": color_distance(result, style) / color_distance(photo, style)}
             scores.append(score | {"strokes": stroke_scale(result) / stroke_scale(style)})
-        rows.append(_means(scores))
+        rows.append(_means(scores) | {"worst": min(score["closure"] for score in scores)})
         strips.append([style, *results])
-        yield {"style": name, "model": Path(own).stem, **rows[-1], "worst": min(s["closure"] for s in scores)}
+        yield {"style": name, "model": Path(own).stem, **rows[-1]}
         if out:
             save(Path(out) / "fast.jpg", contact_sheet(strips, columns=1))
-    yield {"style": "mean", "model": "", **_means(rows), "worst": min(row["closure"] for row in rows)}
+    yield {"style": "mean", "model": "", **_means(rows), "worst": min(row["worst"] for row in rows)}
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
