@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
@@ -17,6 +17,7 @@ from nst.fast import ANY, NAMED, fast_styles, make_painter
 from nst.images import decode, resize, save, to_pil, to_tensor
 from nst.metrics import color_distance, luminance_ssim, stroke_scale, style_distance
 from nst.registry import load_model
+from nst.sheets import SHEETS
 from nst.styles import list_styles, load_style
 from nst.stylize import PRESETS, style_transfer
 
@@ -142,6 +143,8 @@ def compare_fast(
         num_steps: steps of optimizing on the judge, for each pair; 0 leaves it out, and `closure` is then `closed`.
         out: folder for a contact sheet: a row for each style, which stands first.
     """
+    if out:
+        Path(out).mkdir(parents=True, exist_ok=True)
     network, photos = load_encoder(judge), [resize(_load(path), size) for path in contents]
     rows, strips = [], []
     for text in styles:
@@ -223,6 +226,49 @@ def compare_tricks(
         yield {"variant": name, **_means(scores), "seconds": seconds}
     if out:
         _write(Path(out) / "tricks.jpg", contact_sheet(strips, columns=1))
+
+
+def compare_controls(
+    *,
+    contents: Sequence[str],
+    styles: Sequence[str],
+    out: str,
+    doodles: Sequence[str] = (),
+    sheets: Sequence[str] = tuple(SHEETS),
+    encoder: str = "compact",
+    size: int = 256,
+    preset: str = "draft",
+) -> Iterator[dict[str, Any]]:
+    """Contact sheets of every control, to be looked at: a row for each, with its file and what is to be seen.
+
+    Args:
+        contents, styles: picture files, in pairs.
+        out: folder for the sheets.
+        doodles: picture files by threes: a doodle, a style, and the style's map.
+        sheets: which ones, of `nst.sheets.SHEETS`.
+        encoder: to optimize on, by name or file.
+        size: long side in pixels.
+        preset: see `nst.stylize.PRESETS`.
+    """
+    pairs = [(_load(c), _load(s)) for c, s in zip(contents, styles, strict=True)]
+    pictures = [_load(path) for path in doodles]
+    triples = list(zip(pictures[::3], pictures[1::3], pictures[2::3], strict=True))
+    for name in sheets:
+        if name not in SHEETS:
+            raise ValueError(f'There is no sheet "{name}": choose of {", ".join(SHEETS)}.')
+        of = triples if name == "doodles" else pairs
+        if not of:
+            continue
+        began, path = time.perf_counter(), Path(out) / f"{name}.jpg"
+        rows = SHEETS[name](of, encoder=encoder, size=size, preset=preset)
+        _write(path, contact_sheet(rows, columns=1))
+        seconds = time.perf_counter() - began
+        yield {"sheet": name, "seconds": seconds, "file": str(path), "shows": summary(SHEETS[name])}
+
+
+def summary(function: Callable[..., object]) -> str:
+    """What a function's docstring says first."""
+    return (function.__doc__ or "").partition("\n")[0]
 
 
 def _scores(image: Tensor, content: Tensor, style: Tensor, size: int, judge: Encoder) -> dict[str, float]:

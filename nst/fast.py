@@ -20,11 +20,11 @@ from torch import Tensor, nn
 
 from nst.color import COLOR_MODES, recolor_result
 from nst.device import Device, choose_device
-from nst.images import fit, resize, save, to_pil, to_tensor
+from nst.images import fit, resize, to_tensor
 from nst.losses import normalized_weights
 from nst.optimize import Step
 from nst.registry import list_models, load_model
-from nst.styles import list_styles, load_content, load_style
+from nst.styles import list_styles, load_style
 
 NAMED, ANY = "cin", "predictor"
 """The models for styles that are known by name, and for any others."""
@@ -172,8 +172,17 @@ def make_painter(
 
 
 def model_for(styles: Sequence[str | Tensor]) -> str:
-    """The model that these styles need: the one that learned them, if it learned all, or the one for any."""
-    return NAMED if styles and all(isinstance(s, str) and s in fast_styles() for s in styles) else ANY
+    """The model that these styles need: the one that learned them, if it learned all, or the one for any.
+
+    Raises:
+        ValueError: a name that nothing knows.
+    """
+    names, learned = [style for style in styles if isinstance(style, str)], fast_styles()
+    known = dict.fromkeys([*learned, *(entry.name for entry in list_styles())])
+    for name in names:
+        if name not in known:
+            raise _unknown(name, known)
+    return NAMED if names and len(names) == len(styles) and set(names) <= set(learned) else ANY
 
 
 def fast_styles() -> tuple[str, ...]:
@@ -228,9 +237,6 @@ def _number(style: str | Tensor, known: Sequence[str]) -> int:
 def _picture(style: str | Tensor) -> Tensor:
     if isinstance(style, Tensor):
         return style
-    names = [entry.name for entry in list_styles()]
-    if style not in names:
-        raise _unknown(style, dict.fromkeys([*fast_styles(), *names]))
     return to_tensor(load_style(style, 2 * STYLE_SIZE))
 
 
@@ -288,20 +294,10 @@ def fast_run(
 SHEET_SIZE = 256
 """Long side in pixels of each picture on the sheet of all styles."""
 
-THUMBNAILS = Path(__file__).parent / "styles" / "small"
-THUMBNAIL_SIZE = 128
+THUMBNAILS = Path(__file__).parent / "ui" / "assets" / "fast"
 
 
 def thumbnail(name: str) -> bytes | None:
     """A small square picture (WebP) that a network painted in a style that it has learned; None if there is none."""
-    path = THUMBNAILS / f"painted-{name}.webp"
+    path = THUMBNAILS / f"{name}.webp"
     return path.read_bytes() if path.is_file() else None
-
-
-def draw_thumbnails(photo: str = "chelsea") -> None:
-    """Paint the thumbnails of the package anew, from an example photo."""
-    picture = load_content(photo)
-    side = min(picture.size)
-    square = picture.crop((0, 0, side, side)) if picture.width == side else picture.crop((60, 0, 60 + side, side))
-    for name, painted in paint_all_styles(to_tensor(square), size=2 * THUMBNAIL_SIZE).items():
-        save(THUMBNAILS / f"painted-{name}.webp", to_pil(resize(painted, THUMBNAIL_SIZE)), quality=80)

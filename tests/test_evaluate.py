@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from tiny import picture, tiny_encoder_file
 
-from nst.evaluate import VARIANTS, compare_encoders, compare_fast, compare_sizes, compare_tricks, contact_sheet
+from nst.evaluate import (
+    VARIANTS,
+    compare_controls,
+    compare_encoders,
+    compare_fast,
+    compare_sizes,
+    compare_tricks,
+    contact_sheet,
+)
 from nst.images import decode, save, to_pil
+from nst.losses import STYLE_LOSSES
+from nst.sheets import SHEETS, sky
+from nst.stylize import Preset
 
 
 @pytest.fixture
@@ -75,3 +87,23 @@ def test_fast_styles_are_judged_beside_the_judge_itself(files):
         assert rows[2][name] == pytest.approx((rows[0][name] + rows[1][name]) / 2)
     assert rows[0]["closure"] != rows[0]["closed"] and rows[2]["worst"] <= rows[0]["worst"]
     assert decode(files / "fast.jpg").rgb.size == (3 * 256, 2 * 256)
+
+
+def test_a_sheet_of_every_control(files):
+    pictures = {"contents": [str(files / "cat.png")] * 2, "styles": [str(files / "wave.png"), str(files / "night.png")]}
+    pictures["doodles"] = [str(files / f"{name}.png") for name in ("cat", "wave", "night")]
+    settings = {"encoder": tiny_encoder_file(files), "size": 64, "preset": Preset(2, 2.0, 64, 0.0, 0.01)}
+    rows = list(compare_controls(out=str(files / "sheets"), **pictures, **settings))
+    assert [row["sheet"] for row in rows] == list(SHEETS) and all(row["shows"].endswith(".") for row in rows)
+    shapes = [decode(row["file"]).rgb.size for row in rows]
+    assert shapes[0] == ((1 + len(STYLE_LOSSES)) * 256, 2 * 256) and shapes[-1][1] == 4 * 256
+    with pytest.raises(ValueError, match="choose of losses"):
+        list(compare_controls(out=str(files), sheets=["cats"], **pictures))
+
+
+def test_the_sky_is_blue_and_above():
+    picture = torch.zeros(1, 3, 50, 40)
+    picture[:, 2, :20] = 0.9
+    picture[:, 2, 45:] = 0.9
+    mask = sky(picture)
+    assert mask[..., :15, :].min() == 1 and mask[..., 25:, :].max() == 0

@@ -130,11 +130,15 @@ class Crowd:
             visitor.close()
 
     def _look(self) -> None:
-        with httpx.Client(base_url=self.url) as client:
+        with httpx.Client(base_url=self.url, timeout=60) as client:
             while not self.over.is_set():
                 for page in ("/", "/healthz", "/r/nothing-here"):
                     started = time.monotonic()
-                    answer = client.get(page)
+                    try:
+                        answer = client.get(page)
+                    except httpx.HTTPError as error:
+                        self.told[f"error: {page} {error!r}"] += 1
+                        continue
                     self.pages.append(time.monotonic() - started)
                     if answer.status_code not in (200, 404, 429):
                         self.told[f"error: {page} {answer.status_code}"] += 1
@@ -162,11 +166,13 @@ def stop(visitor: Visitor, leave: bool) -> None:
 
 def weather(server: Server, crowd: Crowd, seconds: float, warm: float) -> tuple[float, int, int]:
     """Let the crowd stay; the slope of the memory in MB a minute after `warm` seconds, its most in MB, and the most
-    bytes of the temporary folder."""
+    bytes of the temporary folder. Every ten seconds, the memory is printed."""
     times, sizes, folder = [], [], 0
     for i, spent in enumerate(crowd.stay(seconds)):
         if i % 10 == 0:
             folder = max(folder, server.bytes())
+            if i % 100 == 0:
+                print(f"{spent:.0f} s: {server.status('VmRSS') // 1024} MB", end="; ", flush=True)
             if spent > warm:
                 times.append(spent / 60)
                 sizes.append(server.status("VmRSS") / 1024)
@@ -180,6 +186,7 @@ def report(crowd: Crowd, **facts: object) -> None:
     print("\n", dict(crowd.told), worst, {"pages p95": p95, "pages": len(crowd.pages)}, facts)
 
 
+@pytest.mark.slow
 def test_some_visitors_at_once(tmp_path):
     with serving(tmp_path) as server:
         crowd = Crowd(server.url, 6)

@@ -343,6 +343,17 @@ def test_a_remix_of_nothing_is_told_and_counted(store, id):
     assert here.misses.allows("10.0.0.1") and here.misses.spend("10.0.0.1") and not here.misses.allows("10.0.0.1")
 
 
+def test_masks_and_several_styles_are_shared_by_their_roles(store, made, tmp_path):
+    recipe = make_recipe({"size": 96}, style=["waves", "mine.png"], content="chelsea", masks=["mask.png"])
+    result = save(tmp_path / "several.png", drawn(7), recipe=recipe)
+    roles = ("content", "style", "style-2", "masks", "style_masks-2")
+    offer = share.Offer(str(result), None, dict.fromkeys(roles, made.inputs["style"]))
+    here = share.Desk(store)
+    id, _ = links(share.add(here, offer, VISITOR, before=True, inputs=True, public=False))
+    remix = share.remix(here, {"remix": id}, VISITOR)
+    assert remix and remix.files.keys() == {*roles} - {"content"}, "an example comes back by its name"
+
+
 def test_there_must_be_something_to_share(store, made):
     for offer in (None, share.Offer("/nowhere.png")):
         with pytest.raises(gr.Error, match="no finished picture"):
@@ -445,7 +456,7 @@ def test_other_tasks_are_told_and_linked_too(client, store):
     assert words.title({"task": "invert", "content": "chelsea"}) == "What a network sees in Chelsea the Cat"
 
 
-@pytest.mark.parametrize("kind", ["../x", "", "a/b", "A", "x" * 40, "result.json"])
+@pytest.mark.parametrize("kind", ["../x", "", "a/b", "A", "x" * 99, "result.json"])
 def test_kinds_of_inputs_are_no_paths(store, kind):
     with pytest.raises(ValueError, match="Kinds of inputs"):
         store.add(drawn(), {}, inputs={kind: drawn()})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from nst.commands.arguments import PROGRAM, Parser, add_options, given
 from nst.commands.complaints import complaint
 from nst.commands.jobs import Job, plan
 from nst.commands.pictures import check_writable, open_content
-from nst.fast import BOUNDS, Painter, fast_stylize, make_painter
+from nst.fast import BOUNDS, Painter, fast_stylize, make_painter, paint_all_styles
 from nst.images import decode, save, to_pil, to_tensor
 from nst.recipes import make_fast_recipe
 
@@ -46,6 +47,7 @@ def parser() -> Parser:
         "-o", "--output", metavar="OUT", required=True,
         help="the picture to write (.png, .jpg or .webp), or a folder",
     )  # fmt: skip
+    made.add_argument("--all", action="store_true", help="paint every style a network has learned, into the folder OUT")
     made.add_argument("--overwrite", action="store_true", help="with a folder, do not skip what is painted already")
     choices = {"preserve_color": COLOR_MODES, "device": ("auto", "cpu", "cuda", "mps")}
     add_options(
@@ -59,6 +61,8 @@ def main(argv: Sequence[str]) -> int:
     """Run the command: 0 when all is painted, 2 when a picture of a folder failed."""
     args = parser().parse_args(argv)
     settings = given(args, fast_stylize)
+    if args.all:
+        return paint_all(args.content, Path(args.output), settings)
     wanted, done = plan(args.content, args.output, args.overwrite)
     if done:
         print(f"{done} done already; --overwrite paints them anew.", file=sys.stderr)
@@ -83,6 +87,17 @@ def main(argv: Sequence[str]) -> int:
     if failed:
         print(f"{len(wanted) - failed} painted, {failed} failed.", file=sys.stderr)
     return 2 if failed else 0
+
+
+def paint_all(content: str, folder: Path, settings: dict[str, Any]) -> int:
+    """Write a photo in every style that a network has learned, each under its name, as WebP."""
+    if wrong := sorted(settings.keys() - inspect.signature(paint_all_styles).parameters.keys()):
+        raise ValueError(f"--all takes no --{wrong[0].replace('_', '-')}.")
+    check_writable(folder / "any.webp")
+    results = paint_all_styles(to_tensor(open_content(content)), **settings)
+    for name, image in results.items():
+        print(save(folder / f"{name}.webp", to_pil(image)))
+    return 0
 
 
 def split_weight(text: str) -> tuple[str, float]:

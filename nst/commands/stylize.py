@@ -31,6 +31,10 @@ from nst.stylize import BOUNDS, CHOICES, estimate, style_transfer
 SNAPSHOTS = 12
 
 
+BY_MEANING = "patches+histogram"
+"""The style loss of --semantic: patches heed the maps, histograms keep their colors from paling."""
+
+
 def parser() -> Parser:
     """The parser of this command."""
     made = Parser(
@@ -69,7 +73,7 @@ def add_regions(groups: Mapping[str, argparse._ArgumentGroup]) -> None:
     groups["meaning"].add_argument(
         "--semantic", metavar="MAP", nargs="+",
         help="a map of what is where in the content, then one for each style, a color for each meaning; "
-        "the style loss is then patches, unless --loss says more",
+        f"the style loss is then {BY_MEANING}, or patches beside what --loss says",
     )  # fmt: skip
 
 
@@ -126,7 +130,7 @@ def open_regions(args: argparse.Namespace, settings: dict[str, Any]) -> dict[str
     if args.semantic:
         found["content_map"], *found["style_map"] = (to_tensor(decode(path)) for path in args.semantic)
         if "patches" not in settings.get("style_loss", ""):
-            found["style_loss"] = "patches" if not hasattr(args, "style_loss") else f"{args.style_loss}+patches"
+            found["style_loss"] = f"{args.style_loss}+patches" if hasattr(args, "style_loss") else BY_MEANING
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -28,5 +28,6 @@ def sorted_colors(image: Tensor, directions: Tensor) -> Tensor:
     """
     step = max(1, round((image[0, 0].numel() / (4 * QUANTILES)) ** 0.5))
     pixels = image[..., ::step, ::step].float().flatten(2)
-    ordered = (directions.to(pixels) @ pixels).sort(-1).values
+    with torch.autocast(image.device.type, enabled=False):  # neighboring colors differ by less than bfloat16 can tell
+        ordered = (directions.to(pixels) @ pixels).sort(-1).values
     return F.interpolate(ordered, QUANTILES, mode="linear")

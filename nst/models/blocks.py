@@ -25,13 +25,34 @@ def pad_reflecting(x: Tensor, size: int) -> Tensor:
     return _Reflection.apply(x, size)
 
 
+def _padded(x: Tensor, size: int, first: int) -> Tensor:
+    """x (N, C, H, W) with `size` rows and columns on every side, which repeat the row `first` of its own and further.
+
+    As `F.pad`, which for a single picture may take channels_last for another layout, and copies all of it twice.
+    """
+    count, channels, height, width = x.shape
+    shape = (count, channels, height + 2 * size, width + 2 * size)
+    out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    inside = out[:, :, size:-size]
+    inside[..., size:-size] = x
+    for i in range(size):
+        near = i + first if first else 0
+        inside[..., size - 1 - i] = x[..., near]
+        inside[..., size + width + i] = x[..., width - 1 - near]
+    for i in range(size):
+        near = i + first if first else 0
+        out[:, :, size - 1 - i] = inside[:, :, near]
+        out[:, :, size + height + i] = inside[:, :, height - 1 - near]
+    return out
+
+
 class _Reflection(torch.autograd.Function):
     """PyTorch's own padding, but its backward pass stays in channels_last and writes the gradient only once."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: int) -> Tensor:
         ctx.size = size
-        return F.pad(x, (size,) * 4, mode="reflect")
+        return _padded(x, size, 1)
 
     @staticmethod
     @once_differentiable
@@ -66,14 +87,14 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1) -> T
     return _Steady.apply(F.conv2d(x, weight, bias, stride))
 
 
-LARGE = 2**20
-"""Pixels; larger pictures pass a layer in strips of about so many, so that nothing is copied whole: a strip sees the
+LARGE, STRIP = 2**20, 2**17
+"""Pixels: larger pictures pass a layer in strips of about so many, so that nothing is copied whole. A strip sees the
 rows above and below it that it needs, and the result is the same."""
 
 
 def strips(height: int, width: int) -> list[tuple[int, int]]:
     """First and last row (exclusive) of each strip."""
-    rows = max(1, LARGE // width)
+    rows = max(1, STRIP // width)
     return [(top, min(top + rows, height)) for top in range(0, height, rows)]
 
 
@@ -86,13 +107,13 @@ def _in_strips(x: Tensor, size: int, stride: int, zoom: int, layer: Callable[[Te
         stride, zoom: how much smaller, and larger, the layer makes a picture.
         layer: of a padded strip.
     """
-    height, mode = x.shape[2], "reflect" if zoom == 1 else "replicate"
+    height, repeated = x.shape[2], 1 if zoom == 1 else 0
     out, below = None, 0
     for top, bottom in strips(-(-height // stride), x.shape[3]):
         first, last = top * stride - size, (bottom - 1) * stride + size + 1
-        part = x[:, :, max(first, 0) : min(last, height)]
-        part = F.pad(part, (size, size, max(-first, 0), max(last - height, 0)), mode=mode)
-        result = layer(part)
+        above, beneath = max(-first, 0), max(last - height, 0)
+        part = _padded(x[:, :, max(first, 0) : min(last, height)], size, repeated)
+        result = layer(part[:, :, size - above : part.shape[2] - size + beneath])
         if out is None:
             shape = (*result.shape[:2], -(-height // stride) * zoom, result.shape[3])
             out = torch.empty(shape, dtype=result.dtype, device=x.device, memory_format=torch.channels_last)
@@ -142,17 +163,29 @@ class ResizeConv(nn.Conv2d):
             none = torch.zeros_like(r[..., 0])
             phases.append(torch.stack([r[..., 0], r[..., 1] + r[..., 2], none], 3))
             phases.append(torch.stack([none, r[..., 0] + r[..., 1], r[..., 2]], 3))
-        weight = torch.stack(phases, 1).flatten(0, 1)
-        bias = self.bias.repeat_interleave(4) if self.bias is not None else None
+        weight = torch.cat(phases)
+        bias = self.bias.repeat(4) if self.bias is not None else None
         if _is_large(x):
-            return _in_strips(x, 1, 1, 2, lambda part: F.pixel_shuffle(F.conv2d(part, weight, bias), 2))
-        return F.pixel_shuffle(conv2d(F.pad(x, (1,) * 4, mode="replicate"), weight, bias), 2)
+            return _in_strips(x, 1, 1, 2, lambda part: _interleaved(F.conv2d(part, weight, bias)))
+        padded = F.pad(x, (1,) * 4, mode="replicate") if torch.is_grad_enabled() else _padded(x, 1, 0)
+        return _interleaved(conv2d(padded, weight, bias))
+
+
+def _interleaved(x: Tensor) -> Tensor:
+    """Four pictures (N, 4 C, H, W), of the pixels at even and odd rows and columns, as one (N, C, 2 H, 2 W).
+
+    `F.pixel_shuffle` but for the order of channels, which leaves those of a pixel beside each other in memory.
+    """
+    count, channels, height, width = x.shape
+    x = x.permute(0, 2, 3, 1).reshape(count, height, width, 2, 2, channels // 4).transpose(2, 3)
+    return x.reshape(count, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)
 
 
 def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False) -> Tensor:
     """Each channel of each picture (N, C, H, W) made to mean `shift` and standard deviation `scale` (N or 1, C).
 
-    Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022, with scales and shifts of each picture's own.
+    Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022, with scales and shifts of each picture's own. Where no
+    gradient is wanted, a picture larger than `LARGE` is overwritten.
     """
     scale, shift = (v.float().expand(len(x), -1) for v in (scale, shift))
     if _is_large(x):
@@ -187,6 +220,9 @@ class _InstanceNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
+        if len(x) == 1 and not any(ctx.needs_input_grad):
+            only = torch.native_batch_norm(x, scale[0], shift[0], None, None, True, 0.0, EPS)[0]
+            return only.relu_() if relu else only
         out, saved = torch.empty_like(x), []
         for i in range(len(x)):
             one, *kept = torch.native_batch_norm(x[i : i + 1], scale[i], shift[i], None, None, True, 0.0, EPS)

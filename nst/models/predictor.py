@@ -29,15 +29,24 @@ class StylePredictor(nn.Module):
         encoder: name or file of the encoder that looks at styles; it is not among the weights.
         embedding: how many numbers are a style.
         config: of `nst.models.johnson.TransformNet`.
+
+    Attributes:
+        center, spread: mean and deviation of what is seen of styles, by which it is normalized.
+        plain: (1, P) scales and shifts that leave the photo as it is.
     """
 
     takes = "pictures"
+
+    center: Tensor
+    spread: Tensor
 
     def __init__(self, encoder: str = "compact", embedding: int = 96, **config: Any) -> None:
         super().__init__()
         self.net = TransformNet(**config)
         self.encoder = BorrowedEncoder(encoder)
         seen = 2 * sum(self.encoder.widths(STYLE_LAYERS))
+        self.register_buffer("center", torch.zeros(seen))
+        self.register_buffer("spread", torch.ones(seen))
         self.look = nn.Sequential(nn.Linear(seen, HIDDEN), nn.LeakyReLU(0.1), nn.Linear(HIDDEN, embedding))
         self.predict = nn.Sequential(
             nn.Linear(embedding, HIDDEN), nn.LeakyReLU(0.1), nn.Linear(HIDDEN, self.net.num_parameters)
@@ -61,7 +70,7 @@ class StylePredictor(nn.Module):
     def embed(self, seen: Tensor) -> Tensor:
         """The embedding (N, E) of what `seen` gives."""
         with torch.autocast(seen.device.type, enabled=False):
-            return self.look(seen)
+            return self.look((seen - self.center) / self.spread)
 
     def forward(self, image: Tensor, code: Tensor, strength: Tensor | float = 1.0) -> Tensor:
         """The painted image (N, 3, H, W) in [0, 1].

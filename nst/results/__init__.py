@@ -34,7 +34,7 @@ RECORD, DELETED = "result.json", "deleted"
 ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}")
 """What an id looks like: 100 random bits in Crockford's base 32, which no file system confuses."""
 
-KIND = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
+KIND = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 
 MAX_BYTES, MAX_DAYS = 2_000_000_000, 365
 """What a store keeps unless told otherwise; the oldest results go first."""
@@ -95,7 +95,7 @@ class Store:
             ValueError: a kind that is no name for a file.
         """
         if wrong := [kind for kind in inputs or {} if not KIND.fullmatch(kind)]:
-            raise ValueError(f"Kinds of inputs are of small letters, digits and hyphens, not {wrong[0]!r}.")
+            raise ValueError(f"Kinds of inputs are of small letters, digits, - and _, not {wrong[0]!r}.")
         data = {
             "picture.webp": encode(picture, format="webp", quality=90, recipe=dict(recipe), alpha=alpha),
             "card.jpg": encode(_at_most(picture, CARD), format="jpeg", quality=85, alpha=alpha),

@@ -134,6 +134,13 @@ class Canvas:
         y = (np.arange(self.height, dtype=np.float32) + 0.5) / self.unit
         return np.tile(x, (self.height, 1)), np.tile(y[:, None], (1, self.width))
 
+    def box(self, x: float, y: float, reach: float) -> tuple[slice, slice]:
+        """The pixels within ``reach`` of a place: rows and columns."""
+        columns, rows = (
+            slice(max(0, int((v - reach) * self.unit)), max(0, int((v + reach) * self.unit) + 1)) for v in (x, y)
+        )
+        return rows, columns
+
     def noise(
         self, cells: float | tuple[float, float], key: int, octaves: int = 1, gain: float = 0.5
     ) -> Array:

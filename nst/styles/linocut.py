@@ -40,16 +40,6 @@ class _Blocks:
         self.cut = np.zeros(canvas.shape, dtype=np.float32)
         self.hand = canvas.noise(60, 1, octaves=2) * 0.08
 
-    def box(self, x: float, y: float, reach: float) -> tuple[slice, slice]:
-        """The pixels within ``reach`` of a place."""
-        columns, rows = (
-            slice(
-                max(0, int((v - reach) * self.canvas.unit)), max(0, int((v + reach) * self.canvas.unit) + 1)
-            )
-            for v in (x, y)
-        )
-        return rows, columns
-
     def marks(
         self,
         mask: NDArray,
@@ -199,7 +189,7 @@ def _leaves(block: _Blocks, twigs: NDArray, rng: np.random.Generator) -> None:
     lies, reaches = twigs[:, 2] + rng.normal(0, 0.9, count), rng.uniform(0.013, 0.026, count)
     light = np.hypot(*(place - _MOON).T) * 2.2 + rng.normal(0, 0.12, count)
     for (lx, ly), lie, reach, tint in zip(place, lies, reaches, ramp(light, _FOLIAGE), strict=True):
-        box = block.box(lx, ly, reach)
+        box = block.canvas.box(lx, ly, reach)
         dx, dy = (block.x[box] - lx) / reach, (block.y[box] - ly) / reach
         u, v = dx * np.cos(lie) + dy * np.sin(lie), np.abs(dy * np.cos(lie) - dx * np.sin(lie))
         blade, pixel = 0.42 * np.maximum(1 - u * u, 0), block.canvas.unit * reach
@@ -216,7 +206,7 @@ def _tree(block: _Blocks) -> None:
     pieces = _limbs(rng)
     _leaves(block, np.array([piece[:3] for piece in pieces if piece[4] <= 0.0085]).repeat(3, axis=0), rng)
     for px, py, turn, step, girth in pieces:
-        box = block.box(px, py, girth + step)
+        box = block.canvas.box(px, py, girth + step)
         u = (x[box] - px) * np.cos(turn) + (y[box] - py) * np.sin(turn)
         v = -(x[box] - px) * np.sin(turn) + (y[box] - py) * np.cos(turn)
         away = np.hypot(np.maximum(np.maximum(-u, u - step), 0), v)
@@ -240,7 +230,7 @@ def _birds(block: _Blocks) -> None:
         (0.49, 0.235, 0.020, 0.1),
         (0.72, 0.405, 0.017, -0.2),
     ):
-        box = block.box(cx, cy, 2 * size)
+        box = block.canvas.box(cx, cy, 2 * size)
         dx, dy = (block.x[box] - cx) / size, (block.y[box] - cy) / size
         u, v = dx * np.cos(turn) + dy * np.sin(turn), dy * np.cos(turn) - dx * np.sin(turn)
         arc = -0.75 * np.sin(np.minimum(np.abs(u), 1.4) * 2.0) + 0.15

@@ -57,19 +57,9 @@ class Paper:
         self.flow = canvas.noise(14, 5, octaves=3)
         self.laid = 0
 
-    def box(self, x: float, y: float, reach: float) -> tuple[slice, slice]:
-        """The pixels within ``reach`` of a place."""
-        columns, rows = (
-            slice(
-                max(0, int((v - reach) * self.canvas.unit)), max(0, int((v + reach) * self.canvas.unit) + 1)
-            )
-            for v in (x, y)
-        )
-        return rows, columns
-
     def lift(self, x: float, y: float, reach: float, share: float) -> None:
         """Take ``share`` of the paint off a round place with a wet sponge."""
-        box = self.box(x, y, 1.2 * reach)
+        box = self.canvas.box(x, y, 1.2 * reach)
         r = np.hypot(self.x[box] - x, (self.y[box] - y) * 1.1) / reach + 0.03 * self.warp[0][box]
         self.density[box] *= (1 - share * smoothstep(1.05, 0.85, r))[..., None]
 
@@ -83,7 +73,7 @@ class Paper:
     def lay(self, wash: Wash) -> None:
         """Brush a wash onto the sheet and let it dry."""
         (x, y), (long, wide), scale = wash.place, wash.size, min(wash.size)
-        box = self.box(x, y, 1.35 * max(long, wide) + 0.02)
+        box = self.canvas.box(x, y, 1.35 * max(long, wide) + 0.02)
         bend = 0.02 * wash.ragged * scale**0.6
         dx, dy = (
             grid[box] - at + bend * warp[box]

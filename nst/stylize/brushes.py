@@ -15,6 +15,9 @@ from nst.losses import HISTOGRAM_LAYERS, PATCH_LAYERS, Features, StyleLoss, Styl
 from nst.stylize.guides import Region, fitted_mask, propagate, shrink_map
 from nst.stylize.scales import fitted_style
 
+PATCHES_GAIN = 2.0
+"""Patches never all find their like: what is left of their loss would crowd out the content."""
+
 
 @dataclass(frozen=True)
 class Brush:
@@ -59,6 +62,11 @@ class Manner:
     mixing: str = "statistics"
     guide: str = "inside"
     options: StyleOptions = field(default_factory=StyleOptions)
+
+    @property
+    def content_gain(self) -> float:
+        """How much more the content counts, so that one strength keeps about as much of it by each kind."""
+        return PATCHES_GAIN if "patches" in self.kinds else 1.0
 
     def layers_of(self, kind: str, encoder: Encoder) -> tuple[str, ...]:
         """Where a kind is compared: histograms, patches and correlations have layers of their own by default."""

@@ -255,7 +255,7 @@ class Objective:
             layers = [prefix + name for name in self.content_layers]
             with torch.no_grad(), self.where.autocast():
                 kept = self.encoding(self.where.place(canvas.picture), tuple(layers))
-            weight = content_weight * self.judge.content_gain
+            weight = content_weight * self.judge.content_gain * self.manner.content_gain
             losses.append(ContentLoss(kept, layers, weight, self.content_layer_weights))
         if style_weight:
             losses += self.manner.losses(self.model, self.where, brushes, canvas.regions, style_weight, canvas.map)

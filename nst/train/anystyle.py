@@ -13,16 +13,20 @@ from torch import Tensor, nn
 
 from nst.device import Device
 from nst.encoders import load_encoder
-from nst.images import decode
 from nst.models.adain import AdaIN
 from nst.models.predictor import StylePredictor
+from nst.registry import load_model
 from nst.styles import list_styles, load_style
+from nst.train.cin import named_style
 from nst.train.data import Crops, Pictures, StyleCrops, random_strengths
-from nst.train.loop import Plan, train, training_device, warm_start, write_model
+from nst.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
 from nst.train.perceptual import Perceptual, Weights
 
 STYLE_SIDE = 512
 """Long side in pixels at which style pictures are kept."""
+
+ENOUGH = 0.55
+"""Structural similarity to the photo that is enough (see `nst.train.perceptual.Weights`)."""
 
 
 class AnyStyleObjective(nn.Module):
@@ -58,6 +62,7 @@ def train_adain(
     size: int = 192,
     content_weight: float = 0.3,
     color_weight: float = 0.5,
+    structure_weight: float = 0.5,
     tv_weight: float = 0.05,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
@@ -74,6 +79,7 @@ def train_adain(
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
+        structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
         learning_rate: the top of the cycle.
         encoder: the network that compares, and that AdaIN looks through, by name or file.
         seed: of crops, styles and initial weights.
@@ -81,9 +87,9 @@ def train_adain(
         device: see `nst.train.loop.training_device`.
     """
     where, plan = training_device(device), Plan(steps, learning_rate, seed, interval)
-    torch.manual_seed(seed)
+    seed_weights(seed, encoder)
     config = {"encoder": encoder}
-    weights = Weights(content=content_weight, color=color_weight, tv=tv_weight)
+    weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight)
     model = AdaIN(**config)
     yield from _train(model, "adain", config, data, style, Path(out), start, batch, size, weights, where, plan, encoder)
 
@@ -103,6 +109,7 @@ def train_predictor(
     embedding: int = 96,
     content_weight: float = 0.07,
     color_weight: float = 0.5,
+    structure_weight: float = 0.5,
     tv_weight: float = 0.05,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
@@ -114,15 +121,17 @@ def train_predictor(
 
     Args:
         data: folder or tar file of photos.
-        style: picture files, folders of them, or drawn styles by name; photos serve as styles besides.
+        style: picture files, NAME=FILE, folders, or drawn styles by name; photos serve as styles besides.
         out: folder to write; a checkpoint there is gone on from.
-        start: a file of this kind, or of `cin`, whose convolutions are started from.
+        start: a file of this kind; or of `cin`, whose convolutions it then begins with, and whose styles, as far as
+            they are named, it first learns to predict.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         widths: channels at full, half and quarter resolution.
         blocks: residual blocks.
         kernel: size of the first and last convolution.
         embedding: how many numbers are a style.
         content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
+        structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
         learning_rate: the top of the cycle.
         encoder: the network that compares, and that looks at styles, by name or file.
         seed: of crops, styles and initial weights.
@@ -130,9 +139,9 @@ def train_predictor(
         device: see `nst.train.loop.training_device`.
     """
     where, plan = training_device(device), Plan(steps, learning_rate, seed, interval)
-    torch.manual_seed(seed)
+    seed_weights(seed, encoder)
     config = {"encoder": encoder, "embedding": embedding, "widths": list(widths), "blocks": blocks, "kernel": kernel}
-    weights = Weights(content=content_weight, color=color_weight, tv=tv_weight)
+    weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight)
     model = StylePredictor(**config)  # type: ignore[arg-type]
     yield from _train(
         model, "predictor", config, data, style, Path(out), start, batch, size, weights, where, plan, encoder
@@ -165,6 +174,13 @@ def _train(
     sources += [(kind, share) for kind, share in ((paintings, 0.5), (drawn, 0.25)) if kind]
     styles = StyleCrops(sources, max(size, 224))
     samples = where.place(photos.batch(3)), where.place(styles.batch(6))
+    if isinstance(model, StylePredictor) and not (out / "checkpoint.pt").exists():
+        with torch.no_grad(), where.autocast():
+            seen = torch.cat([model.seen(where.place(styles.batch(8))) for _ in range(16)])
+        model.center.copy_(seen.mean(0))
+        model.spread.copy_(seen.std(0).clamp_min(0.05))
+        if start:
+            imitate(model, start, style, where)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         photos.random.seed(step_seed)
@@ -182,6 +198,30 @@ def _train(
     )  # fmt: skip
 
 
+def imitate(model: StylePredictor, start: str, style: Sequence[str], where: Device, steps: int = 400) -> None:
+    """Let a predictor learn what a network of given styles knows of those that are among `style` under its names."""
+    known: Any = load_model(start)
+    named = dict(named_style(text) for text in style if not Path(text).is_dir())
+    common = [name for name in getattr(known, "styles", ()) if name in named]
+    if not common:
+        return
+    inputs = []
+    for name in common:
+        small = named[name].copy()
+        small.thumbnail((STYLE_SIDE, STYLE_SIDE), Image.Resampling.LANCZOS)
+        with torch.no_grad(), where.autocast():
+            inputs.append(model.seen(where.place(Crops([small], 256, smallest=0.7).batch(16))))
+    targets = torch.stack([known.table[known.styles.index(name)] for name in common]).to(where.device)
+    targets = targets.repeat_interleave(16, 0)
+    learning = [*model.look.parameters(), *model.predict.parameters()]
+    optimizer = torch.optim.Adam(learning, lr=1e-3)
+    for _ in range(steps):
+        error = (model.predict(model.embed(torch.cat(inputs))) - targets).square().mean()
+        optimizer.zero_grad()
+        error.backward()
+        optimizer.step()
+
+
 def style_pictures(names: Sequence[str]) -> tuple[list[Image.Image], list[Image.Image]]:
     """Pictures of files and folders, and drawn styles by name, no larger than `STYLE_SIDE`."""
     painted: list[Image.Image] = []
@@ -193,7 +233,7 @@ def style_pictures(names: Sequence[str]) -> tuple[list[Image.Image], list[Image.
         elif name in known and not Path(name).exists():
             drawn.append(load_style(name, STYLE_SIDE))
         else:
-            painted.append(decode(name).rgb)
+            painted.append(named_style(name)[1])
     for image in painted + drawn:
         image.thumbnail((STYLE_SIDE, STYLE_SIDE), Image.Resampling.LANCZOS)
     return painted, drawn

@@ -19,7 +19,7 @@ from nst.models.cin import ConditionalNet
 from nst.models.johnson import Johnson
 from nst.styles import load_style
 from nst.train.data import Crops, Pictures, random_strengths
-from nst.train.loop import Plan, train, training_device, warm_start, write_model
+from nst.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
 from nst.train.perceptual import Perceptual, Weights
 
 
@@ -114,7 +114,7 @@ def train_cin(
     if only_styles and not start:
         raise ValueError("To learn only styles, name the network to start from.")
     folder, where = Path(out), training_device(device)
-    torch.manual_seed(seed)
+    seed_weights(seed, encoder)
     config = {"styles": [n for n, _ in named], "widths": list(widths), "blocks": blocks, "kernel": kernel}
     model = ConditionalNet(**config)  # type: ignore[arg-type]
     with torch.no_grad():
@@ -204,7 +204,7 @@ def train_johnson(
     """
     name, picture = named_style(style)
     folder, where = Path(out), training_device(device)
-    torch.manual_seed(seed)
+    seed_weights(seed, encoder)
     config: dict[str, Any] = {"widths": list(widths), "blocks": blocks, "kernel": kernel}
     config |= {"norm": norm, "upsampling": upsampling}
     model = Johnson(**config)

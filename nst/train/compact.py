@@ -11,7 +11,6 @@ Knowledge Distillation", 2019, arXiv:1904.05068).
 from __future__ import annotations
 
 import json
-import math
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from nst.device import Device, choose_device
 from nst.encoders import Encoder, load_encoder
 from nst.losses import gram_matrix
 from nst.train.data import Crops, Pictures, write_checkpoint
+from nst.train.loop import one_cycle
 from nst.weights import load_tensors
 
 STAGES = [[16, 16], [64, 64], [128, 128], [256, 256], [256]]
@@ -125,14 +125,6 @@ def _thinned(name: str, features: Tensor) -> Tensor:
     return features[..., ::2, ::2] if name == "relu1_1" else features
 
 
-def _learning_rate(step: int, steps: int, top: float) -> float:
-    """One cycle: up over the first twentieth, then down a half cosine."""
-    progress = step / steps
-    if progress < 0.05:
-        return top * (0.1 + 0.9 * progress / 0.05)
-    return top * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
-
-
 def _warm_start(student: Encoder, path: str | Path) -> None:
     """Take over another encoder's weights; where ours is narrower, its channels of largest effect."""
     tensors = {re.sub(r"^c(\d)(\d)", r"conv\1_\2", k): v.float() for k, v in load_tensors(path).items()}
@@ -167,16 +159,17 @@ class Distillation(nn.Module):
     @torch.no_grad()
     def fit_heads(self, teacher: Teachers, images: Sequence[Tensor]) -> None:
         """Set the heads to the least squares solution, which descent would take a thousand steps to find."""
-        for name, layer in Teachers.layers.items():
-            products: list[Tensor] = []
-            for image in images:
-                target = teacher(image)[name]
-                source = F.interpolate(self.student(image, [layer])[layer], size=target.shape[-2:], mode="bilinear")
+        products: dict[str, list[Tensor]] = {name: [] for name in Teachers.layers}
+        for image in images:
+            targets, features = teacher(image), self.student(image, self.student.layers)
+            for name, layer in Teachers.layers.items():
+                source = F.interpolate(features[layer], size=targets[name].shape[-2:], mode="bilinear")
                 x = source.transpose(0, 1).flatten(1)
                 x = torch.cat([x, torch.ones_like(x[:1])])
-                y = target.transpose(0, 1).flatten(1)
-                products.append(torch.cat([x @ x.T, x @ y.T], 1) / x.shape[1])
-            product = torch.stack(products).mean(0).double()
+                y = targets[name].transpose(0, 1).flatten(1)
+                products[name].append(torch.cat([x @ x.T, x @ y.T], 1) / x.shape[1])
+        for name, found in products.items():
+            product = torch.stack(found).mean(0).double()
             count = product.shape[0]
             ridge = 1e-3 * product[:, :count].diagonal().mean() * torch.eye(count).to(product)
             solution = torch.linalg.solve(product[:, :count] + ridge, product[:, count:]).float()
@@ -265,7 +258,7 @@ def train_compact(
             source.random.seed(4 * (seed * steps + step) + offset)
         generator.manual_seed(4 * (seed * steps + step) + 2)
         image = where.place(_batch(photos, painted, batch, generator))
-        rate = _learning_rate(step, steps, learning_rate)
+        rate = one_cycle(step, steps, learning_rate)
         for group, factor in zip(optimizer.param_groups, (1, HEAD_RATE), strict=True):
             group["lr"] = rate * factor
         with where.autocast():

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nst.device import Device, choose_device
+from nst.encoders import load_encoder
 from nst.images import save, to_pil
 from nst.train.data import write_checkpoint
 from nst.weights import WeightsError, load_tensors
@@ -47,15 +48,20 @@ class Plan:
     optimizer: str = "adam"
 
     def rate(self, step: int) -> float:
-        """One cycle: up over the first twentieth, then down a half cosine."""
-        progress = step / self.steps
-        if progress < 0.05:
-            return self.learning_rate * (0.1 + 0.9 * progress / 0.05)
-        return self.learning_rate * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
+        """The learning rate of a step."""
+        return one_cycle(step, self.steps, self.learning_rate)
 
     def step_seed(self, step: int, rank: int = 0) -> int:
         """Each step has a seed of its own, so that a resumed training sees what an uninterrupted one would."""
         return 4 * ((self.seed * self.steps + step) * 64 + rank)  # for up to four sources of randomness a step
+
+
+def one_cycle(step: int, steps: int, top: float) -> float:
+    """A learning rate: up to the top over the first twentieth, then down a half cosine."""
+    progress = step / steps
+    if progress < 0.05:
+        return top * (0.1 + 0.9 * progress / 0.05)
+    return top * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
 
 
 def train(
@@ -147,6 +153,16 @@ def training_device(name: str) -> Device:
     if name in ("auto", "cuda") and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
         name = f"cuda:{os.environ['LOCAL_RANK']}"
     return choose_device(name)
+
+
+def seed_weights(seed: int, encoder: str) -> None:
+    """Make the initial weights of what is built next those of this seed.
+
+    A network that looks through an encoder loads it while it is built, if it is not loaded yet, which would use up
+    random numbers: it is loaded here first.
+    """
+    load_encoder(encoder)
+    torch.manual_seed(seed)
 
 
 def _rank(where: Device) -> tuple[int, int]:

@@ -19,9 +19,6 @@ from nst.losses import EPS, Features, total_variation
 from nst.losses.colors import color_directions, sorted_colors
 from nst.losses.structure import structural_similarity
 
-STRUCTURE = 0.45
-"""Structural similarity to the photo that is enough."""
-
 Statistics = dict[str, Tensor]
 
 
@@ -38,12 +35,13 @@ def statistics(features: Features, directions: Tensor) -> Statistics:
 
 @dataclass(frozen=True)
 class Weights:
-    """Of the terms of the objective."""
+    """Of the terms of the objective; `enough` is the structural similarity beyond which structure costs nothing."""
 
     content: float = 0.05
     style: float = 1.0
     color: float = 0.5
     structure: float = 0.0
+    enough: float = 0.45
     tv: float = 0.05
     plain: float = 3.0
 
@@ -102,7 +100,7 @@ class Perceptual(nn.Module):
             "content": w.content * (factor * content).mean(),
             "style": w.style * (strength * gram.log1p()).mean(),
             "color": w.color * (strength * color.log1p()).mean(),
-            "structure": w.structure * (strength * F.relu(STRUCTURE - similarity)).mean(),
+            "structure": w.structure * (strength * F.relu(w.enough - similarity)).mean(),
             "plain": w.plain * ((1 - strength) ** 2 * plain).mean(),
             "tv": w.tv * total_variation(painted),
         }

@@ -14,7 +14,7 @@ from nst.images import resize, to_tensor
 from nst.models.texture import TextureNet
 from nst.train.cin import named_style
 from nst.train.data import Crops, Pictures
-from nst.train.loop import Plan, train, training_device, write_model
+from nst.train.loop import Plan, seed_weights, train, training_device, write_model
 from nst.train.perceptual import Perceptual, Weights
 
 
@@ -90,7 +90,7 @@ def train_texture(
     """
     name, picture = named_style(style)
     folder, where = Path(out), training_device(device)
-    torch.manual_seed(seed)
+    seed_weights(seed, encoder)
     config = {"scales": scales, "width": width, "photo": data is not None}
     model = TextureNet(**config).to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, arg-type]
     weights = Weights(content=content_weight, color=color_weight, tv=tv_weight, plain=0)

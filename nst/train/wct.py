@@ -13,7 +13,7 @@ from nst.device import Device
 from nst.losses import content_loss
 from nst.models.wct import WCT
 from nst.train.data import Crops, Pictures
-from nst.train.loop import Plan, train, training_device, warm_start, write_model
+from nst.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
 
 
 class Reconstruction(nn.Module):
@@ -64,7 +64,7 @@ def train_wct(
         device: see `nst.train.loop.training_device`.
     """
     folder, where = Path(out), training_device(device)
-    torch.manual_seed(seed)
+    seed_weights(seed, encoder)
     config = {"encoder": encoder}
     model = WCT(**config)
     if start:

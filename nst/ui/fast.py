@@ -14,8 +14,9 @@ from nst import fast
 from nst.device import lock
 from nst.images import decode, to_pil, to_tensor
 from nst.recipes import names_of
-from nst.ui import pictures, settings, stylerow, theme
+from nst.ui import limits, pictures, progress, settings, stylerow, tabs, theme, zerogpu
 from nst.ui.painting import Order, Painting, Run
+from nst.ui.pictures import Choice
 from nst.ui.workbench import QUICK, RUNNING, TELLING, Updates, Workbench
 
 OWN = "own"
@@ -92,6 +93,9 @@ class FastTab(Workbench):
         given = [to_tensor(decode(str(own))) if name == OWN else name for name in names]
         said = [manner or "a picture" if name == OWN else name for name in names]
         asked["weights"] = stylerow.weights(len(names), corner)
+        shape = pictures.shape(content)
+        if "size" not in asked and shape:
+            asked["size"] = min(max(shape), limits.current().size, fast.MAX_SIZE)
         return Order(
             asked, {"content": str(content)}, task=self.task, names={"content": photo, "style": said},
             extras={"styles": given}, continues=False,
@@ -185,21 +189,37 @@ class FastTab(Workbench):
         seen = None if tab is None else [tab.select]
         gr.on(seen, self.open_styles, [self.chosen], self.picks, **TELLING)
 
+    def _named(self, asked: dict[str, Any]) -> list[str | None]:
+        """The photo alone: styles that a link names are chosen in the gallery."""
+        return super()._named(asked | {"style": None})
+
     def open_styles(self, chosen: list[str], request: gr.Request) -> list[Any]:
         """The styles that the link names, or the first one."""
         known = list(self.names())
         asked = names_of(dict(request.query_params).get("style")) if not chosen else []
         return self.picked(chosen or [name for name in asked if name in known][: fast.MAX_STYLES] or known[:1])
 
-    def hand_over(self, painting: Painting | None) -> Painting:
-        """To go on from the result in another tab.
+    def connect(self, other: Workbench, bar: gr.Tabs, title: str) -> None:
+        """Let the result be gone on from in another tab, whose title is this, by its own button."""
+        photo, manner, *_ = other.slots
 
-        Raises:
-            gr.Error: there is none.
-        """
-        if painting is None or not painting.last or painting.order.parts:
-            raise gr.Error("Paint a picture first; then it can be refined.", print_exception=False)
-        return painting
+        def hand_over(painting: Painting | None) -> dict[Any, Any]:
+            if painting is None or not painting.last or painting.order.parts:
+                raise gr.Error("Paint a picture first; then it can be refined.", print_exception=False)
+            path, name = str(painting.order.pictures["content"]), painting.order.names["content"]
+            updates: dict[Any, Any] = photo.filled([path, pictures.row_html("content", name), Choice(path, name)])
+            try:
+                updates |= manner.filled(pictures.choose("style", painting.order.names["style"][0]))
+            except gr.Error as error:  # a painting that is not on this machine, or the visitor's own picture
+                gr.Warning(f"{error.message} Choose the style once more here.")
+            told = progress.status("Ready to refine", "Press Continue: it goes on from the fast picture.", kind="done")
+            return updates | {
+                other.painting: painting, other.preview: gr.update(value=painting.last), other.status: told,
+                other.go_on: gr.update(visible=True), bar: gr.Tabs(selected=title),
+            }  # fmt: skip
+
+        outputs = [*photo.parts, *manner.parts, other.painting, other.preview, other.status, other.go_on, bar]
+        self.refine.click(hand_over, [self.painting], outputs, **TELLING)
 
 
 def _place(event: gr.EventData) -> tuple[float, float]:
@@ -207,10 +227,9 @@ def _place(event: gr.EventData) -> tuple[float, float]:
 
 
 def create_tab(
-    run: Run = fast.fast_run,
+    run: Run | None = None,
     names: Callable[[], Sequence[str]] = fast.fast_styles,
     paint: Callable[..., Any] = fast.fast_stylize,
-    tab: gr.Tab | None = None,
 ) -> FastTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `FastTab`."""
-    return FastTab(run, names, paint, tab)
+    return FastTab(run or limits.limited(zerogpu.on_gpu(fast.fast_run), optimizes=False), names, paint, tabs.current())

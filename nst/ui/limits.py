@@ -19,7 +19,7 @@ from nst.device import choose_device, free_memory
 from nst.optimize import Step
 from nst.recipes import DEFAULTS
 from nst.results import on_a_space
-from nst.ui import journal, zerogpu
+from nst.ui import journal, memory, zerogpu
 
 COSTLY = [p.name for p in inspect.signature(stylize.estimate).parameters.values() if p.kind is p.KEYWORD_ONLY]
 """What an estimate depends on."""
@@ -102,18 +102,19 @@ def _on_painter(call: Callable[..., Any], *given: Any) -> Any:
     return _painter.submit(copy_context().run, call, *given).result()
 
 
-def limited(run: Run) -> Run:
+def limited(run: Run, *, optimizes: bool = True) -> Run:
     """The same run within the limits, and with a line in the log when it is over.
 
     Args:
         run: takes pictures and settings, as the recipes of `nst.stylize` do.
+        optimizes: whether it needs the memory of such a recipe, which is then looked at beforehand.
     """
 
     def paint(*pictures: Tensor | Sequence[Tensor], **settings: Any) -> Iterator[Step]:
         check(settings)
-        first = pictures[0] if isinstance(pictures[0], Tensor) else pictures[0][0]
-        shape = settings.get("height", first.shape[-2]), settings.get("width", first.shape[-1])
-        check_memory(shape, settings)
+        if optimizes:
+            first = pictures[0] if isinstance(pictures[0], Tensor) else pictures[0][0]
+            check_memory((settings.get("height", first.shape[-2]), settings.get("width", first.shape[-1])), settings)
         clock, taken, outcome, limits = journal.Clock(), 0, "cancelled", current()
         steps = run(*pictures, **settings)
         try:
@@ -131,6 +132,7 @@ def limited(run: Run) -> Run:
             raise
         finally:
             _on_painter(steps.close)  # type: ignore[attr-defined]
+            memory.give_back()
             journal.note("painted", outcome=outcome, size=_long_side(settings), steps=taken, seconds=clock.seconds)
 
     return paint

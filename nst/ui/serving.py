@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
-from contextlib import suppress
 from typing import Any
 
 from starlette.middleware import Middleware
 
 from nst.results import publish
-from nst.ui import journal, limits, pictures, scratch, share, theme
+from nst.ui import journal, limits, memory, pictures, scratch, share, theme
 from nst.ui.gate import API_BODY, MAX_BODY, Gate
 from nst.ui.routes import Pages
 
@@ -17,23 +15,13 @@ from nst.ui.routes import Pages
 def look_after() -> None:
     """Begin what a server does on its own while it runs: its log, its folders, the first example, publishing."""
     journal.start()
-    _few_arenas()
+    memory.few_pools()
     scratch.keep_small()
     pictures.draw_ahead()
     desk = share.desk()
     if desk.store is not None and not desk.why:
         desk.store.tidy()
         publish.start(desk.store)
-
-
-def _few_arenas() -> None:
-    """Have glibc's malloc keep two pools of memory in place of eight a core: with dozens of threads, the others fill
-    with what none gives back, and the process grows by hundreds of megabytes."""
-    with suppress(AttributeError, OSError, TypeError):  # other systems have no such thing
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
-
-
-M_ARENA_MAX = -8  # as malloc.h numbers it
 
 
 def options(*, api: bool = False) -> dict[str, Any]:

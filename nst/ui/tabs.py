@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import gradio as gr
 from gradio.context import Context
@@ -23,17 +23,29 @@ HOMES = {
 
 
 def lay_out(listed: Sequence[tuple[str, Callable[[], object]]]) -> None:
-    """Lay the tabs out; a link opens the one that it is for.
+    """Lay the tabs out; a link opens the one that it is for, and a tab that hands its results on knows the first.
 
     Args:
         listed: titles, and the functions that lay the tabs out.
     """
+    made = []
     with gr.Tabs(elem_id="tabs") as bar:
         for title, create_tab in listed:
             with gr.Tab(title, id=title):
-                create_tab()
+                made.append(create_tab())
+    for tab in made[1:]:
+        if isinstance(tab, HandsOn):
+            tab.connect(made[0], bar, listed[0][0])
     titles = {title for title, _ in listed}
     turn(bar, {task: home for task, home in HOMES.items() if home in titles})
+
+
+@runtime_checkable
+class HandsOn(Protocol):
+    """A tab whose results can be gone on from in another."""
+
+    def connect(self, other: Any, bar: gr.Tabs, title: str) -> None:
+        """Wire that, for the other tab and its title in the bar."""
 
 
 def turn(bar: gr.Tabs, homes: Mapping[str, str]) -> None:

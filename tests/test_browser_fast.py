@@ -1,0 +1,104 @@
+"""The tab Fast styles in a browser, with the network that comes with Pastiche."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fake_run import FakeRun, quick_examples
+from test_browser import browser, expect, open_page, too_wide  # noqa: F401  (fixtures)
+
+import app
+from nst.encoders import load_encoder
+from nst.fast import fast_styles
+from nst.stylize import Estimate
+from nst.ui import fast, forecast, optimize, serving
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> Iterator[str]:
+    run = FakeRun(seconds=0.02, num_steps=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("served")))
+        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
+        quick_examples(patch)
+        tabs = [("Optimize", lambda: optimize.create_tab(run, load_encoder)), ("Fast styles", fast.create_tab)]
+        page = app.build_app(tabs)
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+        yield url
+        page.close()
+
+
+def status(page: Any) -> Any:
+    return page.locator("#fast-status strong")
+
+
+def style(page: Any, name: str) -> Any:
+    return page.locator(f"#fast-styles button[data-name={name}]")
+
+
+@pytest.fixture
+def tab(open_page) -> Any:  # noqa: F811
+    page = open_page()
+    page.get_by_role("tab", name="Fast styles").click()
+    expect(page.locator("#fast-styles button")).to_have_count(len(fast_styles()))
+    expect(page.locator("#fast-content img")).to_be_visible()
+    return page
+
+
+def test_the_first_press_paints_and_so_does_a_click_on_a_style(tab):
+    tab.locator("#fast-paint").click()
+    expect(status(tab)).to_have_text("Finished")
+    first = tab.locator("#fast-preview img").get_attribute("src")
+    style(tab, "mosaic").click()
+    expect(style(tab, "mosaic")).to_have_attribute("aria-pressed", "true")
+    expect(tab.locator("#fast-preview img")).not_to_have_attribute("src", first)
+    with tab.expect_download() as download:
+        tab.locator("#fast-download").click()
+    assert download.value.suggested_filename.endswith("-mosaic.png")
+
+
+def test_two_styles_blend_on_the_pad_by_mouse_and_by_key(tab):
+    tab.get_by_label("Blend up to four styles").check()
+    style(tab, "waves").click()
+    expect(tab.locator("#fast-styles button[aria-pressed=true]")).to_have_count(2)
+    pad = tab.locator("#fast-pad .pad")
+    pad.scroll_into_view_if_needed()
+    box = pad.bounding_box()
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    tab.mouse.down()
+    tab.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] / 2)
+    tab.mouse.up()
+    expect(status(tab)).to_have_text("Finished")
+    before = float(pad.locator("b").evaluate("mark => parseFloat(mark.style.left)"))
+    assert before == pytest.approx(90, abs=2)
+    pad.press("ArrowLeft")
+    assert pad.locator("b").evaluate("mark => parseFloat(mark.style.left)") == pytest.approx(before - 10, abs=1)
+
+
+def test_all_styles_at_once_and_refined(tab):
+    tab.locator("#fast-every").click()
+    expect(tab.locator("#fast-snapshots .grid-container > *")).to_have_count(len(fast_styles()))
+    tab.locator("#fast-refine").click()
+    expect(tab.locator("[data-testid=toast-body]")).to_contain_text("Paint a picture first")
+    style(tab, "glass").click()
+    expect(tab.locator("#fast-snapshots")).to_be_hidden()
+    expect(status(tab)).to_have_text("Finished")
+    tab.locator("#fast-refine").click()
+    expect(tab.locator("#status strong")).to_have_text("Ready to refine")
+    tab.locator("#continue").click()
+    expect(tab.locator("#status strong")).to_have_text("Finished")
+
+
+def test_a_link_opens_the_tab_with_its_style(tab, address, browser):  # noqa: F811
+    style(tab, "ink").click()
+    expect(style(tab, "ink")).to_have_attribute("aria-pressed", "true")
+    tab.locator("#fast-copy-link").click()
+    expect(tab.locator("#fast-copy-link")).to_have_text("Link copied")
+    link = tab.evaluate("navigator.clipboard.readText()")
+    fresh = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    fresh.goto(address + "?" + link.partition("?")[2])
+    expect(style(fresh, "ink")).to_have_attribute("aria-pressed", "true")
+    assert too_wide(fresh) <= 0
+    fresh.context.close()

@@ -1,0 +1,161 @@
+"""The tab Fast styles without a browser: which styles are chosen, how they blend, what is painted."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import gradio as gr
+import pytest
+import torch
+from fake_run import quick_examples
+from PIL import Image
+
+from nst import fast
+from nst.device import lock
+from nst.images import decode, read_recipe, resize
+from nst.optimize import Step
+from nst.ui import pictures, settings, stylerow
+from nst.ui.fast import OWN, FastTab, create_tab
+from nst.ui.painting import Painting
+
+NAMES = ("great_wave", "mosaic", "ink", "waves", "glass")
+
+
+class FakePaint:
+    """Has the signatures of `fast_run` and of `fast_stylize`; remembers what it is asked for."""
+
+    def __init__(self) -> None:
+        self.calls: list[dict[str, Any]] = []
+
+    def __call__(self, content: torch.Tensor, *, columns: int = 0, **given: Any) -> Any:
+        self.calls.append({"columns": columns, **given})
+        cell = resize(content, given.get("size") or max(content.shape[-2:]))
+        rows = -(-len(NAMES) // columns) if columns else 1
+        yield Step(1, 1, cell.repeat(1, 1, rows, columns or 1), {})
+
+    def once(self, content: torch.Tensor, styles: Any, weights: Any, **given: Any) -> torch.Tensor:
+        self.calls.append({"styles": styles, "weights": weights, **given})
+        return resize(content, 32)
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    quick_examples(monkeypatch)
+
+
+@pytest.fixture
+def run() -> FakePaint:
+    return FakePaint()
+
+
+@pytest.fixture
+def tab(run) -> FastTab:
+    with gr.Blocks():
+        return create_tab(run, lambda: NAMES, run.once)
+
+
+@pytest.fixture
+def photo(tmp_path) -> str:
+    path = tmp_path / "photo.png"
+    Image.linear_gradient("L").convert("RGB").resize((48, 32)).save(path)
+    return str(path)
+
+
+def asked(
+    tab: FastTab, photo: str | None, chosen: list[str], corner=stylerow.MIDDLE, own=None, **changes: Any
+) -> list[Any]:
+    defaults = settings.TASKS["fast"]
+    values = {name: settings.shown(name, defaults[name], "fast") for name in tab.controls} | changes
+    return [photo, own, None, None, *values.values(), chosen, corner]
+
+
+def painted(tab: FastTab, *given: Any, **changes: Any) -> tuple[Painting, dict[Any, Any]]:
+    painting = tab.begin(None, *asked(tab, *given, **changes))[tab.painting]
+    return painting, list(tab.paint(painting))[-1]
+
+
+def test_a_press_paints_in_one_pass_with_the_recipe_inside(tab, run, photo):
+    painting, last = painted(tab, photo, ["mosaic"], strength=70)
+    assert run.calls[-1]["styles"] == ["mosaic"] and run.calls[-1]["weights"] == [1.0]
+    assert "Finished" in last[tab.status] and "steps" not in last[tab.status]
+    recipe = read_recipe(painting.result)
+    assert recipe["task"] == "fast" and recipe["style"] == ["mosaic"] and recipe["settings"]["strength"] == 70
+    assert decode(painting.result).rgb.size == (48, 32) and not lock.locked()
+
+
+def test_a_style_must_be_chosen(tab, photo):
+    with pytest.raises(gr.Error, match="Choose a style first"):
+        tab.begin(None, *asked(tab, photo, []))
+    with pytest.raises(gr.Error, match="Choose a style first"):
+        tab.begin(None, *asked(tab, photo, [OWN]))
+    assert tab.begin_quietly(None, *asked(tab, None, ["ink"])) == {tab.painting: None}
+
+
+def test_an_own_picture_is_a_style_like_any(tab, run, photo):
+    painting, _ = painted(tab, photo, ["ink", OWN], (0.25, 0.5), own=photo)
+    name, picture = run.calls[-1]["styles"]
+    assert name == "ink" and picture.shape == (1, 3, 32, 48) and run.calls[-1]["weights"] == [0.75, 0.25]
+    assert painting.order.names["style"] == ["ink", "a picture"], "an upload's name stays here"
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+@pytest.mark.parametrize("corner", [(0.0, 0.0), (1.0, 0.0), (0.3, 0.7), (1.0, 1.0)])
+def test_weights_on_the_pad_sum_to_one(count, corner):
+    found = stylerow.weights(count, corner)
+    assert len(found) == count and sum(found) == pytest.approx(1) and min(found) >= 0
+
+
+def test_the_corners_of_the_pad_are_the_pure_styles():
+    corners = [(0.0, 0.0), (1.0, 0.0), (0.0, 1.0), (1.0, 1.0)]
+    assert [stylerow.weights(4, corner).index(1.0) for corner in corners] == [0, 1, 2, 3]
+    assert stylerow.weights(3, (0.4, 1.0)) == [0.0, 0.0, 1.0]
+
+
+def test_clicks_choose_one_style_or_up_to_four(tab):
+    event: Any = SimpleNamespace(name="ink")
+    assert tab.pick(event, ["mosaic"], False)[0] == ["ink"]
+    assert tab.pick(event, ["mosaic"], True)[0] == ["mosaic", "ink"]
+    assert tab.pick(event, ["mosaic", "ink"], True)[0] == ["mosaic"]
+    assert tab.pick(event, ["ink"], True)[0] == ["ink"], "one remains"
+    assert tab.pick(event, ["a", "b", "c", "d"], True)[0] == ["b", "c", "d", "ink"]
+    chosen, _, gallery, pad = tab.pick(event, ["mosaic"], True)
+    assert gallery.count('aria-pressed="true"') == 2 and pad.count("<i ") == 2
+    assert tab.blend(chosen, False)[3] == ""
+
+
+def test_all_styles_at_once_are_a_sheet_and_single_pictures(tab, run, photo):
+    painting = tab.begin_all(None, *asked(tab, photo, ["ink"]))[tab.painting]
+    last = list(tab.paint(painting))[-1]
+    assert run.calls[-1]["columns"] == 4
+    shown = last[tab.snapshots]["value"]
+    assert [caption for _, caption in shown] == [stylerow.title(name) for name in NAMES]
+    assert decode(shown[0][0]).rgb.size == (256, 171)
+
+
+def test_a_link_brings_styles_and_settings_back(tab, photo):
+    query = tab.make_query(*asked(tab, photo, ["ink", "waves"], (0.25, 0.5), strength=40))
+    asked_for = dict(pair.split("=") for pair in query.replace("%7C", "|").replace("%2C", ",").split("&"))
+    assert asked_for["task"] == "fast" and asked_for["strength"] == "40" and asked_for["style"] == "ink|waves"
+    request: Any = SimpleNamespace(query_params=asked_for)
+    assert tab.open_styles([], request)[0] == ["ink", "waves"]
+    updates = {key: value for update in tab.open_page(False, request) for key, value in update.items()}
+    assert updates[tab.controls["strength"]] == 40
+    strange: Any = SimpleNamespace(query_params={"task": "fast", "style": "<b>|../x"})
+    assert tab.open_styles([], strange)[0] == [NAMES[0]]
+
+
+def test_the_camera_waits_for_nobody(tab, run):
+    seen = Image.new("RGB", (40, 30), "teal")
+    with lock:
+        assert next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 100)) == [gr.skip(), gr.skip()]
+    picture, rate = next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 60))
+    assert picture.size == (32, 24) and "a second" in rate and not lock.locked()
+    assert run.calls[-1]["strength"] == 60
+
+
+def test_titles_are_escaped_and_known():
+    assert stylerow.title("mosaic") != "mosaic" and stylerow.title("my_style") == "My style"
+    assert "<script" not in stylerow.gallery_html(['"><script>'], [])
+    assert pictures.KINDS == ("content", "style") and fast.MAX_STYLES == 4
