@@ -73,7 +73,10 @@ def open_page(browser, address) -> Iterator[OpenPage]:
     complaints: list[str] = []
     contexts = []
 
-    def open_one(query: str = "", width: int = 1280, height: int = 900, **options: Any) -> Any:
+    def open_one(
+        query: str = "", width: int = 1280, height: int = 900, ready: tuple[str, ...] = ("#content", "#style"),
+        **options: Any,
+    ) -> Any:  # fmt: skip
         context = browser.new_context(
             viewport={"width": width, "height": height}, permissions=["clipboard-read", "clipboard-write"],
             accept_downloads=True, **options,
@@ -86,8 +89,8 @@ def open_page(browser, address) -> Iterator[OpenPage]:
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda asked: complaints.append(asked.url) if _is_foreign(asked.url, address) else None)
         page.goto(address + query)
-        expect(page.locator("#content img")).to_be_visible()
-        expect(page.locator("#style img")).to_be_visible()
+        for picture in ready:
+            expect(page.locator(f"{picture} img")).to_be_visible()
         return page
 
     yield open_one

@@ -1,0 +1,215 @@
+"""The tabs Mix, Color and Explore in a browser, painting for real on small pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fake_run import quick_examples
+from PIL import Image, ImageChops, ImageStat
+from test_browser import browser, expect, open_page, too_wide  # noqa: F401  (fixtures)
+
+import app
+from nst.images import decode, read_recipe
+from nst.stylize import Estimate
+from nst.ui import forecast, serving
+
+OpenPage = Callable[..., Any]
+
+SMALL = {
+    "mix": "task=mix&size=64&num_steps=4",
+    "color": "task=colors&size=64&num_steps=4",
+    "survey": "task=survey&size=64&num_steps=2",
+    "texture": "task=texture&width=64&height=48&num_steps=4&seamless=true",
+    "invert": "task=invert&size=64&num_steps=4&starts=2",
+}
+"""Links that open each tab with little to do."""
+
+FIRST = {"mix": "content", "color": "content", "survey": "content", "texture": "style", "invert": "content"}
+SHAPES = {"mix": (64, 43), "color": (192, 86), "survey": (320, 128), "texture": (64, 48), "invert": (128, 43)}
+TITLES = {"mix": ["Mix"], "color": ["Color"], "survey": ["Explore", "What layers keep"]}
+TITLES |= {"texture": ["Explore", "Texture"], "invert": ["Explore", "Inversion"]}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("served")))
+        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
+        quick_examples(patch)
+        page = app.build_app()
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+        yield url
+        page.close()
+
+
+@pytest.fixture
+def open_tab(open_page) -> OpenPage:  # noqa: F811
+    """Opens a tab by its link."""
+
+    def open_one(name: str, more: str = "", **options: Any) -> Any:
+        return open_page(f"?{SMALL[name]}{more}", ready=(f"#{name}-{FIRST[name]}",), **options)
+
+    return open_one
+
+
+def finish(page: Any, name: str, button: str = "paint") -> None:
+    page.locator(f"#{name}-{button}").click()
+    expect(page.locator(f"#{name}-status strong")).to_have_text("Finished")
+
+
+def result(page: Any, name: str, path: Path) -> Path:
+    with page.expect_download() as download:
+        page.locator(f"#{name}-download").click()
+    download.value.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_link_opens_the_tab_and_the_first_press_paints(open_tab, tmp_path, name):
+    page = open_tab(name)
+    chosen = page.locator("#tabs [role=tab][aria-selected=true]:visible").all_inner_texts()
+    assert chosen[: len(TITLES[name])] == TITLES[name]
+    expect(page.locator(f"#{name}-estimate")).to_contain_text("About")
+    finish(page, name)
+    expect(page.locator(f"#{name}-preview img")).to_be_visible()
+    made = result(page, name, tmp_path / "result.png")
+    assert Image.open(made).size == SHAPES[name]
+    assert read_recipe(made)["settings"]["num_steps"] in (2, 4)
+    page.locator(f"#{name}-copy-link").click()
+    expect(page.locator(f"#{name}-copy-link")).to_have_text("Link copied")
+    asked = dict(pair.split("=") for pair in SMALL[name].split("&"))
+    assert f"task={asked['task']}" in page.url and f"num_steps={asked['num_steps']}" in page.url
+
+
+def test_tabs_are_filled_in_when_they_are_first_looked_at(open_page):  # noqa: F811
+    page = open_page()
+    for title, name in (("Mix", "mix"), ("Color", "color"), ("Explore", "survey"), ("Texture", "texture")):
+        page.get_by_role("tab", name=title, exact=True).click()
+        expect(page.locator(f"#{name}-{FIRST[name]} img")).to_be_visible()
+    page.get_by_role("tab", name="Mix", exact=True).click()
+    expect(page.locator("#mix-style-2 img")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["mix", "color", "survey"])
+def test_stop_keeps_the_picture(open_tab, name):
+    page = open_tab(name)
+    page.get_by_role("button", name="More settings").click()
+    field = page.locator(f"#{name}-num_steps input")
+    field.fill("4000")
+    field.press("Tab")
+    page.locator(f"#{name}-paint").click()
+    expect(page.locator(f"#{name}-status strong")).to_contain_text("Painting, ")
+    page.locator(f"#{name}-stop").click()
+    expect(page.locator(f"#{name}-status strong")).to_have_text("Stopped")
+    expect(page.locator(f"#{name}-download")).to_be_enabled()
+    assert page.locator(f"#{name}-continue").is_visible() == (name == "mix")
+
+
+def test_a_path_gives_a_film(open_tab, tmp_path):
+    page = open_tab("mix", "&pictures=3")
+    finish(page, "mix", "also")
+    expect(page.locator("#mix-snapshots img")).to_have_count(3)
+    with page.expect_download() as download:
+        page.locator("#mix-film").click()
+    download.value.save_as(tmp_path / "film.gif")
+    film = Image.open(tmp_path / "film.gif")
+    assert film.size == (64, 43) and film.n_frames == 4
+
+
+def stroke(page: Any, y: float, left: float, right: float) -> None:
+    """Draw a line on the canvas, in shares of its width and height."""
+    box = page.locator("#mix-canvas canvas").first.bounding_box()
+    page.mouse.move(box["x"] + left * box["width"], box["y"] + y * box["height"])
+    page.mouse.down()
+    for i in range(1, 13):
+        page.mouse.move(box["x"] + (left + (right - left) * i / 12) * box["width"], box["y"] + y * box["height"])
+        page.wait_for_timeout(20)
+    page.mouse.up()
+    page.wait_for_timeout(200)
+
+
+def test_what_is_painted_over_is_left_untouched(open_tab, tmp_path):
+    page = open_tab("mix", height=1400)
+    page.locator("#mix-sharing").get_by_text("In painted regions").click()
+    page.locator("#mix-paint").click()
+    expect(page.locator("[data-testid=toast-body]")).to_contain_text("No region is painted yet")
+    page.locator("#mix-canvas canvas").first.scroll_into_view_if_needed()
+    page.wait_for_timeout(1500)  # the editor takes its time to lay the photo out, and tells nobody when it is done
+    page.locator("#mix-palette button", has_text="Left untouched").click()
+    page.wait_for_timeout(1000)
+    for y in (0.45, 0.5, 0.55):
+        stroke(page, y, 0.3, 0.7)
+    finish(page, "mix")
+    made = decode(result(page, "mix", tmp_path / "result.png")).rgb
+    photo = shown_photo(page).resize(made.size, Image.Resampling.LANCZOS)
+    page.close()
+    other = open_tab("mix")
+    finish(other, "mix")
+    everywhere = decode(result(other, "mix", tmp_path / "other.png")).rgb
+    middle = (28, 19, 36, 24)
+    assert difference(made, photo, middle) < 4 < difference(everywhere, photo, middle)
+    assert difference(made, photo, (0, 0, 12, 8)) > 4, "elsewhere it is painted"
+
+
+def shown_photo(page: Any) -> Image.Image:
+    """What stands in the tab's input."""
+    address = page.locator("#mix-content img").get_attribute("src")
+    return decode(page.request.get(address).body()).rgb
+
+
+def difference(one: Image.Image, other: Image.Image, box: tuple[int, int, int, int]) -> float:
+    """Mean absolute difference within a box, of 255."""
+    return sum(ImageStat.Stat(ImageChops.difference(one.crop(box), other.crop(box))).mean) / 3
+
+
+def test_a_style_is_added_and_restored_with_its_weight(open_tab):
+    page = open_tab("mix")
+    expect(page.locator("#mix-style-2 img")).to_be_visible()
+    page.locator("#mix-add").click()
+    expect(page.locator("#mix-style-3")).to_be_visible()
+    page.locator("#mix-style-3-examples button[data-name=meadow]").click()
+    expect(page.locator("#mix-style-3 img")).to_be_visible()
+    page.locator("#mix-weight-3 input[type=number]").fill("80")
+    page.locator("#mix-weight-3 input[type=number]").press("Tab")
+    page.locator("#mix-copy-link").click()
+    expect(page.locator("#mix-copy-link")).to_have_text("Link copied")
+    query = page.url.partition("?")[2]
+    assert "meadow" in query
+    page.goto(page.url.partition("?")[0] + "?" + query)
+    expect(page.locator("#mix-style-3-examples button[aria-pressed=true]")).to_have_attribute("data-name", "meadow")
+    expect(page.locator("#mix-weight-3 input[type=number]")).to_have_value("80")
+
+
+@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (820, 1180)], ids=["phone", "tablet"])
+def test_narrow_pages_do_not_scroll_sideways(open_tab, name, width, height):
+    page = open_tab(name, width=width, height=height, has_touch=True)
+    assert too_wide(page) <= 0
+    if name == "mix":
+        page.locator("#mix-sharing").get_by_text("In painted regions").click()
+        expect(page.locator("#mix-palette button")).to_have_count(5)
+        assert too_wide(page) <= 0
+        page.locator("#mix-sharing").get_by_text("Everywhere").click()
+    finish(page, name)
+    page.get_by_role("button", name="More settings").click()
+    expect(page.locator(f"#{name}-seed input")).to_be_visible()
+    assert too_wide(page) <= 0
+
+
+def test_everything_has_a_name(open_page):  # noqa: F811
+    page = open_page()
+    for title in ("Mix", "Color", "Explore"):
+        page.get_by_role("tab", name=title, exact=True).click()
+        page.get_by_role("button", name="More settings").first.click()
+        page.wait_for_timeout(500)
+        nameless = page.evaluate(
+            """() => [...document.querySelectorAll('button, input, select, textarea, [role=slider]')]
+                .filter(e => e.offsetParent !== null)
+                .filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length ||
+                               e.getAttribute('aria-labelledby')))
+                .map(e => e.outerHTML.slice(0, 200))"""
+        )
+        assert not nameless
