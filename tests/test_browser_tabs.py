@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from fake_run import quick_examples
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageColor, ImageStat
 from test_browser import browser, expect, open_page, too_wide  # noqa: F401  (fixtures)
 
 import app
 from nst.images import decode, read_recipe
 from nst.stylize import Estimate
-from nst.ui import forecast, serving
+from nst.ui import forecast, mix, serving
 
 OpenPage = Callable[..., Any]
 
@@ -137,9 +137,12 @@ def test_what_is_painted_over_is_left_untouched(open_tab, tmp_path):
     page.locator("#mix-paint").click()
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("No region is painted yet")
     page.locator("#mix-canvas canvas").first.scroll_into_view_if_needed()
-    page.wait_for_timeout(1500)  # the editor takes its time to lay the photo out, and tells nobody when it is done
+    expect(page.locator("#mix-canvas").get_by_role("button", name="Undo")).to_be_enabled()  # the photo is laid out
     page.locator("#mix-palette button", has_text="Left untouched").click()
-    page.wait_for_timeout(1000)
+    shade = ", ".join(map(str, ImageColor.getrgb(mix.COLORS[-1])))
+    brush = page.locator("#mix-canvas").get_by_role("button", name="Color", exact=True)
+    expect(brush).to_have_css("color", f"rgb({shade})")
+    page.wait_for_timeout(500)
     for y in (0.45, 0.5, 0.55):
         stroke(page, y, 0.3, 0.7)
     finish(page, "mix")
