@@ -74,7 +74,7 @@ class PlainNet(nn.Module):
 def bench_fast(
     *,
     sizes: Sequence[int] = (512, 1280),
-    models: Sequence[str] = ("cin", "predictor", "adain"),
+    models: Sequence[str] = ("cin", "predictor"),
     rounds: int = 5,
     device: str = "auto",
     seed: int = 0,
