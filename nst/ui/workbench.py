@@ -261,8 +261,10 @@ class Workbench(Stage):
         if self.reset and self.restore:
             self.reset.click(lambda: self.set(TASKS[self.task]), None, self.restored_parts, **QUICK)
             self.restore.upload(self.open_picture, [self.restore], self.restored_parts, **TELLING)
-        seen = None if tab is None else [tab.select]
-        gr.on(seen, self.open_page, [self.opened], [self.opened, *self.restored_parts], **TELLING)
+        parts = [self.opened, *self.restored_parts]
+        gr.on(None if tab is None else [tab.select], self.open_page, [self.opened], parts, **TELLING)
+        if tab is not None:
+            gr.on(None, self.open_linked, [self.opened], parts, **TELLING)
 
     def make_query(self, *values: Any) -> str:
         """The query string that opens this page with these settings, and these examples."""
@@ -270,6 +272,13 @@ class Workbench(Stage):
         asked = self.read(values)[2] | order.settings
         asked.pop("device", None)
         return to_query(asked, task=self.task, content=order.names.get("content"), style=order.names.get("style"))
+
+    def open_linked(self, opened: bool, request: gr.Request) -> Iterator[Updates]:
+        """The same as the page opens, if its link is for this tab: turning to it does not always count as a look."""
+        if bench_of(dict(request.query_params)) == self.task:
+            yield from self.open_page(opened, request)
+        else:
+            yield {self.opened: opened}
 
     def open_page(self, opened: bool, request: gr.Request) -> Iterator[Updates]:
         """What the tab shows when it is first seen: what the link says, or pictures to begin with."""
