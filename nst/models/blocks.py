@@ -195,18 +195,17 @@ def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False) -
 
 def _normalize_in_place(x: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> Tensor:
     """As `instance_norm`, but overwrites x and makes no copy of it."""
-    spans = strips(*x.shape[2:])
-    total, squares = x.new_zeros(2, *x.shape[:2], dtype=torch.float64)
+    spans, count = strips(*x.shape[2:]), x[0, 0].numel()
+    scale, shift = scale[:, :, None, None], shift[:, :, None, None]
+    total, squares = torch.zeros_like(scale), torch.zeros_like(scale)
     for top, bottom in spans:
-        part = x[:, :, top:bottom].float()
-        total += part.sum((2, 3))
-        squares += part.square().sum((2, 3))
-    mean = total / x[0, 0].numel()
-    variance = (squares / x[0, 0].numel() - mean.square()).clamp_min(0)
-    factor = (scale * (variance + EPS).rsqrt())[:, :, None, None].float()
-    offset = (shift - mean * factor[..., 0, 0])[:, :, None, None].float()
+        total += x[:, :, top:bottom].float().sum((2, 3), keepdim=True)
+    mean = total / count
+    for top, bottom in spans:  # once more: the mean may be far above the deviation, and its square hide the variance
+        squares += (x[:, :, top:bottom].float() - mean).square_().sum((2, 3), keepdim=True)
+    factor = scale * (squares / count + EPS).rsqrt()
     for top, bottom in spans:
-        part = torch.addcmul(offset, x[:, :, top:bottom].float(), factor)
+        part = torch.addcmul(shift, x[:, :, top:bottom].float() - mean, factor)
         x[:, :, top:bottom] = part.relu_() if relu else part
     return x
 
