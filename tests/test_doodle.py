@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from PIL import Image, ImageDraw, ImageFilter
-from tiny import clear_encoder_file
+from tiny import tiny_encoder_file
 
 from nst import styles
-from nst.images import decode, encode, to_tensor
+from nst.images import decode, encode, resize, to_tensor
 from nst.stylize import doodle, map_colors, painted_map, propose_map
 from nst.stylize.doodle import scattered
 from nst.stylize.maps import MOST, meaning_planes
@@ -102,11 +102,11 @@ def test_each_thing_is_painted_as_the_same_thing(tmp_path, style_loss):
     drawn = style.flip(-2)  # what was above is to be below
     steps = list(
         doodle(
-            drawn, style, style, encoder=clear_encoder_file(tmp_path), size=96, num_steps=40, preset="draft",
+            drawn, style, style, encoder=tiny_encoder_file(tmp_path), size=64, num_steps=30, preset="draft",
             init="noise", style_loss=style_loss, tv_weight=0.0,
         )
     )  # fmt: skip
     image = steps[-1].image
-    assert image.shape == (1, 3, 64, 96) and steps[-1].index == steps[-1].total == 40
-    errors = [(image - other).abs().mean() for other in (drawn, style)]
-    assert errors[0] < 0.3 * errors[1]
+    assert image.shape == (1, 3, 43, 64) and steps[-1].index == steps[-1].total == 30
+    errors = [(image - other).abs().mean() for other in (resize(drawn, 64), resize(style, 64))]
+    assert errors[0] < 0.85 * errors[1], "a tiny encoder knows little, but by this much where things are"

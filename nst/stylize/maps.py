@@ -43,26 +43,22 @@ def map_colors(picture: Tensor) -> list[str]:
     picture = resize(picture.float(), min(512, max(picture.shape[-2:])))
     x = F.pad(picture, (1, 1, 1, 1), mode="replicate")
     spread = (F.max_pool2d(x, 3, 1) + F.max_pool2d(-x, 3, 1)).amax(1)[0]  # of each pixel and its neighbors
-    inside = (picture[0].permute(1, 2, 0)[spread <= FLAT] * 31).round().long()
-    codes, counts = (inside @ inside.new_tensor([1024, 32, 1])).unique(return_counts=True)
+    red, green, blue = (picture[0][:, spread <= FLAT] * 255).round().int()
+    codes, counts = (red * 65536 + green * 256 + blue).unique(return_counts=True)
+    values = torch.stack([codes // 65536, codes // 256 % 256, codes % 256], 1) / 255
+    flat = float(counts.sum()) / spread.numel()
     found: list[Tensor] = []
     shares: list[float] = []
-    for i in counts.argsort(descending=True):
-        color = torch.stack([codes[i] // 1024, codes[i] // 32 % 32, codes[i] % 32]) / 31
-        near = [k for k, known in enumerate(found) if (known - color).norm() < APART]
-        share = float(counts[i]) / spread.numel()
-        if near:
-            shares[near[0]] += share
-        elif len(found) < 4 * MOST:
-            found.append(color)
-            shares.append(share)
-    kept = sorted((k for k, share in enumerate(shares) if share >= LEAST), key=lambda k: -shares[k])
-    if not kept or len(kept) > 2 * MOST or sum(shares) < 0.5:
+    while len(found) <= MOST and len(counts) and counts.sum() >= LEAST * spread.numel():
+        color = values[counts.argmax()]
+        near = (values - color).norm(dim=1) < APART
+        found.append(color)
+        shares.append(float(counts[near].sum()) / spread.numel())
+        values, counts = values[~near], counts[~near]
+    kept = [i for i in sorted(range(len(found)), key=lambda i: -shares[i]) if shares[i] >= LEAST]
+    if not kept or flat < 0.5:
         raise ValueError("This is no map: it needs a few flat colors, one for each meaning.")
-    pixels = picture[0].flatten(1).T
-    nearest = torch.cdist(pixels, torch.stack([found[k] for k in kept[:MOST]]))
-    exact = [pixels[column.argmin()] for column in nearest.T]  # a color that is really there
-    return ["#" + "".join(f"{round(float(value) * 255):02x}" for value in color) for color in exact]
+    return ["#" + "".join(f"{round(float(value) * 255):02x}" for value in found[i]) for i in kept[:MOST]]
 
 
 def meaning_planes(picture: Tensor, colors: Sequence[str]) -> Tensor:
@@ -105,18 +101,21 @@ def propose_map(painting: Tensor, *, parts: int = 7, size: int = 512, seed: int 
         seed: of the first guess.
     """
     small = resize(painting.float(), min(CLUSTERING, max(painting.shape[-2:])))
-    lab = _blurred(to_lab(small), 2)
+    lab = to_lab(small)
     tall, wide = small.shape[-2:]
     height = torch.linspace(-1, 1, tall).view(1, 1, -1, 1).expand(1, 1, tall, wide)
     features = torch.cat([lab * torch.tensor([0.7, 1, 1]).view(1, 3, 1, 1), 12 * height], 1)[0].flatten(1).T
     members = _joined(_kmeans(features, parts, seed), lab[0].flatten(1).T)
     planes = F.one_hot(members).T.view(1, -1, tall, wide).float()
+    for _ in range(3):  # each pixel becomes what most of those around it are
+        most = F.avg_pool2d(planes, 5, 1, 2, count_include_pad=False)[0].argmax(0)
+        planes = F.one_hot(most, planes.shape[1]).permute(2, 0, 1)[None].float()
     shape = resize(small.new_zeros(1, 1, *painting.shape[-2:]), size).shape[-2:]
-    smooth = F.interpolate(_blurred(planes, 2), shape, mode="bilinear")
+    soft = F.avg_pool2d(planes, 3, 1, 1, count_include_pad=False)
+    most = F.interpolate(soft, shape, mode="bicubic")[0].argmax(0)
     pixels = small[0].flatten(1).T
-    means = [pixels[members == k].mean(0) for k in range(int(members.max()) + 1)]
-    palette = _spread(torch.stack(means))
-    return palette[smooth[0].argmax(0)].permute(2, 0, 1)[None]
+    means = torch.stack([pixels[members == k].mean(0) for k in range(planes.shape[1])])
+    return _spread(means)[most].permute(2, 0, 1)[None]
 
 
 def _rgb(color: str) -> Tensor:
@@ -160,10 +159,3 @@ def _spread(palette: Tensor) -> Tensor:
         clear = [one for one, distance in zip(choices, apart, strict=True) if distance > 1.5 * APART]
         chosen.append(clear[0] if clear else choices[apart.index(max(apart))])
     return (torch.stack(chosen) * 255).round() / 255
-
-
-def _blurred(planes: Tensor, reach: int) -> Tensor:
-    """Means over squares (N, C, H, W), twice; at the edges of what is there."""
-    for _ in range(2):
-        planes = F.avg_pool2d(planes, 2 * reach + 1, 1, reach, count_include_pad=False)
-    return planes
