@@ -26,7 +26,7 @@ from nst.stylize.scales import fitted_style, plan
 from nst.stylize.settings import Preset, check, checked, chosen_preset, split
 from nst.stylize.transfer import Canvas, Objective, load_onto, paint
 
-GRAIN = 2
+GRAIN = 4
 """Side in pixels of the pieces of color that a doodle starts from, at the first scale."""
 
 
@@ -37,12 +37,12 @@ def doodle(
     *,
     encoder: str = "compact",
     size: int = 384,
-    preset: str | Preset = "good",
+    preset: str | Preset = "draft",
     num_steps: int | None = None,
     init: str | Tensor = "style",
     optimizer: str = "adam",
     learning_rate: float | None = None,
-    style_loss: str = "patches+wasserstein",
+    style_loss: str = "patches+gram",
     style_scale: float = 1.0,
     semantic_weight: float = StyleOptions.semantic_weight,
     patch_size: int = StyleOptions.patch_size,

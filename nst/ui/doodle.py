@@ -104,10 +104,10 @@ class DoodleBench(Workbench):
         super()._wire_slots()
         begin, layers = self.extra["begin"], self.extra["layers"]
         self.style.row.select(self.take_example, None, self.restored_parts, **TELLING)
+        given = [self.map.picture, self.map.chosen, self.file.picture, begin]
+        self.map.picture.input(self.show_canvas, given, [self.palette, layers], **TELLING)
         gr.on(
-            [self.map.picture.input, self.file.picture.input, begin.input],  # type: ignore[attr-defined]
-            self.show_canvas, [self.map.picture, self.map.chosen, self.file.picture, begin],
-            [self.palette, layers], **TELLING,
+            [self.file.picture.input, begin.input], self.show_ground, given, layers, **TELLING  # type: ignore[attr-defined]
         )  # fmt: skip
         self.palette.select(_dip, self.map.picture, layers, **QUICK)
 
@@ -150,21 +150,27 @@ class DoodleBench(Workbench):
 
     def show_canvas(self, map_path: str | None, chosen: Choice | None, file: str | None, begin: str) -> Updates:
         """The palette of a map, and a canvas to draw on in its colors."""
+        ground = self.show_ground(map_path, chosen, file, begin)
         if not map_path:
-            return {self.palette: "", self.extra["layers"]: None}
+            return {self.palette: "", self.extra["layers"]: ground}
+        colors = stylize.map_colors(to_tensor(decode(map_path)))
         name = pictures.name_of(map_path, chosen)
-        try:
-            colors = stylize.map_colors(to_tensor(decode(map_path)))
-            ground = stylize.painted_map(_ground(map_path, name, file, begin, colors), [], colors)
-        except (ImageError, ValueError) as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        under = canvas.upon(str(save(scratch.new_file("ground.png"), to_pil(ground))))
         words = {color: word for word, color in (styles.meanings(name) if name in styles.list_maps() else {}).items()}
         entries = [(color, words.get(color, f"Color {i}")) for i, color in enumerate(colors, 1)]
-        return {
-            self.palette: canvas.palette_html(entries),
-            self.extra["layers"]: gr.update(value=under, brush=canvas.brush(colors, colors[0], 1.0)),
-        }
+        brush = gr.update(brush=canvas.brush(colors, colors[0], 1.0))
+        return {self.palette: canvas.palette_html(entries), self.extra["layers"]: ground | brush}
+
+    def show_ground(self, map_path: str | None, chosen: Choice | None, file: str | None, begin: str) -> dict[str, Any]:
+        """A fresh canvas over what one begins with."""
+        if not map_path:
+            return gr.update(value=None)
+        try:
+            colors = stylize.map_colors(to_tensor(decode(map_path)))
+            under = _ground(map_path, pictures.name_of(map_path, chosen), file, begin, colors)
+            ground = stylize.painted_map(under, [], colors)
+        except (ImageError, ValueError) as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        return gr.update(value=canvas.upon(str(save(scratch.new_file("ground.png"), to_pil(ground)))))
 
 
 def _ground(map_path: str, name: str | None, file: str | None, begin: str, colors: list[str]) -> Tensor:
