@@ -44,7 +44,7 @@ def drawn(page: Any) -> Any:
 def test_what_is_drawn_is_painted(open_page, tmp_path: Path):  # noqa: F811
     page = open_page(QUERY, height=1400, ready=("#doodle-style",))
     canvas = drawn(page)
-    page.locator("#doodle-begin").get_by_text("An empty sheet").click()
+    page.locator("#doodle-begin").get_by_text("Empty", exact=True).click()
     page.locator("#doodle-palette button", has_text="Trees").click()
     shade = ", ".join(map(str, ImageColor.getrgb(styles.meanings("night")["Trees"])))
     brush = page.locator("#doodle-canvas").get_by_role("button", name="Color", exact=True)

@@ -20,7 +20,7 @@ from nst.ui.workbench import QUICK, TELLING, Updates, Workbench
 FIRST = "night"
 """The painting that it opens with."""
 
-BEGINNINGS = [("An example", "example"), ("The painting's map", "map"), ("An empty sheet", "empty")]
+BEGINNINGS = [("Example", "example"), ("Its map", "map"), ("Empty", "empty")]
 """What one can draw over: titles and values."""
 
 ABOUT = (
@@ -54,9 +54,9 @@ class DoodleBench(Workbench):
             with gr.Column(min_width=140, elem_classes="card"):
                 self.style = pictures.slot("style", "Painting", self.id("style"), default=FIRST)
             with gr.Column(min_width=140, elem_classes="card"):
-                self.map = pictures.map_slot("style_map", "What is where in it", self.id("map"))
+                self.map = pictures.map_slot("style_map", "Its map", self.id("map"))
                 gr.HTML(
-                    "<p>For a painting of your own one is proposed by color. A flat color for each thing is best.</p>",
+                    "<p>What is where in it. For a painting of your own one is proposed, by color.</p>",
                     elem_classes="estimate", apply_default_css=False,
                 )  # fmt: skip
         with gr.Column(elem_classes="card"):
