@@ -18,6 +18,7 @@ COMMANDS = {
     "stylize": "paint a photo, or a folder of photos, in the manner of a painting, or of several",
     "fast": "paint a photo, or a folder of photos, in a blink, by a network that has learned to",
     "texture": "make a texture of any size from a style, seamless or not",
+    "doodle": "paint a rough map of a few colors as a style paints what they stand for",
     "mix": "paint a photo on the way from one style to another: a strip or a film",
     "invert": "show what a layer of the encoder knows of a picture",
     "models": "list the models: where they lie, size, license, origin; and fetch one",
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
-    if name in ("stylize", "fast", "texture", "mix", "invert"):  # imported here: torch takes seconds
+    if name in ("stylize", "fast", "texture", "doodle", "mix", "invert"):  # imported here: torch takes seconds
         return int(importlib.import_module(f"nst.commands.{name}").main(rest))
     from nst.commands import models, rows
 

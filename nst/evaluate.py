@@ -18,7 +18,7 @@ from nst.images import decode, resize, save, to_pil, to_tensor
 from nst.metrics import color_distance, luminance_ssim, stroke_scale, style_distance
 from nst.registry import load_model
 from nst.sheets import SHEETS
-from nst.styles import list_styles, load_style
+from nst.styles import list_contents, list_maps, list_styles, load_content, load_doodle, load_map, load_style
 from nst.stylize import PRESETS, style_transfer
 
 
@@ -242,17 +242,19 @@ def compare_controls(
     """Contact sheets of every control, to be looked at: a row for each, with its file and what is to be seen.
 
     Args:
-        contents, styles: picture files, in pairs.
+        contents, styles: picture files, or examples by name, in pairs.
         out: folder for the sheets.
-        doodles: picture files by threes: a doodle, a style, and the style's map.
+        doodles: picture files by threes: a doodle, a style, and the style's map; or a drawn style that has all three.
         sheets: which ones, of `nst.sheets.SHEETS`.
         encoder: to optimize on, by name or file.
         size: long side in pixels.
         preset: see `nst.stylize.PRESETS`.
     """
     pairs = [(_load(c), _load(s)) for c, s in zip(contents, styles, strict=True)]
-    pictures = [_load(path) for path in doodles]
-    triples = list(zip(pictures[::3], pictures[1::3], pictures[2::3], strict=True))
+    known = [name for name in doodles if name in list_maps()]
+    pictures = [_load(path) for path in doodles if path not in known]
+    triples = [tuple(map(to_tensor, (load_doodle(n), load_style(n, 1024), load_map(n)))) for n in known]
+    triples += list(zip(pictures[::3], pictures[1::3], pictures[2::3], strict=True))
     for name in sheets:
         if name not in SHEETS:
             raise ValueError(f'There is no sheet "{name}": choose of {", ".join(SHEETS)}.')
@@ -287,8 +289,13 @@ def _write(path: Path, picture: Image.Image) -> None:
     save(path, picture)
 
 
-def _load(path: str) -> Tensor:
-    return to_tensor(decode(path))
+def _load(picture: str) -> Tensor:
+    """A picture file, or an example photo or a style by name."""
+    if picture in {photo.name for photo in list_contents()}:
+        return to_tensor(load_content(picture))
+    if picture in {style.name for style in list_styles()}:
+        return to_tensor(load_style(picture, 1024))
+    return to_tensor(decode(picture))
 
 
 def _last(content: Tensor, style: Tensor, **settings: Any) -> Tensor:

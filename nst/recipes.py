@@ -14,7 +14,7 @@ import nst
 from nst.fast import BOUNDS as FAST_BOUNDS
 from nst.fast import fast_stylize
 from nst.registry import list_models
-from nst.stylize import BOUNDS, CHOICES, color_modes, invert, layer_survey, mix_path, style_transfer, texture
+from nst.stylize import BOUNDS, CHOICES, color_modes, doodle, invert, layer_survey, mix_path, style_transfer, texture
 from nst.stylize.settings import split
 from nst.weights import file_sha256
 
@@ -41,6 +41,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "mix": DEFAULTS | _defaults(mix_path),
     "colors": {name: value for name, value in DEFAULTS.items() if name != "preserve_color"} | _defaults(color_modes),
     "survey": _defaults(layer_survey),
+    "doodle": _defaults(doodle),
     "fast": FAST_DEFAULTS | {"weights": None},
 }
 """What there are recipes of, and every setting of each and its default."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from tiny import picture, tiny_encoder
 
 from nst.device import choose_device
+from nst.layers import average_pool
 from nst.losses import (
     CORRELATIONS,
     MIXING,
@@ -243,6 +245,29 @@ def test_which_layers_are_correlated():
 
 def test_geometric_weights_by_hand():
     assert geometric_weights(3, deeper=False) == [4, 2, 1] and geometric_weights(3, deeper=True) == [2, 4, 8]
+
+
+@pytest.mark.parametrize("correlations", CORRELATIONS)
+def test_a_matrix_for_each_stage_gives_the_loss_of_each_pair(correlations):
+    encoder, counts = tiny_encoder(), geometric_weights(9, deeper=False)
+    style, image = (encoder(picture(seed, 41, 58), encoder.layers) for seed in (2, 1))
+    options = StyleOptions(correlations=correlations, activation_shift=-0.7)
+    loss = StyleLoss(style, encoder.layers, counts, kind="correlation", options=options)
+    by_layer = dict(zip(encoder.layers, counts, strict=True))
+    terms = []
+    for pair in layer_pairs(encoder.layers, correlations):
+        fitted = [_shrunk(style[name], style[pair[-1]]) for name in (pair[0], pair[-1])]
+        shift = -0.7 * torch.stack([one.mean() for one in fitted]).mean()
+        grams = [cross_gram(features[pair[0]], features[pair[-1]], shift) for features in (image, style)]
+        terms.append((math.sqrt(by_layer[pair[0]] * by_layer[pair[-1]]), gram_loss(*grams)))
+    expected = sum(count * term for count, term in terms) / sum(count for count, _ in terms)
+    assert loss(image)["style"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def _shrunk(features: torch.Tensor, deeper: torch.Tensor) -> torch.Tensor:
+    while features.shape[-1] > deeper.shape[-1]:
+        features = average_pool(features)
+    return features
 
 
 @pytest.mark.parametrize("correlations", CORRELATIONS)

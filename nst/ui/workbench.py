@@ -313,8 +313,8 @@ class Workbench(Stage):
 
     def _named(self, asked: dict[str, Any]) -> list[str | None]:
         """The example for each slot that is asked for, or what it begins with; of several styles in their order."""
-        wanted = {kind: names_of(asked.get(kind)) for kind in pictures.KINDS}
-        begin = {kind for kind in pictures.KINDS if not wanted[kind]}
+        wanted = {slot.kind: names_of(asked.get(slot.kind)) for slot in self.slots}
+        begin = {kind for kind, names in wanted.items() if not names}
         found = [
             wanted[s.kind].pop(0) if wanted[s.kind] else s.default if s.needed or s.kind in begin else None
             for s in self.slots
@@ -324,7 +324,7 @@ class Workbench(Stage):
     def restored(self, recipe: dict[str, Any]) -> Updates:
         """The page as a recipe has it."""
         updates = self.set(settings_from_recipe(recipe, self.task))
-        names = {kind: names_of(recipe.get(kind)) for kind in pictures.KINDS}
+        names = {slot.kind: names_of(recipe.get(slot.kind)) for slot in self.slots}
         for slot in self.slots:
             name = names[slot.kind].pop(0) if names[slot.kind] else None
             if name in {example.name for example in pictures.list_examples(slot.kind)}:
