@@ -22,6 +22,7 @@ class SurveyBench(Workbench):
     verb = "Survey"
     compares = False
     traces = False
+    scored = False
     columns = len(stylize.SURVEY_LAYERS)
     parts = (
         *(f"{layer}, photo" for layer in stylize.SURVEY_LAYERS),
@@ -92,6 +93,7 @@ class InvertBench(Workbench):
     verb = "Invert"
     compares = False
     several = "From each start"
+    scored = False
     hint = "From noise it finds a picture that this layer takes for the photo."
 
     def lay_out_inputs(self) -> None:
