@@ -6,31 +6,40 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from nst.encoders import STYLE_LAYERS
-from nst.losses import Features, mean_variance
+from nst.losses import Features, moments
 
+FINE, DEEP = ("relu1_1", "relu2_1", "relu3_1"), ("relu3_1", "relu4_1", "relu5_1")
 CONTENT = ("relu4_2", "relu5_1")
-LAYERS = (*STYLE_LAYERS, "relu4_2")
-"""What an encoder is asked for."""
+LAYERS = tuple(dict.fromkeys((*FINE, *DEEP, *CONTENT)))
+"""Where style is looked for by what goes together, and by how strong it is; where content is; and all of them."""
 
 GRID = 4
 """How many cells each way the content is looked at in."""
 
 
 def style_look(features: Features) -> Tensor:
-    """Means and deviations of every channel of each style layer, (D,); which layer has what weight is decided later.
+    """What occurs together, and how strongly what occurs, wherever it is, (D,).
 
-    The statistics that instance normalization exchanges (Huang and Belongie 2017, arXiv:1703.06868), which forget
-    where things are. Each layer is divided by its own root mean square, so that contrast counts once, not five times.
+    Of the fine layers the correlations of all channels with each other: Gatys' Gram matrix without means and
+    contrasts, which are as much the copy's as the painter's (Matsuo and Yanai 2016 compare paintings by Gram
+    matrices). Of the deeper ones the logarithm of each channel's deviation, against the layer's mean. Each layer has a
+    length of about 1.
 
     Args:
         features: of one image, of `LAYERS`.
     """
     parts = []
-    for name in STYLE_LAYERS:
-        mean, variance = mean_variance(features[name])
-        both = torch.cat([mean[0], variance[0].clamp_min(0).sqrt()])
-        parts.append(both / both.norm().clamp_min(1e-8))
+    for name in FINE:
+        _, covariance = moments(features[name])
+        deviation = covariance[0].diagonal().clamp_min(1e-8).sqrt()
+        correlation = covariance[0] / deviation[:, None] / deviation[None]
+        above = torch.triu_indices(len(deviation), len(deviation), 1)
+        pairs = correlation[above[0], above[1]]
+        parts.append(pairs / pairs.norm().clamp_min(1e-8))
+    for name in DEEP:
+        deviation = features[name].float().std((2, 3), correction=0)[0]
+        strength = (deviation + 1e-3 * deviation.mean() + 1e-6).log()
+        parts.append((strength - strength.mean()) / len(strength) ** 0.5)
     return torch.cat(parts)
 
 
