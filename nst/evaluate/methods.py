@@ -78,8 +78,8 @@ def compare_methods(
 ) -> Iterator[dict[str, Any]]:
     """Every method that the package holds, on every photo in every style: a row for each, means over the pictures.
 
-    `seconds` and `memory` (MB above what the process held before) of one picture on this machine, `styles` and
-    `training` beforehand, then the pastiche score and its parts (see `nst.metrics.pastiche_score`). With `judge`, its
+    `seconds` (of one core where there is no GPU, whatever else the machine does) and `memory` (MB above what the
+    process held before) of one picture on this machine, `styles` and `training` beforehand, then the pastiche score and its parts (see `nst.metrics.pastiche_score`). With `judge`, its
     score as well, and a last row with Kendall's tau of both judges' order of the methods. A method that knows certain
     styles only is judged on those. Pictures and numbers are kept in `out`, and found ones not painted again.
 
@@ -194,12 +194,13 @@ def _manner(text: str, size: int) -> Manner:
 
 def _timed(method: Method, content: Tensor, manner: Manner, path: Path, where: Any) -> dict[str, float]:
     """Paint it and save it; the seconds and the memory that it took, after networks are loaded."""
+    clock = time.process_time if where.device.type == "cpu" else time.perf_counter
     if method.kind == "network":
         method.paint(content, manner)
     with peak_memory(where.device) as peak:
-        began = time.perf_counter()
+        began = clock()
         image = method.paint(content, manner)
-        seconds = time.perf_counter() - began
+        seconds = clock() - began
     save(path, to_pil(image))
     return {"seconds": seconds, "memory": peak() / 1e6}
 
