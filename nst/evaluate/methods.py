@@ -79,9 +79,10 @@ def compare_methods(
     """Every method that the package holds, on every photo in every style: a row for each, means over the pictures.
 
     `seconds` (of one core where there is no GPU, whatever else the machine does) and `memory` (MB above what the
-    process held before) of one picture on this machine, `styles` and `training` beforehand, then the pastiche score and its parts (see `nst.metrics.pastiche_score`). With `judge`, its
-    score as well, and a last row with Kendall's tau of both judges' order of the methods. A method that knows certain
-    styles only is judged on those. Pictures and numbers are kept in `out`, and found ones not painted again.
+    process held before) of one picture on this machine, `styles` and `training` beforehand, then the pastiche score and
+    its parts (see `nst.metrics.pastiche_score`). With `judge`, its score as well, and a last row with Kendall's tau of
+    both judges' order of the methods. A method that knows certain styles only is judged on those. Pictures and numbers
+    are kept in `out`, and found ones not painted again.
 
     Args:
         out: folder for pictures, numbers (methods.json), a contact sheet and a chart.

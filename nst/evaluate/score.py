@@ -14,7 +14,7 @@ from nst.evaluate.ledger import Ledger
 from nst.evaluate.pictures import open_content, open_style
 from nst.evaluate.sweeps import LEVELS, RISING, Pair, swept
 from nst.images import resize
-from nst.metrics import PARTS, Judge, find_judge, pastiche_score
+from nst.metrics import PARTS, Aim, find_judge, pastiche_score
 from nst.metrics.score import total_of
 
 CONTENTS = ("chelsea", "coffee", "astronaut", "rocket")
@@ -58,15 +58,17 @@ def compare_score(
     tracks: dict[str, list[list[dict[str, Any]]]] = {sweep: [] for sweep in LEVELS}
     flat: dict[str, list[list[float]]] = {"shown at other sizes": [], "cropped": []}
     for pair in _pairs(contents, styles, pairs, size, encoder):
+        aims = {name: Aim(pair.style, pair.content, judge=who) for name, who in judges.items()}
         found: dict[str, list[dict[str, Any]]] = {sweep: [] for sweep in LEVELS}
         for sweep, level, image in swept(pair, folder):
             scores = {}
-            for name, who in judges.items():
-                key = f"{pair.name} {sweep} {level:.4g} {who.name}"
-                scores[name] = known.get(key, lambda image=image, who=who: _parts(image, pair, who))  # type: ignore[misc]  # noqa: B023
+            for name, aim in aims.items():
+                key = f"{pair.name} {sweep} {level:.4g} {Path(aim.judge.name).stem}"
+                scores[name] = known.get(key, lambda image=image, aim=aim: aim.score(image).parts)  # type: ignore[misc]
             found[sweep].append({"level": level, **scores})
             if (sweep, level) == ("strength", LEVELS["strength"][-1]):
-                flat["shown at other sizes"].append([_total(resize(image, round(size * s)), pair) for s in SHOWN])
+                shown = [aims["own"].score(resize(image, round(size * share))).total for share in SHOWN]
+                flat["shown at other sizes"].append(shown)
                 flat["cropped"].append([_cropped(image, pair, share) for share in CROPS])
         for sweep, track in found.items():
             tracks[sweep].append(track)
@@ -86,14 +88,6 @@ def _pairs(contents: Sequence[str], styles: Sequence[str], count: int, size: int
             f"{i:02d}-{Path(contents[c]).stem}-{Path(styles[s]).stem}", photos[c], manners[s],
             photos[(c + 1) % len(photos)], manners[(s + 1) % len(manners)], size, encoder,
         )  # fmt: skip
-
-
-def _parts(image: Tensor, pair: Pair, judge: Judge) -> dict[str, float]:
-    return pastiche_score(image, pair.style, pair.content, judge=judge).parts
-
-
-def _total(image: Tensor, pair: Pair) -> float:
-    return pastiche_score(image, pair.style, pair.content).total
 
 
 def _cropped(image: Tensor, pair: Pair, share: float) -> float:

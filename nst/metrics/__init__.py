@@ -9,13 +9,14 @@ from nst.metrics.color import chroma, color_distance
 from nst.metrics.content import content_distances, edge_agreement, feature_agreement, luminance_ssim, psnr
 from nst.metrics.perceptual import perceptual_distance
 from nst.metrics.pyramid import SCALES, Pyramid
-from nst.metrics.score import PARTS, Judge, Score, find_judge, pastiche_score
+from nst.metrics.score import PARTS, Aim, Judge, Score, find_judge, pastiche_score
 from nst.metrics.strokes import spectral_slope, stroke_ratio, stroke_scale
 from nst.metrics.style import style_distance, style_distances
 
 __all__ = [
     "PARTS",
     "SCALES",
+    "Aim",
     "Judge",
     "Pyramid",
     "Score",

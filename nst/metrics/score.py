@@ -119,8 +119,7 @@ def pastiche_score(
 ) -> Score:
     """How good a pastiche a result is: the texture and colors of the style, the content of the photo, nothing else.
 
-    Pictures are judged at a long side of `SIZE` pixels, in the proportions of the result. See the README for the
-    formula and its reasons.
+    Pictures are judged at a long side of `SIZE` pixels. See the README for the formula and its reasons.
 
     Args:
         image: the result (1, 3, H, W) in [0, 1].
@@ -133,22 +132,84 @@ def pastiche_score(
         ValueError: a photo of other proportions, weights that do not fit, or an unknown judge.
         nst.weights.WeightsError: the judge's weights are not to be had.
     """
-    judge = find_judge(judge) if isinstance(judge, str) else judge
-    styles = [resize(one.float(), SIZE) for one in ([style] if isinstance(style, Tensor) else style)]
-    weights = normalized_weights(style_weights, len(styles), "style weights")
-    small = resize(image.float(), SIZE)
-    photo = None if content is None else _beside(content.float(), small, image)
-    with torch.no_grad():
-        seen, wanted = judge.features(small), [judge.features(one) for one in styles]
-        kept = None if photo is None else judge.features(photo)
-    apart = _texture(seen, kept, wanted, weights, judge.style_layers)
-    found = {"texture": sum(one.closeness for one in apart.values()) / len(apart)}
-    found["color"] = _colors(small, photo, styles, weights).closeness
-    agreement = {} if kept is None else feature_agreement(seen, kept, judge.content_layers)
-    if agreement:
-        found["content"] = _kept(sum(agreement.values()) / len(agreement))
-    found["cleanness"] = _cleanness(image.float())
-    return Score(total_of(found), found, {k: v.closeness for k, v in apart.items()}, agreement, judge.name)
+    return Aim(style, content, style_weights=style_weights, judge=judge).score(image)
+
+
+class Aim:
+    """A style and a photo, looked at once, to score any number of results with; arguments as of `pastiche_score`."""
+
+    def __init__(
+        self,
+        style: Tensor | Sequence[Tensor],
+        content: Tensor | None = None,
+        *,
+        style_weights: Sequence[float] | None = None,
+        judge: str | Judge = "pyramid",
+    ) -> None:
+        self.judge = find_judge(judge) if isinstance(judge, str) else judge
+        styles = [resize(one.float(), SIZE) for one in ([style] if isinstance(style, Tensor) else style)]
+        weights = normalized_weights(style_weights, len(styles), "style weights")
+        self.shape = None if content is None else (content.shape[-2], content.shape[-1])
+        self.photo = None if content is None else resize(content.float(), SIZE)
+        with torch.no_grad():
+            self.kept = None if self.photo is None else self.judge.features(self.photo)
+            wanted = [self.judge.features(one) for one in styles]
+        self.textures = {name: _Texture(wanted, weights, name, self.kept) for name in self.judge.style_layers}
+        self.directions = color_directions(64)
+        quantiles = [weight * self._quantiles(one) for weight, one in zip(weights, styles, strict=True)]
+        self.colors = torch.stack(quantiles).sum(0)  # of a mixture: the weighted means
+        self.far_colors = 0.4 if self.photo is None else self._color_distance(self.photo)
+
+    def score(self, image: Tensor) -> Score:
+        """The score of a result (1, 3, H, W) in [0, 1]."""
+        small = self._fitted(image)
+        with torch.no_grad():
+            seen = self.judge.features(small)
+        texture = {name: each.distances(seen).closeness for name, each in self.textures.items()}
+        found = {"texture": sum(texture.values()) / len(texture)}
+        found["color"] = Distances(self._color_distance(small), self.far_colors, NEAR_COLORS).closeness
+        content = {} if self.kept is None else feature_agreement(seen, self.kept, self.judge.content_layers)
+        if content:
+            found["content"] = _kept(sum(content.values()) / len(content))
+        found["cleanness"] = _cleanness(image.float())
+        return Score(total_of(found), found, texture, content, self.judge.name)
+
+    def _fitted(self, image: Tensor) -> Tensor:
+        """The result at the size at which it is judged, which is the photo's."""
+        if self.photo is None or self.shape is None:
+            return resize(image.float(), SIZE)
+        if not 0.95 < self.shape[1] / self.shape[0] * image.shape[-2] / image.shape[-1] < 1.05:
+            sizes = f"{self.shape[1]} x {self.shape[0]} and {image.shape[-1]} x {image.shape[-2]}"
+            raise ValueError(f"Photo and result must have the same proportions, not {sizes} pixels; crop one of them.")
+        return resize(image.float(), (self.photo.shape[-2], self.photo.shape[-1]))
+
+    def _quantiles(self, image: Tensor) -> Tensor:
+        return sorted_colors(image, self.directions)
+
+    def _color_distance(self, image: Tensor) -> float:
+        return float((self._quantiles(image) - self.colors).abs().mean())
+
+
+class _Texture:
+    """How far from the style's texture anything is at one layer.
+
+    What is near is the mean distance of the style's own halves from all of it.
+    """
+
+    def __init__(self, wanted: Sequence[Features], weights: Sequence[float], name: str, kept: Features | None) -> None:
+        self.name, self.target = name, StyleLoss(wanted, (name,), kind=STATISTIC, style_weights=weights)
+        energy = min(float(one[name].square().mean()) for one in wanted)
+        self.share = energy / (energy + FAINT)  # to a flat style, whatever is faint is as good as flat
+        halves = [self._apart({name: half}) for one in wanted for way in (-1, -2) for half in one[name].chunk(2, way)]
+        self.near = sum(halves) / len(halves)
+        self.far = 1.0 if kept is None else self._apart(kept)
+
+    def distances(self, seen: Features) -> Distances:
+        return Distances(self._apart(seen), self.far, self.near)
+
+    @torch.no_grad()
+    def _apart(self, features: Features) -> float:
+        return max(0.0, self.share * float(self.target(features)["style"]) - EXACT)
 
 
 def total_of(parts: Mapping[str, float], without: Sequence[str] = ()) -> float:
@@ -158,48 +219,6 @@ def total_of(parts: Mapping[str, float], without: Sequence[str] = ()) -> float:
     for name, weight in weights.items():
         product *= max(parts[name], 0.0) ** (weight / sum(weights.values()))
     return 100 * product
-
-
-def _beside(content: Tensor, small: Tensor, image: Tensor) -> Tensor:
-    """The photo at the size at which the result is judged."""
-    wide, tall = content.shape[-1] / content.shape[-2], image.shape[-1] / image.shape[-2]
-    if not 0.95 < wide / tall < 1.05:
-        sizes = " and ".join(f"{x.shape[-1]} x {x.shape[-2]}" for x in (content, image))
-        raise ValueError(f"Photo and result must have the same proportions, not {sizes} pixels; crop one of them.")
-    return resize(content, (small.shape[-2], small.shape[-1]))
-
-
-def _texture(
-    seen: Features, kept: Features | None, wanted: Sequence[Features], weights: Sequence[float], layers: Sequence[str]
-) -> dict[str, Distances]:
-    """Distances of the texture by layer; what is near is the mean distance of the style's own halves from all of it."""
-    found = {}
-    for name in layers:
-        target = StyleLoss(wanted, (name,), kind=STATISTIC, style_weights=weights)
-        energy = min(float(one[name].square().mean()) for one in wanted)
-        share = energy / (energy + FAINT)  # to a flat style, whatever is faint is as good as flat
-
-        def apart(features: Features, target: StyleLoss = target, share: float = share) -> float:
-            return max(0.0, share * float(target(features)["style"]) - EXACT)
-
-        halves = [apart({name: half}) for one in wanted for way in (-1, -2) for half in one[name].chunk(2, way)]
-        far = 1.0 if kept is None else apart(kept)
-        found[name] = Distances(apart(seen), far, sum(halves) / len(halves))
-    return found
-
-
-def _colors(
-    small: Tensor, photo: Tensor | None, styles: Sequence[Tensor], weights: Sequence[float]
-) -> Distances:
-    """Distances of the colors; those of several styles are a mixture whose quantiles are the weighted means."""
-    directions = color_directions(64)
-
-    def quantiles(image: Tensor) -> Tensor:
-        return sorted_colors(image, directions)
-
-    target = torch.stack([weight * quantiles(one) for weight, one in zip(weights, styles, strict=True)]).sum(0)
-    far = 0.4 if photo is None else float((quantiles(photo) - target).abs().mean())
-    return Distances(float((quantiles(small) - target).abs().mean()), far, NEAR_COLORS)
 
 
 def _kept(agreement: float) -> float:
