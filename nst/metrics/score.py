@@ -22,7 +22,7 @@ from nst.optimize import Encoding
 SIZE = 256
 """Long side in pixels at which pictures are judged, whatever theirs: so the score does not depend on it."""
 
-PARTS = {"texture": 0.3, "color": 0.15, "content": 0.45, "cleanness": 0.1}
+PARTS = {"texture": 0.25, "color": 0.15, "content": 0.5, "cleanness": 0.1}
 """What the score is made of, and the exponent of each part in the product."""
 
 WHOLE, USUAL = 1024, 1.2
@@ -224,7 +224,7 @@ def total_of(parts: Mapping[str, float], without: Sequence[str] = ()) -> float:
 def _kept(agreement: float) -> float:
     """What is kept of the content: 0 up to the agreement that chance brings, then ever less for more."""
     lost = 1 - min(max((agreement - CHANCE) / (1 - CHANCE), 0.0), 1.0)
-    return 1 - lost**2
+    return 1 - lost**1.5
 
 
 def _cleanness(image: Tensor) -> float:
