@@ -11,6 +11,7 @@ import yaml
 
 from nst.__main__ import COMMANDS
 from nst.commands import fast, invert, mix, models, rows, stylize, texture
+from nst.commands import map as mapping
 from nst.registry import list_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +27,8 @@ def options(parser) -> set[str]:
 
 
 def parsers():
-    for name, command in {"stylize": stylize, "fast": fast, "texture": texture, "mix": mix, "invert": invert}.items():
+    commands = {"stylize": stylize, "fast": fast, "texture": texture, "mix": mix, "invert": invert, "map": mapping}
+    for name, command in commands.items():
         yield name, command.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)
