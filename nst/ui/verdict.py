@@ -14,8 +14,8 @@ from nst.ui import limits, pictures
 from nst.ui.painting import Painting
 
 TITLES = {
-    "texture": ("Brushwork", "how much of the way from the photo's surface to the painting's it went"),
-    "color": ("Colors", "how much of the way from the photo's colors to the painting's"),
+    "texture": ("Brushwork", "how near it comes to the painting's; half is as near as parts of a painting are to it"),
+    "color": ("Colors", "how near they come to the painting's"),
     "content": ("The photo is still there", "how much of what stands where is found again"),
     "cleanness": ("Cleanness", "how free it is of grids, blocks and seams"),
 }
@@ -93,19 +93,19 @@ def html(score: Score) -> str:
 def reasons(score: Score) -> str:
     """What helped and what hurt, in a sentence or two."""
     parts = score.parts
-    best, worst = max(parts, key=parts.__getitem__), min(parts, key=parts.__getitem__)
     praise = {
         "texture": "The brushwork is close to the painting's.", "color": "The colors are close to the painting's.",
-        "content": "The photo is easy to make out.", "cleanness": "There are no grids or blocks.",
+        "content": "The photo is easy to make out.",
     }  # fmt: skip
+    best, worst = max(praise, key=lambda name: parts.get(name, 0.0)), min(parts, key=parts.__getitem__)
     blame = {
         "texture": "What keeps it down is the brushwork: it is still far from the painting's.",
         "color": "What keeps it down are the colors: they are not the painting's.",
         "content": "What keeps it down is the photo: little of it is left.",
         "cleanness": "What keeps it down are grids or blocks that neither picture has.",
     }
-    good = [praise[best]] if parts[best] >= 0.5 else []
-    return " ".join([*good, blame[worst]]) if parts[worst] < 0.6 else " ".join(good)
+    good = [praise[best]] if parts.get(best, 0.0) >= 0.5 else []
+    return " ".join([*good, blame[worst]]) if parts[worst] < 0.5 else " ".join(good)
 
 
 def table(scores: Mapping[str, Score]) -> str:
