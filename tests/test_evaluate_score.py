@@ -44,14 +44,15 @@ def test_sweeps_are_painted_once_and_scored_by_two_judges(files, tmp_path, quick
     (tmp_path / "other").mkdir()
     encoder, judge = tiny_encoder_file(tmp_path), tiny_encoder_file(tmp_path / "other", seed=3)
     pictures = {"contents": [files["cat"], files["dog"]], "styles": [files["wave"], files["night"]]}
-    asked = {"encoder": encoder, "judge": judge, "size": 64, "pairs": 1, "out": str(tmp_path / "out"), **pictures}
-    rows = list(compare_score(**asked))
-    assert [row["sweep"] for row in rows] == [*sweeps.LEVELS, "shown at other sizes", "cropped"]
-    for row in rows[:-2]:
+    asked = {"encoder": encoder, "judge": judge, "others": [judge], "size": 64, "pairs": 1, **pictures}
+    asked["out"] = str(tmp_path / "out")
+    rows, flat = list(compare_score(**asked)), ["shown at other sizes", "cropped", "painted on other encoders"]
+    assert [row["sweep"] for row in rows] == [*sweeps.LEVELS, *flat]
+    for row in rows[:-3]:
         assert all(-1 <= row[name] <= 1 for name in ("rho", "worst", "judge_rho", "judge_worst", "agreement"))
         assert {f"no_{part}" for part in PARTS} <= row.keys()
     assert rows[3]["sweep"] == "blur" and rows[4]["rho"] > 0.5, "blocks of JPEG are seen at any size"
-    assert all(0 <= row["spread"] < 50 for row in rows[-2:])
+    assert all(0 <= row["spread"] < 50 for row in rows[-3:])
     monkeypatch.setattr(sweeps, "_painted", None)
     monkeypatch.setattr(sweeps, "style_transfer", None)
     assert list(compare_score(**asked)) == rows, "nothing is painted or judged again"

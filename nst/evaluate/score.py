@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nst.evaluate.ledger import Ledger
 from nst.evaluate.pictures import open_content, open_style
-from nst.evaluate.sweeps import LEVELS, RISING, Pair, swept
+from nst.evaluate.sweeps import LEVELS, RISING, Pair, painted_on, swept
 from nst.images import resize
 from nst.metrics import PARTS, Aim, find_judge, pastiche_score
 from nst.metrics.score import total_of
@@ -31,6 +31,7 @@ def compare_score(
     styles: Sequence[str] = STYLES,
     judge: str | None = None,
     encoder: str = "compact",
+    others: Sequence[str] = (),
     size: int = 256,
     pairs: int = 12,
 ) -> Iterator[dict[str, Any]]:
@@ -46,6 +47,7 @@ def compare_score(
         contents, styles: picture files, or names of examples; each is used in turn until there are enough pairs.
         judge: a second judge, an encoder by name or file; left out is none.
         encoder: to paint on, by name or file, which is never the judge.
+        others: further encoders to paint the plain result on; the score should not care on which it was.
         size: long side in pixels.
         pairs: how many pairs of photo and style.
     """
@@ -70,6 +72,10 @@ def compare_score(
                 shown = [aims["own"].score(resize(image, round(size * share))).total for share in SHOWN]
                 flat["shown at other sizes"].append(shown)
                 flat["cropped"].append([_cropped(image, pair, share) for share in CROPS])
+                if others:
+                    elsewhere = [painted_on(pair, name, folder) for name in others]
+                    both = [aims["own"].score(picture).total for picture in (image, *elsewhere)]
+                    flat.setdefault("painted on other encoders", []).append(both)
         for sweep, track in found.items():
             tracks[sweep].append(track)
     for sweep, found_tracks in tracks.items():

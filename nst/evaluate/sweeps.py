@@ -86,6 +86,12 @@ def swept(pair: Pair, folder: Path) -> Iterator[tuple[str, float, Tensor]]:
             yield sweep, level, spoil(base, level)
 
 
+def painted_on(pair: Pair, encoder: str, folder: Path) -> Tensor:
+    """The plain picture on another encoder; what lies in the folder is not painted again."""
+    path = folder / f"{pair.name}-painted-on-{Path(encoder).stem}.png"
+    return _kept(path, lambda: _painted(replace(pair, encoder=encoder)))
+
+
 def _kept(path: Path, paint: Callable[[], Tensor]) -> Tensor:
     if not path.is_file():
         save(path, to_pil(paint()))

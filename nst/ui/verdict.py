@@ -52,8 +52,8 @@ def of_painting(painting: Painting | None) -> str:
     for i, part in enumerate(order.parts):
         left, top = wide * (i % order.columns), tall * (i // order.columns)
         one = to_tensor(result.crop((left, top, left + wide, top + tall)))
-        aims = [styles[i]] if len(styles) == len(order.parts) else styles
-        found[part] = limits.on_painter(_score, one, aims, content, None if len(aims) == 1 else weights)
+        share = i / max(len(order.parts) - 1, 1)  # a film leads from one style to another
+        found[part] = limits.on_painter(_score, one, styles, content, [1 - share, share] if order.film else weights)
     return table(found)
 
 
