@@ -22,7 +22,6 @@ class SurveyBench(Workbench):
     verb = "Survey"
     compares = False
     traces = False
-    scored = False
     columns = len(stylize.SURVEY_LAYERS)
     parts = (
         *(f"{layer}, photo" for layer in stylize.SURVEY_LAYERS),
@@ -61,6 +60,7 @@ class TextureBench(Workbench):
     prefix = "texture"
     verb = "Weave"
     compares = False
+    scored = True
     tiles = True
 
     def lay_out_inputs(self) -> None:
@@ -93,7 +93,6 @@ class InvertBench(Workbench):
     verb = "Invert"
     compares = False
     several = "From each start"
-    scored = False
     hint = "From noise it finds a picture that this layer takes for the photo."
 
     def lay_out_inputs(self) -> None:

@@ -40,7 +40,7 @@ class Stage:
     parts: tuple[str, ...] = ()
     columns = 1
     several = ""
-    scored = True
+    scored = False
 
     def id(self, name: str) -> str:
         """The name of an element in the page, which no other tab has."""
