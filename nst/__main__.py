@@ -21,6 +21,7 @@ COMMANDS = {
     "doodle": "paint a rough map of a few colors as a style paints what they stand for",
     "mix": "paint a photo on the way from one style to another: a strip or a film",
     "invert": "show what a layer of the encoder knows of a picture",
+    "map": "draw a map of a folder of pictures: what resembles what, by style and by content",
     "models": "list the models: where they lie, size, license, origin; and fetch one",
     "styles": "list the styles that come with Pastiche",
     "train": "train a model of our own",
@@ -51,11 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
-    if name in ("stylize", "fast", "texture", "doodle", "mix", "invert"):  # imported here: torch takes seconds
-        return int(importlib.import_module(f"nst.commands.{name}").main(rest))
     from nst.commands import models, rows
 
-    return models.main(name, rest) if name in ("models", "styles") else rows.main(name, rest)
+    if name in ("models", "styles"):
+        return models.main(name, rest)
+    if name in ("train", "bench", "evaluate"):
+        return rows.main(name, rest)
+    return int(importlib.import_module(f"nst.commands.{name}").main(rest))  # imported here: torch takes seconds
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import yaml
 
 from nst.__main__ import COMMANDS
 from nst.commands import doodle, fast, invert, mix, models, rows, stylize, texture
+from nst.commands import map as mapping
 from nst.registry import list_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,7 +28,7 @@ def options(parser) -> set[str]:
 
 def parsers():
     painting = {"stylize": stylize, "fast": fast, "texture": texture, "doodle": doodle, "mix": mix, "invert": invert}
-    for name, command in painting.items():
+    for name, command in (painting | {"map": mapping}).items():
         yield name, command.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)

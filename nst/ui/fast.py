@@ -42,6 +42,7 @@ class FastTab(Workbench):
     task = "fast"
     prefix = "fast"
     traces = False
+    scored = True
 
     def __init__(
         self, run: Run, names: Callable[[], Sequence[str]], paint: Callable[..., Any], tab: gr.Tab | None = None

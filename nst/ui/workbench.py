@@ -15,7 +15,7 @@ from gradio.components import Component
 
 from nst.images import ImageError, read_recipe
 from nst.recipes import TASKS, UNNAMED, from_query, names_of, settings_from_recipe, to_query
-from nst.ui import forecast, limits, pictures, progress, settings, share, theme
+from nst.ui import forecast, limits, pictures, progress, settings, share, theme, verdict
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot
 from nst.ui.stage import Stage, Updates
@@ -170,6 +170,8 @@ class Workbench(Stage):
             button.click(None, js=theme.show_result(self.id("result")))
             ready = button.click(prepare, inputs, [self.painting, *self.shown], **TELLING)
             runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
+        if self.scored:
+            self.judge.click(self.tell_score, [self.painting], self.verdict, **TELLING | {"show_progress": "minimal"})
         # What the run still sends must not cover the result: only once it is cancelled is the result shown.
         halted = self.stop.click(self.halt, [self.painting], None, cancels=runs, **QUICK)
         halted.then(self.end, [self.painting], self.shown, **QUICK)
@@ -208,7 +210,7 @@ class Workbench(Stage):
             "snapshots": painting.snapshots,
         }
         return {
-            self.painting: painting, self.film: gr.update(visible=False),
+            self.painting: painting, self.film: gr.update(visible=False), self.verdict: "",
             **self.updates(view), **self.buttons(running=True),
         }  # fmt: skip
 
@@ -235,6 +237,13 @@ class Workbench(Stage):
         if painting is None:
             return self.buttons()
         return self.updates(painting.finish()) | self.buttons(painting)
+
+    def tell_score(self, painting: Painting | None) -> str:
+        """Press on Score this result: how good a pastiche it is, and why."""
+        try:
+            return verdict.of_painting(painting)
+        except KIND_ERRORS as error:
+            raise gr.Error(str(error), print_exception=False) from None
 
     def _wire_estimate(self) -> None:
         depends = [self.controls[name] for name in (*forecast.COSTLY, *COUNTS) if name in self.controls]
