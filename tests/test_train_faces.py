@@ -16,9 +16,9 @@ from tiny import photo_folder, tiny_encoder, tiny_encoder_file
 from torch import nn
 
 from nst.device import choose_device
+from nst.fidelity import kernel_distance, pooled_features
 from nst.images import ImageError
 from nst.losses import GAMES
-from nst.metrics import kernel_distance, pooled_features
 from nst.registry import load_model
 from nst.train.augment import POLICIES, augment
 from nst.train.course import Faces, tiled
@@ -63,7 +63,8 @@ def test_it_trains_resumes_bit_for_bit_and_writes_what_loads(name, tmp_path, pla
     assert [r["step"] for r in run(name, tmp_path / "parts", places)] == [3, 4]
     assert [json.loads(line)["step"] for line in log.read_text().splitlines()[2:]] == [3, 4]
     for part in ("model", "averaged", "discriminator"):
-        first, second = (torch.load(tmp_path / n / "checkpoint.pt", weights_only=True)[part] for n in ("whole", "parts"))
+        files = [tmp_path / n / "checkpoint.pt" for n in ("whole", "parts")]
+        first, second = (torch.load(file, weights_only=True)[part] for file in files)
         assert first and all(torch.equal(first[key], second[key]) for key in first)
 
     model = load_model(tmp_path / "whole" / f"{name}.safetensors")

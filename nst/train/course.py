@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.device import Device
-from nst.encoders import Encoder, load_encoder
+from nst.encoders import load_encoder
+from nst.fidelity import distance_to
 from nst.images import ImageError, to_tensor
-from nst.metrics import kernel_distance, pooled_features
 from nst.models.progan import GrowingDiscriminator, enlarge
 from nst.models.stylegan import StyleGAN
 from nst.train.data import Pictures
@@ -152,14 +152,6 @@ class Course:
             return discriminator(image, *growth.at(step))
 
         yield from self.play(Players(placed(generator, self.where), discriminator, make, judge, real), rules, plan)
-
-
-def distance_to(held: Tensor, made: Tensor, encoder: Encoder, where: Device) -> float:
-    """The kernel distance of two sets of pictures (n, 3, H, W), bytes or in [0, 1], by what an encoder sees of them,
-    in units of the first ones' mean square."""
-    real, other = (pooled_features(x, encoder, where) for x in (held, made))
-    unit = real.square().mean().sqrt()
-    return kernel_distance(other / unit, real / unit)
 
 
 def tiled(images: Tensor, columns: int = 8) -> Tensor:
