@@ -115,7 +115,8 @@ class Course:
         if isinstance(averaged, StyleGAN):
             averaged.center()
             latent = averaged.styles(latent, TRUNCATION)
-        painted = averaged.paint(latent, *self.growth.at(step)).clamp(0, 1)
+        stage = self.growth.at(step)
+        painted = averaged.paint(latent, level=stage.level, blend=stage.blend).clamp(0, 1)
         while painted.shape[-1] < averaged.resolution:
             painted = enlarge(painted)
         return tiled(painted)

@@ -214,7 +214,7 @@ def train_stylegan(
         crossover = torch.randint(1, 2 * stage.level + 2, (batch,), generator=rng)  # at the end there is no second
         crossover = crossover.masked_fill(alone, network.layers).to(where.device)
         styles = mix_styles(network.styles(first), network.styles(second), crossover, network.layers)
-        return network.paint(styles, network.noise(rng, batch), *stage)
+        return network.paint(styles, network.noise(rng, batch), stage.level, stage.blend)
 
     growth = Growth(min(first_level, len(widths) - 1), len(widths) - 1, level_steps)
     rules = Rules(game, discriminator_steps, r1, augment=augment)
