@@ -27,6 +27,9 @@ def generator(name):
     made = CONFIGS[name][0](**CONFIGS[name][1]).eval().requires_grad_(False)
     if name == "stylegan":
         made.center()
+    if name == "dcgan":  # which begins with next to nothing
+        for parameter in made.parameters():
+            parameter.mul_(10 if parameter.ndim == 4 else 1)
     return made
 
 

@@ -122,15 +122,13 @@ def duel(
             back = f"Resume from step {step - count}" if step > count else "Begin again"
             raise Failed(f"{told} at step {step}. {back} with a lower learning rate or a stronger r1.")
         if rank == 0:
-            showing = plan.sheet and (step // plan.interval % plan.sheet == 0 or step == plan.steps)
-            if showing:
+            if plan.sheet and (step // plan.interval % plan.sheet == 0 or step == plan.steps):
                 with torch.no_grad(), where.autocast():
                     record |= measure(state.averaged, step)
-            write_checkpoint(checkpoint, state.kept(step), record)
+                    if sheet:
+                        save(out / "sheets" / f"{step:06d}.jpg", to_pil(sheet(state.averaged, step)))
             finish(state.averaged, record)
-            if sheet and showing:
-                with torch.no_grad(), where.autocast():
-                    save(out / "sheets" / f"{step:06d}.jpg", to_pil(sheet(state.averaged, step)))
+            write_checkpoint(checkpoint, state.kept(step), record)
             yield record
         sums, began = {}, time.monotonic()
     if world > 1:
