@@ -20,6 +20,8 @@ COMMANDS = {
     "texture": "make a texture of any size from a style, seamless or not",
     "mix": "paint a photo on the way from one style to another: a strip or a film",
     "invert": "show what a layer of the encoder knows of a picture",
+    "faces": "make faces that never existed",
+    "morph": "make a film from one such face to the next",
     "models": "list the models: where they lie, size, license, origin; and fetch one",
     "styles": "list the styles that come with Pastiche",
     "train": "train a model of our own",
@@ -50,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
-    if name in ("stylize", "fast", "texture", "mix", "invert"):  # imported here: torch takes seconds
+    if name in ("stylize", "fast", "texture", "mix", "invert", "faces", "morph"):  # imported here: torch takes seconds
         return int(importlib.import_module(f"nst.commands.{name}").main(rest))
     from nst.commands import models, rows
 

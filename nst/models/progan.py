@@ -65,7 +65,8 @@ def minibatch_deviation(x: Tensor, group: int = 4) -> Tensor:
     count = len(x)
     group = group if count % group == 0 else count
     grouped = x.float().unflatten(0, (group, count // group))
-    spread = (grouped.var(0, unbiased=False) + 1e-8).sqrt().mean((1, 2, 3))
+    variance = (grouped - grouped.mean(0)).square().mean(0)  # var is ten times as slow in channels_last
+    spread = (variance + 1e-8).sqrt().mean((1, 2, 3))
     return torch.cat([x, spread.repeat(group).view(count, 1, 1, 1).expand(-1, 1, *x.shape[2:]).to(x.dtype)], 1)
 
 

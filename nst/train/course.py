@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.device import Device
 from nst.encoders import load_encoder
+from nst.faces import in_rows
 from nst.fidelity import distance_to
 from nst.images import ImageError, to_tensor
 from nst.models.progan import GrowingDiscriminator, enlarge
@@ -22,7 +22,7 @@ from nst.train.duel import Players, Rules, duel
 from nst.train.growth import Growth, shrink
 from nst.train.loop import Plan, write_model
 
-SHEET, TRUNCATION = 64, 0.7
+SHEET, SHEET_COLUMNS, TRUNCATION = 64, 8, 0.7
 """How many faces a sheet shows, and how near to the mean one."""
 
 ABOUT = (
@@ -110,7 +110,7 @@ class Course:
     def sheet(self, averaged: Any, step: int) -> Tensor:
         """64 faces at a truncation of 0.7, the same at every step."""
         if self.growth is None:
-            return tiled(averaged.sample(SHEET, 0, TRUNCATION))
+            return in_rows(averaged.sample(SHEET, 0, TRUNCATION), SHEET_COLUMNS)
         latent = averaged.latents(SHEET, 0).to(self.where.device)
         if isinstance(averaged, StyleGAN):
             averaged.center()
@@ -119,7 +119,7 @@ class Course:
         painted = averaged.paint(latent, level=stage.level, blend=stage.blend).clamp(0, 1)
         while painted.shape[-1] < averaged.resolution:
             painted = enlarge(painted)
-        return tiled(painted)
+        return in_rows(painted, SHEET_COLUMNS)
 
     def measure(self, averaged: Any, step: int) -> dict[str, float]:
         """The kernel distance of as many faces as were held out, to these."""
@@ -153,13 +153,6 @@ class Course:
             return discriminator(image, *growth.at(step))
 
         yield from self.play(Players(placed(generator, self.where), discriminator, make, judge, real), rules, plan)
-
-
-def tiled(images: Tensor, columns: int = 8) -> Tensor:
-    """Pictures (N, 3, H, W) in rows, as one (1, 3, ...); what is missing of the last row is white."""
-    images = F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns), value=1.0)
-    rows = images.unflatten(0, (-1, columns))
-    return rows.permute(2, 0, 3, 1, 4).flatten(3).flatten(1, 2)[None]
 
 
 def placed(network: nn.Module, where: Device) -> Any:
