@@ -31,7 +31,8 @@ MODEL = "faces"
 MAX_COUNT, MAX_FRAMES, LAST = 1024, 600, 2**31 - 1
 BOUNDS: dict[str, tuple[float, float]] = {
     "count": (1, MAX_COUNT), "like": (0, LAST), "first": (0, LAST), "second": (0, LAST),
-    "seed": (0, LAST), "frames": (2, MAX_FRAMES), "truncation": (0.0, 1.0), "likeness": (0.0, 1.0), "pixel_weight": (0.0, 100.0),
+    "seed": (0, LAST), "frames": (2, MAX_FRAMES), "truncation": (0.0, 1.0), "likeness": (0.0, 1.0),
+    "pixel_weight": (0.0, 100.0),
 }  # fmt: skip
 """What is allowed."""
 
