@@ -67,7 +67,7 @@ def sample_faces(
         count: how many.
         seed: the number of the first; the others follow.
         truncation: from 0 (all are the mean face) to 1 (as various as the training pictures, and less sure).
-        like: the number of a face that all of them should be like; None for any.
+        like: the number of a face that all others should be like, and that is the first; None for any.
         likeness: how much, from 0 to 1.
         model: the generator, by name or file.
         device: see `nst.device.choose_device`.
@@ -87,6 +87,7 @@ def sample_faces(
         # Two normal latents, added so that the sum is normal again: a face as likely as any other.
         near, far = network.latents(1, like), network.latents(some, first)
         latent = likeness * near + math.sqrt(1 - likeness**2) * far
+        latent[: first == seed] = near
         made.append(_painted(network, latent.to(where.device), truncation).cpu())
     return torch.cat(made)
 
