@@ -9,7 +9,6 @@ from PIL import Image
 
 from .catalog import Content, StyleNotFound
 
-
 PART = 360
 """Side in pixels of what is part of a photo."""
 
