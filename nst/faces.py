@@ -85,7 +85,7 @@ def sample_faces(
             continue
         _check(like=like)
         # Two normal latents, added so that the sum is normal again: a face as likely as any other.
-        near, far = network.latents(1, like), network.latents(some, first)
+        near, far = _latents(network, 1, like, truncation), _latents(network, some, first, truncation)
         latent = likeness * near + math.sqrt(1 - likeness**2) * far
         latent[: first == seed] = near
         made.append(_painted(network, latent.to(where.device), truncation).cpu())
@@ -170,8 +170,8 @@ def morph(
     for number in faces:
         _check(seed=number)
     network, where = load_generator(model, device)
-    latent = torch.cat([network.latents(1, number) for number in faces]).to(where.device)
     styled = hasattr(network, "styles")
+    latent = torch.cat([_latents(network, 1, number, truncation) for number in faces]).to(where.device)
     points = network.styles(latent, truncation) if styled else latent
     way = torch.arange(frames, device=points.device) * len(faces) / frames
     share = 0.5 - 0.5 * torch.cos(math.pi * way.frac())[:, None]
@@ -248,11 +248,16 @@ def in_rows(images: Tensor, columns: int) -> Tensor:
     return side_by_side(F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns), value=1.0), columns)
 
 
+def _latents(network: Any, count: int, seed: int, truncation: float) -> Tensor:
+    """The latents of faces, truncated already where there are no styles that could be."""
+    return network.latents(count, seed) if hasattr(network, "styles") else network.latents(count, seed, truncation)
+
+
 def _painted(network: Any, latent: Tensor, truncation: float) -> Tensor:
-    """Pictures of latents; those of a generator without styles are drawn towards 0."""
+    """The pictures of such latents."""
     if hasattr(network, "styles"):
         return network.paint(network.styles(latent, truncation)).clamp(0, 1)
-    return network(latent * truncation)
+    return network(latent)
 
 
 def _enlarged(images: Tensor, size: int) -> Tensor:
