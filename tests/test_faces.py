@@ -9,11 +9,12 @@ import time
 import pytest
 import torch
 from PIL import Image
-from tiny import tiny_encoder_file
+from tiny import clear_encoder_file, tiny_encoder_file
 
 from nst import faces
 from nst.__main__ import main
-from nst.images import ImageError, read_recipe
+from nst.evaluate.faces import compare_faces
+from nst.images import ImageError, read_recipe, resize, save, to_pil
 from nst.models.dcgan import DCGAN
 from nst.models.stylegan import StyleGAN
 from nst.params import LatentImage
@@ -198,6 +199,16 @@ def test_sixty_pictures_of_the_embedded_faces_are_made_in_time(tmp_path):
     began = time.process_time()
     film = only(faces.morph_sheet(faces=(1, 2, 3), frames=60))
     assert time.process_time() - began < 10 and film.shape == (1, 3, 8 * 192, 8 * 192)
+
+
+def test_real_faces_are_nearer_to_real_ones_than_made_ones(model, tmp_path):
+    rng = torch.Generator().manual_seed(0)
+    for i in range(40):
+        coarse = torch.rand(1, 3, 6, 6, generator=rng)
+        save(tmp_path / f"{i:02d}.png", to_pil(resize(coarse, (40, 40))))
+    rows = list(compare_faces(data=str(tmp_path), models=[model], held=20, judge=clear_encoder_file(tmp_path)))
+    assert [(row["faces"], row["truncation"]) for row in rows] == [("real", 1.0), (model, 1.0), (model, 0.7)]
+    assert rows[0]["distance"] < rows[1]["distance"] and rows[1]["per_second"] > 0
 
 
 def test_the_docstrings_name_what_the_commands_take():
