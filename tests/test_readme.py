@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nst.__main__ import COMMANDS
-from nst.commands import fast, invert, mix, models, rows, stylize, texture
+from nst.commands import faces, fast, invert, mix, models, morph, rows, stylize, texture
 from nst.registry import list_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,8 +26,8 @@ def options(parser) -> set[str]:
 
 
 def parsers():
-    for name, command in {"stylize": stylize, "fast": fast, "texture": texture, "mix": mix, "invert": invert}.items():
-        yield name, command.parser()
+    for command in (stylize, fast, texture, mix, invert, faces, morph):
+        yield command.__name__.rpartition(".")[2], command.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)
     for family in rows.FAMILIES:

@@ -75,6 +75,21 @@ def enlarge(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
+def from_patches(x: Tensor, patch: int) -> Tensor:
+    """Pictures (N, 3, patch H, patch W) of x (N, 3 patch^2, H, W), whose channels are the pixels of patches.
+
+    The pattern that the borders of patches of two pixels would leave is filtered out: what is left of a frequency falls
+    from all of the lowest to nothing of the highest.
+    """
+    picture = F.pixel_shuffle(x.float(), patch)
+    if patch == 1:
+        return picture
+    weights = picture.new_tensor([0.25, 0.5, 0.25])
+    kernel = (weights[:, None] * weights).expand(3, 1, 3, 3)
+    with torch.autocast(x.device.type, enabled=False):
+        return F.conv2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
+
+
 def side(level: int, patch: int) -> int:
     """Pixels a side of the pictures of a level."""
     return START * 2**level * patch
@@ -122,7 +137,7 @@ class ProGAN(Generator):
         return picture
 
     def _picture(self, x: Tensor, level: int) -> Tensor:
-        return F.pixel_shuffle(self.to_rgb[level](x).float(), self.patch) / 2 + 0.5
+        return from_patches(self.to_rgb[level](x), self.patch) / 2 + 0.5
 
 
 def _activated(conv: nn.Module, x: Tensor) -> Tensor:
