@@ -4,7 +4,7 @@ Quality of StyleGAN", 2019, arXiv:1912.04958.
 
 A latent is mapped to a style, which decides at every layer how strongly each channel counts; noise decides on the
 details. Where we differ: any widths; the finest features may paint patches of several pixels (`patch`); a level's first
-convolution comes before the enlargement, which is bilinear and four times as fast.
+convolution comes before the enlargement, which is four times as fast; no low-pass filter but those of the pictures.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.models.latents import Generator, check_sample
-from nst.models.progan import START, WIDTHS, Equalized, from_patches, pixel_norm, side
+from nst.models.progan import START, WIDTHS, Equalized, enlarge, from_patches, pixel_norm, side
 from nst.registry import register
 
 Noise = Sequence[Tensor]
@@ -51,7 +51,7 @@ class StyledConv(nn.Module):
         x = F.conv2d(x * scales.to(x.dtype)[:, :, None, None], weight, padding=1)
         x = x * out.to(x.dtype)[:, :, None, None] + self.conv.bias.to(x.dtype)[:, None, None]
         if self.enlarging:
-            x = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+            x = enlarge(x)
         return F.leaky_relu(x + (noise * self.noise_strength).to(x.dtype), 0.2)
 
 
