@@ -213,13 +213,16 @@ def test_what_was_painted_in_several_styles_is_for_the_tab_mix(asked, task):
 def test_every_task_with_a_tab_of_its_own_has_that_tab():
     with gr.Blocks() as page:
         listed = [("Optimize", optimize.create_tab), ("Mix", mix.create_tab), ("Color", color.create_tab)]
-        tabs.lay_out([*listed, ("Explore", explore.create_tab), ("Gallery", gallery.create_tab)])
+        listed += [("Explore", explore.create_tab), ("Faces", faces.create_tab), ("Gallery", gallery.create_tab)]
+        tabs.lay_out(listed)
     titles = {block.id for block in page.blocks.values() if isinstance(block, gr.Tab)}
     assert set(tabs.HOMES.values()) - {"Fast styles"} <= titles
     turns = [fn for fn in page.fns.values() if fn.name == "turned"]
-    outer, inner = (turn.fn for turn in sorted(turns, key=lambda turn: turn.outputs[0]._id))
+    outer, inner, of_faces = (turn.fn for turn in sorted(turns, key=lambda turn: turn.outputs[0]._id))
     asked = [SimpleNamespace(query_params={"task": task}) for task in ("texture", "style_transfer")]
     assert outer(asked[0]).selected == "Explore" and inner(asked[0]).selected == "texture"
+    morph = SimpleNamespace(query_params={"task": "morph"})
+    assert outer(morph).selected == "Faces" and of_faces(morph).selected == "morph"
     assert "selected" not in outer(asked[1]) and tabs.current() is None
 
 
