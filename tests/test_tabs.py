@@ -23,7 +23,7 @@ from nst.images import decode, read_recipe
 from nst.optimize import Step
 from nst.recipes import TASKS, UNNAMED, make_recipe
 from nst.stylize import Estimate
-from nst.ui import canvas, color, explore, forecast, gallery, mix, optimize, pictures, settings, stage, tabs
+from nst.ui import canvas, color, explore, faces, forecast, gallery, mix, optimize, pictures, settings, stage, tabs
 from nst.ui.painting import Painting
 from nst.ui.workbench import Workbench
 
