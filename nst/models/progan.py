@@ -185,8 +185,8 @@ class GrowingDiscriminator(nn.Module):
 def from_genforce(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Configuration and weights, under our names, of a generator in the layout of genforce.
 
-    That is how huggan/pggan-celebahq-1024 is: layers are numbered two by two from 4 x 4, each level has an `output`, and
-    what is called lod tells how far it has grown.
+    So is huggan/pggan-celebahq-1024: layers are numbered two by two from 4 x 4, each level has an `output`, and what is
+    called lod tells how far it has grown.
 
     Raises:
         ValueError: it has not grown to its end.
