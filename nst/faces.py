@@ -37,7 +37,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
 """What is allowed."""
 
 LEVELS = ("coarse", "middle", "fine")
-"""The parts of a face that can be mixed: pose and shape; the features; colors and details."""
+"""The parts of a face that can be mixed: light, colors and pose; the features; the details."""
 
 MATCHED = ("relu2_1", "relu3_1", "relu4_1")
 """Where a projection is compared with its photo."""
@@ -120,7 +120,8 @@ def mix_faces(
 ) -> Iterator[Step]:  # fmt: skip
     """Two faces, and each with one level of the other's style: eight pictures in two rows, as one; yields it once.
 
-    Karras et al. 2018, arXiv:1812.04948, section 3.1: coarse is up to 8 x 8 features, middle 16 x 16, fine the rest.
+    Karras et al. 2018, arXiv:1812.04948, section 3.1. Coarse is 4 x 4 features, middle 8 x 8, fine the rest; there it is
+    8, 32 and the rest of 1024, since a network that large decides on most things late.
 
     Args:
         first, second: the numbers of the faces.
@@ -144,7 +145,7 @@ def mix_faces(
 
 def layers_of(level: str, layers: int) -> range:
     """Which of a generator's styles a level has: see `mix_faces`."""
-    return {"coarse": range(0, 3), "middle": range(3, 5), "fine": range(5, layers)}[level]
+    return {"coarse": range(0, 1), "middle": range(1, 3), "fine": range(3, layers)}[level]
 
 
 @torch.no_grad()
@@ -203,7 +204,7 @@ def project(
     num_steps: int = 150,
     size: int = 256,
     pixel_weight: float = 1.0,
-    learning_rate: float = 0.05,
+    learning_rate: float = 0.1,
     encoder: str = "compact",
     model: str = MODEL,
     device: str = "auto",
