@@ -22,6 +22,8 @@ COMMANDS = {
     "mix": "paint a photo on the way from one style to another: a strip or a film",
     "invert": "show what a layer of the encoder knows of a picture",
     "map": "draw a map of a folder of pictures: what resembles what, by style and by content",
+    "faces": "make faces that never existed",
+    "morph": "make a film from one such face to the next",
     "models": "list the models: where they lie, size, license, origin; and fetch one",
     "styles": "list the styles that come with Pastiche",
     "train": "train a model of our own",

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nst.__main__ import COMMANDS
-from nst.commands import doodle, fast, invert, mix, models, rows, stylize, texture
+from nst.commands import doodle, faces, fast, invert, mix, models, morph, rows, stylize, texture
 from nst.commands import map as mapping
 from nst.registry import list_models
 
@@ -27,9 +27,8 @@ def options(parser) -> set[str]:
 
 
 def parsers():
-    painting = {"stylize": stylize, "fast": fast, "texture": texture, "doodle": doodle, "mix": mix, "invert": invert}
-    for name, command in (painting | {"map": mapping}).items():
-        yield name, command.parser()
+    for command in (stylize, fast, texture, doodle, mix, invert, faces, morph, mapping):
+        yield command.__name__.rpartition(".")[2], command.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)
     for family in rows.FAMILIES:

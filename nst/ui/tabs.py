@@ -18,6 +18,10 @@ HOMES = {
     "texture": "Explore",
     "invert": "Explore",
     "doodle": "Explore",
+    "faces": "Faces",
+    "mix_faces": "Faces",
+    "morph": "Faces",
+    "project": "Faces",
 }
 """The tab of each task that has one of its own; all others are at home in the first one."""
 
