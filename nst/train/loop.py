@@ -190,7 +190,13 @@ def warm_start(model: nn.Module, path: str | Path, without: Sequence[str] = ()) 
 
 
 def write_model(
-    model: nn.Module, folder: Path, architecture: str, config: Mapping[str, Any], record: Mapping[str, Any], about: str
+    model: nn.Module,
+    folder: Path,
+    architecture: str,
+    config: Mapping[str, Any],
+    record: Mapping[str, Any],
+    about: str,
+    command: str | None = None,
 ) -> None:
     """Write a model as float16 safetensors, its configuration in the metadata, and a card beside it.
 
@@ -201,13 +207,15 @@ def write_model(
         config: the builder's arguments.
         record: the last one of the training, for the card.
         about: what the model does and what it was trained on.
+        command: what follows `nst train`, where that is not the name of the architecture.
     """
     tensors = {k: v.detach().half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     tensors = {k: v.contiguous().cpu() for k, v in tensors.items()}
     metadata = {"architecture": architecture, "config": json.dumps(config)}
     save_file(tensors, folder / f"{architecture}.safetensors", metadata=metadata)
     terms = "\n".join(f"| {name} | {value} |" for name, value in record.items() if name not in ("step", "steps"))
-    card = CARD.format(name=architecture, about=about, terms=terms, step=record["step"], steps=record["steps"])
+    words = {"name": architecture, "command": command or architecture, "about": about, "terms": terms}
+    card = CARD.format(**words, step=record["step"], steps=record["steps"])
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
@@ -220,7 +228,7 @@ tags: [neural-style-transfer, {name}]
 
 {about}
 
-Trained by `python -m nst train {name}` for {step} of {steps} steps; the weights are the moving average of the last
+Trained by `python -m nst train {command}` for {step} of {steps} steps; the weights are the moving average of the last
 ones. At the end, on training crops:
 
 | | |
