@@ -19,6 +19,7 @@ COMMANDS = {
     "fast": "paint a photo, or a folder of photos, in a blink, by a network that has learned to",
     "texture": "make a texture of any size from a style, seamless or not",
     "mix": "paint a photo on the way from one style to another: a strip or a film",
+    "translate": "make a zebra of a horse, a painting of a photo, and back",
     "invert": "show what a layer of the encoder knows of a picture",
     "models": "list the models: where they lie, size, license, origin; and fetch one",
     "styles": "list the styles that come with Pastiche",
@@ -50,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
-    if name in ("stylize", "fast", "texture", "mix", "invert"):  # imported here: torch takes seconds
+    if name in ("stylize", "fast", "texture", "mix", "translate", "invert"):  # imported here: torch takes seconds
         return int(importlib.import_module(f"nst.commands.{name}").main(rest))
     from nst.commands import models, rows
 

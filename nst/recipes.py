@@ -16,6 +16,8 @@ from nst.fast import fast_stylize
 from nst.registry import list_models
 from nst.stylize import BOUNDS, CHOICES, color_modes, invert, layer_survey, mix_path, style_transfer, texture
 from nst.stylize.settings import split
+from nst.translate import BOUNDS as TRANSLATE_BOUNDS
+from nst.translate import directions_of_all, translate
 from nst.weights import file_sha256
 
 PICTURES = frozenset({"masks", "style_masks", "keep", "content_map", "style_map"})
@@ -42,13 +44,16 @@ TASKS: dict[str, dict[str, Any]] = {
     "colors": {name: value for name, value in DEFAULTS.items() if name != "preserve_color"} | _defaults(color_modes),
     "survey": _defaults(layer_survey),
     "fast": FAST_DEFAULTS | {"weights": None},
+    "translate": {name: value for name, value in _defaults(translate).items() if name != "device"},
 }
 """What there are recipes of, and every setting of each and its default."""
 
 WHOLE = frozenset({"size", "num_steps", "seed", "kernel_degree", "patch_size", "width", "height", "starts", "pictures"})
 ENCODERS = ("encoder", "content_encoder")
+PASSES = ("style", "translator")
+"""Kinds of models that a picture passes through."""
 NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights", "weights")
-LIMITS = FAST_BOUNDS | BOUNDS
+LIMITS = TRANSLATE_BOUNDS | FAST_BOUNDS | BOUNDS
 MAX_ITEMS = 32
 SEPARATOR = "|"
 """Between the names of several pictures in a link."""
@@ -75,8 +80,9 @@ def make_recipe(
     defaults = TASKS[task]
     kept, hashes = defaults | valid_settings(settings, task), dict[str, str]()
     known = {weights.name: weights.sha256 for weights in list_models()}
-    if model := kept.get("model"):
-        hashes[model] = known[model]
+    if own := settings.get("model", kept.get("model")):  # a file of the user's own, too: its name without its folder
+        kept["model"] = own if own in known else Path(own).name
+        hashes[kept["model"]] = known[own] if own in known else file_sha256(Path(own))
     for role in ENCODERS:
         name = str(settings.get(role) or defaults.get(role) or "")
         if name in CHOICES[role]:
@@ -180,7 +186,9 @@ def _read(name: str, value: Any) -> Any:
     if name in CHOICES:
         return value if isinstance(value, str) and value in CHOICES[name] else None
     if name == "model":
-        return value if value in {entry.name for entry in list_models("style")} else None
+        return value if value in {entry.name for kind in PASSES for entry in list_models(kind)} else None
+    if name == "direction":
+        return value if value in {way for ways in directions_of_all().values() for way in ways} else None
     if name == "seamless":
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     items = _items(value)

@@ -116,7 +116,7 @@ def train(
         norm = nn.utils.clip_grad_norm_(learning, 1.0)
         if norm.isfinite():  # a single step of bfloat16 gone wrong must not end a training
             optimizer.step()
-        _average(averaged, model, min(plan.average, step / (step + 10)))
+        average(averaged, model, min(plan.average, step / (step + 10)))
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + float(term.detach())
         if step % plan.interval == 0 or step == plan.steps:
@@ -139,7 +139,8 @@ def train(
 
 
 @torch.no_grad()
-def _average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
+def average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
+    """One step of an exponential moving average of a model's weights, written into the first."""
     own, new = averaged.state_dict(), model.state_dict()
     for name, tensor in own.items():
         if tensor.is_floating_point():
