@@ -34,6 +34,10 @@ class SqueezeNet(nn.Module):
         found: Tensor = self.features(image.flip(1) * 255 - mean)
         return found
 
+    def locate(self, image: Tensor, label: int) -> Tensor:
+        """How likely it is a label's at each place (N, 1, H/16, W/16) of an image (N, 3, H, W) in [0, 1]."""
+        return self.classifier(self.encode(image)).relu().float().softmax(1)[:, label : label + 1]
+
     def forward(self, image: Tensor) -> Tensor:
         """Probabilities (N, 1000) of the classes of an image (N, 3, H, W) in [0, 1], best of 227 pixels a side."""
         scores = self.classifier(self.encode(image)).relu().float()

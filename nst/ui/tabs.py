@@ -18,6 +18,7 @@ HOMES = {
     "texture": "Explore",
     "invert": "Explore",
     "doodle": "Explore",
+    "translate": "Horse → Zebra",
 }
 """The tab of each task that has one of its own; all others are at home in the first one."""
 
