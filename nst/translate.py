@@ -131,7 +131,7 @@ def _number(direction: str | None, known: tuple[str, ...]) -> int:
 
 def _placed(name: str, device: str) -> nn.Module:
     """The model on this device; the registry's own stays on the CPU."""
-    network = load_model(name)
+    network = load_model(name, architecture="cyclegan")
     return network if device == "cpu" else _moved(network, device)
 
 
