@@ -19,8 +19,8 @@ from nst.metrics import style_distance
 from nst.registry import load_model
 from nst.translate import MODEL, translate
 
-BACKGROUND = 0.02
-"""Probability of a place below which it shows nothing of what is to be translated."""
+BACKGROUND, AROUND = 0.1, 3
+"""See `background_of`."""
 
 
 def compare_translate(
@@ -53,7 +53,7 @@ def compare_translate(
     strips = []
     for path in photos:
         photo = resize(load(path), size)
-        background = (network.locate(resize(photo, 384), source) < BACKGROUND).float()
+        background = background_of(network.locate(resize(photo, 384), source))
         strips.append([photo])
         for model in models:
             translate(photo, model=model, size=size)  # once for nothing: what follows is timed
@@ -109,6 +109,15 @@ def compare_cycle(
     yield {"photo": "mean", **means(rows)}
     if out:
         write(Path(out) / "cycle.jpg", contact_sheet(strips))
+
+
+def background_of(places: Tensor) -> Tensor:
+    """Where nothing of a thing is, 1 or 0 (1, 1, H, W), of how likely it is there: not within `AROUND` places of it.
+
+    A classifier is sure of the most telling places of a thing only, such as a head, so that around them there is more.
+    """
+    found = F.max_pool2d(places, 2 * AROUND + 1, 1, AROUND)
+    return (found < BACKGROUND).float()
 
 
 def color_shift(image: Tensor, reference: Tensor, where: Tensor) -> float:

@@ -2,26 +2,30 @@
 
 The student learns what the teacher makes of photos (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
 Network", 2015, arXiv:1503.02531; of generators: Li et al., "GAN Compression", 2020, arXiv:2003.08936): of crops of
-photos of all kinds, with another light and another tint, and more often of those that a classifier takes for what is
-translated.
+photos of all kinds, half of them in another light and another tint. It is better than its teacher in two things:
 
 A generator of horses and zebras draws stripes, and besides it darkens and yellows the meadow, as the zebras that it
 learned from stood on dry grass. What it draws and what it only tints can be told apart: drawing changes the light from
 pixel to pixel, a tint changes it evenly. So where the teacher draws, the student is to do as it does; elsewhere the
-photo itself is its target, see `target`. No label of what is a horse is used, nor anything that the teacher does not
-do: its mistakes, such as stripes on a rider, are learned as well.
+photo itself is its target, see `drawn`.
+
+It also draws stripes on tables and on people. A classifier tells which photos show a mammal at all; those that show
+none are to stay as they are, and those that it finds likeliest to show what is translated come more often.
 """
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from nst.device import Device
@@ -41,15 +45,22 @@ LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 CELL = 1 / 16
 """Side of the squares, relative to the picture's, within which light is compared."""
 
-FAINT, STRONG = 0.05, 0.12
+SHARES = (0.45, 0.3, 0.25)
+"""Of the crops: of the likeliest photos, of all that may be translated, and of the others."""
+
+MAMMALS, ENOUGH = slice(151, 389), 0.1
+"""Classes of ImageNet, and how likely they must be together."""
+
+FAINT, STRONG = 0.07, 0.14
 """Deviation of the change of light within a square: below the first nothing is drawn, above the second all is."""
 
 
 def drawn(photo: Tensor, painted: Tensor) -> Tensor:
     """Where and how strongly something was drawn over photos: (N, 1, H, W), 0 for not at all to 1.
 
-    The deviation, within squares of `CELL`, of the change of luminance: an even change, however large, has none.
-    Images are (N, 3, H, W) in [0, 1].
+    The deviation, within squares of `CELL`, of the change of luminance: an even change, however large, has none. What
+    is drawn around is drawn on, too: single squares between drawn ones are filled (a morphological closing). Images
+    are (N, 3, H, W) in [0, 1].
     """
     height, width = photo.shape[-2:]
     cell = max(2, round(min(height, width) * CELL))
@@ -58,13 +69,10 @@ def drawn(photo: Tensor, painted: Tensor) -> Tensor:
     mean, square = F.avg_pool2d(padded, cell), F.avg_pool2d(padded**2, cell)
     deviation = (square - mean**2).clamp_min(0).sqrt()
     strength = ((deviation - FAINT) / (STRONG - FAINT)).clamp(0, 1)
+    around = F.max_pool2d(F.pad(strength, (1,) * 4, mode="replicate"), 3, 1)
+    strength = -F.max_pool2d(-F.pad(around, (1,) * 4, mode="replicate"), 3, 1)
     smooth = F.interpolate(strength, scale_factor=cell, mode="bilinear")
     return smooth[..., :height, :width]
-
-
-def target(photo: Tensor, painted: Tensor) -> Tensor:
-    """What a student is to paint (N, 3, H, W): the teacher's picture where that draws, elsewhere the photo."""
-    return torch.lerp(photo, painted, drawn(photo, painted))
 
 
 class Imitation(nn.Module):
@@ -92,12 +100,22 @@ class Imitation(nn.Module):
         self.student, self.teacher, self.encoder, self.where = student, teacher, encoder, where
         self.emphasis, self.perceptual_weight = emphasis, perceptual_weight
 
-    def forward(self, photo: Tensor) -> dict[str, Tensor]:
-        """Weighted terms of photos (N, 3, H, W)."""
-        with torch.no_grad(), self.where.autocast():
+    @torch.no_grad()
+    def target(self, photo: Tensor, of_kind: Tensor) -> tuple[Tensor, Tensor]:
+        """What the student is to paint (N, 3, H, W), and how much of it is drawn (N, 1, H, W); see `forward`."""
+        with self.where.autocast():
             painted = self.teacher(photo)
-        strength = drawn(photo, painted)
-        wanted = torch.lerp(photo, painted, strength)
+        strength = drawn(photo, painted) * of_kind.view(-1, 1, 1, 1)
+        return torch.lerp(photo, painted, strength), strength
+
+    def forward(self, photo: Tensor, of_kind: Tensor) -> dict[str, Tensor]:
+        """Weighted terms.
+
+        Args:
+            photo: (N, 3, H, W) in [0, 1].
+            of_kind: (N,); 1 for what shows something that may be translated, 0 for what is to stay as it is.
+        """
+        wanted, strength = self.target(photo, of_kind)
         with torch.no_grad(), self.where.autocast():
             features = self.encoder(wanted, LAYERS)
         with self.where.autocast():
@@ -114,36 +132,40 @@ def _relative(found: Tensor, wanted: Tensor) -> Tensor:
 
 
 class Varied:
-    """Crops of photos, a share of them of chosen ones, half of them in another light and another tint; seeded.
+    """Crops of photos of three kinds, half of them in another light and another tint; seeded.
 
     Args:
         photos: all.
-        chosen: the numbers of those that are drawn more often.
+        kinds: the numbers of the likeliest ones, of all that may be translated, and of the others; each kind gives its
+            share of `SHARES` of the crops.
         size: side of a crop in pixels.
-        share: of the chosen ones.
     """
 
-    def __init__(self, photos: Sequence[Image.Image], chosen: Sequence[int], size: int, share: float = 0.5) -> None:
-        self.all, self.some = Crops(photos, size, smallest=0.6), Crops(Chosen(photos, chosen), size, smallest=0.6)
-        self.share = share if chosen else 0.0
+    def __init__(self, photos: Sequence[Image.Image], kinds: Sequence[Sequence[int]], size: int) -> None:
+        given = [(numbers, share, i < 2) for i, (numbers, share) in enumerate(zip(kinds, SHARES, strict=True))]
+        self.kinds = [
+            (Crops(Chosen(photos, numbers), size, smallest=0.6), share, of_kind)
+            for numbers, share, of_kind in given if numbers
+        ]  # fmt: skip
         self.random = random.Random(0)
 
     @property
     def skipped(self) -> int:
-        return self.all.skipped + self.some.skipped
+        return sum(crops.skipped for crops, _, _ in self.kinds)
 
-    def batch(self, count: int) -> Tensor:
-        """`count` crops, (count, 3, size, size)."""
-        return torch.cat([self._one() for _ in range(count)])
+    def batch(self, count: int) -> tuple[Tensor, Tensor]:
+        """`count` crops, (count, 3, size, size), and whether each may be translated, (count,) of 1 or 0."""
+        crops, of_kind = zip(*(self._one() for _ in range(count)), strict=True)
+        return torch.cat(crops), torch.tensor(of_kind)
 
-    def _one(self) -> Tensor:
-        source = self.some if self.random.random() < self.share else self.all
-        source.random.seed(self.random.random())
-        crop = source.one()
+    def _one(self) -> tuple[Tensor, float]:
+        crops, _, of_kind = self.random.choices(self.kinds, [share for _, share, _ in self.kinds])[0]
+        crops.random.seed(self.random.random())
+        crop = crops.one()
         if self.random.random() < 0.5:
             tint = torch.tensor([self.random.uniform(0.8, 1.25) for _ in range(3)]).view(1, 3, 1, 1)
             crop = (crop * tint).clamp(0, 1) ** self.random.uniform(0.7, 1.4)
-        return crop
+        return crop, float(of_kind)
 
 
 class Chosen(Sequence[Image.Image]):
@@ -159,19 +181,33 @@ class Chosen(Sequence[Image.Image]):
         return self.pictures[self.numbers[index]]
 
 
+def sorted_by_kind(
+    photos: Sequence[Image.Image], classifier: str, label: int, count: int, kept: Path, where: Device
+) -> tuple[list[int], list[int], list[int]]:
+    """The numbers of photos by kind, see `Varied`: the `count` likeliest to show a label, all mammals, all others.
+
+    Args:
+        classifier: SqueezeNet's file.
+        kept: file for what the classifier said, so that a training that is gone on with need not ask again.
+    """
+    if not kept.is_file():
+        save_file({"seen": _classified(photos, classifier, label, where)}, kept)
+    likely, mammal = load_file(kept)["seen"].unbind(1)
+    mammals = (mammal > ENOUGH).nonzero().flatten().tolist()
+    best = sorted(mammals, key=lambda number: -float(likely[number]))[:count]
+    return best, mammals, (mammal <= ENOUGH).nonzero().flatten().tolist()
+
+
 @torch.no_grad()
-def likeliest(photos: Sequence[Image.Image], classifier: str, label: int, count: int, where: Device) -> list[int]:
-    """The numbers of the photos that a classifier finds likeliest to show a label, likeliest first."""
-    judge: Any = load_model(Path(classifier), architecture="squeezenet")
-    found = []
+def _classified(photos: Sequence[Image.Image], classifier: str, label: int, where: Device) -> Tensor:
+    """Probabilities (N, 2) that a photo shows the label, and a mammal; -1 for one that cannot be read."""
+    judge: Any = copy.deepcopy(load_model(Path(classifier), architecture="squeezenet")).to(where.device)
+    found = torch.full((len(photos), 2), -1.0)
     for number in range(len(photos)):
-        try:
-            image = resize(to_tensor(photos[number]), (227, 227))
-        except ImageError:
-            continue
-        with where.autocast():
-            found.append((float(judge.to(where.device)(where.place(image))[0, label]), number))
-    return [number for _, number in sorted(found, reverse=True)[:count]]
+        with suppress(ImageError), where.autocast():
+            told = judge(where.place(resize(to_tensor(photos[number]), (227, 227))))[0]
+            found[number] = torch.stack([told[label], told[MAMMALS].sum()])
+    return found
 
 
 def train_distill(
@@ -183,13 +219,12 @@ def train_distill(
     classifier: str | None = None,
     label: int = SORREL,
     examples: int = 48,
-    share: float = 0.5,
     start: str | None = None,
     steps: int = 4000,
     batch: int = 4,
     size: int = 192,
-    widths: Sequence[int] = (16, 32, 64),
-    blocks: int = 6,
+    widths: Sequence[int] = (16, 32, 80),
+    blocks: int = 7,
     kernel: int = 5,
     separable: bool = False,
     emphasis: float = 3.0,
@@ -207,10 +242,9 @@ def train_distill(
         teacher: a translator's file, ours or of a layout that `models import` knows.
         out: folder to write; a checkpoint there is gone on from.
         name: of what the student does.
-        classifier: SqueezeNet's file, to find photos that show what is translated; None means all are alike.
+        classifier: SqueezeNet's file, to find photos that show what is translated; None means that all may.
         label: number of the class that it looks for; 339 is a brown horse.
-        examples: how many photos it chooses.
-        share: of the crops that show a chosen photo.
+        examples: how many photos it chooses, which come more often.
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         widths: channels at full, half and quarter resolution.
@@ -225,7 +259,7 @@ def train_distill(
         interval: steps between records and checkpoints.
         device: see `nst.train.loop.training_device`.
     """
-    folder, where = Path(out), training_device(device)
+    where = training_device(device)
     seed_weights(seed, encoder)
     config: dict[str, Any] = {"directions": [name], "output": "blend", "widths": list(widths), "blocks": blocks}
     config |= {"kernel": kernel, "separable": separable, "upsampling": "resize"}
@@ -233,18 +267,21 @@ def train_distill(
     if start:
         warm_start(model, start)
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    guide = load_model(Path(teacher), architecture="cyclegan").to(where.device)
+    guide = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
     compared = load_encoder(encoder).to(where.device)
     objective = Imitation(model, guide, compared, where, emphasis, perceptual_weight)
-    photos = Pictures(data)
-    chosen = likeliest(photos, classifier, label, examples, where) if classifier else []
-    crops = Varied(photos, chosen, size, share)
-    crops.random.seed(0)
-    samples = where.place(crops.batch(6))
+    photos, folder = Pictures(data), Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds: Sequence[Sequence[int]] = ([], range(len(photos)), [])
+    if classifier:
+        kinds = sorted_by_kind(photos, classifier, label, examples, folder / "seen.safetensors", where)
+    crops = Varied(photos, kinds, size)
+    samples, of_kind = crops.batch(8)
+    samples, of_kind = where.place(samples), of_kind.to(where.device)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         crops.random.seed(step_seed)
-        return (crops.batch(batch),)
+        return crops.batch(batch)
 
     def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
         about = f"Translates photos: {name}. Distilled from {Path(teacher).name} on {data}."
@@ -252,8 +289,7 @@ def train_distill(
 
     def sheet(trained: nn.Module) -> Tensor:
         """Photos, what the teacher makes of them, what the student was to make of them, and what it makes."""
-        painted = guide(samples).float()
-        rows = [samples, painted, target(samples, painted), trained(samples)]
+        rows = [samples, guide(samples), objective.target(samples, of_kind)[0], trained(samples)]
         return torch.cat([torch.cat([*row], 2) for row in rows], 1)[None]
 
     yield from train(
