@@ -172,7 +172,7 @@ class PatchGAN(nn.Module):
         strides = [2] * layers + [1]
         self.convs = nn.ModuleList(
             nn.Conv2d(inside, out, 4, stride=stride, padding=1)
-            for inside, out, stride in zip(widths, widths[1:], strides, strict=True)
+            for inside, out, stride in zip(widths[:-1], widths[1:], strides, strict=True)
         )
         self.last = nn.Conv2d(widths[-1], 1, 4, padding=1)
 
