@@ -11,13 +11,12 @@ from urllib.parse import urlencode
 import torch
 
 import nst
+from nst import translate
 from nst.fast import BOUNDS as FAST_BOUNDS
 from nst.fast import fast_stylize
 from nst.registry import list_models
 from nst.stylize import BOUNDS, CHOICES, color_modes, invert, layer_survey, mix_path, style_transfer, texture
 from nst.stylize.settings import split
-from nst.translate import BOUNDS as TRANSLATE_BOUNDS
-from nst.translate import directions_of_all, translate
 from nst.weights import file_sha256
 
 PICTURES = frozenset({"masks", "style_masks", "keep", "content_map", "style_map"})
@@ -44,7 +43,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "colors": {name: value for name, value in DEFAULTS.items() if name != "preserve_color"} | _defaults(color_modes),
     "survey": _defaults(layer_survey),
     "fast": FAST_DEFAULTS | {"weights": None},
-    "translate": {name: value for name, value in _defaults(translate).items() if name != "device"},
+    "translate": {name: value for name, value in _defaults(translate.translate).items() if name != "device"},
 }
 """What there are recipes of, and every setting of each and its default."""
 
@@ -53,7 +52,7 @@ ENCODERS = ("encoder", "content_encoder")
 PASSES = ("style", "translator")
 """Kinds of models that a picture passes through."""
 NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights", "weights")
-LIMITS = TRANSLATE_BOUNDS | FAST_BOUNDS | BOUNDS
+LIMITS = translate.BOUNDS | FAST_BOUNDS | BOUNDS
 MAX_ITEMS = 32
 SEPARATOR = "|"
 """Between the names of several pictures in a link."""
@@ -188,7 +187,7 @@ def _read(name: str, value: Any) -> Any:
     if name == "model":
         return value if value in {entry.name for kind in PASSES for entry in list_models(kind)} else None
     if name == "direction":
-        return value if value in {way for ways in directions_of_all().values() for way in ways} else None
+        return value if value in {way for ways in translate.directions_of_all().values() for way in ways} else None
     if name == "seamless":
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     items = _items(value)

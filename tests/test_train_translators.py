@@ -72,7 +72,7 @@ def test_it_trains_resumes_bit_for_bit_and_writes_what_loads(train, places, tmp_
 def test_options_of_the_paper(places, tmp_path):
     list(cycle(places, tmp_path / "u", net="unet", blocks=3, steps=1, cycle_loss="l2", identity_weight=0.0))
     assert load_model(tmp_path / "u" / "cyclegan.safetensors").config["net"] == "unet"
-    list(cycle(places, tmp_path / "s", separable=True, upsampling="transposed", steps=1))
+    list(cycle(places, tmp_path / "s", separable=True, upsampling="transposed", output="blend", steps=1))
     with pytest.raises(ValueError, match="two names"):
         next(cycle(places, tmp_path / "n", names=("one",)))
     with pytest.raises(ValueError, match='"l1" or "l2"'):

@@ -10,6 +10,7 @@ import difflib
 
 from PIL import Image
 
+from .animals import HORSE, open_horse
 from .catalog import Content, Style, StyleNotFound
 from .contents import CONTENTS, open_content
 from .drawn import DRAWN, open_drawn
@@ -17,6 +18,7 @@ from .paintings import PAINTINGS, cached_painting, open_painting
 from .thumbnails import thumbnail
 
 __all__ = [
+    "HORSE",
     "Content",
     "Style",
     "StyleNotFound",
@@ -25,6 +27,7 @@ __all__ = [
     "list_styles",
     "load_content",
     "load_style",
+    "open_horse",
     "thumbnail",
 ]
 

@@ -148,6 +148,7 @@ def train_cyclegan(
     kernel: int = 7,
     separable: bool = False,
     upsampling: str = "resize",
+    output: str = "tanh",
     critic_width: int = 32,
     critic_layers: int = 3,
     cycle_weight: float = 10.0,
@@ -174,6 +175,8 @@ def train_cyclegan(
         kernel: size of the first and last convolution.
         separable: depthwise separable convolutions in the blocks.
         upsampling: "transposed", as in the paper, or "resize" (enlarge, then convolve).
+        output: "tanh", as in the paper, or "blend": how much of the photo is painted over is learned as well, so that
+            a generator begins near the identity instead of having to learn it.
         critic_width: channels of a critic's first layer; the paper's are 64.
         critic_layers: of stride 2; with 3 a patch has 70 pixels a side.
         cycle_weight: of the cycle's error.
@@ -195,7 +198,7 @@ def train_cyclegan(
     shape: dict[str, Any] = {"widths": list(widths), "blocks": blocks, "kernel": kernel, "separable": separable}
     shape |= {"upsampling": upsampling}
     shape = {"width": widths[0], "depth": blocks} if net == "unet" else shape
-    config = {"directions": list(names), "net": net, **shape}
+    config = {"directions": list(names), "net": net, "output": output, **shape}
     translator = Translator(**config)
     critics = [PatchGAN(critic_width, critic_layers) for _ in names]
     for module in (translator, *critics):

@@ -11,12 +11,11 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from nst import weights
+from nst import translate, weights
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
 from nst.recipes import LIMITS, TASKS, WHOLE, valid_settings
 from nst.registry import list_models
 from nst.stylize import CHOICES
-from nst.translate import directions_of_all
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 AUTO = "as preset"
@@ -146,7 +145,7 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
     if name == "strength":
         return gr.Slider(*LIMITS[name], default, step=1, **form)
     if name == "direction":
-        ways = [way for known in directions_of_all().values() for way in known]
+        ways = [way for known in translate.directions_of_all().values() for way in known]
         return gr.Radio([(WORDS.get(way, way), way) for way in ways], value=default or next(iter(ways), None), **form)
     if name == "preset" or segments:
         form |= {"elem_classes": "segments", "min_width": 220, "scale": 3}

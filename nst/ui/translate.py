@@ -6,15 +6,17 @@ from typing import Any
 
 import gradio as gr
 
-from nst import translate
-from nst.ui import limits, pictures, settings, tabs, zerogpu
+from nst import styles, translate
+from nst.images import save
+from nst.ui import limits, pictures, scratch, settings, tabs, zerogpu
 from nst.ui.painting import Order, Run
-from nst.ui.workbench import Updates, Workbench
+from nst.ui.pictures import Choice
+from nst.ui.workbench import TELLING, Updates, Workbench
 
 ABOUT = """**Horse → zebra** is a small copy of a larger network, which learned from photos of horses and of zebras that
 do not belong together (CycleGAN). It paints stripes where it takes something for a horse: it knows the brown ones in a
 meadow, seen from the side, best; a grey horse, a close-up or a rider may get none, or too many. There is no horse among
-the examples that lie here: the cat shows what happens to another animal. **A horse to download** fetches one.
+the examples that lie here: the cat shows what happens to another animal. The button above fetches one.
 
 **Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos. What **There and back**
 shows is what the pair is trained for: that a photo can be told from its painting again. The number is how far off it
@@ -42,6 +44,7 @@ class TranslateTab(Workbench):
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
             self.slots.append(pictures.slot("content", "Photo", self.id("content")))
+            self.horse = gr.Button("Fetch a photo of a horse", size="sm", elem_id=self.id("horse"))
         with gr.Column(elem_classes="card"):
             self.controls = {name: self.control(name) for name in ("direction", "size")}
         with gr.Accordion("What these networks are", open=False, elem_id=self.id("about"), elem_classes="more-box"):
@@ -62,6 +65,19 @@ class TranslateTab(Workbench):
             plain.settings, plain.pictures, task=self.task, names=plain.names, extras={"sheet": True},
             parts=tuple(parts), columns=len(parts), continues=False,
         )  # fmt: skip
+
+    def _wire_slots(self) -> None:
+        super()._wire_slots()
+        self.horse.click(self.fetch_horse, None, self.slots[0].parts, **TELLING)
+
+    def fetch_horse(self) -> list[Any]:
+        """Press on the button: picture, row and choice; what is wrong is told."""
+        try:
+            path = save(scratch.new_file("horse.jpg"), styles.open_horse())
+        except styles.StyleNotFound as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        gr.Info(f"{styles.HORSE.title}, by the {styles.HORSE.author} ({styles.HORSE.license}).")
+        return [str(path), pictures.row_html("content"), Choice(str(path))]
 
     def set(self, asked: dict[str, Any]) -> Updates:
         """The controls; a link that names a model alone asks for its first direction."""
