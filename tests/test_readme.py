@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nst.__main__ import COMMANDS
-from nst.commands import fast, invert, mix, models, rows, stylize, texture
+from nst.commands import fast, invert, mix, models, rows, stylize, texture, translate
 from nst.registry import list_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,8 +26,8 @@ def options(parser) -> set[str]:
 
 
 def parsers():
-    for name, command in {"stylize": stylize, "fast": fast, "texture": texture, "mix": mix, "invert": invert}.items():
-        yield name, command.parser()
+    for command in (stylize, fast, texture, mix, translate, invert):
+        yield command.__name__.rpartition(".")[2], command.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)
     for family in rows.FAMILIES:
@@ -68,8 +68,8 @@ def test_every_model_is_told():
 
 
 def test_the_examples_are_understood():
-    examples = re.findall(r"^python -m nst (stylize|texture|mix|invert) (.+)$", BODY, re.MULTILINE)
-    assert len(examples) > 5 and len({command for command, _ in examples}) == 4
+    examples = re.findall(r"^python -m nst (stylize|texture|mix|translate|invert) (.+)$", BODY, re.MULTILINE)
+    assert len(examples) > 5 and len({command for command, _ in examples}) == 5
     for command, words in examples:
         assert PARSERS[command].parse_args(shlex.split(words))
 
