@@ -21,12 +21,17 @@ COMMANDS = {
     "mix": "paint a photo on the way from one style to another: a strip or a film",
     "translate": "make a zebra of a horse, a painting of a photo, and back",
     "invert": "show what a layer of the encoder knows of a picture",
+    "faces": "make faces that never existed",
+    "morph": "make a film from one such face to the next",
     "models": "list the models: where they lie, size, license, origin; and fetch one",
     "styles": "list the styles that come with Pastiche",
     "train": "train a model of our own",
     "bench": "measure speed and memory on this machine",
     "evaluate": "measure the quality of results",
 }
+
+PICTURES = ("stylize", "fast", "texture", "mix", "translate", "invert", "faces", "morph")
+"""The commands that make pictures, each of which has a file of its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -51,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
-    if name in ("stylize", "fast", "texture", "mix", "translate", "invert"):  # imported here: torch takes seconds
+    if name in PICTURES:  # imported here: torch takes seconds
         return int(importlib.import_module(f"nst.commands.{name}").main(rest))
     from nst.commands import models, rows
 

@@ -12,6 +12,8 @@ import torch
 
 import nst
 from nst import translate
+from nst.faces import BOUNDS as FACE_BOUNDS
+from nst.faces import face_grid, mix_faces, morph_sheet, project
 from nst.fast import BOUNDS as FAST_BOUNDS
 from nst.fast import fast_stylize
 from nst.registry import list_models
@@ -44,15 +46,22 @@ TASKS: dict[str, dict[str, Any]] = {
     "survey": _defaults(layer_survey),
     "fast": FAST_DEFAULTS | {"weights": None},
     "translate": {name: value for name, value in _defaults(translate.translate).items() if name != "device"},
+    "faces": _defaults(face_grid),
+    "mix_faces": _defaults(mix_faces),
+    "morph": _defaults(morph_sheet),
+    "project": _defaults(project),
 }
 """What there are recipes of, and every setting of each and its default."""
 
-WHOLE = frozenset({"size", "num_steps", "seed", "kernel_degree", "patch_size", "width", "height", "starts", "pictures"})
+WHOLE = frozenset({
+    "size", "num_steps", "seed", "kernel_degree", "patch_size", "width", "height", "starts", "pictures",
+    "count", "like", "first", "second", "frames",
+})  # fmt: skip
 ENCODERS = ("encoder", "content_encoder")
-PASSES = ("style", "translator")
-"""Kinds of models that a picture passes through."""
+PASSES = ("style", "translator", "faces")
+"""Kinds of models that make pictures."""
 NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights", "weights")
-LIMITS = translate.BOUNDS | FAST_BOUNDS | BOUNDS
+LIMITS = translate.BOUNDS | FACE_BOUNDS | FAST_BOUNDS | BOUNDS
 MAX_ITEMS = 32
 SEPARATOR = "|"
 """Between the names of several pictures in a link."""
@@ -79,9 +88,11 @@ def make_recipe(
     defaults = TASKS[task]
     kept, hashes = defaults | valid_settings(settings, task), dict[str, str]()
     known = {weights.name: weights.sha256 for weights in list_models()}
-    if own := settings.get("model", kept.get("model")):  # a file of the user's own, too: its name without its folder
-        kept["model"] = own if own in known else Path(own).name
-        hashes[kept["model"]] = known[own] if own in known else file_sha256(Path(own))
+    if (model := kept.get("model")) in known:
+        hashes[str(model)] = known[str(model)]
+    elif model := settings.get("model"):  # a file of the user's own, as below
+        kept["model"] = Path(model).name
+        hashes[kept["model"]] = file_sha256(Path(model))
     for role in ENCODERS:
         name = str(settings.get(role) or defaults.get(role) or "")
         if name in CHOICES[role]:
@@ -193,6 +204,9 @@ def _read(name: str, value: Any) -> Any:
     items = _items(value)
     if not items:
         return None
+    if name == "faces":
+        numbers = [_number("seed", item) for item in items]
+        return None if None in numbers else numbers
     if name in NUMBERS:
         try:
             weights = [float(item) for item in items]

@@ -26,7 +26,7 @@ from nst.images import decode, save, to_pil
 from nst.losses.adversarial import GAMES, Game
 from nst.models.cyclegan import PatchGAN, Translator
 from nst.train.data import Crops, Pictures, write_checkpoint
-from nst.train.loop import Plan, average, training_device, warm_start, write_model
+from nst.train.loop import Plan, average_weights, training_device, warm_start, write_model
 
 CYCLE_LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 POOL = 50
@@ -247,7 +247,7 @@ def _train(
         cycle.critics.requires_grad_(True)
         terms["critics"] = cycle.judge(pictures, made, random.Random(own + 2))
         _descend(terms["critics"], players[1], optimizers[1])
-        average(trained, cycle.translator, min(plan.average, step / (step + 10)))
+        average_weights(trained, cycle.translator, min(plan.average, step / (step + 10)))
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + float(term.detach())
         if step % plan.interval == 0 or step == plan.steps:

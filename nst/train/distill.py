@@ -285,7 +285,7 @@ def train_distill(
 
     def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
         about = f"Translates photos: {name}. Distilled from {Path(teacher).name} on {data}."
-        write_model(trained, folder, "cyclegan", config, record, about, "distill")
+        write_model(trained, folder, "cyclegan", config, record, about, command="distill")
 
     def sheet(trained: nn.Module) -> Tensor:
         """Photos, what the teacher makes of them, what the student was to make of them, and what it makes."""

@@ -96,6 +96,15 @@ ABOUT = {
     "layer": ("Layer", "Whose knowledge is shown."),
     "starts": ("Starts", "From how many noises."),
     "direction": ("What becomes of it", "Each is a network of its own."),
+    "count": ("Faces", "How many."),
+    "truncation": ("Variety", "0 is the mean face, 1 takes every risk."),
+    "like": ("Like face", "Its number; empty is any."),
+    "likeness": ("Likeness", "How much like it."),
+    "first": ("First face", "Its number."),
+    "second": ("Second face", "Its number."),
+    "faces": ("Faces", "Their numbers, in the film's order."),
+    "frames": ("Pictures", "In the whole film."),
+    "pixel_weight": ("Pixels", "How much they count, against the features."),
 }
 """Title and line of help of each control."""
 
@@ -108,6 +117,9 @@ PAPERS = {
     ),
 }
 """What stands beneath a section that has this control."""
+
+LISTED = {"style_layer_weights": "1, 1, 1, 1, 1", "faces": "3, 8, 21"}
+"""Settings of several numbers, and what stands where none are given."""
 
 LAYER_DEFAULTS = {"content_layers": CONTENT_LAYERS, "style_layers": STYLE_LAYERS}
 
@@ -159,16 +171,17 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
         return gr.Dropdown(_layers(), value=default, multiselect=True, **form)
     if name == "layer":
         return gr.Dropdown(_layers(), value=default, **form)
-    if name == "style_layer_weights":
-        return gr.Textbox(placeholder="1, 1, 1, 1, 1", max_lines=1, **form)
+    if name in LISTED:
+        return gr.Textbox(default, placeholder=LISTED[name], max_lines=1, **form)
     if name == "style_loss":  # several may be joined
         return gr.Dropdown(_choices(name, task), value=default, multiselect=True, **form)
     if name in CHOICES:
         return gr.Dropdown(_choices(name, task), value=default, **form)
-    if name in ("style_scale", "brush"):
+    if name in ("style_scale", "brush", "truncation", "likeness"):
         return gr.Slider(*LIMITS[name], default, step=0.05, **form)
     whole = name in WHOLE
-    form |= {"placeholder": "automatic", "precision": 0 if whole else None, "step": 1 if whole else 0.01}
+    empty = "any" if name == "like" else "automatic"
+    form |= {"placeholder": empty, "precision": 0 if whole else None, "step": 1 if whole else 0.01}
     return gr.Number(default, **form)
 
 
@@ -198,8 +211,8 @@ def shown(name: str, value: Any, task: str = "style_transfer") -> Any:
     """The value that the control of this setting shows for it; the inverse of `read`."""
     if name in LAYER_DEFAULTS:
         return list(value or LAYER_DEFAULTS[name])
-    if name == "style_layer_weights":
-        return ", ".join(f"{weight:g}" for weight in value or [])
+    if name in LISTED:
+        return ", ".join(f"{number:g}" for number in value or [])
     if name == "style_loss":
         return str(value or TASKS[task][name]).split("+")
     if name == "style_scale" and isinstance(value, list):

@@ -14,6 +14,9 @@ from nst.ui.painting import Painting, View
 
 Updates = dict[Component, Any]
 
+FILMS = {"gif": "GIF", "webp": "film"}
+"""What a film is called, by the end of its name."""
+
 
 class Stage:
     """The components of that side, and how they show a painting.
@@ -112,7 +115,8 @@ class Stage:
         if "download" in view:
             updates[self.download] = gr.update(value=view["download"], interactive=True)
         if "film" in view:
-            updates[self.film] = gr.update(value=view["film"], visible=True)
+            kind = str(view["film"]).rpartition(".")[2]
+            updates[self.film] = gr.update(value=view["film"], visible=True, label=f"Download {FILMS.get(kind, kind)}")
         return updates
 
     def buttons(self, painting: Painting | None = None, *, running: bool = False) -> Updates:

@@ -19,6 +19,10 @@ HOMES = {
     "invert": "Explore",
     "doodle": "Explore",
     "translate": "Horse → Zebra",
+    "faces": "Faces",
+    "mix_faces": "Faces",
+    "morph": "Faces",
+    "project": "Faces",
 }
 """The tab of each task that has one of its own; all others are at home in the first one."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.components import Component
@@ -21,6 +21,8 @@ from nst.ui.pictures import Choice, Slot
 from nst.ui.stage import Stage, Updates
 from nst.ui.tabs import bench_of
 from nst.weights import WeightsError, WeightsNotFound
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -192,8 +194,8 @@ class Workbench(Stage):
         """What `order` says, and what is wrong with it as a message."""
         return self.told(self.order, *values)
 
-    def told(self, order: Callable[..., Order], *values: Any) -> Order:
-        """What an order says, and what is wrong with it as a message."""
+    def told(self, order: Callable[..., T], *values: Any) -> T:
+        """What an order says, or something else of the inputs, and what is wrong with it as a message."""
         try:
             return order(*values)
         except KIND_ERRORS as error:
