@@ -18,9 +18,11 @@ from nst.images import save, to_pil
 from nst.losses.adversarial import GAMES
 from nst.models.cyclegan import Translator
 from nst.registry import load_model
-from nst.train.cyclegan import Pool, gathered, linear_decay, train_cyclegan
+from nst.train.cycle import Pool
+from nst.train.cyclegan import gathered, linear_decay, train_cyclegan
 from nst.train.data import Pictures
 from nst.train.distill import Chosen, Imitation, Varied, drawn, sorted_by_kind, train_distill
+from nst.weights import WeightsError
 
 NET = {"widths": (4, 4, 6), "blocks": 1, "kernel": 3}
 SMALL = {**NET, "batch": 2, "size": 32, "device": "cpu"}
@@ -77,6 +79,12 @@ def test_options_of_the_paper(places, tmp_path):
         next(cycle(places, tmp_path / "n", names=("one",)))
     with pytest.raises(ValueError, match='"l1" or "l2"'):
         next(cycle(places, tmp_path / "n", cycle_loss="huber"))
+
+
+def test_a_damaged_checkpoint_is_told(places, tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"no checkpoint")
+    with pytest.raises(WeightsError, match="damaged, or of another training"):
+        next(cycle(places, tmp_path))
 
 
 @pytest.mark.slow

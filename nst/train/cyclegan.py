@@ -1,129 +1,30 @@
 """Train a CycleGAN: two kinds of pictures, no pairs, a generator for each way (Zhu et al. 2017, arXiv:1703.10593).
 
-Least squares games of two PatchGANs (sections 3.1 and 4), the cycle's error (eq. 2; the squared one as an option), the
-identity's (section 5.2), and critics that are shown earlier pictures as well (Shrivastava et al. 2016,
-arXiv:1612.07828). Where we differ: batches may be larger than 1, Adam's second moment is forgotten faster, and what is
-written is a moving average of the generators' weights.
+See `nst.train.cycle` for what is lowered. Where we differ from the paper: batches may be larger than 1, Adam's second
+moment is forgotten faster, and what is written is a moving average of the generators' weights.
 """
 
 from __future__ import annotations
 
 import copy
+import pickle
 import random
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
 
 from nst.device import Device
 from nst.images import decode, save, to_pil
-from nst.losses.adversarial import GAMES, Game
 from nst.models.cyclegan import PatchGAN, Translator
+from nst.train.cycle import CYCLE_LOSSES, Cycle, Terms
 from nst.train.data import Crops, Pictures, write_checkpoint
 from nst.train.loop import Plan, average_weights, training_device, warm_start, write_model
-
-CYCLE_LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
-POOL = 50
-
-
-class Pool(nn.Module):
-    """Earlier pictures (50, 3, H, W) of a generator, from which a critic is shown every other one.
-
-    Kept as float16 and rounded before they are shown for the first time as well, so that one that was saved with a
-    checkpoint is what it was.
-    """
-
-    images: Tensor
-    filled: Tensor
-
-    def __init__(self, side: int, size: int = POOL) -> None:
-        super().__init__()
-        self.register_buffer("images", torch.zeros(size, 3, side, side, dtype=torch.float16))
-        self.register_buffer("filled", torch.tensor(0))
-
-    def exchange(self, fresh: Tensor, rng: random.Random) -> Tensor:
-        """These pictures (N, 3, H, W), of which each has an even chance of changing places with an earlier one."""
-        shown = []
-        for image in fresh.detach().half():
-            count, size = int(self.filled), len(self.images)
-            if count < size:
-                self.images[count] = image
-                self.filled += 1
-                shown.append(image)
-            elif rng.random() < 0.5:
-                place = rng.randrange(size)
-                shown.append(self.images[place].clone())
-                self.images[place] = image
-            else:
-                shown.append(image)
-        return torch.stack(shown).to(fresh)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Weights of the generators' terms, and what the cycle's error is; the identity's is relative to the cycle's."""
-
-    cycle: float = 10.0
-    identity: float = 0.5
-    cycle_loss: str = "l1"
-
-
-class Cycle(nn.Module):
-    """Both generators and both critics; a direction's critic judges what the direction ends in.
-
-    Args:
-        translator: of two directions, there and back.
-        critics: one for each direction.
-        side: of the training pictures.
-        terms: see `Terms`.
-        where: number format.
-    """
-
-    def __init__(
-        self, translator: Translator, critics: Sequence[PatchGAN], side: int, terms: Terms, where: Device
-    ) -> None:
-        super().__init__()
-        self.translator, self.critics = translator, nn.ModuleList(critics)
-        self.pools = nn.ModuleList(Pool(side) for _ in critics)
-        self.terms, self.where = terms, where
-        self.game: Game = GAMES["least_squares"]
-
-    def generators(self, pictures: Sequence[Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Terms of the generators, and what they made, of a batch (N, 3, H, W) of each kind."""
-        error = CYCLE_LOSSES[self.terms.cycle_loss]
-        adversarial, cycle, identity, made = [], [], [], []
-        for way, own in enumerate(pictures):
-            other = pictures[1 - way]
-            with self.where.autocast():
-                fake = self.translator(own, way)
-                back = self.translator(fake, 1 - way)
-                judged = self.critics[way](fake)
-                same = self.translator(other, way) if self.terms.identity else other
-            adversarial.append(self.game.generator(judged))
-            cycle.append(error(back, own))
-            identity.append(F.l1_loss(same, other))
-            made.append(fake.detach())
-        weight = self.terms.cycle
-        terms = {"adversarial": adversarial[0] + adversarial[1], "cycle": weight * (cycle[0] + cycle[1])}
-        if self.terms.identity:
-            terms["identity"] = weight * self.terms.identity * (identity[0] + identity[1])
-        return terms, made
-
-    def judge(self, pictures: Sequence[Tensor], made: Sequence[Tensor], rng: random.Random) -> Tensor:
-        """The critics' loss, of the real pictures of each kind and of what was made by each direction."""
-        losses = []
-        for way, fake in enumerate(made):
-            shown = self.pools[way].exchange(fake, rng)  # type: ignore[operator]
-            with self.where.autocast():
-                real, false = self.critics[way](pictures[1 - way]), self.critics[way](shown)
-            losses.append(self.game.discriminator(real, false))
-        return losses[0] + losses[1]
+from nst.weights import WeightsError
 
 
 def linear_decay(step: int, steps: int, top: float) -> float:
@@ -225,14 +126,10 @@ def _train(
     """Both players' steps, and a record and a checkpoint per interval; goes on from the folder's checkpoint."""
     players: list[nn.Module] = [cycle.translator, cycle.critics]
     optimizers = [torch.optim.Adam(p.parameters(), lr=plan.learning_rate, betas=(0.5, 0.99)) for p in players]
-    first, checkpoint = 0, folder / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=cycle.where.device)
-        cycle.load_state_dict(state["model"])
-        trained.load_state_dict(state["averaged"])
-        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        first = state["step"]
+    parts: dict[str, Any] = {"model": cycle, "averaged": trained}
+    parts |= {f"optimizer{i}": optimizer for i, optimizer in enumerate(optimizers)}
+    checkpoint = folder / "checkpoint.pt"
+    first = _resume(checkpoint, parts, cycle.where) if checkpoint.exists() else 0
     sums, began = dict[str, float](), time.monotonic()
     for step in range(first + 1, plan.steps + 1):
         rate, own = linear_decay(step, plan.steps, plan.learning_rate), plan.step_seed(step)
@@ -256,10 +153,21 @@ def _train(
             record |= {"skipped": sum(crops.skipped for crops in kinds)}
             record |= {name: round(value / count, 5) for name, value in sums.items()}
             record["seconds_per_step"] = round((time.monotonic() - began) / count, 3)
-            state = {"model": cycle.state_dict(), "averaged": trained.state_dict(), "step": step}
-            write_checkpoint(checkpoint, state | {"optimizers": [o.state_dict() for o in optimizers]}, record)
+            write_checkpoint(checkpoint, {k: part.state_dict() for k, part in parts.items()} | {"step": step}, record)
             yield record
             sums, began = {}, time.monotonic()
+
+
+def _resume(path: Path, parts: dict[str, Any], where: Device) -> int:
+    """Take over a checkpoint; the step it is of."""
+    try:
+        state = torch.load(path, weights_only=True, map_location=where.device)
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return int(state["step"])
+    except (RuntimeError, EOFError, LookupError, ValueError, TypeError, pickle.UnpicklingError) as error:
+        told = "is damaged, or of another training: move it away to begin anew, or name another folder"
+        raise WeightsError(f"{path} {told}.") from error
 
 
 def _descend(loss: Tensor, player: nn.Module, optimizer: torch.optim.Optimizer) -> None:
