@@ -131,10 +131,14 @@ class Generator(nn.Module):
         self.output = output
         self.net = NETS[net](out=4 if output == "blend" else 3, **config)
 
-    def forward(self, image: Tensor) -> Tensor:
+    def paint(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Colors (N, 3, H, W) in [0, 1], and for a blend logits (N, 1, H, W) of how much of each pixel is painted."""
         found = self.net(2 * image - 1).float()  # the nets see and tell -1 to 1
-        painted = (torch.tanh(found[:, :3]) + 1) / 2
-        return torch.lerp(image, painted, torch.sigmoid(found[:, 3:])) if self.output == "blend" else painted
+        return (torch.tanh(found[:, :3]) + 1) / 2, found[:, 3:]
+
+    def forward(self, image: Tensor) -> Tensor:
+        painted, share = self.paint(image)
+        return torch.lerp(image, painted, torch.sigmoid(share)) if self.output == "blend" else painted
 
 
 class Translator(nn.Module):

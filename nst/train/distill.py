@@ -45,7 +45,7 @@ LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 CELL = 1 / 16
 """Side of the squares, relative to the picture's, within which light is compared."""
 
-SHARES = (0.45, 0.3, 0.25)
+SHARES = (0.5, 0.3, 0.2)
 """Of the crops: of the likeliest photos, of all that may be translated, and of the others."""
 
 MAMMALS, ENOUGH = slice(151, 389), 0.1
@@ -78,13 +78,16 @@ def drawn(photo: Tensor, painted: Tensor) -> Tensor:
 class Imitation(nn.Module):
     """The objective: photos to the terms of what the student makes of them.
 
+    Colors, and where they go, are learned apart. If only their blend were compared, the student would first find out
+    that to paint nothing is right nearly everywhere, and then have no color to learn.
+
     Args:
-        student: what learns.
+        student: what learns; of one direction, with the output "blend".
         teacher: image to translated image.
         encoder: compares.
         where: device and number format.
-        emphasis: how much more a pixel counts that is drawn on.
         perceptual_weight: of the features' error beside the pixels'.
+        share_weight: of the error of where is painted.
     """
 
     def __init__(
@@ -93,20 +96,19 @@ class Imitation(nn.Module):
         teacher: nn.Module,
         encoder: Encoder,
         where: Device,
-        emphasis: float = 3.0,
         perceptual_weight: float = 0.1,
+        share_weight: float = 0.3,
     ) -> None:
         super().__init__()
         self.student, self.teacher, self.encoder, self.where = student, teacher, encoder, where
-        self.emphasis, self.perceptual_weight = emphasis, perceptual_weight
+        self.perceptual_weight, self.share_weight = perceptual_weight, share_weight
 
     @torch.no_grad()
     def target(self, photo: Tensor, of_kind: Tensor) -> tuple[Tensor, Tensor]:
-        """What the student is to paint (N, 3, H, W), and how much of it is drawn (N, 1, H, W); see `forward`."""
+        """What the teacher paints (N, 3, H, W), and how much of it the student should (N, 1, H, W); see `forward`."""
         with self.where.autocast():
             painted = self.teacher(photo)
-        strength = drawn(photo, painted) * of_kind.view(-1, 1, 1, 1)
-        return torch.lerp(photo, painted, strength), strength
+        return painted, drawn(photo, painted) * of_kind.view(-1, 1, 1, 1)
 
     def forward(self, photo: Tensor, of_kind: Tensor) -> dict[str, Tensor]:
         """Weighted terms.
@@ -116,14 +118,25 @@ class Imitation(nn.Module):
             of_kind: (N,); 1 for what shows something that may be translated, 0 for what is to stay as it is.
         """
         wanted, strength = self.target(photo, of_kind)
-        with torch.no_grad(), self.where.autocast():
-            features = self.encoder(wanted, LAYERS)
+        generator: Any = self.student.generators[0]
         with self.where.autocast():
-            found = self.student(photo)
-            seen = self.encoder(found, LAYERS)
-        pixels = ((1 + self.emphasis * strength) * (found - wanted).abs()).mean()
+            painted, share = generator.paint(photo)
+        counts = strength + ASIDE * of_kind.view(-1, 1, 1, 1)
+        pixels = (counts * (painted - wanted).abs()).sum() / (3 * counts.sum()).clamp_min(1)
+        with self.where.autocast():
+            seen = self.encoder(torch.lerp(photo, painted, strength), LAYERS)
+            with torch.no_grad():
+                features = self.encoder(torch.lerp(photo, wanted, strength), LAYERS)
         errors = [_relative(seen[name], features[name]) for name in LAYERS]
-        return {"pixels": pixels, "features": self.perceptual_weight * torch.stack(errors).mean()}
+        return {
+            "pixels": pixels,
+            "share": self.share_weight * F.binary_cross_entropy_with_logits(share, strength),
+            "features": self.perceptual_weight * torch.stack(errors).mean(),
+        }
+
+
+ASIDE = 0.1
+"""How much the colors count where nothing is drawn; a little, so that the student knows what it leaves out."""
 
 
 def _relative(found: Tensor, wanted: Tensor) -> Tensor:
@@ -222,13 +235,13 @@ def train_distill(
     start: str | None = None,
     steps: int = 4000,
     batch: int = 4,
-    size: int = 192,
-    widths: Sequence[int] = (16, 32, 80),
+    size: int = 160,
+    widths: Sequence[int] = (16, 32, 64),
     blocks: int = 7,
     kernel: int = 5,
     separable: bool = False,
-    emphasis: float = 3.0,
     perceptual_weight: float = 0.1,
+    share_weight: float = 0.3,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
     seed: int = 0,
@@ -251,8 +264,8 @@ def train_distill(
         blocks: residual blocks.
         kernel: size of the first and last convolution.
         separable: depthwise separable convolutions in the blocks.
-        emphasis: how much more a pixel counts that the teacher draws on.
         perceptual_weight: of the features' error beside the pixels'.
+        share_weight: of the error of where is painted.
         learning_rate: the top of the cycle.
         encoder: the network that compares, by name or file.
         seed: of crops and initial weights.
@@ -269,7 +282,7 @@ def train_distill(
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     guide = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
     compared = load_encoder(encoder).to(where.device)
-    objective = Imitation(model, guide, compared, where, emphasis, perceptual_weight)
+    objective = Imitation(model, guide, compared, where, perceptual_weight, share_weight)
     photos, folder = Pictures(data), Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     kinds: Sequence[Sequence[int]] = ([], range(len(photos)), [])
@@ -289,7 +302,8 @@ def train_distill(
 
     def sheet(trained: nn.Module) -> Tensor:
         """Photos, what the teacher makes of them, what the student was to make of them, and what it makes."""
-        rows = [samples, guide(samples), objective.target(samples, of_kind)[0], trained(samples)]
+        painted, strength = objective.target(samples, of_kind)
+        rows = [samples, painted, torch.lerp(samples, painted, strength), trained(samples)]
         return torch.cat([torch.cat([*row], 2) for row in rows], 1)[None]
 
     yield from train(
