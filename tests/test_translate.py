@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import save_file
-from tiny import picture
+from tiny import picture, tiny_encoder_file
 
 from nst.__main__ import main
-from nst.evaluate.translate import color_shift
+from nst.evaluate.translate import background_of, color_shift, compare_cycle, compare_translate
 from nst.images import decode, read_recipe, save, to_pil
 from nst.models.cyclegan import Generator, PatchGAN, ResNet, Translator
 from nst.models.unet import UNet
@@ -269,3 +269,29 @@ def test_a_tint_moves_colors_and_texture_does_not():
     right = torch.zeros(1, 1, 4, 4)
     right[..., 3] = 1
     assert color_shift(darker, photo, right) == 0
+
+
+def test_translators_and_cycles_are_compared(tmp_path):
+    from torchvision.models import squeezenet1_1
+
+    torch.manual_seed(0)
+    judge, photo = tmp_path / "squeezenet.safetensors", tmp_path / "photo.png"
+    save_file(squeezenet1_1(weights=None).state_dict(), judge)
+    save(photo, to_pil(picture(0, 48, 64)))
+    model = translator_file(tmp_path)
+    given = {"photos": [str(photo)], "size": 64, "out": str(tmp_path)}
+    one, mean = compare_translate(judge=str(judge), models=[model], **given)
+    assert one["photo"] == "photo" and one["top"] in (0.0, 1.0) and mean["label"] == one["label"]
+    one, mean = compare_cycle(judge=tiny_encoder_file(tmp_path), styles=[str(photo)], model=model, **given)
+    assert one["cycle"] > 0 and mean["closed"] == one["closed"] < 1
+    assert (tmp_path / "translate.jpg").is_file() and (tmp_path / "cycle.jpg").is_file()
+    one_way = translator_file(tmp_path, ("only",))
+    with pytest.raises(ValueError, match="so there is no cycle"):
+        list(compare_cycle(judge=tiny_encoder_file(tmp_path), styles=[str(photo)], model=one_way, **given))
+
+
+def test_the_background_keeps_away_from_the_thing():
+    places = torch.zeros(1, 1, 12, 12)
+    places[0, 0, 5, 5] = 1
+    found = background_of(places)
+    assert not found[0, 0, 2:9, 2:9].any() and found[0, 0, 9:].all() and found[0, 0, :, :2].all()

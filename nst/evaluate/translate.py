@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -85,8 +85,8 @@ def compare_cycle(
     """What a translator of two directions does to photos, and what comes back: a row for each, and their mean.
 
     `cycle` is the mean absolute difference (L1) between the photo and what came back; `closed` the share of the
-    judge's style distance to the pictures of the other kind, on their mean, that is closed; `changed` the mean
-    absolute change of all pixels.
+    judge's style distance to the pictures of the other kind that is closed, all of them side by side as one picture,
+    since the style of a painter is what his pictures have in common; `changed` the mean absolute change of all pixels.
 
     Args:
         judge: an encoder that had no part in the training, by name or file.
@@ -96,19 +96,26 @@ def compare_cycle(
         size: long side in pixels.
         out: folder for a contact sheet: a row for each photo, what became of it, and what came back.
     """
-    network, kinds = load_encoder(judge), [resize(load(path), size) for path in styles]
+    network, kind = load_encoder(judge), torch.cat([_square(load(path), size) for path in styles], 3)
     rows, strips = [], []
     for path in photos:
         found = translate(load(path), model=model, size=size)
         if found.back is None or found.cycle is None:
             raise ValueError(f'"{model}" knows one direction only, so there is no cycle.')
-        before, after = (mean(style_distance(x, k, network) for k in kinds) for x in (found.photo, found.image))
+        before, after = (style_distance(image, kind, network) for image in (found.photo, found.image))
         rows.append({"cycle": found.cycle, "closed": 1 - after / before, "changed": found.changed})
         strips.append([found.photo, found.image, found.back])
         yield {"photo": Path(path).stem, **rows[-1]}
     yield {"photo": "mean", **means(rows)}
     if out:
         write(Path(out) / "cycle.jpg", contact_sheet(strips))
+
+
+def _square(image: Tensor, size: int) -> Tensor:
+    """The middle of a picture (1, 3, H, W), of `size` pixels a side."""
+    side = min(image.shape[-2:])
+    top, left = ((length - side) // 2 for length in image.shape[-2:])
+    return resize(image[..., top : top + side, left : left + side], (size, size))
 
 
 def background_of(places: Tensor) -> Tensor:
