@@ -79,15 +79,18 @@ class Imitation(nn.Module):
     """The objective: photos to the terms of what the student makes of them.
 
     Colors, and where they go, are learned apart. If only their blend were compared, the student would first find out
-    that to paint nothing is right nearly everywhere, and then have no color to learn.
+    that to paint nothing is right nearly everywhere, and then have no color to learn. And as a small network cannot
+    tell where each of the teacher's stripes lies, of which the mean is grey, it is asked for the same texture (Gram
+    matrices of what is drawn on; Johnson et al. 2016, arXiv:1603.08155) and the same color of each neighborhood
+    rather than for the same pixels.
 
     Args:
         student: what learns; of one direction, with the output "blend".
         teacher: image to translated image.
         encoder: compares.
         where: device and number format.
-        perceptual_weight: of the features' error beside the pixels'.
-        share_weight: of the error of where is painted.
+        texture_weight, color_weight, share_weight: of the textures' error, of the colors' and of the error of where is
+            painted, beside the pixels'.
     """
 
     def __init__(
@@ -96,12 +99,13 @@ class Imitation(nn.Module):
         teacher: nn.Module,
         encoder: Encoder,
         where: Device,
-        perceptual_weight: float = 0.1,
-        share_weight: float = 0.3,
+        texture_weight: float = 1.0,
+        color_weight: float = 4.0,
+        share_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.student, self.teacher, self.encoder, self.where = student, teacher, encoder, where
-        self.perceptual_weight, self.share_weight = perceptual_weight, share_weight
+        self.weights = {"pixels": 1.0, "texture": texture_weight, "color": color_weight, "share": share_weight}
 
     @torch.no_grad()
     def target(self, photo: Tensor, of_kind: Tensor) -> tuple[Tensor, Tensor]:
@@ -122,26 +126,46 @@ class Imitation(nn.Module):
         with self.where.autocast():
             painted, share = generator.paint(photo)
         counts = strength + ASIDE * of_kind.view(-1, 1, 1, 1)
-        pixels = (counts * (painted - wanted).abs()).sum() / (3 * counts.sum()).clamp_min(1)
         with self.where.autocast():
             seen = self.encoder(torch.lerp(photo, painted, strength), LAYERS)
             with torch.no_grad():
                 features = self.encoder(torch.lerp(photo, wanted, strength), LAYERS)
-        errors = [_relative(seen[name], features[name]) for name in LAYERS]
-        return {
-            "pixels": pixels,
-            "share": self.share_weight * F.binary_cross_entropy_with_logits(share, strength),
-            "features": self.perceptual_weight * torch.stack(errors).mean(),
+        textures = [texture_error(seen[name], features[name], strength) for name in LAYERS]
+        error = painted - wanted
+        terms = {
+            "pixels": _mean(error.abs(), counts),
+            "texture": torch.stack(textures).mean(),
+            "color": _mean(F.avg_pool2d(error, CROWD).abs(), F.avg_pool2d(counts, CROWD)),
+            "share": F.binary_cross_entropy_with_logits(share, strength),
         }
+        return {name: self.weights[name] * term for name, term in terms.items()}
 
 
-ASIDE = 0.1
-"""How much the colors count where nothing is drawn; a little, so that the student knows what it leaves out."""
+def texture_error(found: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
+    """Relative squared distance of the Gram matrices of features (N, C, H, W) where something is drawn, as a logarithm;
+    the mean of those pictures on which anything is.
+
+    Args:
+        strength: (N, 1, h, w), see `drawn`.
+    """
+    share = F.adaptive_avg_pool2d(strength, tuple(found.shape[-2:]))
+    grams = []
+    for features in (found, wanted):
+        x = (features.float() * share).flatten(2)
+        grams.append(x @ x.transpose(1, 2))
+    distance = (grams[0] - grams[1]).square().sum((1, 2)) / grams[1].square().sum((1, 2)).clamp_min(EPS)
+    counts = (strength.mean((1, 2, 3)) > LEAST).float()
+    return (distance.log1p() * counts).sum() / counts.sum().clamp_min(1)
 
 
-def _relative(found: Tensor, wanted: Tensor) -> Tensor:
-    found, wanted = found.float(), wanted.float()
-    return F.mse_loss(found, wanted) / wanted.var().clamp_min(EPS)
+def _mean(error: Tensor, weights: Tensor) -> Tensor:
+    """The weighted mean of errors (N, 3, H, W), with weights (N, 1, H, W)."""
+    return (error * weights).sum() / (3 * weights.sum()).clamp_min(1)
+
+
+ASIDE, LEAST, CROWD = 0.1, 0.01, 8
+"""How much the colors count where nothing is drawn; the share of a picture that must be drawn on for it to have a
+texture; side in pixels of a neighborhood."""
 
 
 class Varied:
@@ -240,8 +264,9 @@ def train_distill(
     blocks: int = 7,
     kernel: int = 5,
     separable: bool = False,
-    perceptual_weight: float = 0.1,
-    share_weight: float = 0.3,
+    texture_weight: float = 1.0,
+    color_weight: float = 4.0,
+    share_weight: float = 1.0,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
     seed: int = 0,
@@ -264,7 +289,8 @@ def train_distill(
         blocks: residual blocks.
         kernel: size of the first and last convolution.
         separable: depthwise separable convolutions in the blocks.
-        perceptual_weight: of the features' error beside the pixels'.
+        texture_weight: of the error of textures beside the pixels'.
+        color_weight: of the error of neighborhoods' colors.
         share_weight: of the error of where is painted.
         learning_rate: the top of the cycle.
         encoder: the network that compares, by name or file.
@@ -282,7 +308,7 @@ def train_distill(
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     guide = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
     compared = load_encoder(encoder).to(where.device)
-    objective = Imitation(model, guide, compared, where, perceptual_weight, share_weight)
+    objective = Imitation(model, guide, compared, where, texture_weight, color_weight, share_weight)
     photos, folder = Pictures(data), Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     kinds: Sequence[Sequence[int]] = ([], range(len(photos)), [])
