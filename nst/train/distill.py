@@ -148,7 +148,7 @@ def texture_error(found: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
     Args:
         strength: (N, 1, h, w), see `drawn`.
     """
-    share = F.adaptive_avg_pool2d(strength, tuple(found.shape[-2:]))
+    share = F.adaptive_avg_pool2d(strength, (found.shape[2], found.shape[3]))
     grams = []
     for features in (found, wanted):
         x = (features.float() * share).flatten(2)
