@@ -46,6 +46,7 @@ def distill(places, out, **given):
 def cycle(places, out, **given):
     paintings = [str(places / f"painting{i}.png") for i in range(2)]
     known = {"data": [str(places / "photos")], "other": paintings, "names": ("there", "back"), "critic_width": 4}
+    known |= {"manner_weight": 1.0, "encoder": tiny_encoder_file(places)}
     return train_cyclegan(out=str(out), interval=1, **{**SMALL, "steps": 4, "critic_layers": 1, **known, **given})
 
 
@@ -72,7 +73,8 @@ def test_it_trains_resumes_bit_for_bit_and_writes_what_loads(train, places, tmp_
 
 
 def test_options_of_the_paper(places, tmp_path):
-    list(cycle(places, tmp_path / "u", net="unet", blocks=3, steps=1, cycle_loss="l2", identity_weight=0.0))
+    plain = {"cycle_loss": "l2", "identity_weight": 0, "manner_weight": 0}
+    list(cycle(places, tmp_path / "u", net="unet", blocks=3, steps=1, **plain))
     assert load_model(tmp_path / "u" / "cyclegan.safetensors").config["net"] == "unet"
     list(cycle(places, tmp_path / "s", separable=True, upsampling="transposed", output="blend", steps=1))
     with pytest.raises(ValueError, match="two names"):

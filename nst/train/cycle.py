@@ -16,8 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.device import Device
+from nst.encoders import Encoder
 from nst.losses.adversarial import Game, game
 from nst.models.cyclegan import PatchGAN, Translator
+from nst.train.perceptual import Perceptual, Weights
 
 CYCLE_LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 POOL = 50
@@ -65,6 +67,31 @@ class Terms:
     cycle_loss: str = "l1"
 
 
+class Manner:
+    """How far paintings are from what all pictures of a kind have in common: Gram matrices, and distribution of colors.
+
+    The terms of fast styles, see `nst.train.perceptual`, whose mean over many crops is what is asked for. The paper has
+    no such term; it is a matter of a hundred steps what takes critics thousands.
+
+    Args:
+        encoder: compares.
+        crops: of the kind, (N, 3, H, W) in [0, 1].
+        weight: of the textures' error; that of the colors is half as much.
+        where: number format.
+    """
+
+    def __init__(self, encoder: Encoder, crops: Tensor, weight: float, where: Device) -> None:
+        self.perceptual = Perceptual(encoder, where, Weights(0.0, weight, weight / 2, tv=0.0, plain=0.0))
+        self.wanted = {name: x.mean(0, keepdim=True) for name, x in self.perceptual.style(crops).items()}
+
+    def __call__(self, painted: Tensor, photo: Tensor) -> Tensor:
+        """The weighted error, a scalar, of paintings (N, 3, H, W) of photos."""
+        count = len(painted)
+        wanted = {name: x.expand(count, *x.shape[1:]) for name, x in self.wanted.items()}
+        terms = self.perceptual(painted, photo, wanted, painted.new_ones(count), kept={})
+        return terms["style"] + terms["color"]
+
+
 class Cycle(nn.Module):
     """Both generators and both critics; a direction's critic judges what the direction ends in.
 
@@ -74,15 +101,23 @@ class Cycle(nn.Module):
         side: of the training pictures.
         terms: see `Terms`.
         where: number format.
+        manner: what the first direction is to paint like, if that is asked for.
     """
 
     def __init__(
-        self, translator: Translator, critics: Sequence[PatchGAN], side: int, terms: Terms, where: Device
+        self,
+        translator: Translator,
+        critics: Sequence[PatchGAN],
+        side: int,
+        terms: Terms,
+        where: Device,
+        manner: Manner | None = None,
     ) -> None:
         super().__init__()
         self.translator, self.critics = translator, nn.ModuleList(critics)
         self.pools = nn.ModuleList(Pool(side) for _ in critics)
         self.terms, self.where = terms, where
+        self.manner = (manner,)  # in a tuple, so that its encoder is no part of a checkpoint
         self.game: Game = game("least_squares")
 
     def generators(self, pictures: Sequence[Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
@@ -99,12 +134,14 @@ class Cycle(nn.Module):
             adversarial.append(self.game.generator(judged))
             cycle.append(error(back, own))
             identity.append(F.l1_loss(same, other))
-            made.append(fake.detach())
+            made.append(fake)
         weight = self.terms.cycle
         terms = {"adversarial": adversarial[0] + adversarial[1], "cycle": weight * (cycle[0] + cycle[1])}
         if self.terms.identity:
             terms["identity"] = weight * self.terms.identity * (identity[0] + identity[1])
-        return terms, made
+        if self.manner[0]:
+            terms["manner"] = self.manner[0](made[0], pictures[0])
+        return terms, [fake.detach() for fake in made]
 
     def judge(self, pictures: Sequence[Tensor], made: Sequence[Tensor], rng: random.Random) -> Tensor:
         """The critics' loss, of the real pictures of each kind and of what was made by each direction."""

@@ -19,12 +19,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from nst.device import Device
+from nst.encoders import load_encoder
 from nst.images import decode, save, to_pil
 from nst.models.cyclegan import PatchGAN, Translator
-from nst.train.cycle import CYCLE_LOSSES, Cycle, Terms
+from nst.train.cycle import CYCLE_LOSSES, Cycle, Manner, Terms
 from nst.train.data import Crops, Pictures, write_checkpoint
-from nst.train.loop import Plan, average_weights, training_device, warm_start, write_model
+from nst.train.loop import Plan, average_weights, seed_weights, training_device, warm_start, write_model
 from nst.weights import WeightsError
+
+MANY = 48
+"""Crops that tell what the other kind's pictures have in common."""
 
 
 def linear_decay(step: int, steps: int, top: float) -> float:
@@ -55,6 +59,8 @@ def train_cyclegan(
     cycle_weight: float = 10.0,
     identity_weight: float = 0.5,
     cycle_loss: str = "l1",
+    manner_weight: float = 0.0,
+    encoder: str = "compact",
     learning_rate: float = 2e-4,
     seed: int = 0,
     interval: int = 200,
@@ -83,6 +89,8 @@ def train_cyclegan(
         cycle_weight: of the cycle's error.
         identity_weight: of a picture changed that is of the right kind already, relative to the cycle's.
         cycle_loss: "l1" or "l2".
+        manner_weight: of the error of textures and colors of what the first direction paints; the paper has none.
+        encoder: the network that compares these, by name or file.
         learning_rate: of the first half.
         seed: of crops, pools and initial weights.
         interval: steps between records and checkpoints.
@@ -95,7 +103,7 @@ def train_cyclegan(
         raise ValueError('Give two names, of the way there and the way back, and "l1" or "l2" as the cycle\'s loss.')
     folder, where, plan = Path(out), training_device(device), Plan(steps, learning_rate, seed, interval)
     (folder / "sheets").mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(seed)
+    seed_weights(seed, encoder)
     shape: dict[str, Any] = {"widths": list(widths), "blocks": blocks, "kernel": kernel, "separable": separable}
     shape |= {"upsampling": upsampling}
     shape = {"width": widths[0], "depth": blocks} if net == "unet" else shape
@@ -106,10 +114,15 @@ def train_cyclegan(
         module.apply(_small_weights)
     if start:
         warm_start(translator, start)
-    cycle = Cycle(translator, critics, size, Terms(cycle_weight, identity_weight, cycle_loss), where)
-    cycle = cycle.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     kinds = [Crops(gathered(data), size, smallest=0.6), Crops(gathered(other, other_size), size, smallest=0.35)]
     samples = [where.place(crops.batch(4)) for crops in kinds]
+    manner = None
+    if manner_weight:
+        compared = load_encoder(encoder).to(where.device)
+        manner = Manner(compared, where.place(kinds[1].batch(MANY)), manner_weight, where)
+    terms = Terms(cycle_weight, identity_weight, cycle_loss)
+    cycle = Cycle(translator, critics, size, terms, where, manner).to(where.device)
+    cycle = cycle.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained = copy.deepcopy(cycle.translator).requires_grad_(False)
     for record in _train(cycle, trained, kinds, plan, folder, batch):
         about = f"Translates {' and '.join(names)}. Trained on {', '.join(Path(p).name for p in (*data, *other))}."
