@@ -9,8 +9,9 @@ learned from stood on dry grass. What it draws and what it only tints can be tol
 pixel to pixel, a tint changes it evenly. So where the teacher draws, the student is to do as it does; elsewhere the
 photo itself is its target, see `drawn`.
 
-It also draws stripes on tables and on people. A classifier tells which photos show a mammal at all; those that show
-none are to stay as they are, and those that it finds likeliest to show what is translated come more often.
+It also draws stripes on tables and on people. So the student learns from its successes alone: those photos of mammals
+of which a classifier finds the result likeliest to show what it should. Photos that show no mammal are to stay as they
+are.
 """
 
 from __future__ import annotations
@@ -18,7 +19,6 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from nst.images import ImageError, resize, to_tensor
 from nst.losses import EPS
 from nst.losses.structure import LUMINANCE
 from nst.models.cyclegan import Translator
-from nst.models.squeezenet import SORREL
+from nst.models.squeezenet import ZEBRA
 from nst.registry import load_model
 from nst.train.data import Crops, Pictures
 from nst.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
@@ -45,8 +45,8 @@ LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 CELL = 1 / 16
 """Side of the squares, relative to the picture's, within which light is compared."""
 
-SHARES = (0.5, 0.3, 0.2)
-"""Of the crops: of the likeliest photos, of all that may be translated, and of the others."""
+STAYING = 0.3
+"""Share of the crops that are to stay as they are."""
 
 MAMMALS, ENOUGH = slice(151, 389), 0.1
 """Classes of ImageNet, and how likely they must be together."""
@@ -169,40 +169,41 @@ texture; side in pixels of a neighborhood."""
 
 
 class Varied:
-    """Crops of photos of three kinds, half of them in another light and another tint; seeded.
+    """Crops of photos of two kinds, half of them in a slightly other light and tint; seeded.
 
     Args:
         photos: all.
-        kinds: the numbers of the likeliest ones, of all that may be translated, and of the others; each kind gives its
-            share of `SHARES` of the crops.
+        translated, others: the numbers of those that are to be translated, and of those that are to stay as they are,
+            of which `STAYING` of the crops are taken.
         size: side of a crop in pixels.
     """
 
-    def __init__(self, photos: Sequence[Image.Image], kinds: Sequence[Sequence[int]], size: int) -> None:
-        given = [(numbers, share, i < 2) for i, (numbers, share) in enumerate(zip(kinds, SHARES, strict=True))]
-        self.kinds = [
-            (Crops(Chosen(photos, numbers), size, smallest=0.6), share, of_kind)
-            for numbers, share, of_kind in given if numbers
-        ]  # fmt: skip
+    def __init__(
+        self, photos: Sequence[Image.Image], translated: Sequence[int], others: Sequence[int], size: int
+    ) -> None:
+        chosen = [Chosen(photos, numbers) for numbers in (translated, others)]
+        self.translated, self.others = (Crops(pictures, size, smallest=0.7) for pictures in chosen)
+        self.staying = STAYING if others else 0.0
         self.random = random.Random(0)
 
     @property
     def skipped(self) -> int:
-        return sum(crops.skipped for crops, _, _ in self.kinds)
+        return self.translated.skipped + self.others.skipped
 
     def batch(self, count: int) -> tuple[Tensor, Tensor]:
-        """`count` crops, (count, 3, size, size), and whether each may be translated, (count,) of 1 or 0."""
+        """`count` crops, (count, 3, size, size), and whether each is to be translated, (count,) of 1 or 0."""
         crops, of_kind = zip(*(self._one() for _ in range(count)), strict=True)
         return torch.cat(crops), torch.tensor(of_kind)
 
     def _one(self) -> tuple[Tensor, float]:
-        crops, _, of_kind = self.random.choices(self.kinds, [share for _, share, _ in self.kinds])[0]
-        crops.random.seed(self.random.random())
-        crop = crops.one()
+        stays = self.random.random() < self.staying
+        source = self.others if stays else self.translated
+        source.random.seed(self.random.random())
+        crop = source.one()
         if self.random.random() < 0.5:
-            tint = torch.tensor([self.random.uniform(0.8, 1.25) for _ in range(3)]).view(1, 3, 1, 1)
-            crop = (crop * tint).clamp(0, 1) ** self.random.uniform(0.7, 1.4)
-        return crop, float(of_kind)
+            tint = torch.tensor([self.random.uniform(0.93, 1.07) for _ in range(3)]).view(1, 3, 1, 1)
+            crop = (crop * tint).clamp(0, 1) ** self.random.uniform(0.85, 1.2)
+        return crop, float(not stays)
 
 
 class Chosen(Sequence[Image.Image]):
@@ -218,32 +219,49 @@ class Chosen(Sequence[Image.Image]):
         return self.pictures[self.numbers[index]]
 
 
-def sorted_by_kind(
-    photos: Sequence[Image.Image], classifier: str, label: int, count: int, kept: Path, where: Device
-) -> tuple[list[int], list[int], list[int]]:
-    """The numbers of photos by kind, see `Varied`: the `count` likeliest to show a label, all mammals, all others.
+def successes(
+    photos: Sequence[Image.Image],
+    teacher: nn.Module,
+    classifier: str,
+    label: int,
+    count: int,
+    kept: Path,
+    where: Device,
+) -> tuple[list[int], list[int]]:
+    """The numbers of the `count` photos of mammals whose translations likeliest show a label, and of no mammals.
 
     Args:
         classifier: SqueezeNet's file.
         kept: file for what the classifier said, so that a training that is gone on with need not ask again.
     """
     if not kept.is_file():
-        save_file({"seen": _classified(photos, classifier, label, where)}, kept)
-    likely, mammal = load_file(kept)["seen"].unbind(1)
-    mammals = (mammal > ENOUGH).nonzero().flatten().tolist()
-    best = sorted(mammals, key=lambda number: -float(likely[number]))[:count]
-    return best, mammals, (mammal <= ENOUGH).nonzero().flatten().tolist()
+        save_file({"seen": _classified(photos, teacher, classifier, label, where)}, kept)
+    mammal, success = load_file(kept)["seen"].unbind(1)
+    best = success.argsort(descending=True, stable=True)[:count]
+    return [int(n) for n in best if success[n] > 0], (mammal.abs() <= ENOUGH).nonzero().flatten().tolist()
 
 
 @torch.no_grad()
-def _classified(photos: Sequence[Image.Image], classifier: str, label: int, where: Device) -> Tensor:
-    """Probabilities (N, 2) that a photo shows the label, and a mammal; -1 for one that cannot be read."""
+def _classified(
+    photos: Sequence[Image.Image], teacher: nn.Module, classifier: str, label: int, where: Device
+) -> Tensor:
+    """Probabilities (N, 2) that a photo shows a mammal, and what the teacher makes of it the label: the latter of
+    mammals only, else 0; -1 for a photo that cannot be read."""
     judge: Any = copy.deepcopy(load_model(Path(classifier), architecture="squeezenet")).to(where.device)
-    found = torch.full((len(photos), 2), -1.0)
+    found = torch.zeros(len(photos), 2)
     for number in range(len(photos)):
-        with suppress(ImageError), where.autocast():
-            told = judge(where.place(resize(to_tensor(photos[number]), (227, 227))))[0]
-            found[number] = torch.stack([told[label], told[MAMMALS].sum()])
+        try:
+            photo = to_tensor(photos[number])
+        except ImageError:
+            found[number] = -1
+            continue
+        with where.autocast():
+            found[number, 0] = judge(where.place(resize(photo, (227, 227))))[0, MAMMALS].sum()
+            if found[number, 0] > ENOUGH:
+                small = where.place(resize(photo, (192, 192)))
+                painted = teacher(small)
+                result = torch.lerp(small, painted, drawn(small, painted))
+                found[number, 1] = judge(resize(result, (227, 227)))[0, label]
     return found
 
 
@@ -254,8 +272,8 @@ def train_distill(
     out: str,
     name: str = "horse2zebra",
     classifier: str | None = None,
-    label: int = SORREL,
-    examples: int = 48,
+    label: int = ZEBRA,
+    examples: int = 64,
     start: str | None = None,
     steps: int = 4000,
     batch: int = 4,
@@ -280,9 +298,9 @@ def train_distill(
         teacher: a translator's file, ours or of a layout that `models import` knows.
         out: folder to write; a checkpoint there is gone on from.
         name: of what the student does.
-        classifier: SqueezeNet's file, to find photos that show what is translated; None means that all may.
-        label: number of the class that it looks for; 339 is a brown horse.
-        examples: how many photos it chooses, which come more often.
+        classifier: SqueezeNet's file, to find the teacher's successes; None means that all photos are.
+        label: number of the class that a success shows; 340 is a zebra.
+        examples: how many successes are learned from.
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         widths: channels at full, half and quarter resolution.
@@ -311,10 +329,10 @@ def train_distill(
     objective = Imitation(model, guide, compared, where, texture_weight, color_weight, share_weight)
     photos, folder = Pictures(data), Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    kinds: Sequence[Sequence[int]] = ([], range(len(photos)), [])
+    kinds: tuple[Sequence[int], Sequence[int]] = (range(len(photos)), [])
     if classifier:
-        kinds = sorted_by_kind(photos, classifier, label, examples, folder / "seen.safetensors", where)
-    crops = Varied(photos, kinds, size)
+        kinds = successes(photos, guide, classifier, label, examples, folder / "seen.safetensors", where)
+    crops = Varied(photos, *kinds, size)
     samples, of_kind = crops.batch(8)
     samples, of_kind = where.place(samples), of_kind.to(where.device)
 
