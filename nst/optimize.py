@@ -210,7 +210,7 @@ class _Descent:
         loss = sum(losses.values())
         if math.isfinite(loss) and loss < self.best_loss:
             self.best, self.best_image, self.best_loss = before, pictures[0], loss
-        finite = math.isfinite(loss) and all(bool(p.isfinite().all()) for p in self.parameters)
+        finite = math.isfinite(loss) and all(math.isfinite(p.detach().sum()) for p in self.parameters)
         return losses, None if finite and loss <= DIVERGED * self.best_loss + 1 else self._recover()
 
     def loss_of(self, image: Tensor) -> float:

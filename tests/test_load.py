@@ -166,7 +166,10 @@ def stop(visitor: Visitor, leave: bool) -> None:
 
 def weather(server: Server, crowd: Crowd, seconds: float, warm: float) -> tuple[float, int, int]:
     """Let the crowd stay; the slope of the memory in MB a minute after `warm` seconds, its most in MB, and the most
-    bytes of the temporary folder. Every ten seconds, the memory is printed."""
+    bytes of the temporary folder. Every ten seconds, the memory is printed.
+
+    The slope is that of the floor, the least of each 20 seconds, which what is kept for good raises: above it, a
+    picture that is being painted comes and goes with some hundred megabytes."""
     times, sizes, folder = [], [], 0
     for i, spent in enumerate(crowd.stay(seconds)):
         if i % 10 == 0:
@@ -176,7 +179,11 @@ def weather(server: Server, crowd: Crowd, seconds: float, warm: float) -> tuple[
             if spent > warm:
                 times.append(spent / 60)
                 sizes.append(server.status("VmRSS") / 1024)
-    return linear_regression(times, sizes).slope, round(max(sizes)), folder
+    windows: dict[int, list[float]] = {}
+    for time_, size in zip(times, sizes, strict=True):
+        windows.setdefault(int(3 * time_), []).append(size)
+    floor = {window / 3: min(found) for window, found in windows.items()}
+    return linear_regression(list(floor), list(floor.values())).slope, round(max(sizes)), folder
 
 
 def report(crowd: Crowd, **facts: object) -> None:

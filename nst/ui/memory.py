@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 
 M_ARENA_MAX = -8  # as malloc.h numbers it
-EVERY = 20.0
+EVERY = 5.0
 """Seconds between two times that memory is given back, which takes a few milliseconds and some page faults after."""
 
 _given = [0.0]

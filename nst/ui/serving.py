@@ -11,6 +11,10 @@ from nst.ui import journal, limits, memory, pictures, scratch, share, theme
 from nst.ui.gate import API_BODY, MAX_BODY, Gate
 from nst.ui.routes import Pages
 
+PAGES = 2 * limits.IN_LINE
+"""How many visitors' pages the server remembers: some megabytes each, which gradio never gives back by itself. Who
+comes back to a page that was quiet for longest finds it as it was, but for what *Continue* would go on from."""
+
 
 def look_after() -> None:
     """Begin what a server does on its own while it runs: its log, its folders, the first example, publishing."""
@@ -36,9 +40,13 @@ def options(*, api: bool = False) -> dict[str, Any]:
         "mcp_server": api,
         "max_file_size": "30mb" if limits.current() is limits.STRICT else "100mb",
         "max_threads": 2 * limits.IN_LINE,  # who waits in line takes one each
+        "state_session_capacity": PAGES,
         "pwa": True,
         "ssr_mode": False,
         "enable_monitoring": False,
+        # Gradio's look at whether the page answers gives up after three seconds, and the server with it, which may well
+        # pass where visitors already wait for it to start.
+        "_frontend": False,
         "app_kwargs": {
             "routes": Pages(desk.store, desk.misses).routes(),
             "middleware": [Middleware(Gate, max_body=API_BODY if api else MAX_BODY)],
