@@ -20,6 +20,7 @@ COMMANDS = {
     "texture": "make a texture of any size from a style, seamless or not",
     "doodle": "paint a rough map of a few colors as a style paints what they stand for",
     "mix": "paint a photo on the way from one style to another: a strip or a film",
+    "translate": "make a zebra of a horse, a painting of a photo, and back",
     "invert": "show what a layer of the encoder knows of a picture",
     "map": "draw a map of a folder of pictures: what resembles what, by style and by content",
     "faces": "make faces that never existed",
@@ -30,7 +31,6 @@ COMMANDS = {
     "bench": "measure speed and memory on this machine",
     "evaluate": "measure the quality of results",
 }
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code: 0 when done, 2 for bad usage or bad input, 130 after Ctrl-C.

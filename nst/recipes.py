@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import torch
 
 import nst
+from nst import translate
 from nst.faces import BOUNDS as FACE_BOUNDS
 from nst.faces import face_grid, mix_faces, morph_sheet, project
 from nst.fast import BOUNDS as FAST_BOUNDS
@@ -45,6 +46,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "survey": _defaults(layer_survey),
     "doodle": _defaults(doodle),
     "fast": FAST_DEFAULTS | {"weights": None},
+    "translate": {name: value for name, value in _defaults(translate.translate).items() if name != "device"},
     "faces": _defaults(face_grid),
     "mix_faces": _defaults(mix_faces),
     "morph": _defaults(morph_sheet),
@@ -57,8 +59,10 @@ WHOLE = frozenset({
     "count", "like", "first", "second", "frames",
 })  # fmt: skip
 ENCODERS = ("encoder", "content_encoder")
+PASSES = ("style", "translator", "faces")
+"""Kinds of models that make pictures."""
 NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights", "weights")
-LIMITS = FACE_BOUNDS | FAST_BOUNDS | BOUNDS
+LIMITS = translate.BOUNDS | FACE_BOUNDS | FAST_BOUNDS | BOUNDS
 MAX_ITEMS = 32
 SEPARATOR = "|"
 """Between the names of several pictures in a link."""
@@ -191,7 +195,9 @@ def _read(name: str, value: Any) -> Any:
     if name in CHOICES:
         return value if isinstance(value, str) and value in CHOICES[name] else None
     if name == "model":
-        return value if value in {entry.name for entry in list_models() if entry.kind in ("style", "faces")} else None
+        return value if value in {entry.name for kind in PASSES for entry in list_models(kind)} else None
+    if name == "direction":
+        return value if value in {way for ways in translate.directions_of_all().values() for way in ways} else None
     if name == "seamless":
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     items = _items(value)

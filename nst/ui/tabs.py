@@ -18,6 +18,7 @@ HOMES = {
     "texture": "Explore",
     "invert": "Explore",
     "doodle": "Explore",
+    "translate": "Horse → Zebra",
     "faces": "Faces",
     "mix_faces": "Faces",
     "morph": "Faces",
