@@ -48,11 +48,16 @@ def nearest_patches(
     known = F.normalize((bank - mean).float(), dim=1).to(bank.dtype)
     chosen = []
     for rows in range(0, len(now), max(1, SCORES // len(bank))):
-        part = slice(rows, rows + max(1, SCORES // len(bank)))
-        scores = F.normalize((now[part] - mean).float(), dim=1).to(bank.dtype) @ known.T
+        some = slice(rows, rows + max(1, SCORES // len(bank)))
+        part = now[some] - mean
+        scores = part @ known.T  # to which patch of the bank a patch is nearest does not depend on its own length
         if now_map is not None and bank_map is not None:
-            scores = scores - weight * torch.cdist(now_map[part], bank_map).square() / bank_map.shape[1]
-        chosen.append(scores.float().max(1).indices)
+            length = torch.linalg.vector_norm(part, dim=1, keepdim=True, dtype=torch.float32)
+            scores = scores / length.clamp_min(EPS)
+            # |a - b|^2 = |b|^2 - 2 a b, but for what is the same for all b
+            scale = weight / bank_map.shape[1]
+            scores.addmm_(now_map[some], bank_map.T, alpha=2 * scale).sub_(scale * bank_map.square().sum(1))
+        chosen.append(scores.argmax(1))
     return torch.cat(chosen)
 
 
