@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import threading
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,6 +84,46 @@ def free_memory(where: Device) -> int | None:
 
 CONTAINER = Path("/sys/fs/cgroup")
 """Where Linux tells what memory this process's container may take (cgroups, version 2)."""
+
+
+@contextmanager
+def peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
+    """Watches memory: the value, called afterwards, gives the bytes at the peak above those at the start.
+
+    On a GPU the allocator tells; on the CPU the process's resident memory is looked at every few
+    milliseconds, and where the system does not tell it (other than Linux) the value is 0.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        yield lambda: torch.cuda.max_memory_allocated(device) - before
+        return
+    with suppress(OSError, AttributeError):  # what the C library (glibc) keeps of freed memory would hide the peak
+        ctypes.CDLL(None).malloc_trim(0)
+    before = highest = resident_memory()
+    done = threading.Event()
+
+    def watch() -> None:
+        nonlocal highest
+        while not done.wait(0.005):
+            highest = max(highest, resident_memory())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield lambda: highest - before
+    finally:
+        done.set()
+        watcher.join()
+
+
+def resident_memory() -> int:
+    """Bytes of memory this process holds; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * 4096
+    except OSError:
+        return 0
 
 
 def _fast_bfloat16(kind: str) -> bool:

@@ -46,3 +46,26 @@ class KeptImage(PixelImage):
 
     def forward(self) -> Tensor:
         return torch.lerp(super().forward(), self.kept, self.mask)
+
+
+class LatentImage(nn.Module):
+    """A generator's picture, whose styles are the parameters.
+
+    Abdal, Qin and Wonka 2019, arXiv:1904.03189: one style for each layer (W+), which reaches more pictures than one
+    for all.
+
+    Args:
+        generator: its `paint` gives pictures (1, 3, H, W) of styles (1, layers, D); its weights stay as they are.
+        styles: what to start from, (1, layers, D).
+    """
+
+    def __init__(self, generator: nn.Module, styles: Tensor) -> None:
+        super().__init__()
+        self.paint = generator.paint  # not the module itself: its weights are no parameters of this picture
+        self.styles = nn.Parameter(styles.detach().clone(memory_format=torch.contiguous_format))
+
+    def forward(self) -> Tensor:
+        return self.paint(self.styles).clamp(0, 1)  # type: ignore[operator]
+
+    def project(self) -> None:
+        """Every style gives a picture: nothing to do."""

@@ -11,6 +11,9 @@ from urllib.parse import urlencode
 import torch
 
 import nst
+from nst import translate
+from nst.faces import BOUNDS as FACE_BOUNDS
+from nst.faces import face_grid, mix_faces, morph_sheet, project
 from nst.fast import BOUNDS as FAST_BOUNDS
 from nst.fast import fast_stylize
 from nst.registry import list_models
@@ -43,13 +46,23 @@ TASKS: dict[str, dict[str, Any]] = {
     "survey": _defaults(layer_survey),
     "doodle": _defaults(doodle),
     "fast": FAST_DEFAULTS | {"weights": None},
+    "translate": {name: value for name, value in _defaults(translate.translate).items() if name != "device"},
+    "faces": _defaults(face_grid),
+    "mix_faces": _defaults(mix_faces),
+    "morph": _defaults(morph_sheet),
+    "project": _defaults(project),
 }
 """What there are recipes of, and every setting of each and its default."""
 
-WHOLE = frozenset({"size", "num_steps", "seed", "kernel_degree", "patch_size", "width", "height", "starts", "pictures"})
+WHOLE = frozenset({
+    "size", "num_steps", "seed", "kernel_degree", "patch_size", "width", "height", "starts", "pictures",
+    "count", "like", "first", "second", "frames",
+})  # fmt: skip
 ENCODERS = ("encoder", "content_encoder")
+PASSES = ("style", "translator", "faces")
+"""Kinds of models that make pictures."""
 NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights", "weights")
-LIMITS = FAST_BOUNDS | BOUNDS
+LIMITS = translate.BOUNDS | FACE_BOUNDS | FAST_BOUNDS | BOUNDS
 MAX_ITEMS = 32
 SEPARATOR = "|"
 """Between the names of several pictures in a link."""
@@ -76,8 +89,9 @@ def make_recipe(
     defaults = TASKS[task]
     kept, hashes = defaults | valid_settings(settings, task), dict[str, str]()
     known = {weights.name: weights.sha256 for weights in list_models()}
-    if model := kept.get("model"):
-        hashes[model] = known[model]
+    if model := settings.get("model") or kept.get("model"):  # or a file of the user's own, as below
+        kept["model"] = model if model in known else Path(model).name
+        hashes[kept["model"]] = known[model] if model in known else file_sha256(Path(model))
     for role in ENCODERS:
         name = str(settings.get(role) or defaults.get(role) or "")
         if name in CHOICES[role]:
@@ -181,12 +195,17 @@ def _read(name: str, value: Any) -> Any:
     if name in CHOICES:
         return value if isinstance(value, str) and value in CHOICES[name] else None
     if name == "model":
-        return value if value in {entry.name for entry in list_models("style")} else None
+        return value if value in {entry.name for kind in PASSES for entry in list_models(kind)} else None
+    if name == "direction":
+        return value if value in {way for ways in translate.directions_of_all().values() for way in ways} else None
     if name == "seamless":
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     items = _items(value)
     if not items:
         return None
+    if name == "faces":
+        numbers = [_number("seed", item) for item in items]
+        return None if None in numbers else numbers
     if name in NUMBERS:
         try:
             weights = [float(item) for item in items]

@@ -18,9 +18,10 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [  # from the top down; a file imports only from floors below its own, or within its own room
     {"app", "__main__"},
     {"commands", "ui"},
-    {"bench", "evaluate", "recipes", "train"},
-    {"sheets"},
-    {"fast", "metrics", "models", "stylize", "video"},
+    {"bench", "evaluate"},
+    {"recipes", "train"},
+    {"faces", "sheets"},
+    {"collection", "fast", "fidelity", "metrics", "models", "stylize", "translate", "video"},
     {"encoders"},
     {"optimize", "registry", "results", "styles"},
     {"color", "device", "images", "losses", "params", "weights"},

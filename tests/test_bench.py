@@ -8,7 +8,7 @@ from tiny import picture, tiny_encoder, tiny_encoder_file
 
 from nst.bench import optimization as bench
 from nst.color import COLOR_MODES
-from nst.device import choose_device
+from nst.device import choose_device, peak_memory, resident_memory
 from nst.losses import STYLE_LOSSES
 
 
@@ -45,10 +45,10 @@ def test_encoders_are_compared_in_all_formats(tmp_path):
 
 
 def test_peak_memory_sees_what_was_held_meanwhile():
-    with bench.peak_memory(torch.device("cpu")) as peak:
+    with peak_memory(torch.device("cpu")) as peak:
         held = torch.ones(50_000_000)
         assert held.sum() == 50_000_000
-    if bench.resident_memory():
+    if resident_memory():
         assert peak() > 150e6
 
 

@@ -6,15 +6,12 @@ import pytest
 import torch
 from tiny import picture, tiny_encoder_file
 
-from nst.evaluate import (
-    VARIANTS,
-    compare_controls,
-    compare_encoders,
-    compare_fast,
-    compare_sizes,
-    compare_tricks,
-    contact_sheet,
-)
+from nst.evaluate.controls import compare_controls
+from nst.evaluate.encoders import compare_encoders
+from nst.evaluate.fast import compare_fast
+from nst.evaluate.pictures import contact_sheet
+from nst.evaluate.sizes import compare_sizes
+from nst.evaluate.tricks import VARIANTS, compare_tricks
 from nst.images import decode, save, to_pil
 from nst.losses import STYLE_LOSSES
 from nst.sheets import SHEETS, sky

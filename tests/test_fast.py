@@ -208,7 +208,7 @@ def test_the_embedded_models_paint_and_are_small():
 
 @pytest.mark.slow
 def test_six_megapixels_in_strips_equal_the_whole(monkeypatch):
-    from nst.bench.optimization import peak_memory
+    from nst.device import peak_memory
 
     # A photo has grain. Where there is none at all, bfloat16 rounds differently in strips, and the norms enlarge that.
     grain = 0.05 * torch.randn(1, 3, 2000, 3000, generator=torch.Generator().manual_seed(0))

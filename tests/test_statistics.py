@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from tiny import picture, tiny_encoder
 
 from nst.device import choose_device
@@ -43,6 +44,7 @@ from nst.losses import (
     wasserstein_loss,
 )
 from nst.losses.patches import REMATCH
+from nst.losses.wasserstein import matrix_root
 from nst.optimize import optimize
 from nst.params import PixelImage
 
@@ -437,3 +439,13 @@ def test_circular_total_variation_sees_the_seam():
     wave = torch.sin(torch.arange(8.0) * torch.pi / 4).view(1, 1, 1, 8).expand(1, 1, 8, 8)
     rolled = total_variation(wave.roll(3, 3), padding="circular")
     assert rolled.item() == pytest.approx(total_variation(wave, padding="circular").item())
+
+
+def test_flat_features_in_bfloat16_have_no_variance_below_zero():
+    """Rounded sums would leave some, and the root of the covariance would be no number."""
+    ramp = torch.linspace(0, 1, 48 * 64).reshape(1, 1, 48, 64)
+    weights = torch.rand(24, 1, 1, 1, generator=torch.Generator().manual_seed(0)) + 0.5
+    features = F.conv2d(ramp, weights).relu().bfloat16()
+    covariance = moments(features)[1]
+    assert torch.linalg.eigvalsh(covariance)[0, 0] > -1e-6 * covariance.norm()
+    assert matrix_root(covariance)[0].isfinite().all()

@@ -6,11 +6,8 @@ Ratios mean more than seconds: these are whatever the machine gives at the momen
 from __future__ import annotations
 
 import copy
-import ctypes
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from statistics import median
 from typing import Any
 
@@ -19,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.color import COLOR_MODES
-from nst.device import Device, choose_device
+from nst.device import Device, choose_device, peak_memory
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS, VGG_WIDTHS, Encoder, build, load_encoder
 from nst.images import resize, to_tensor
 from nst.losses import STYLE_LOSSES, ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
@@ -303,43 +300,3 @@ def _timed(call: Callable[[], object], times: int = 2) -> float:
         call()
         seconds.append(time.perf_counter() - began)
     return min(seconds)
-
-
-@contextmanager
-def peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
-    """Watches memory: the value, called afterwards, gives the bytes at the peak above those at the start.
-
-    On a GPU the allocator tells; on the CPU the process's resident memory is looked at every few
-    milliseconds, and where the system does not tell it (other than Linux) the value is 0.
-    """
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        yield lambda: torch.cuda.max_memory_allocated(device) - before
-        return
-    with suppress(OSError, AttributeError):  # what the C library (glibc) keeps of freed memory would hide the peak
-        ctypes.CDLL(None).malloc_trim(0)
-    before = highest = resident_memory()
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal highest
-        while not done.wait(0.005):
-            highest = max(highest, resident_memory())
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield lambda: highest - before
-    finally:
-        done.set()
-        watcher.join()
-
-
-def resident_memory() -> int:
-    """Bytes of memory this process holds; 0 where the system does not tell."""
-    try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * 4096
-    except OSError:
-        return 0

@@ -6,6 +6,7 @@ weighted; the total is their sum. Every loss here is normalized by its own targe
 are not: theirs are sums, and their weights change meaning with the size.
 """
 
+from nst.losses.adversarial import GAMES, Game, clip_weights, game, gradient_penalty, minimax_value, r1_penalty
 from nst.losses.content import ContentLoss, content_loss
 from nst.losses.correlation import CORRELATIONS, cross_gram, layer_pairs
 from nst.losses.discrepancy import (
@@ -33,6 +34,7 @@ from nst.losses.wasserstein import (
 __all__ = [
     "CORRELATIONS",
     "EPS",
+    "GAMES",
     "HISTOGRAM_LAYERS",
     "MIXING",
     "NEWTON_SCHULZ_SCALES",
@@ -41,6 +43,7 @@ __all__ = [
     "STYLE_LOSSES",
     "ContentLoss",
     "Features",
+    "Game",
     "Guides",
     "NormLoss",
     "PerceptualLoss",
@@ -51,10 +54,13 @@ __all__ = [
     "StyleOptions",
     "TotalVariationLoss",
     "alpha_norm",
+    "clip_weights",
     "content_loss",
     "cross_gram",
+    "game",
     "gaussian_kernel",
     "geometric_weights",
+    "gradient_penalty",
     "gram_loss",
     "gram_matrix",
     "histogram_loss",
@@ -63,12 +69,14 @@ __all__ = [
     "mean_variance",
     "mean_variance_loss",
     "median_distance",
+    "minimax_value",
     "moments",
     "nearest_patches",
     "normalized_weights",
     "patch_pairs",
     "polynomial_kernel",
     "quantiles",
+    "r1_penalty",
     "squared_mmd",
     "total_variation",
     "unfold_patches",

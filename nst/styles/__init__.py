@@ -10,6 +10,7 @@ import difflib
 
 from PIL import Image
 
+from .animals import HORSE, open_horse
 from .catalog import Content, Style, StyleNotFound
 from .contents import CONTENTS, open_content
 from .drawn import DRAWN, open_drawn
@@ -18,6 +19,7 @@ from .paintings import PAINTINGS, cached_painting, open_painting
 from .thumbnails import thumbnail
 
 __all__ = [
+    "HORSE",
     "Content",
     "Style",
     "StyleNotFound",
@@ -30,6 +32,7 @@ __all__ = [
     "load_map",
     "load_style",
     "meanings",
+    "open_horse",
     "thumbnail",
 ]
 

@@ -119,5 +119,7 @@ def write_checkpoint(path: Path, state: dict[str, Any], record: dict[str, Any]) 
     fresh = path.with_suffix(".new")
     torch.save(state, fresh)
     os.replace(fresh, path)
-    with path.with_name("log.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps(record) + "\n")
+    with path.with_name("log.jsonl").open("ab+") as log:
+        log.seek(max(0, log.seek(0, os.SEEK_END) - 1))
+        cut_short = log.read(1) not in (b"", b"\n")  # by an interruption
+        log.write(b"\n" * cut_short + json.dumps(record).encode() + b"\n")

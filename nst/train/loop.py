@@ -89,7 +89,7 @@ def train(
         sheet: a picture (1, 3, H, W) that shows what the model does.
         notes: more entries of each record.
     """
-    rank, world = _rank(where)
+    rank, world = process_rank(where)
     (out / "sheets").mkdir(parents=True, exist_ok=True)
     learning = [p for p in model.parameters() if p.requires_grad]
     optimizer: torch.optim.Optimizer = torch.optim.Adam(learning, lr=plan.learning_rate, betas=(0.9, 0.99))
@@ -116,7 +116,7 @@ def train(
         norm = nn.utils.clip_grad_norm_(learning, 1.0)
         if norm.isfinite():  # a single step of bfloat16 gone wrong must not end a training
             optimizer.step()
-        _average(averaged, model, min(plan.average, step / (step + 10)))
+        average_weights(averaged, model, min(plan.average, step / (step + 10)))
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + float(term.detach())
         if step % plan.interval == 0 or step == plan.steps:
@@ -139,7 +139,8 @@ def train(
 
 
 @torch.no_grad()
-def _average(averaged: nn.Module, model: nn.Module, decay: float) -> None:
+def average_weights(averaged: nn.Module, model: nn.Module, decay: float) -> None:
+    """Move the averaged weights, and whatever else is kept, towards the model's by 1 - decay."""
     own, new = averaged.state_dict(), model.state_dict()
     for name, tensor in own.items():
         if tensor.is_floating_point():
@@ -165,7 +166,7 @@ def seed_weights(seed: int, encoder: str) -> None:
     torch.manual_seed(seed)
 
 
-def _rank(where: Device) -> tuple[int, int]:
+def process_rank(where: Device) -> tuple[int, int]:
     """This process's number and how many there are: under torchrun, which sets the environment, else 0 of 1."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not torch.distributed.is_initialized():
@@ -190,8 +191,9 @@ def warm_start(model: nn.Module, path: str | Path, without: Sequence[str] = ()) 
 
 
 def write_model(
-    model: nn.Module, folder: Path, architecture: str, config: Mapping[str, Any], record: Mapping[str, Any], about: str
-) -> None:
+    model: nn.Module, folder: Path, architecture: str, config: Mapping[str, Any], record: Mapping[str, Any], about: str,
+    *, command: str | None = None, license: str = "mit",
+) -> None:  # fmt: skip
     """Write a model as float16 safetensors, its configuration in the metadata, and a card beside it.
 
     Args:
@@ -201,18 +203,23 @@ def write_model(
         config: the builder's arguments.
         record: the last one of the training, for the card.
         about: what the model does and what it was trained on.
+        command: what trains it; None means the one of the architecture's name.
+        license: what may be done with it.
     """
     tensors = {k: v.detach().half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     tensors = {k: v.contiguous().cpu() for k, v in tensors.items()}
     metadata = {"architecture": architecture, "config": json.dumps(config)}
     save_file(tensors, folder / f"{architecture}.safetensors", metadata=metadata)
     terms = "\n".join(f"| {name} | {value} |" for name, value in record.items() if name not in ("step", "steps"))
-    card = CARD.format(name=architecture, about=about, terms=terms, step=record["step"], steps=record["steps"])
+    card = CARD.format(
+        name=architecture, command=command or architecture, license=license, about=about, terms=terms,
+        step=record["step"], steps=record["steps"],
+    )  # fmt: skip
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 CARD = """---
-license: mit
+license: {license}
 library_name: nst
 tags: [neural-style-transfer, {name}]
 ---
@@ -220,7 +227,7 @@ tags: [neural-style-transfer, {name}]
 
 {about}
 
-Trained by `python -m nst train {name}` for {step} of {steps} steps; the weights are the moving average of the last
+Trained by `python -m nst train {command}` for {step} of {steps} steps; the weights are the moving average of the last
 ones. At the end, on training crops:
 
 | | |

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
@@ -126,16 +125,12 @@ class DoodleBench(Workbench):
         chosen = updates.get(self.style.chosen)
         return updates | (self.mapped(chosen) if isinstance(chosen, Choice) else {})
 
-    def open_page(self, opened: bool, request: gr.Request) -> Iterator[Updates]:
-        shown: Updates = {}
-        for update in super().open_page(opened, request):
-            shown |= update
-            yield update
-        style, own, file = (shown.get(slot.chosen) for slot in self.slots)
+    def open_page(self, opened: bool, request: gr.Request) -> Updates:
+        page = super().open_page(opened, request)
+        style, own, file = (page.get(slot.chosen) for slot in self.slots)
         if own:
-            yield self.show_canvas(own.path, None, file.path if file else None, "example")
-        elif style:
-            yield self.mapped(style)
+            return page | self.show_canvas(own.path, None, file.path if file else None, "example")
+        return page | (self.mapped(style) if style else {})
 
     def mapped(self, style: Choice) -> Updates:
         """The map of a painting, its own or a proposal, and a canvas for it."""

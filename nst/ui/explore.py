@@ -61,6 +61,7 @@ class TextureBench(Workbench):
     prefix = "texture"
     verb = "Weave"
     compares = False
+    scored = True
     tiles = True
 
     def lay_out_inputs(self) -> None:

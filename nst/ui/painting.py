@@ -16,6 +16,7 @@ from nst.images import Picture, decode, fit, save, save_animation, to_pil, to_te
 from nst.optimize import Step, throttle
 from nst.recipes import DEFAULTS, TASKS, make_recipe
 from nst.ui import line, progress, scratch
+from nst.video import save_film
 
 PREVIEW, PREVIEW_OF_MANY = 512, 1024
 """Long side of previews and snapshots in pixels; of previews that are several pictures in one."""
@@ -43,6 +44,7 @@ class Order:
         parts: what the pictures are called that stand side by side in the result, row by row, if there are several.
         columns: how many of them stand in a row.
         film: whether they follow each other.
+        plays: whether they are shown as a film, and not one by one.
         tiled: whether the result is shown tiled, too.
         continues: whether one can go on from the result.
     """
@@ -56,6 +58,7 @@ class Order:
     parts: tuple[str, ...] = ()
     columns: int = 1
     film: bool = False
+    plays: bool = False
     tiled: bool = False
     continues: bool = True
 
@@ -262,6 +265,9 @@ class Painting:
         wide, tall = picture.width // order.columns, picture.height // -(-len(order.parts) // order.columns)
         corners = [(wide * (i % order.columns), tall * (i // order.columns)) for i in range(len(order.parts))]
         pictures = [picture.crop((left, top, left + wide, top + tall)) for left, top in corners]
+        if order.plays:
+            film = str(save_film(scratch.new_file(self._file_name("webp")), pictures))
+            return {"film": film, "preview": film}
         named = list(zip(order.parts, pictures, strict=True))
         files = [save(scratch.new_file(f"{i:02d}-{_plain(part)}.png"), one) for i, (part, one) in enumerate(named, 1)]
         view: View = {"snapshots": [(str(file), part) for file, part in zip(files, order.parts, strict=True)]}
@@ -273,7 +279,7 @@ class Painting:
         given = self.order.names
         roles = [role for role in ("content", "style") if role in self.order.pictures or role in given]
         names = {role: given.get(role) or ("picture" if role == "content" else role) for role in roles}
-        parts = (name[0] if isinstance(name, list) else name for name in names.values())
+        parts = [name[0] if isinstance(name, list) else name for name in names.values()] or [self.order.task]
         return f"pastiche-{'-'.join(_plain(part) for part in parts)}.{suffix}"
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from nst import weights
+from nst import translate, weights
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
 from nst.recipes import LIMITS, TASKS, WHOLE, valid_settings
 from nst.registry import list_models
@@ -51,6 +51,9 @@ WORDS = {
     "cpu": "Processor",
     "cuda": "NVIDIA GPU",
     "mps": "Apple GPU",
+    "horse2zebra": "Horse → zebra",
+    "photo2vangogh": "Photo → Van Gogh",
+    "vangogh2photo": "Van Gogh → photo",
 }
 """What a choice is called where its own name would not do."""
 
@@ -93,6 +96,16 @@ ABOUT = {
     "pictures": ("Pictures", "How many lead from one style to the other."),
     "layer": ("Layer", "Whose knowledge is shown."),
     "starts": ("Starts", "From how many noises."),
+    "direction": ("What becomes of it", "Each is a network of its own."),
+    "count": ("Faces", "How many."),
+    "truncation": ("Variety", "0 is the mean face, 1 takes every risk."),
+    "like": ("Like face", "Its number; empty is any."),
+    "likeness": ("Likeness", "How much like it."),
+    "first": ("First face", "Its number."),
+    "second": ("Second face", "Its number."),
+    "faces": ("Faces", "Their numbers, in the film's order."),
+    "frames": ("Pictures", "In the whole film."),
+    "pixel_weight": ("Pixels", "How much they count, against the features."),
 }
 """Title and line of help of each control."""
 
@@ -105,6 +118,9 @@ PAPERS = {
     ),
 }
 """What stands beneath a section that has this control."""
+
+LISTED = {"style_layer_weights": "1, 1, 1, 1, 1", "faces": "3, 8, 21"}
+"""Settings of several numbers, and what stands where none are given."""
 
 LAYER_DEFAULTS = {"content_layers": CONTENT_LAYERS, "style_layers": STYLE_LAYERS}
 
@@ -141,6 +157,9 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
     form: dict[str, Any] = {"label": title, "info": info, "elem_id": f"{prefix}-{name}" if prefix else name}
     if name == "strength":
         return gr.Slider(*LIMITS[name], default, step=1, **form)
+    if name == "direction":
+        ways = [way for known in translate.directions_of_all().values() for way in known]
+        return gr.Radio([(WORDS.get(way, way), way) for way in ways], value=default or next(iter(ways), None), **form)
     if name == "preset" or segments:
         form |= {"elem_classes": "segments", "min_width": 220, "scale": 3}
         return gr.Radio(_choices(name, task), value=default, **form)
@@ -153,16 +172,17 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
         return gr.Dropdown(_layers(), value=default, multiselect=True, **form)
     if name == "layer":
         return gr.Dropdown(_layers(), value=default, **form)
-    if name == "style_layer_weights":
-        return gr.Textbox(placeholder="1, 1, 1, 1, 1", max_lines=1, **form)
+    if name in LISTED:
+        return gr.Textbox(default, placeholder=LISTED[name], max_lines=1, **form)
     if name == "style_loss":  # several may be joined
         return gr.Dropdown(_choices(name, task), value=default, multiselect=True, **form)
     if name in CHOICES:
         return gr.Dropdown(_choices(name, task), value=default, **form)
-    if name in ("style_scale", "brush"):
+    if name in ("style_scale", "brush", "truncation", "likeness"):
         return gr.Slider(*LIMITS[name], default, step=0.05, **form)
     whole = name in WHOLE
-    form |= {"placeholder": "automatic", "precision": 0 if whole else None, "step": 1 if whole else 0.01}
+    empty = "any" if name == "like" else "automatic"
+    form |= {"placeholder": empty, "precision": 0 if whole else None, "step": 1 if whole else 0.01}
     return gr.Number(default, **form)
 
 
@@ -192,8 +212,8 @@ def shown(name: str, value: Any, task: str = "style_transfer") -> Any:
     """The value that the control of this setting shows for it; the inverse of `read`."""
     if name in LAYER_DEFAULTS:
         return list(value or LAYER_DEFAULTS[name])
-    if name == "style_layer_weights":
-        return ", ".join(f"{weight:g}" for weight in value or [])
+    if name in LISTED:
+        return ", ".join(f"{number:g}" for number in value or [])
     if name == "style_loss":
         return str(value or TASKS[task][name]).split("+")
     if name == "style_scale" and isinstance(value, list):

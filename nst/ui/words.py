@@ -30,6 +30,8 @@ def title(recipe: Mapping[str, Any]) -> str:
         return f"A doodle in the manner of {style or 'a painting'}"
     if task == "invert":
         return f"What a network sees in {content or 'a photo'}"
+    if task == "translate":
+        return f"{content or 'A photo'}, translated"
     return f"{content or 'A photo'} in the manner of {style or 'a painting'}"
 
 

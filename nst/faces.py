@@ -1,0 +1,288 @@
+"""Faces that never existed: a grid of them, two of them mixed, a film from one to the next, and the one that comes
+nearest to a photo.
+
+A face has a number, and is always the same for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nst.device import Device, choose_device
+from nst.encoders import Encoder, load_encoder
+from nst.images import resize
+from nst.losses import ContentLoss, PerceptualLoss
+from nst.optimize import Step, optimize
+from nst.params import LatentImage
+from nst.registry import load_model
+from nst.stylize import side_by_side
+
+MODEL = "faces"
+"""The embedded generator."""
+
+MAX_COUNT, MAX_FRAMES, LAST = 1024, 600, 2**31 - 1
+BOUNDS: dict[str, tuple[float, float]] = {
+    "count": (1, MAX_COUNT), "like": (0, LAST), "first": (0, LAST), "second": (0, LAST),
+    "seed": (0, LAST), "frames": (2, MAX_FRAMES), "truncation": (0.0, 1.0), "likeness": (0.0, 1.0),
+    "pixel_weight": (0.0, 100.0),
+}  # fmt: skip
+"""What is allowed."""
+
+LEVELS = ("coarse", "middle", "fine")
+"""The parts of a face that can be mixed: light, colors and pose; the features; the details."""
+
+MATCHED = ("relu2_1", "relu3_1", "relu4_1")
+"""Where a projection is compared with its photo."""
+
+
+def load_generator(model: str = MODEL, device: str = "auto") -> tuple[Any, Device]:
+    """A generator of faces by name or file, on its device.
+
+    Raises:
+        ValueError: there is no such model, or it makes no faces.
+        nst.weights.WeightsError: the weights are missing or damaged.
+    """
+    where, network = choose_device(device), load_model(model)
+    if getattr(network, "takes", "") != "latents":
+        raise ValueError(f'"{model}" makes no faces.')
+    return (network if where.device.type == "cpu" else network.to(where.device)), where
+
+
+@torch.no_grad()
+def sample_faces(
+    *, count: int = 16, seed: int = 0, truncation: float = 0.7, like: int | None = None, likeness: float = 0.7,
+    model: str = MODEL, device: str = "auto",
+) -> Tensor:  # fmt: skip
+    """Faces (count, 3, H, H) in [0, 1], as large as the network makes them.
+
+    Args:
+        count: how many.
+        seed: the number of the first; the others follow.
+        truncation: from 0 (all are the mean face) to 1 (as various as the training pictures, and less sure).
+        like: the number of a face that all others should be like, and that is the first; None for any.
+        likeness: how much, from 0 to 1.
+        model: the generator, by name or file.
+        device: see `nst.device.choose_device`.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+    _check(count=count, seed=seed, truncation=truncation, likeness=likeness)
+    network, where = load_generator(model, device)
+    made = []
+    for first in range(seed, seed + count, 32):
+        some = min(32, seed + count - first)
+        if like is None:
+            made.append(network.sample(some, first, truncation).cpu())
+            continue
+        _check(like=like)
+        # Two normal latents, added so that the sum is normal again: a face as likely as any other.
+        near, far = _latents(network, 1, like, truncation), _latents(network, some, first, truncation)
+        latent = likeness * near + math.sqrt(1 - likeness**2) * far
+        latent[: first == seed] = near
+        made.append(_painted(network, latent.to(where.device), truncation).cpu())
+    return torch.cat(made)
+
+
+def face_grid(
+    *, count: int = 16, seed: int = 0, truncation: float = 0.7, like: int | None = None, likeness: float = 0.7,
+    size: int = 128, model: str = MODEL, device: str = "auto",
+) -> Iterator[Step]:  # fmt: skip
+    """Faces in rows, as one picture (1, 3, H, W); yields it once.
+
+    Args:
+        count: how many.
+        size: side of each in pixels; they are enlarged from what the network makes.
+        seed, truncation, like, likeness, model, device: see `sample_faces`.
+    """
+    options: dict[str, Any] = {"like": like, "likeness": likeness, "model": model, "device": device}
+    faces = sample_faces(count=count, seed=seed, truncation=truncation, **options)
+    yield Step(1, 1, in_rows(_enlarged(faces, size), columns(count)), {})
+
+
+def columns(count: int) -> int:
+    """In how many columns so many faces stand."""
+    return math.ceil(math.sqrt(count))
+
+
+@torch.no_grad()
+def mix_faces(
+    *, first: int = 0, second: int = 1, truncation: float = 0.7, size: int = 192, model: str = MODEL,
+    device: str = "auto",
+) -> Iterator[Step]:  # fmt: skip
+    """Two faces, and each with one level of the other's style: eight pictures in two rows, as one; yields it once.
+
+    Karras et al. 2018, arXiv:1812.04948, section 3.1. Coarse is 4 x 4 features, middle 8 x 8, fine the rest; there it
+    is 8, 32 and the rest of 1024, since a network that large decides on most things late.
+
+    Args:
+        first, second: the numbers of the faces.
+        size: side of each in pixels.
+        truncation, model, device: see `sample_faces`.
+    """
+    _check(first=first, second=second, truncation=truncation)
+    network, where = load_generator(model, device)
+    _styled(network, model)
+    pair = torch.cat([network.latents(1, number) for number in (first, second)]).to(where.device)
+    one, two = network.styles(pair, truncation)[:, None].expand(-1, network.layers, -1)
+    rows = []
+    for own, other in ((one, two), (two, one)):
+        rows.append(own)
+        for level in LEVELS:
+            chosen = layers_of(level, network.layers)
+            rows.append(torch.stack([other[i] if i in chosen else own[i] for i in range(network.layers)]))
+    faces = network.paint(torch.stack(rows)).clamp(0, 1).cpu()
+    yield Step(1, 1, in_rows(_enlarged(faces, size), 1 + len(LEVELS)), {})
+
+
+def layers_of(level: str, layers: int) -> range:
+    """Which of a generator's styles a level has: see `mix_faces`."""
+    return {"coarse": range(0, 1), "middle": range(1, 3), "fine": range(3, layers)}[level]
+
+
+@torch.no_grad()
+def morph(
+    *, faces: Sequence[int] = (0, 1, 2), frames: int = 60, truncation: float = 0.7, model: str = MODEL,
+    device: str = "auto",
+) -> Tensor:  # fmt: skip
+    """A film (frames, 3, H, H) in [0, 1] from each face to the next, and from the last back to the first.
+
+    Styles lie on straight lines between those of the faces, latents on arcs; each face is rested at.
+
+    Args:
+        faces: their numbers, at least two.
+        frames: how many pictures, in all.
+        truncation, model, device: see `sample_faces`.
+
+    Raises:
+        ValueError: an argument out of its range.
+    """
+    _check(frames=frames, truncation=truncation)
+    if len(faces) < 2:
+        raise ValueError("A film needs at least two faces: give their numbers.")
+    for number in faces:
+        _check(seed=number)
+    network, where = load_generator(model, device)
+    styled = hasattr(network, "styles")
+    latent = torch.cat([_latents(network, 1, number, truncation) for number in faces]).to(where.device)
+    points = network.styles(latent, truncation) if styled else latent
+    way = torch.arange(frames, device=points.device) * len(faces) / frames
+    share = 0.5 - 0.5 * torch.cos(math.pi * way.frac())[:, None]
+    start, end = points[way.long()], points[(way.long() + 1) % len(faces)]
+    between = torch.lerp(start, end, share)
+    if not styled:  # a sum of two normal latents would be too near to 0
+        between = between / (share.square() + (1 - share).square()).sqrt()
+    paint = network.paint if styled else network
+    return torch.cat([paint(some).clamp(0, 1).cpu() for some in between.split(32)])
+
+
+def morph_sheet(
+    *, faces: Sequence[int] = (0, 1, 2), frames: int = 60, truncation: float = 0.7, size: int = 192,
+    model: str = MODEL, device: str = "auto",
+) -> Iterator[Step]:  # fmt: skip
+    """The pictures of a film in rows, as one picture; yields it once.
+
+    Args:
+        size: side of each in pixels.
+        faces, frames, truncation, model, device: see `morph`.
+    """
+    film = morph(faces=faces, frames=frames, truncation=truncation, model=model, device=device)
+    yield Step(1, 1, in_rows(_enlarged(film, size), columns(frames)), {})
+
+
+def project(
+    image: Tensor,
+    *,
+    num_steps: int = 150,
+    size: int = 256,
+    pixel_weight: float = 1.0,
+    learning_rate: float = 0.1,
+    encoder: str = "compact",
+    model: str = MODEL,
+    device: str = "auto",
+) -> Iterator[Step]:
+    """Find the styles whose face comes nearest to a photo; yields every step.
+
+    Abdal, Qin and Wonka, "Image2StyleGAN", 2019, arXiv:1904.03189: downhill from the mean style, one style for each
+    layer, by the features of an encoder and the pixels; here each is measured against the photo's own variance.
+
+    Args:
+        image: (1, 3, H, W) in [0, 1]; its middle square is taken, and should be filled by a face.
+        num_steps: how many.
+        size: side of the result in pixels; it is enlarged from what the network makes.
+        pixel_weight: how much the pixels count, against the features.
+        learning_rate: how bold a step is.
+        encoder: the network that compares, by name or file.
+        model, device: see `sample_faces`.
+
+    Raises:
+        ValueError: an argument out of its range, or a generator that has no styles.
+    """
+    _check(pixel_weight=pixel_weight)
+    network, where = load_generator(model, device)
+    _styled(network, model)
+    short, own = min(image.shape[-2:]), network.resolution
+    top, left = ((n - short) // 2 for n in image.shape[-2:])
+    target = where.place(resize(image[..., top : top + short, left : left + short].float(), (own, own)))
+    compare = _encoder(encoder, str(where.device))
+    with torch.no_grad(), where.autocast():
+        features = compare(target, MATCHED)
+    losses = PerceptualLoss([ContentLoss(features, MATCHED), ContentLoss(features, ["image"], pixel_weight)])
+    start = network.mean.expand(1, network.layers, -1)
+    run = optimize(
+        LatentImage(network, start), compare, losses, device=where, num_steps=num_steps, learning_rate=learning_rate
+    )
+    for step in run:
+        yield Step(step.index, step.total, _enlarged(step.image.cpu(), size), step.losses, step.note, step.work)
+
+
+def in_rows(images: Tensor, columns: int) -> Tensor:
+    """Pictures (N, 3, H, W) in rows, as one (1, 3, ...); what is missing of the last row is white."""
+    return side_by_side(F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns), value=1.0), columns)
+
+
+def _latents(network: Any, count: int, seed: int, truncation: float) -> Tensor:
+    """The latents of faces, truncated already where there are no styles that could be."""
+    return network.latents(count, seed) if hasattr(network, "styles") else network.latents(count, seed, truncation)
+
+
+def _painted(network: Any, latent: Tensor, truncation: float) -> Tensor:
+    """The pictures of such latents."""
+    if hasattr(network, "styles"):
+        return network.paint(network.styles(latent, truncation)).clamp(0, 1)
+    return network(latent)
+
+
+def _enlarged(images: Tensor, size: int) -> Tensor:
+    return resize(images, (size, size)).clamp(0, 1)
+
+
+def _styled(network: Any, model: str) -> None:
+    if not hasattr(network, "styles"):
+        raise ValueError(f'"{model}" has no styles: this needs a style-based generator.')
+
+
+def _check(**given: float) -> None:
+    for name, value in given.items():
+        low, high = BOUNDS[name]
+        if name == "count" and value < 1:
+            raise ValueError("No faces were asked for; ask for at least one.")
+        if not low <= value <= high:
+            raise ValueError(f"The {name.replace('_', ' ')} is from {low:g} to {high:g}, not {value:g}.")
+
+
+@lru_cache(maxsize=2)
+def _encoder(name: str, device: str) -> Encoder:
+    return load_encoder(name).to(device)
+
+
+STRIP = Path(__file__).parent / "ui" / "assets" / "faces" / "training.webp"
+"""The same latents through the training of the embedded generator, from the left to the right."""

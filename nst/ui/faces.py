@@ -1,0 +1,227 @@
+"""The tab Faces: faces that never existed, two of them mixed, a film between them, a photo among them."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from nst import faces
+from nst.images import decode, save
+from nst.recipes import TASKS
+from nst.ui import limits, pictures, scratch, tabs, theme, zerogpu
+from nst.ui.painting import Load, Order, Painting, Run
+from nst.ui.workbench import RUNNING, TELLING, Updates, Workbench
+
+MOST = 64
+"""Faces in one grid here."""
+
+ABOUT = """These people do not exist. A small style-based network (StyleGAN) draws them, 64 pixels a side. It was
+trained here, on a processor, with 10,000 photos of faces (UTKFace): for **research, non-commercial use** only, as its
+photos are. It knows what they have, in the shares they have it, and says nothing about any person."""
+
+STAGES = """From the left to the right, the same eight faces while the network learned: first at 32 pixels, from noise;
+then 64 pixels are faded in, and details settle."""
+
+
+class SampleBench(Workbench):
+    """Faces in rows, each with its number; see `nst.ui.workbench.Workbench`."""
+
+    task = "faces"
+    prefix = "faces"
+    verb = "Sample"
+    also = "Next faces"
+    hint = "A face has a number, and is always the same for it."
+    compares = False
+    traces = False
+    several = "One by one"
+
+    def lay_out_inputs(self) -> None:
+        with gr.Column(elem_classes="card"):
+            with gr.Row():
+                self.controls |= {name: self.control(name) for name in ("seed", "count")}
+            self.controls["truncation"] = self.control("truncation")
+            with gr.Row():
+                self.controls |= {name: self.control(name) for name in ("like", "likeness")}
+
+    def lay_out_result(self) -> None:
+        super().lay_out_result()
+        self.chosen = gr.State(None)
+        with gr.Row(elem_classes="actions"):
+            self.alike = gr.Button("More like the chosen one", elem_id=self.id("alike"), size="md")
+        self.shown += [self.controls["seed"], self.controls["like"], self.chosen]
+
+    def order(self, *values: Any) -> Order:
+        _, _, asked = self.read(values)
+        return self.ordered(asked)
+
+    def settings_of(self, *values: Any) -> dict[str, Any]:
+        """What the controls say."""
+        return self.read(values)[2]
+
+    def ordered(self, asked: dict[str, Any]) -> Order:
+        """The order of these settings."""
+        whole = TASKS[self.task] | asked
+        count, seed, like = whole["count"], whole["seed"], whole["like"]
+        if count > MOST:
+            raise ValueError(f"At most {MOST} faces at once here; the command line draws up to {faces.MAX_COUNT}.")
+        names = [f"Face {seed + i}" for i in range(count)]
+        if like is not None:
+            names = [f"Face {like}", *(f"Like {like}, {i}" for i in range(1, count))]
+        return Order(
+            asked, {}, task=self.task, parts=tuple(names), columns=faces.columns(count), continues=False
+        )  # fmt: skip
+
+    def begin_also(self, _: Painting | None, *values: Any) -> Updates:
+        """Press on Next faces."""
+        asked = self.told(self.settings_of, *values)
+        whole = TASKS[self.task] | asked
+        seed = min(whole["seed"] + whole["count"], faces.LAST - MOST)
+        asked = {name: value for name, value in asked.items() if name != "like"} | {"seed": seed}
+        updates = self.prepared(Painting(self.told(self.ordered, asked)))
+        return updates | {self.controls["seed"]: seed, self.controls["like"]: None}
+
+    def begin_alike(self, before: Painting | None, chosen: int | None, *values: Any) -> Updates:
+        """Press on More like the chosen one."""
+        if before is None or chosen is None:
+            raise gr.Error("Choose a face first: click on one of the pictures one by one.", print_exception=False)
+        whole = TASKS[self.task] | before.order.settings
+        if whole["like"] is not None and chosen:
+            told = "That one is a variation, and has no number of its own; choose one with a number."
+            raise gr.Error(told, print_exception=False)
+        number = whole["like"] if whole["like"] is not None else whole["seed"] + chosen
+        asked = self.told(self.settings_of, *values) | {"like": number}
+        return self.prepared(Painting(self.told(self.ordered, asked))) | {self.controls["like"]: number}
+
+    def prepared(self, painting: Painting) -> Updates:
+        return super().prepared(painting) | {self.chosen: None}
+
+    def choose(self, event: gr.SelectData) -> int:
+        """A click on a face: its place."""
+        return int(event.index)
+
+    def _wire_run(self) -> None:
+        super()._wire_run()
+        self.snapshots.select(self.choose, None, self.chosen, **TELLING)
+        self.alike.click(None, js=theme.show_result(self.id("result")))
+        inputs: list[Component] = [self.painting, self.chosen, *self.inputs]
+        ready = self.alike.click(self.begin_alike, inputs, [self.painting, *self.shown], **TELLING)
+        ready.success(self.paint, [self.painting], self.shown, **RUNNING)
+
+
+class MixBench(Workbench):
+    """Two faces, and each with one level of the other's style; see `nst.ui.workbench.Workbench`."""
+
+    task = "mix_faces"
+    prefix = "mix-faces"
+    verb = "Mix"
+    hint = "Coarse is light, colors and pose, middle the features, fine the details."
+    compares = False
+    traces = False
+    columns = 1 + len(faces.LEVELS)
+    parts = (
+        "first", *(f"first, {level} of the second" for level in faces.LEVELS),
+        "second", *(f"second, {level} of the first" for level in faces.LEVELS),
+    )  # fmt: skip
+
+    def lay_out_inputs(self) -> None:
+        with gr.Column(elem_classes="card"):
+            with gr.Row():
+                self.controls |= {name: self.control(name) for name in ("first", "second")}
+            self.controls["truncation"] = self.control("truncation")
+
+    def order(self, *values: Any) -> Order:
+        _, _, asked = self.read(values)
+        return Order(asked, {}, task=self.task, parts=self.parts, columns=self.columns, continues=False)
+
+
+class MorphBench(Workbench):
+    """A film from each face to the next; see `nst.ui.workbench.Workbench`."""
+
+    task = "morph"
+    prefix = "morph"
+    verb = "Film"
+    hint = "From each face to the next, and back to the first."
+    compares = False
+    traces = False
+
+    def lay_out_inputs(self) -> None:
+        with gr.Column(elem_classes="card"):
+            self.controls["faces"] = self.control("faces")
+            with gr.Row():
+                self.controls |= {name: self.control(name) for name in ("frames", "truncation")}
+
+    def order(self, *values: Any) -> Order:
+        _, _, asked = self.read(values)
+        frames = (TASKS[self.task] | asked)["frames"]
+        if len((TASKS[self.task] | asked)["faces"]) < 2:
+            raise ValueError("A film needs at least two faces: give their numbers, as in 3, 8, 21.")
+        if frames > 240:
+            raise ValueError("At most 240 pictures here; the command line makes longer films.")
+        return Order(
+            asked, {}, task=self.task, parts=tuple(f"Picture {i}" for i in range(1, frames + 1)),
+            columns=faces.columns(frames), film=True, plays=True, continues=False,
+        )  # fmt: skip
+
+
+class ProjectBench(Workbench):
+    """The face that comes nearest to a photo; see `nst.ui.workbench.Workbench`."""
+
+    task = "project"
+    prefix = "project"
+    verb = "Find it"
+    hint = "The network's own face that is most like the photo, step by step from the mean face."
+
+    def lay_out_inputs(self) -> None:
+        with gr.Column(elem_classes="card"):
+            self.slots.append(pictures.slot("content", "Face", self.id("content"), default="portrait"))
+            gr.Markdown("The face should fill the middle square, from the forehead to the chin, and look ahead.")
+        with gr.Column(elem_classes="card"), gr.Row():
+            self.controls |= {name: self.control(name) for name in ("num_steps", "pixel_weight")}
+
+    def order(self, *values: Any) -> Order:
+        (content,), (photo,), asked = self.read(values)
+        image = decode(str(content)).rgb
+        short = min(image.size)
+        left, top = (image.width - short) // 2, (image.height - short) // 2
+        square = save(scratch.new_file("face.png"), image.crop((left, top, left + short, top + short)))
+        return Order(asked, {"content": str(square)}, task=self.task, names={"content": photo}, continues=False)
+
+
+def create_tab(run: Run | None = None) -> list[Workbench]:
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. Each bench stands in a tab of its own.
+
+    Args:
+        run: makes the pictures for all of them, in place of the functions of `nst.faces`.
+    """
+    load: Load = lambda *_, **__: None  # noqa: E731 (nothing is to be fetched)
+
+    def bench(kind: type[Workbench], paint: Run) -> Workbench:
+        return kind(run or limits.limited(zerogpu.on_gpu(paint), optimizes=False), load, tabs.current())
+
+    gr.Markdown(ABOUT, elem_id="faces-about")
+    with gr.Tabs(elem_id="faces-tabs", elem_classes="inner") as bar:
+        with gr.Tab("Sample", id="faces"):
+            sample = bench(SampleBench, faces.face_grid)
+        with gr.Tab("Mix two", id="mix_faces"):
+            mix = bench(MixBench, faces.mix_faces)
+        with gr.Tab("Morph", id="morph"):
+            film = bench(MorphBench, faces.morph_sheet)
+        with gr.Tab("Project", id="project"):
+            project = bench(ProjectBench, faces.project)
+        with gr.Tab("How it learned", id="learned"):
+            gr.HTML(_strip(), apply_default_css=False, elem_id="faces-strip")
+    benches = [sample, mix, film, project]
+    tabs.turn(bar, {bench.task: bench.task for bench in benches})
+    return benches
+
+
+def _strip() -> str:
+    """The same latents through the training."""
+    if not faces.STRIP.is_file():
+        return f"<p>{STAGES}</p>"
+    data = base64.b64encode(faces.STRIP.read_bytes()).decode()
+    alt = "Eight faces, one a row, at several moments of the training, from the left to the right"
+    return f'<p>{STAGES}</p><img src="data:image/webp;base64,{data}" alt="{alt}" style="width:640px;max-width:100%">'

@@ -1,0 +1,80 @@
+"""Pictures in, a film out: WebP and GIF with nothing but Pillow, MP4 with PyAV where it is installed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from nst.images import ImageError
+
+SUFFIXES = (".webp", ".gif", ".mp4")
+
+
+def save_film(path: str | Path, pictures: Sequence[Image.Image], rate: int = 20, quality: int = 90) -> Path:
+    """Write pictures of one size as a film that plays for ever; whole or not at all.
+
+    Args:
+        path: ends in .webp, .gif or .mp4.
+        pictures: in their order; for .mp4 their sides should be even, an odd last row or column is left out.
+        rate: pictures a second.
+        quality: 1 to 100, of WebP.
+
+    Raises:
+        ImageError: another suffix, no pictures, no PyAV for .mp4, or a place that cannot be written to.
+    """
+    path = Path(path)
+    check_film(path)
+    if not pictures:
+        raise ImageError("A film needs at least one picture.")
+    shown = [picture.convert("RGB") for picture in pictures]
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        if path.suffix.lower() == ".mp4":
+            _write_mp4(part, shown, rate)
+        else:
+            _write_animation(part, path.suffix.lower()[1:], shown, rate, quality)
+        os.replace(part, path)
+    except OSError as error:
+        raise ImageError(f"'{path}' cannot be written ({error.strerror}); choose another place.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+    return path
+
+
+def check_film(path: Path) -> None:
+    """Raises ImageError where no film of that name could be written here."""
+    if path.suffix.lower() not in SUFFIXES:
+        raise ImageError(f"'{path}' is no name for a film; choose one that ends in .webp, .gif or .mp4.")
+    if path.suffix.lower() == ".mp4" and importlib.util.find_spec("av") is None:
+        raise ImageError("To write .mp4, PyAV is needed: run 'pip install av', or choose .webp or .gif.")
+
+
+def _write_animation(path: Path, kind: str, pictures: Sequence[Image.Image], rate: int, quality: int) -> None:
+    options: dict[str, Any] = {"save_all": True, "duration": round(1000 / rate), "loop": 0}
+    if kind == "gif":
+        pictures = [picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
+    else:
+        options |= {"quality": quality, "method": 2}
+    pictures[0].save(path, kind, append_images=pictures[1:], **options)
+
+
+def _write_mp4(path: Path, pictures: Sequence[Image.Image], rate: int) -> None:
+    av: Any = importlib.import_module("av")
+    width, height = (n - n % 2 for n in pictures[0].size)  # H.264 with halved colors wants even sides
+    with av.open(str(path), "w", format="mp4") as film:
+        stream = film.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt, stream.options = width, height, "yuv420p", {"crf": "18"}
+        for picture in pictures:
+            frame = av.VideoFrame.from_ndarray(np.asarray(picture.crop((0, 0, width, height))), format="rgb24")
+            film.mux(stream.encode(frame))
+        film.mux(stream.encode())
