@@ -120,8 +120,8 @@ def mix_faces(
 ) -> Iterator[Step]:  # fmt: skip
     """Two faces, and each with one level of the other's style: eight pictures in two rows, as one; yields it once.
 
-    Karras et al. 2018, arXiv:1812.04948, section 3.1. Coarse is 4 x 4 features, middle 8 x 8, fine the rest; there it is
-    8, 32 and the rest of 1024, since a network that large decides on most things late.
+    Karras et al. 2018, arXiv:1812.04948, section 3.1. Coarse is 4 x 4 features, middle 8 x 8, fine the rest; there up
+    to 8, to 32 and to 1024, since a network that large decides on most things late.
 
     Args:
         first, second: the numbers of the faces.
