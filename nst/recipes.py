@@ -11,12 +11,13 @@ from urllib.parse import urlencode
 import torch
 
 import nst
+from nst import translate
 from nst.faces import BOUNDS as FACE_BOUNDS
 from nst.faces import face_grid, mix_faces, morph_sheet, project
 from nst.fast import BOUNDS as FAST_BOUNDS
 from nst.fast import fast_stylize
 from nst.registry import list_models
-from nst.stylize import BOUNDS, CHOICES, color_modes, invert, layer_survey, mix_path, style_transfer, texture
+from nst.stylize import BOUNDS, CHOICES, color_modes, doodle, invert, layer_survey, mix_path, style_transfer, texture
 from nst.stylize.settings import split
 from nst.weights import file_sha256
 
@@ -43,7 +44,9 @@ TASKS: dict[str, dict[str, Any]] = {
     "mix": DEFAULTS | _defaults(mix_path),
     "colors": {name: value for name, value in DEFAULTS.items() if name != "preserve_color"} | _defaults(color_modes),
     "survey": _defaults(layer_survey),
+    "doodle": _defaults(doodle),
     "fast": FAST_DEFAULTS | {"weights": None},
+    "translate": {name: value for name, value in _defaults(translate.translate).items() if name != "device"},
     "faces": _defaults(face_grid),
     "mix_faces": _defaults(mix_faces),
     "morph": _defaults(morph_sheet),
@@ -56,8 +59,10 @@ WHOLE = frozenset({
     "count", "like", "first", "second", "frames",
 })  # fmt: skip
 ENCODERS = ("encoder", "content_encoder")
+PASSES = ("style", "translator", "faces")
+"""Kinds of models that make pictures."""
 NUMBERS = ("style_layer_weights", "content_layer_weights", "style_weights", "weights")
-LIMITS = FACE_BOUNDS | FAST_BOUNDS | BOUNDS
+LIMITS = translate.BOUNDS | FACE_BOUNDS | FAST_BOUNDS | BOUNDS
 MAX_ITEMS = 32
 SEPARATOR = "|"
 """Between the names of several pictures in a link."""
@@ -190,7 +195,9 @@ def _read(name: str, value: Any) -> Any:
     if name in CHOICES:
         return value if isinstance(value, str) and value in CHOICES[name] else None
     if name == "model":
-        return value if value in {entry.name for entry in list_models() if entry.kind in ("style", "faces")} else None
+        return value if value in {entry.name for kind in PASSES for entry in list_models(kind)} else None
+    if name == "direction":
+        return value if value in {way for ways in translate.directions_of_all().values() for way in ways} else None
     if name == "seamless":
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     items = _items(value)

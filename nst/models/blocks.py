@@ -82,9 +82,9 @@ class _Steady(torch.autograd.Function):
         return gradient.contiguous(memory_format=torch.channels_last)
 
 
-def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1) -> Tensor:
+def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1, groups: int = 1) -> Tensor:
     """`F.conv2d`, whose backward pass is fast whatever comes after it."""
-    return _Steady.apply(F.conv2d(x, weight, bias, stride))
+    return _Steady.apply(F.conv2d(x, weight, bias, stride, groups=groups))
 
 
 LARGE, STRIP = 2**20, 2**17

@@ -10,21 +10,29 @@ import difflib
 
 from PIL import Image
 
+from .animals import HORSE, open_horse
 from .catalog import Content, Style, StyleNotFound
 from .contents import CONTENTS, open_content
 from .drawn import DRAWN, open_drawn
+from .maps import list_maps, load_doodle, load_map, meanings
 from .paintings import PAINTINGS, cached_painting, open_painting
 from .thumbnails import thumbnail
 
 __all__ = [
+    "HORSE",
     "Content",
     "Style",
     "StyleNotFound",
     "is_ready",
     "list_contents",
+    "list_maps",
     "list_styles",
     "load_content",
+    "load_doodle",
+    "load_map",
     "load_style",
+    "meanings",
+    "open_horse",
     "thumbnail",
 ]
 

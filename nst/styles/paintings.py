@@ -114,17 +114,49 @@ def open_painting(name: str, size: int, *, transport: httpx2.BaseTransport | Non
     Raises:
         StyleNotFound: it is not on this machine and cannot be had now; the message says why.
     """
-    path = _place(name)
-    image = None
+    painting = PAINTINGS[name]
+    image = open_fetched(_place(name), painting.file, painting.style.title, transport=transport)
+    image.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return image
+
+
+def open_fetched(
+    path: Path,
+    file: str,
+    title: str,
+    *,
+    instead: str = "The drawn styles are always ready.",
+    transport: httpx2.BaseTransport | None = None,
+) -> Image.Image:
+    """A picture of Wikimedia Commons, mode RGB, from where it is kept or fetched now.
+
+    Args:
+        path: where it is kept.
+        file: its name there.
+        title: what it is called.
+        instead: what is told where it cannot be had.
+        transport: stands in for the network, for tests.
+
+    Raises:
+        StyleNotFound: it is not on this machine and cannot be had now; the message says why.
+    """
+    from nst.weights.hub import offline
+
+    from .commons import CommonsError, fetch
+
     with contextlib.suppress(OSError):
-        image = _decode(path.read_bytes())
-    if image is None:
-        data = _fetch(name, transport)
+        if image := _decode(path.read_bytes()):
+            return image
+    try:
+        if offline():
+            raise CommonsError("the network is switched off (HF_HUB_OFFLINE)")
+        data = fetch(file, transport=transport)
         image = _decode(data)
         if image is None:
-            raise _absent(name, "what Wikimedia sent is not a whole picture")
-        _keep(path, data)
-    image.thumbnail((size, size), Image.Resampling.LANCZOS)
+            raise CommonsError("what Wikimedia sent is not a whole picture")
+    except CommonsError as error:
+        raise StyleNotFound(f'"{title}" is not on this machine, and {error}. {instead}') from error
+    _keep(path, data)
     return image
 
 
@@ -132,24 +164,6 @@ def _place(name: str) -> Path:
     from nst.weights import cache_dir
 
     return cache_dir() / "styles" / "paintings" / f"{name}.image"
-
-
-def _absent(name: str, why: object) -> StyleNotFound:
-    title = PAINTINGS[name].style.title
-    return StyleNotFound(f'"{title}" is not on this machine, and {why}. The drawn styles are always ready.')
-
-
-def _fetch(name: str, transport: httpx2.BaseTransport | None) -> bytes:
-    from nst.weights.hub import offline
-
-    from .commons import CommonsError, fetch
-
-    if offline():
-        raise _absent(name, "the network is switched off (HF_HUB_OFFLINE)")
-    try:
-        return fetch(PAINTINGS[name].file, transport=transport)
-    except CommonsError as error:
-        raise _absent(name, error) from error
 
 
 def _decode(data: bytes) -> Image.Image | None:

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from nst.device import Device, choose_device
 from nst.encoders import Encoder, load_encoder
 from nst.losses import gram_matrix
+from nst.registry import load_model
 from nst.train.data import Crops, Pictures, write_checkpoint
 from nst.train.loop import one_cycle
 from nst.weights import load_tensors
@@ -35,23 +36,6 @@ HEAD_RATE = 3
 CONTENT_GAIN = 20.0
 """See `nst.encoders.Encoder`: this student keeps less of the content than its teachers at an equal content loss."""
 INPUT: dict[str, Any] = {"mean": (0.45,) * 3, "std": (0.25,) * 3}
-
-
-class SqueezeNet(nn.Module):
-    """SqueezeNet 1.1 (Iandola et al. 2016, arXiv:1602.07360) up to its ninth fire module."""
-
-    def __init__(self, tensors: dict[str, Tensor]) -> None:
-        super().__init__()
-        from torchvision.models import squeezenet1_1
-
-        model = squeezenet1_1(weights=None)
-        model.load_state_dict(tensors)
-        self.features = model.features
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, 512, H/16, W/16) features of an image in [0, 1]; the weights want BGR, 0 to 255."""
-        mean = image.new_tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
-        return self.features(image.flip(1) * 255 - mean)
 
 
 class Teachers(nn.Module):
@@ -74,7 +58,7 @@ class Teachers(nn.Module):
         deep = load_tensors(folder / "vgg19_16x_level5_encoder.safetensors")
         self.deep = load_encoder(folder / "vgg19_16x_level5_encoder.safetensors")
         self.aux = {n: (deep[f"conv{n}1_aux.weight"], deep[f"conv{n}1_aux.bias"]) for n in "45"}
-        self.squeezenet = SqueezeNet(load_tensors(folder / "squeezenet1_1_bgr255.safetensors"))
+        self.squeezenet: Any = load_model(folder / "squeezenet1_1_bgr255.safetensors", architecture="squeezenet")
         self.eval().requires_grad_(False)
 
     @torch.no_grad()
@@ -83,7 +67,7 @@ class Teachers(nn.Module):
         deep = self.deep(image, ["relu4_1", "relu5_1"])
         for n, (weight, bias) in self.aux.items():
             targets[f"relu{n}_1"] = F.relu(F.conv2d(deep[f"relu{n}_1"], weight.to(image), bias.to(image)))
-        targets["semantics"] = self.squeezenet(image)
+        targets["semantics"] = self.squeezenet.encode(image)
         del targets["image"]
         return {name: t.float() for name, t in targets.items()}
 

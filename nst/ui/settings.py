@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from nst import weights
+from nst import translate, weights
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
 from nst.recipes import LIMITS, TASKS, WHOLE, valid_settings
 from nst.registry import list_models
@@ -51,6 +51,9 @@ WORDS = {
     "cpu": "Processor",
     "cuda": "NVIDIA GPU",
     "mps": "Apple GPU",
+    "horse2zebra": "Horse → zebra",
+    "photo2vangogh": "Photo → Van Gogh",
+    "vangogh2photo": "Van Gogh → photo",
 }
 """What a choice is called where its own name would not do."""
 
@@ -86,12 +89,14 @@ ABOUT = {
     "activation_shift": ("Activation shift", "Of the correlations; −1 as in the paper."),
     "correlations": ("Correlations", "Within layers, across, or chained."),
     "patch_size": ("Patch size", "In positions of a layer."),
+    "semantic_weight": ("Meaning", "How much it counts beside likeness."),
     "width": ("Width", "In pixels."),
     "height": ("Height", "In pixels."),
     "seamless": ("Seamless", "Tiles without a visible seam."),
     "pictures": ("Pictures", "How many lead from one style to the other."),
     "layer": ("Layer", "Whose knowledge is shown."),
     "starts": ("Starts", "From how many noises."),
+    "direction": ("What becomes of it", "Each is a network of its own."),
     "count": ("Faces", "How many."),
     "truncation": ("Variety", "0 is the mean face, 1 takes every risk."),
     "like": ("Like face", "Its number; empty is any."),
@@ -152,6 +157,9 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
     form: dict[str, Any] = {"label": title, "info": info, "elem_id": f"{prefix}-{name}" if prefix else name}
     if name == "strength":
         return gr.Slider(*LIMITS[name], default, step=1, **form)
+    if name == "direction":
+        ways = [way for known in translate.directions_of_all().values() for way in known]
+        return gr.Radio([(WORDS.get(way, way), way) for way in ways], value=default or next(iter(ways), None), **form)
     if name == "preset" or segments:
         form |= {"elem_classes": "segments", "min_width": 220, "scale": 3}
         return gr.Radio(_choices(name, task), value=default, **form)

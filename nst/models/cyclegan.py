@@ -1,0 +1,199 @@
+"""Zhu, Park, Isola and Efros, "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks", 2017,
+arXiv:1703.10593.
+
+Generators: a 7x7 convolution, two of stride 2, residual blocks, two enlargements, a 7x7 convolution and tanh, with
+instance normalization that learns nothing; the U-Net of `nst.models.unet` in their place as an option. Discriminator:
+the 70x70 PatchGAN. Where we differ, as options: depthwise separable convolutions in the blocks (gan-compression; Li et
+al. 2020, arXiv:2003.08936), which do a ninth of the work; nearest-neighbor enlargement followed by a convolution (Odena
+et al. 2016) in place of transposed convolutions; and an output that says of each pixel how much of it is painted, the
+rest being the photo (attention-guided translation; Mejjati et al. 2018, arXiv:1806.02311).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst.models.blocks import Conv, ResizeConv, conv2d, instance_norm, pad_reflecting
+from nst.models.layouts import from_other_layouts
+from nst.models.unet import UNet
+from nst.registry import register
+
+SLIM: dict[str, Any] = {"widths": (16, 32, 64), "blocks": 6, "upsampling": "resize"}
+"""A generator that is fast on processors."""
+
+UPSAMPLINGS, OUTPUTS = ("transposed", "resize"), ("tanh", "blend")
+
+
+def normalize(x: Tensor, relu: bool = False) -> Tensor:
+    """Instance normalization that learns nothing: each channel of each picture to mean 0 and variance 1."""
+    one = torch.ones(1, x.shape[1], device=x.device)
+    return instance_norm(x, one, torch.zeros_like(one), relu)
+
+
+class Separable(nn.Module):
+    """A 3x3 convolution of each channel by itself, normalized, then a 1x1 convolution; reflected borders."""
+
+    def __init__(self, inside: int, out: int) -> None:
+        super().__init__()
+        self.depth = nn.Conv2d(inside, inside, 3, groups=inside)
+        self.point = nn.Conv2d(inside, out, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = conv2d(pad_reflecting(x, 1), self.depth.weight, self.depth.bias, groups=len(self.depth.weight))
+        return conv2d(normalize(x), self.point.weight, self.point.bias)
+
+
+class ResNet(nn.Module):
+    """A generator, (N, 3, H, W) to (N, 3 or 4, H, W) before the output's own function, of any size.
+
+    Args:
+        widths: channels at full, half and quarter resolution.
+        blocks: residual blocks at quarter resolution; the paper's are 6 for 128 pixels, 9 for 256.
+        inner: channels inside each block, as gan-compression finds them; none means those outside.
+        kernel: size of the first and the last convolution.
+        separable: depthwise separable convolutions in the blocks.
+        upsampling: "transposed" or "resize".
+        out: channels of the result.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = (64, 128, 256),
+        blocks: int = 9,
+        inner: Sequence[int] = (),
+        kernel: int = 7,
+        separable: bool = False,
+        upsampling: str = "transposed",
+        out: int = 3,
+    ) -> None:
+        super().__init__()
+        if upsampling not in UPSAMPLINGS:
+            raise ValueError(f'upsampling is {" or ".join(UPSAMPLINGS)}, not "{upsampling}".')
+        full, half, quarter = widths
+        within = list(inner) or [quarter] * blocks
+        if len(within) != blocks:
+            raise ValueError(f"There are {blocks} blocks; give as many inner widths, not {len(within)}.")
+        self.first = Conv(3, full, kernel)
+        self.down = nn.ModuleList([_smaller(full, half), _smaller(half, quarter)])
+        layer: Any = Separable if separable else _conv3
+        self.blocks = nn.ModuleList(nn.ModuleList([layer(quarter, n), layer(n, quarter)]) for n in within)
+        larger: Any = ResizeConv if upsampling == "resize" else _transposed
+        self.up = nn.ModuleList([larger(quarter, half), larger(half, full)])
+        self.last = Conv(full, out, kernel)
+
+    def forward(self, x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        x = normalize(self.first(x), relu=True)
+        for conv in self.down:
+            x = normalize(conv(x), relu=True)
+        for block in self.blocks:
+            x = x + normalize(block[1](normalize(block[0](x), relu=True)))  # type: ignore[index]
+        for conv in self.up:
+            x = normalize(conv(x), relu=True)
+        return self.last(x)[..., :height, :width]
+
+
+def _smaller(inside: int, out: int) -> nn.Module:
+    return nn.Conv2d(inside, out, 3, stride=2, padding=1)
+
+
+def _conv3(inside: int, out: int) -> nn.Module:
+    return Conv(inside, out, 3)
+
+
+def _transposed(inside: int, out: int) -> nn.Module:
+    return nn.ConvTranspose2d(inside, out, 3, stride=2, padding=1, output_padding=1)
+
+
+NETS: dict[str, Any] = {"resnet": ResNet, "unet": UNet}
+
+
+class Generator(nn.Module):
+    """Image (N, 3, H, W) in [0, 1] to translated image, in one direction.
+
+    Args:
+        net: "resnet" or "unet".
+        output: "tanh", or "blend": the net tells a color and how much of it is painted over the photo.
+        config: arguments of the net.
+    """
+
+    def __init__(self, net: str = "resnet", output: str = "tanh", **config: Any) -> None:
+        super().__init__()
+        for name, value, known in (("net", net, tuple(NETS)), ("output", output, OUTPUTS)):
+            if value not in known:
+                raise ValueError(f'{name} is {" or ".join(known)}, not "{value}".')
+        self.output = output
+        self.net = NETS[net](out=4 if output == "blend" else 3, **config)
+
+    def paint(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Colors (N, 3, H, W) in [0, 1], and for a blend logits (N, 1, H, W) of how much of each pixel is painted."""
+        found = self.net(2 * image - 1).float()  # the nets see and tell -1 to 1
+        return (torch.tanh(found[:, :3]) + 1) / 2, found[:, 3:]
+
+    def forward(self, image: Tensor) -> Tensor:
+        painted, share = self.paint(image)
+        return torch.lerp(image, painted, torch.sigmoid(share)) if self.output == "blend" else painted
+
+
+class Translator(nn.Module):
+    """One generator, or the two of a cycle.
+
+    Args:
+        directions: a name for each generator, such as ("photo2vangogh", "vangogh2photo").
+        config: arguments of `Generator`, for all of them.
+    """
+
+    def __init__(self, directions: Sequence[str] = ("forward",), **config: Any) -> None:
+        super().__init__()
+        if not 0 < len(directions) <= 2:
+            raise ValueError(f"A translator has one direction or two, not {len(directions)}.")
+        self.directions = tuple(directions)
+        self.config = {"directions": list(directions), **config}
+        self.generators = nn.ModuleList(Generator(**config) for _ in directions)
+
+    def forward(self, image: Tensor, direction: int = 0) -> Tensor:
+        """The translated image (N, 3, H, W) in [0, 1] of an image (N, 3, H, W) in [0, 1], of any size."""
+        return self.generators[direction](image)  # type: ignore[no-any-return]
+
+
+class PatchGAN(nn.Module):
+    """Image (N, 3, H, W) in [0, 1] to how real each of its patches is (N, 1, H/8 - 2, W/8 - 2), without a bound.
+
+    Args:
+        width: channels of the first layer; the paper's are 64.
+        layers: of stride 2; with 3 a patch has 70x70 pixels, with 2 it has 34x34.
+    """
+
+    def __init__(self, width: int = 64, layers: int = 3) -> None:
+        super().__init__()
+        widths = [3, *(min(2**i, 8) * width for i in range(layers + 1))]
+        strides = [2] * layers + [1]
+        self.convs = nn.ModuleList(
+            nn.Conv2d(inside, out, 4, stride=stride, padding=1)
+            for inside, out, stride in zip(widths[:-1], widths[1:], strides, strict=True)
+        )
+        self.last = nn.Conv2d(widths[-1], 1, 4, padding=1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = 2 * image - 1
+        for i, conv in enumerate(self.convs):
+            x = F.leaky_relu(normalize(conv(x)) if i else conv(x), 0.2)
+        return self.last(x).float()
+
+
+@register("cyclegan")
+def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Translator:
+    """The translator with these weights, loaded strictly; also generators of others, told by their names."""
+    tensors = {re.sub(r"^module\.", "", name): tensor.float() for name, tensor in tensors.items()}
+    if not any(name.startswith("generators.") for name in tensors):
+        found, tensors = from_other_layouts(tensors)
+        config = found | dict(config)
+    model = Translator(**config)
+    model.load_state_dict(dict(tensors))
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,52 @@
+"""Iandola, Han, Moskewicz, Ashraf, Dally and Keutzer, "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters and
+<0.5MB model size", 2016, arXiv:1602.07360.
+
+Version 1.1, torchvision's layers, which tells the 1,000 kinds of things of ImageNet apart. A teacher and a judge: none
+comes with Pastiche. Where its input differs from torchvision's, see `forward`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from nst.registry import register
+
+SORREL, ZEBRA = 339, 340
+"""The numbers that ImageNet gives a brown horse and a zebra."""
+
+
+class SqueezeNet(nn.Module):
+    """Images to features or classes; as in the authors' release, the weights want BGR, 0 to 255, less a mean."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        from torchvision.models import squeezenet1_1
+
+        model = squeezenet1_1(weights=None)
+        self.features, self.classifier = model.features, model.classifier[1]
+
+    def encode(self, image: Tensor) -> Tensor:
+        """(N, 512, H/16, W/16) features of an image (N, 3, H, W) in [0, 1], up to the ninth fire module."""
+        mean = image.new_tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
+        found: Tensor = self.features(image.flip(1) * 255 - mean)
+        return found
+
+    def locate(self, image: Tensor, label: int) -> Tensor:
+        """How likely it is a label's at each place (N, 1, H/16, W/16) of an image (N, 3, H, W) in [0, 1]."""
+        return self.classifier(self.encode(image)).relu().float().softmax(1)[:, label : label + 1]
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Probabilities (N, 1000) of the classes of an image (N, 3, H, W) in [0, 1], best of 227 pixels a side."""
+        scores = self.classifier(self.encode(image)).relu().float()
+        return scores.mean((2, 3)).softmax(1)
+
+
+@register("squeezenet")
+def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SqueezeNet:
+    """The network with these weights, loaded strictly, under torchvision's names."""
+    model = SqueezeNet()
+    model.load_state_dict({name.replace("classifier.1.", "classifier."): t.float() for name, t in tensors.items()})
+    return model

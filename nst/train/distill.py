@@ -1,0 +1,360 @@
+"""Distill a slim translator from a larger one that somebody else trained.
+
+The student learns what the teacher makes of photos (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
+Network", 2015, arXiv:1503.02531; of generators: Li et al., "GAN Compression", 2020, arXiv:2003.08936): of crops of
+photos of all kinds, half of them in another light and another tint. It is better than its teacher in two things:
+
+A generator of horses and zebras draws stripes, and besides it darkens and yellows the meadow, as the zebras that it
+learned from stood on dry grass. What it draws and what it only tints can be told apart: drawing changes the light from
+pixel to pixel, a tint changes it evenly. So where the teacher draws, the student is to do as it does; elsewhere the
+photo itself is its target, see `drawn`.
+
+It also draws stripes on tables and on people. So the student learns from its successes alone: those photos of mammals
+of which a classifier finds the result likeliest to show what it should. Photos that show no mammal are to stay as they
+are.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from nst.device import Device
+from nst.encoders import Encoder, load_encoder
+from nst.images import ImageError, resize, to_tensor
+from nst.losses import EPS
+from nst.losses.structure import LUMINANCE
+from nst.models.cyclegan import Translator
+from nst.models.squeezenet import ZEBRA
+from nst.registry import load_model
+from nst.train.data import Crops, Pictures
+from nst.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1")
+"""Of the encoder that compares student and target: edges, textures, parts."""
+
+CELL = 1 / 16
+"""Side of the squares, relative to the picture's, within which light is compared."""
+
+STAYING = 0.3
+"""Share of the crops that are to stay as they are."""
+
+MAMMALS, ENOUGH = slice(151, 389), 0.1
+"""Classes of ImageNet, and how likely they must be together."""
+
+FAINT, STRONG = 0.07, 0.14
+"""Deviation of the change of light within a square: below the first nothing is drawn, above the second all is."""
+
+
+def drawn(photo: Tensor, painted: Tensor) -> Tensor:
+    """Where and how strongly something was drawn over photos: (N, 1, H, W), 0 for not at all to 1.
+
+    The deviation, within squares of `CELL`, of the change of luminance: an even change, however large, has none. What
+    is drawn around is drawn on, too: single squares between drawn ones are filled (a morphological closing). Images
+    are (N, 3, H, W) in [0, 1].
+    """
+    height, width = photo.shape[-2:]
+    cell = max(2, round(min(height, width) * CELL))
+    change = ((painted - photo) * photo.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
+    padded = F.pad(change, (0, -width % cell, 0, -height % cell), mode="replicate")
+    mean, square = F.avg_pool2d(padded, cell), F.avg_pool2d(padded**2, cell)
+    deviation = (square - mean**2).clamp_min(0).sqrt()
+    strength = ((deviation - FAINT) / (STRONG - FAINT)).clamp(0, 1)
+    around = F.max_pool2d(F.pad(strength, (1,) * 4, mode="replicate"), 3, 1)
+    strength = -F.max_pool2d(-F.pad(around, (1,) * 4, mode="replicate"), 3, 1)
+    smooth = F.interpolate(strength, scale_factor=cell, mode="bilinear")
+    return smooth[..., :height, :width]
+
+
+class Imitation(nn.Module):
+    """The objective: photos to the terms of what the student makes of them.
+
+    Colors, and where they go, are learned apart. If only their blend were compared, the student would first find out
+    that to paint nothing is right nearly everywhere, and then have no color to learn. And as a small network cannot
+    tell where each of the teacher's stripes lies, of which the mean is grey, it is asked for the same texture (Gram
+    matrices of what is drawn on; Johnson et al. 2016, arXiv:1603.08155) and the same color of each neighborhood
+    rather than for the same pixels.
+
+    Args:
+        student: what learns; of one direction, with the output "blend".
+        teacher: image to translated image.
+        encoder: compares.
+        where: device and number format.
+        texture_weight, color_weight, share_weight: of the textures' error, of the colors' and of the error of where is
+            painted, beside the pixels'.
+    """
+
+    def __init__(
+        self,
+        student: Translator,
+        teacher: nn.Module,
+        encoder: Encoder,
+        where: Device,
+        texture_weight: float = 3.0,
+        color_weight: float = 4.0,
+        share_weight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.student, self.teacher, self.encoder, self.where = student, teacher, encoder, where
+        self.weights = {"pixels": 1.0, "texture": texture_weight, "color": color_weight, "share": share_weight}
+
+    @torch.no_grad()
+    def target(self, photo: Tensor, of_kind: Tensor) -> tuple[Tensor, Tensor]:
+        """What the teacher paints (N, 3, H, W), and how much of it the student should (N, 1, H, W); see `forward`."""
+        with self.where.autocast():
+            painted = self.teacher(photo)
+        return painted, drawn(photo, painted) * of_kind.view(-1, 1, 1, 1)
+
+    def forward(self, photo: Tensor, of_kind: Tensor) -> dict[str, Tensor]:
+        """Weighted terms.
+
+        Args:
+            photo: (N, 3, H, W) in [0, 1].
+            of_kind: (N,); 1 for what shows something that may be translated, 0 for what is to stay as it is.
+        """
+        wanted, strength = self.target(photo, of_kind)
+        generator: Any = self.student.generators[0]
+        with self.where.autocast():
+            painted, share = generator.paint(photo)
+        counts = strength + ASIDE * of_kind.view(-1, 1, 1, 1)
+        with self.where.autocast():
+            seen = self.encoder(torch.lerp(photo, painted, strength), LAYERS)
+            with torch.no_grad():
+                features = self.encoder(torch.lerp(photo, wanted, strength), LAYERS)
+        textures = [texture_error(seen[name], features[name], strength) for name in LAYERS]
+        error = painted - wanted
+        terms = {
+            "pixels": _mean(error.abs(), counts),
+            "texture": torch.stack(textures).mean(),
+            "color": _mean(F.avg_pool2d(error, CROWD).abs(), F.avg_pool2d(counts, CROWD)),
+            "share": F.binary_cross_entropy_with_logits(share, strength, pos_weight=strength.new_tensor(BOLD)),
+        }
+        return {name: self.weights[name] * term for name, term in terms.items()}
+
+
+def texture_error(found: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
+    """Relative squared distance of the Gram matrices of features (N, C, H, W) where something is drawn, as a logarithm;
+    the mean of those pictures on which anything is.
+
+    Args:
+        strength: (N, 1, h, w), see `drawn`.
+    """
+    share = F.adaptive_avg_pool2d(strength, (found.shape[2], found.shape[3]))
+    grams = []
+    for features in (found, wanted):
+        x = (features.float() * share).flatten(2)
+        grams.append(x @ x.transpose(1, 2))
+    distance = (grams[0] - grams[1]).square().sum((1, 2)) / grams[1].square().sum((1, 2)).clamp_min(EPS)
+    counts = (strength.mean((1, 2, 3)) > LEAST).float()
+    return (distance.log1p() * counts).sum() / counts.sum().clamp_min(1)
+
+
+def _mean(error: Tensor, weights: Tensor) -> Tensor:
+    """The weighted mean of errors (N, 3, H, W), with weights (N, 1, H, W)."""
+    return (error * weights).sum() / (3 * weights.sum()).clamp_min(1)
+
+
+BOLD = 3.0
+"""How much worse it is to leave out what is drawn than to paint what is not: where in doubt, stripes half painted look
+like neither animal."""
+
+ASIDE, LEAST, CROWD = 0.1, 0.01, 8
+"""How much the colors count where nothing is drawn; the share of a picture that must be drawn on for it to have a
+texture; side in pixels of a neighborhood."""
+
+
+class Varied:
+    """Crops of photos of two kinds, half of them in a slightly other light and tint; seeded.
+
+    Args:
+        photos: all.
+        translated, others: the numbers of those that are to be translated, and of those that are to stay as they are,
+            of which `STAYING` of the crops are taken.
+        size: side of a crop in pixels.
+    """
+
+    def __init__(
+        self, photos: Sequence[Image.Image], translated: Sequence[int], others: Sequence[int], size: int
+    ) -> None:
+        chosen = [Chosen(photos, numbers) for numbers in (translated, others)]
+        self.translated, self.others = (Crops(pictures, size, smallest=0.7) for pictures in chosen)
+        self.staying = STAYING if others else 0.0
+        self.random = random.Random(0)
+
+    @property
+    def skipped(self) -> int:
+        return self.translated.skipped + self.others.skipped
+
+    def batch(self, count: int) -> tuple[Tensor, Tensor]:
+        """`count` crops, (count, 3, size, size), and whether each is to be translated, (count,) of 1 or 0."""
+        crops, of_kind = zip(*(self._one() for _ in range(count)), strict=True)
+        return torch.cat(crops), torch.tensor(of_kind)
+
+    def _one(self) -> tuple[Tensor, float]:
+        stays = self.random.random() < self.staying
+        source = self.others if stays else self.translated
+        source.random.seed(self.random.random())
+        crop = source.one()
+        if self.random.random() < 0.5:
+            tint = torch.tensor([self.random.uniform(0.93, 1.07) for _ in range(3)]).view(1, 3, 1, 1)
+            crop = (crop * tint).clamp(0, 1) ** self.random.uniform(0.85, 1.2)
+        return crop, float(not stays)
+
+
+class Chosen(Sequence[Image.Image]):
+    """Some of a sequence of pictures, by their numbers."""
+
+    def __init__(self, pictures: Sequence[Image.Image], numbers: Sequence[int]) -> None:
+        self.pictures, self.numbers = pictures, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Image.Image:  # type: ignore[override]
+        return self.pictures[self.numbers[index]]
+
+
+def successes(
+    photos: Sequence[Image.Image],
+    teacher: nn.Module,
+    classifier: str,
+    label: int,
+    count: int,
+    kept: Path,
+    where: Device,
+) -> tuple[list[int], list[int]]:
+    """The numbers of the `count` photos of mammals whose translations likeliest show a label, and of no mammals.
+
+    Args:
+        classifier: SqueezeNet's file.
+        kept: file for what the classifier said, so that a training that is gone on with need not ask again.
+    """
+    if not kept.is_file():
+        save_file({"seen": _classified(photos, teacher, classifier, label, where)}, kept)
+    mammal, success = load_file(kept)["seen"].unbind(1)
+    best = success.argsort(descending=True, stable=True)[:count]
+    return [int(n) for n in best if success[n] > 0], (mammal.abs() <= ENOUGH).nonzero().flatten().tolist()
+
+
+@torch.no_grad()
+def _classified(
+    photos: Sequence[Image.Image], teacher: nn.Module, classifier: str, label: int, where: Device
+) -> Tensor:
+    """Probabilities (N, 2) that a photo shows a mammal, and what the teacher makes of it the label: the latter of
+    mammals only, else 0; -1 for a photo that cannot be read."""
+    judge: Any = copy.deepcopy(load_model(Path(classifier), architecture="squeezenet")).to(where.device)
+    found = torch.zeros(len(photos), 2)
+    for number in range(len(photos)):
+        try:
+            photo = to_tensor(photos[number])
+        except ImageError:
+            found[number] = -1
+            continue
+        with where.autocast():
+            found[number, 0] = judge(where.place(resize(photo, (227, 227))))[0, MAMMALS].sum()
+            if found[number, 0] > ENOUGH:
+                small = where.place(resize(photo, (192, 192)))
+                painted = teacher(small)
+                result = torch.lerp(small, painted, drawn(small, painted))
+                found[number, 1] = judge(resize(result, (227, 227)))[0, label]
+    return found
+
+
+def train_distill(
+    *,
+    data: str,
+    teacher: str,
+    out: str,
+    name: str = "horse2zebra",
+    classifier: str | None = None,
+    label: int = ZEBRA,
+    examples: int = 64,
+    start: str | None = None,
+    steps: int = 4000,
+    batch: int = 4,
+    size: int = 160,
+    widths: Sequence[int] = (16, 32, 64),
+    blocks: int = 7,
+    kernel: int = 5,
+    separable: bool = False,
+    texture_weight: float = 3.0,
+    color_weight: float = 4.0,
+    share_weight: float = 1.0,
+    learning_rate: float = 2e-3,
+    encoder: str = "compact",
+    seed: int = 0,
+    interval: int = 100,
+    device: str = "auto",
+) -> Iterator[dict[str, Any]]:
+    """Train a slim translator on what a larger one makes of photos, whose background stays that of the photo.
+
+    Args:
+        data: folder or tar file of photos.
+        teacher: a translator's file, ours or of a layout that `models import` knows.
+        out: folder to write; a checkpoint there is gone on from.
+        name: of what the student does.
+        classifier: SqueezeNet's file, to find the teacher's successes; None means that all photos are.
+        label: number of the class that a success shows; 340 is a zebra.
+        examples: how many successes are learned from.
+        start: a file of this kind to start from.
+        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
+        widths: channels at full, half and quarter resolution.
+        blocks: residual blocks.
+        kernel: size of the first and last convolution.
+        separable: depthwise separable convolutions in the blocks.
+        texture_weight: of the error of textures beside the pixels'.
+        color_weight: of the error of neighborhoods' colors.
+        share_weight: of the error of where is painted.
+        learning_rate: the top of the cycle.
+        encoder: the network that compares, by name or file.
+        seed: of crops and initial weights.
+        interval: steps between records and checkpoints.
+        device: see `nst.train.loop.training_device`.
+    """
+    where = training_device(device)
+    seed_weights(seed, encoder)
+    config: dict[str, Any] = {"directions": [name], "output": "blend", "widths": list(widths), "blocks": blocks}
+    config |= {"kernel": kernel, "separable": separable, "upsampling": "resize"}
+    model = Translator(**config)
+    if start:
+        warm_start(model, start)
+    model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    guide = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
+    compared = load_encoder(encoder).to(where.device)
+    objective = Imitation(model, guide, compared, where, texture_weight, color_weight, share_weight)
+    photos, folder = Pictures(data), Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds: tuple[Sequence[int], Sequence[int]] = (range(len(photos)), [])
+    if classifier:
+        kinds = successes(photos, guide, classifier, label, examples, folder / "seen.safetensors", where)
+    crops = Varied(photos, *kinds, size)
+    samples, of_kind = crops.batch(8)
+    samples, of_kind = where.place(samples), of_kind.to(where.device)
+
+    def draw(step_seed: int) -> tuple[Tensor, ...]:
+        crops.random.seed(step_seed)
+        return crops.batch(batch)
+
+    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
+        about = f"Translates photos: {name}. Distilled from {Path(teacher).name} on {data}."
+        write_model(trained, folder, "cyclegan", config, record, about, command="distill")
+
+    def sheet(trained: nn.Module) -> Tensor:
+        """Photos, what the teacher makes of them, what the student was to make of them, and what it makes."""
+        painted, strength = objective.target(samples, of_kind)
+        rows = [samples, painted, torch.lerp(samples, painted, strength), trained(samples)]
+        return torch.cat([torch.cat([*row], 2) for row in rows], 1)[None]
+
+    yield from train(
+        objective, draw, model=model, plan=Plan(steps, learning_rate, seed, interval), where=where, out=folder,
+        finish=finish, sheet=sheet, notes=lambda: {"skipped": crops.skipped},
+    )  # fmt: skip

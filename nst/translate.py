@@ -1,0 +1,140 @@
+"""Translation: a picture of one kind through a network that makes it one of another kind, and back where it can.
+
+Models are found by name (`nst.registry.list_models("translator")`); each has one direction or two.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nst.device import choose_device
+from nst.images import resize
+from nst.optimize import Step
+from nst.registry import list_models, load_model
+
+MODEL = "horse2zebra"
+BOUNDS: dict[str, tuple[float, float]] = {"size": (64, 1024)}
+
+HARDLY = 0.015
+"""Mean absolute change below which a picture is as good as unchanged; what any network does to noise is more."""
+
+
+@dataclass(frozen=True)
+class Translation:
+    """A translated picture.
+
+    Attributes:
+        photo: the picture as the network saw it, (1, 3, H, W) in [0, 1], as all of these; on the CPU.
+        image: what became of it.
+        back: that translated back, where the model knows the way, or None.
+    """
+
+    photo: Tensor
+    image: Tensor
+    back: Tensor | None = None
+
+    @property
+    def changed(self) -> float:
+        """Mean absolute difference between photo and result, 0 to 1."""
+        return float((self.image - self.photo).abs().mean())
+
+    @property
+    def cycle(self) -> float | None:
+        """Mean absolute difference (L1) between the photo and what came back."""
+        return None if self.back is None else float((self.back - self.photo).abs().mean())
+
+    @property
+    def note(self) -> str | None:
+        """What is to be said of it, in sentences, or None."""
+        said = []
+        if self.changed < HARDLY:
+            said.append("Hardly anything was changed: the network found next to nothing here that it translates.")
+        if self.cycle is not None:
+            said.append(f"Translated back, it is {self.cycle:.3f} from the photo (mean L1; black to white is 1).")
+        return " ".join(said) or None
+
+
+@torch.no_grad()
+def translate(
+    photo: Tensor,
+    *,
+    model: str = MODEL,
+    direction: str | None = None,
+    size: int = 384,
+    device: str = "auto",
+) -> Translation:
+    """Translate a picture, and back again where the model knows the way.
+
+    Args:
+        photo: (1, 3, H, W) in [0, 1], of any size.
+        model: a name of `list_models("translator")`, or a file.
+        direction: which way, of a model that knows two; None means its first.
+        size: long side of the result in pixels; networks see what they learned to see at about 256.
+        device: see `nst.device.choose_device`.
+
+    Raises:
+        ValueError: an unknown model or direction (what there is is told), or a size out of range.
+        nst.weights.WeightsError: the weights are missing or damaged.
+    """
+    low, high = BOUNDS["size"]
+    if not low <= size <= high:
+        raise ValueError(f"size must be a number from {low:g} to {high:g}, not {size!r}.")
+    where = choose_device(device)
+    network: Any = _placed(model, str(where.device))
+    directions = getattr(network, "directions", ())
+    if not directions:
+        raise ValueError(f'"{model}" does not translate pictures. There are: {", ".join(directions_of_all())}.')
+    way = _number(direction, directions)
+    seen = where.place(resize(photo, size))
+    with where.autocast():
+        made = network(seen, way)
+        back = network(made, 1 - way) if len(directions) == 2 else None
+    shown = [None if x is None else x.float().clamp(0, 1).cpu() for x in (seen, made, back)]
+    return Translation(*shown)  # type: ignore[arg-type]
+
+
+def translate_run(photo: Tensor, *, sheet: bool = False, **settings: Any) -> Iterator[Step]:
+    """A translation as a run, for who shows runs: one step.
+
+    Args:
+        photo: see `translate`.
+        sheet: photo, result and, where there is one, the way back side by side as the step's image.
+        settings: of `translate`.
+    """
+    found = translate(photo, **settings)
+    pictures = [x for x in (found.photo, found.image, found.back) if x is not None]
+    yield Step(1, 1, torch.cat(pictures, 3) if sheet else found.image, {}, found.note)
+
+
+def directions_of_all() -> dict[str, tuple[str, ...]]:
+    """Every translator's directions, by its name; downloads and loads nothing."""
+    return {entry.name: tuple(entry.config["directions"]) for entry in list_models("translator")}
+
+
+def _number(direction: str | None, known: tuple[str, ...]) -> int:
+    if direction is None:
+        return 0
+    if direction in known:
+        return known.index(direction)
+    near = difflib.get_close_matches(direction.lower(), known, 1, 0.3)
+    hint = f" Did you mean {near[0]}?" if near else ""
+    raise ValueError(f'This model knows {" and ".join(known)}, not "{direction[:60]}".{hint}')
+
+
+def _placed(name: str, device: str) -> nn.Module:
+    """The model on this device; the registry's own stays on the CPU."""
+    network = load_model(name, architecture="cyclegan")
+    return network if device == "cpu" else _moved(network, device)
+
+
+@lru_cache(maxsize=2)
+def _moved(network: nn.Module, device: str) -> nn.Module:
+    return copy.deepcopy(network).to(device)

@@ -1,0 +1,100 @@
+"""The tab Horse → Zebra: a picture of one kind through a network that makes it one of another kind, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from nst import styles, translate
+from nst.images import save
+from nst.ui import limits, pictures, scratch, settings, tabs, zerogpu
+from nst.ui.painting import Order, Run
+from nst.ui.pictures import Choice
+from nst.ui.workbench import TELLING, Updates, Workbench
+
+ABOUT = """**Horse → zebra** is a small copy of a larger network, which learned from photos of horses and of zebras that
+do not belong together (CycleGAN). It paints stripes where it takes something for a horse: it knows the brown ones in a
+meadow, seen from the side, best; a grey horse, a close-up or a rider may get none, or too many. There is no horse among
+the examples that lie here: the cat shows what happens to another animal. The button above fetches one.
+
+**Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos. What **There and back**
+shows is what the pair is trained for: that a photo can be told from its painting again. The number is how far off it
+is."""
+
+
+class TranslateTab(Workbench):
+    """See `nst.ui.workbench.Workbench`; its run is one step long.
+
+    Args:
+        run: has the signature of `nst.translate.translate_run`.
+        tab: see there.
+    """
+
+    task = "translate"
+    prefix = "translate"
+    verb = "Translate"
+    also = "There and back"
+    traces = False
+    several = "One by one"
+
+    def __init__(self, run: Run, tab: gr.Tab | None = None) -> None:
+        super().__init__(run, lambda *_, **__: None, tab)
+
+    def lay_out_inputs(self) -> None:
+        with gr.Column(elem_classes="card"):
+            self.slots.append(pictures.slot("content", "Photo", self.id("content")))
+            self.horse = gr.Button("Fetch a photo of a horse", size="sm", elem_id=self.id("horse"))
+        with gr.Column(elem_classes="card"):
+            self.controls = {name: self.control(name) for name in ("direction", "size")}
+        with gr.Accordion("What these networks are", open=False, elem_id=self.id("about"), elem_classes="more-box"):
+            gr.Markdown(ABOUT)
+
+    def order(self, *values: Any) -> Order:
+        (content,), (photo,), asked = self.read(values)
+        asked["model"], asked["direction"] = _told(asked.get("direction"))
+        return Order(asked, {"content": str(content)}, task=self.task, names={"content": photo}, continues=False)
+
+    def order_also(self, *values: Any) -> Order:
+        """The photo, what becomes of it, and that translated back, side by side."""
+        plain = self.order(*values)
+        ways = translate.directions_of_all()[plain.settings["model"]]
+        parts = ["Photo", settings.WORDS.get(plain.settings["direction"], "Translated")]
+        parts += ["And back"] if len(ways) == 2 else []
+        return Order(
+            plain.settings, plain.pictures, task=self.task, names=plain.names, extras={"sheet": True},
+            parts=tuple(parts), columns=len(parts), continues=False,
+        )  # fmt: skip
+
+    def _wire_slots(self) -> None:
+        super()._wire_slots()
+        self.horse.click(self.fetch_horse, None, self.slots[0].parts, **TELLING)
+
+    def fetch_horse(self) -> list[Any]:
+        """Press on the button: picture, row and choice; what is wrong is told."""
+        try:
+            path = save(scratch.new_file("horse.jpg"), styles.open_horse())
+        except styles.StyleNotFound as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        gr.Info(f"{styles.HORSE.title}, by the {styles.HORSE.author} ({styles.HORSE.license}).")
+        return [str(path), pictures.row_html("content"), Choice(str(path))]
+
+    def set(self, asked: dict[str, Any]) -> Updates:
+        """The controls; a link that names a model alone asks for its first direction."""
+        ways = translate.directions_of_all().get(asked.get("model") or translate.MODEL, (None,))
+        return super().set(asked | {"direction": asked.get("direction") or ways[0]})
+
+
+def _told(direction: str | None) -> tuple[str, str]:
+    """The model that knows a direction, and the direction; what comes first for None."""
+    known = translate.directions_of_all()
+    for model, ways in known.items():
+        if direction in ways:
+            return model, str(direction)
+    return translate.MODEL, known[translate.MODEL][0]
+
+
+def create_tab(run: Run | None = None) -> TranslateTab:
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `TranslateTab`."""
+    paint = run or limits.limited(zerogpu.on_gpu(translate.translate_run), optimizes=False)
+    return TranslateTab(paint, tabs.current())
