@@ -18,20 +18,19 @@ COMMANDS = {
     "stylize": "paint a photo, or a folder of photos, in the manner of a painting, or of several",
     "fast": "paint a photo, or a folder of photos, in a blink, by a network that has learned to",
     "texture": "make a texture of any size from a style, seamless or not",
+    "doodle": "paint a rough map of a few colors as a style paints what they stand for",
     "mix": "paint a photo on the way from one style to another: a strip or a film",
     "translate": "make a zebra of a horse, a painting of a photo, and back",
     "invert": "show what a layer of the encoder knows of a picture",
     "faces": "make faces that never existed",
     "morph": "make a film from one such face to the next",
+    "map": "draw a map of a folder of pictures: what resembles what, by style and by content",
     "models": "list the models: where they lie, size, license, origin; and fetch one",
     "styles": "list the styles that come with Pastiche",
     "train": "train a model of our own",
     "bench": "measure speed and memory on this machine",
     "evaluate": "measure the quality of results",
 }
-
-PICTURES = ("stylize", "fast", "texture", "mix", "translate", "invert", "faces", "morph")
-"""The commands that make pictures, each of which has a file of its own."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,11 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
-    if name in PICTURES:  # imported here: torch takes seconds
-        return int(importlib.import_module(f"nst.commands.{name}").main(rest))
     from nst.commands import models, rows
 
-    return models.main(name, rest) if name in ("models", "styles") else rows.main(name, rest)
+    if name in ("models", "styles"):
+        return models.main(name, rest)
+    if name in ("train", "bench", "evaluate"):
+        return rows.main(name, rest)
+    return int(importlib.import_module(f"nst.commands.{name}").main(rest))  # imported here: torch takes seconds
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from nst.faces import face_grid, mix_faces, morph_sheet, project
 from nst.fast import BOUNDS as FAST_BOUNDS
 from nst.fast import fast_stylize
 from nst.registry import list_models
-from nst.stylize import BOUNDS, CHOICES, color_modes, invert, layer_survey, mix_path, style_transfer, texture
+from nst.stylize import BOUNDS, CHOICES, color_modes, doodle, invert, layer_survey, mix_path, style_transfer, texture
 from nst.stylize.settings import split
 from nst.weights import file_sha256
 
@@ -44,6 +44,7 @@ TASKS: dict[str, dict[str, Any]] = {
     "mix": DEFAULTS | _defaults(mix_path),
     "colors": {name: value for name, value in DEFAULTS.items() if name != "preserve_color"} | _defaults(color_modes),
     "survey": _defaults(layer_survey),
+    "doodle": _defaults(doodle),
     "fast": FAST_DEFAULTS | {"weights": None},
     "translate": {name: value for name, value in _defaults(translate.translate).items() if name != "device"},
     "faces": _defaults(face_grid),

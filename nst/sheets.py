@@ -5,15 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nst.color import COLOR_MODES
 from nst.encoders import STYLE_LAYERS
+from nst.images import resize
 from nst.losses import STYLE_LOSSES
 from nst.optimize import Step
-from nst.stylize import cut, invert, mix_path, reconstruct_style, style_transfer, texture
+from nst.stylize import (
+    cut,
+    doodle,
+    invert,
+    map_colors,
+    mix_path,
+    propose_map,
+    reconstruct_style,
+    style_transfer,
+    texture,
+)
+from nst.stylize.maps import meaning_planes
 
 Sheet = list[list[Tensor]]
 Pairs = Sequence[tuple[Tensor, Tensor]]
@@ -54,12 +65,11 @@ def colors(pairs: Pairs, **settings: Any) -> Sheet:
 
 
 def sky(content: Tensor) -> Tensor:
-    """A soft mask (1, 1, H, W) of what is blue in the upper part of a picture; the upper part where nothing is."""
-    red, _, blue = content.split(1, 1)
-    upper = torch.zeros_like(red)
-    upper[..., : round(0.6 * upper.shape[-2]), :] = 1
-    found = ((blue > 1.15 * red) & (blue > 0.3)).float() * upper
-    mask = found if found.mean() > 0.05 else upper
+    """A soft mask (1, 1, H, W) of the part of a picture that covers most of its upper edge."""
+    made = propose_map(content, parts=4)
+    planes = meaning_planes(made, map_colors(made))
+    upper = planes[:, :, : planes.shape[-2] // 20].mean((2, 3))
+    mask = resize(planes[:, upper.argmax()][:, None], (content.shape[-2], content.shape[-1]))
     return F.avg_pool2d(mask, 9, 1, 4, count_include_pad=False)
 
 
@@ -83,7 +93,7 @@ def regions(pairs: Pairs, **settings: Any) -> Sheet:
 
 
 def doodles(triples: Sequence[tuple[Tensor, Tensor, Tensor]], **settings: Any) -> Sheet:
-    """Each doodle, style and the style's map: painted by patches, by meaning, with histograms too."""
+    """Each doodle, style and the style's map: painted by patches, by meaning too, and thing by thing as well."""
     rows = []
     for drawn, style, meaning in triples:
         common: dict[str, Any] = {**settings, "strength": 100.0, "init": "noise"}
@@ -95,7 +105,7 @@ def doodles(triples: Sequence[tuple[Tensor, Tensor, Tensor]], **settings: Any) -
                 style,
                 last(style_transfer(drawn, style, style_loss="patches", **common)),
                 last(style_transfer(drawn, style, style_loss="patches", **maps, **common)),
-                last(style_transfer(drawn, style, style_loss="patches+histogram", **maps, **common)),
+                last(doodle(drawn, style, meaning, **settings)),
             ]
         )
     return rows

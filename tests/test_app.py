@@ -285,7 +285,7 @@ def test_a_link_opens_with_the_same_settings_and_examples(tab, photo):
     query = tab.make_query(*values)
     assert "content" not in query, "an upload's name stays here"
     request: Any = SimpleNamespace(query_params=dict(pair.split("=") for pair in query.split("&")))
-    updates = {key: value for update in tab.open_page(False, request) for key, value in update.items()}
+    updates = tab.open_page(False, request)
     wanted = settings.read(dict(zip(tab.controls, values[4:], strict=True)))
     assert controls_of(updates, tab) | {"device": "auto"} == wanted
     assert updates[tab.slots[1].chosen].name == "waves"
@@ -304,7 +304,7 @@ def test_a_link_that_makes_no_sense_opens_with_the_defaults(tab, query, monkeypa
 
     monkeypatch.setattr(pictures.styles, "load_style", known)
     request: Any = SimpleNamespace(query_params=query)
-    updates = {key: value for update in tab.open_page(False, request) for key, value in update.items()}
+    updates = tab.open_page(False, request)
     restored = tab.controls.keys() - {"device"}
     assert controls_of(updates, tab) == settings.read(
         {name: settings.shown(name, value) for name, value in DEFAULTS.items() if name in restored}

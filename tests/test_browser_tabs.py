@@ -33,6 +33,14 @@ TITLES = {"mix": ["Mix"], "color": ["Color"], "survey": ["Explore", "What layers
 TITLES |= {"texture": ["Explore", "Texture"], "invert": ["Explore", "Inversion"]}
 
 
+NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, [role=slider]')]
+    .filter(e => e.offsetParent !== null)
+    .filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length ||
+                   e.getAttribute('aria-labelledby')))
+    .map(e => e.outerHTML.slice(0, 200))"""
+"""Finds what a screen reader has no name for."""
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
@@ -68,8 +76,9 @@ def result(page: Any, name: str, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_link_opens_the_tab_and_the_first_press_paints(open_tab, tmp_path, name):
-    page = open_tab(name)
+def test_a_link_opens_the_tab_on_a_phone_and_the_first_press_paints(open_tab, tmp_path, name):
+    page = open_tab(name, width=390, height=844, has_touch=True)
+    assert too_wide(page) <= 0
     chosen = page.locator("#tabs [role=tab][aria-selected=true]:visible").all_inner_texts()
     assert chosen[: len(TITLES[name])] == TITLES[name]
     expect(page.locator(f"#{name}-estimate")).to_contain_text("About")
@@ -82,18 +91,25 @@ def test_a_link_opens_the_tab_and_the_first_press_paints(open_tab, tmp_path, nam
     expect(page.locator(f"#{name}-copy-link")).to_have_text("Link copied")
     asked = dict(pair.split("=") for pair in SMALL[name].split("&"))
     assert f"task={asked['task']}" in page.url and f"num_steps={asked['num_steps']}" in page.url
+    assert too_wide(page) <= 0
 
 
-def test_tabs_are_filled_in_when_they_are_first_looked_at(open_page):  # noqa: F811
-    page = open_page()
-    for title, name in (("Mix", "mix"), ("Color", "color"), ("Explore", "survey"), ("Texture", "texture")):
-        page.get_by_role("tab", name=title, exact=True).click()
+def test_on_a_tablet_each_tab_is_filled_in_when_first_looked_at_and_everything_has_a_name(open_page):  # noqa: F811
+    page = open_page(width=820, height=1180, has_touch=True)
+    for name, titles in TITLES.items():
+        page.get_by_role("tab", name=titles[-1] if name != "survey" else "Explore", exact=True).click()
         expect(page.locator(f"#{name}-{FIRST[name]} img")).to_be_visible()
+        page.locator(f"#{name}-more > button").click()
+        expect(page.locator(f"#{name}-seed input")).to_be_visible()
+        assert too_wide(page) <= 0 and not page.evaluate(NAMELESS)
     page.get_by_role("tab", name="Mix", exact=True).click()
     expect(page.locator("#mix-style-2 img")).to_be_visible()
+    page.locator("#mix-sharing").get_by_text("In painted regions").click()
+    expect(page.locator("#mix-palette button")).to_have_count(5)
+    assert too_wide(page) <= 0
 
 
-@pytest.mark.parametrize("name", ["mix", "color", "survey"])
+@pytest.mark.parametrize("name", ["mix", *(pytest.param(name, marks=pytest.mark.slow) for name in ("color", "survey"))])
 def test_stop_keeps_the_picture(open_tab, name):
     page = open_tab(name)
     page.get_by_role("button", name="More settings").click()
@@ -148,13 +164,7 @@ def test_what_is_painted_over_is_left_untouched(open_tab, tmp_path):
     finish(page, "mix")
     made = decode(result(page, "mix", tmp_path / "result.png")).rgb
     photo = shown_photo(page).resize(made.size, Image.Resampling.LANCZOS)
-    page.close()
-    other = open_tab("mix")
-    finish(other, "mix")
-    everywhere = decode(result(other, "mix", tmp_path / "other.png")).rgb
-    middle = (28, 19, 36, 24)
-    assert difference(made, photo, middle) < 4 < difference(everywhere, photo, middle)
-    assert difference(made, photo, (0, 0, 12, 8)) > 4, "elsewhere it is painted"
+    assert difference(made, photo, (28, 19, 36, 24)) < 4 < difference(made, photo, (0, 0, 12, 8))
 
 
 def shown_photo(page: Any) -> Image.Image:
@@ -184,35 +194,3 @@ def test_a_style_is_added_and_restored_with_its_weight(open_tab):
     page.goto(page.url.partition("?")[0] + "?" + query)
     expect(page.locator("#mix-style-3-examples button[aria-pressed=true]")).to_have_attribute("data-name", "meadow")
     expect(page.locator("#mix-weight-3 input[type=number]")).to_have_value("80")
-
-
-@pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize(("width", "height"), [(390, 844), (820, 1180)], ids=["phone", "tablet"])
-def test_narrow_pages_do_not_scroll_sideways(open_tab, name, width, height):
-    page = open_tab(name, width=width, height=height, has_touch=True)
-    assert too_wide(page) <= 0
-    if name == "mix":
-        page.locator("#mix-sharing").get_by_text("In painted regions").click()
-        expect(page.locator("#mix-palette button")).to_have_count(5)
-        assert too_wide(page) <= 0
-        page.locator("#mix-sharing").get_by_text("Everywhere").click()
-    finish(page, name)
-    page.get_by_role("button", name="More settings").click()
-    expect(page.locator(f"#{name}-seed input")).to_be_visible()
-    assert too_wide(page) <= 0
-
-
-def test_everything_has_a_name(open_page):  # noqa: F811
-    page = open_page()
-    for title in ("Mix", "Color", "Explore"):
-        page.get_by_role("tab", name=title, exact=True).click()
-        page.get_by_role("button", name="More settings").first.click()
-        page.wait_for_timeout(500)
-        nameless = page.evaluate(
-            """() => [...document.querySelectorAll('button, input, select, textarea, [role=slider]')]
-                .filter(e => e.offsetParent !== null)
-                .filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length ||
-                               e.getAttribute('aria-labelledby')))
-                .map(e => e.outerHTML.slice(0, 200))"""
-        )
-        assert not nameless

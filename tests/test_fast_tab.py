@@ -140,7 +140,7 @@ def test_a_link_brings_styles_and_settings_back(tab, photo):
     assert asked_for["task"] == "fast" and asked_for["strength"] == "40" and asked_for["style"] == "ink|waves"
     request: Any = SimpleNamespace(query_params=asked_for)
     assert tab.open_styles([], request)[0] == ["ink", "waves"]
-    updates = {key: value for update in tab.open_page(False, request) for key, value in update.items()}
+    updates = tab.open_page(False, request)
     assert updates[tab.controls["strength"]] == 40
     strange: Any = SimpleNamespace(query_params={"task": "fast", "style": "<b>|../x"})
     assert tab.open_styles([], strange)[0] == [NAMES[0]]

@@ -612,6 +612,7 @@ def process(
         output.close()
 
 
+@pytest.mark.slow
 def test_two_replicas_serve_each_other_s_results(tmp_path):
     with process(tmp_path) as (first, _), process(tmp_path) as (second, _):
         links = []

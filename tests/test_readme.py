@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from nst.__main__ import COMMANDS
-from nst.commands import fast, invert, mix, models, rows, stylize, texture, translate
+from nst.commands import doodle, fast, invert, mix, models, rows, stylize, texture, translate
+from nst.commands import map as mapping
 from nst.registry import list_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +27,7 @@ def options(parser) -> set[str]:
 
 
 def parsers():
-    for command in (stylize, fast, texture, mix, translate, invert):
+    for command in (stylize, fast, texture, doodle, mix, translate, invert, mapping):
         yield command.__name__.rpartition(".")[2], command.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)
@@ -68,8 +69,8 @@ def test_every_model_is_told():
 
 
 def test_the_examples_are_understood():
-    examples = re.findall(r"^python -m nst (stylize|texture|mix|translate|invert) (.+)$", BODY, re.MULTILINE)
-    assert len(examples) > 5 and len({command for command, _ in examples}) == 5
+    examples = re.findall(r"^python -m nst (stylize|texture|doodle|mix|translate|invert) (.+)$", BODY, re.MULTILINE)
+    assert len(examples) > 5 and len({command for command, _ in examples}) == 6
     for command, words in examples:
         assert PARSERS[command].parse_args(shlex.split(words))
 

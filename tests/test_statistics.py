@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from tiny import picture, tiny_encoder
 
 from nst.device import choose_device
+from nst.layers import average_pool
 from nst.losses import (
     CORRELATIONS,
     MIXING,
@@ -41,6 +44,7 @@ from nst.losses import (
     wasserstein_loss,
 )
 from nst.losses.patches import REMATCH
+from nst.losses.wasserstein import matrix_root
 from nst.optimize import optimize
 from nst.params import PixelImage
 
@@ -244,6 +248,29 @@ def test_geometric_weights_by_hand():
 
 
 @pytest.mark.parametrize("correlations", CORRELATIONS)
+def test_a_matrix_for_each_stage_gives_the_loss_of_each_pair(correlations):
+    encoder, counts = tiny_encoder(), geometric_weights(9, deeper=False)
+    style, image = (encoder(picture(seed, 41, 58), encoder.layers) for seed in (2, 1))
+    options = StyleOptions(correlations=correlations, activation_shift=-0.7)
+    loss = StyleLoss(style, encoder.layers, counts, kind="correlation", options=options)
+    by_layer = dict(zip(encoder.layers, counts, strict=True))
+    terms = []
+    for pair in layer_pairs(encoder.layers, correlations):
+        fitted = [_shrunk(style[name], style[pair[-1]]) for name in (pair[0], pair[-1])]
+        shift = -0.7 * torch.stack([one.mean() for one in fitted]).mean()
+        grams = [cross_gram(features[pair[0]], features[pair[-1]], shift) for features in (image, style)]
+        terms.append((math.sqrt(by_layer[pair[0]] * by_layer[pair[-1]]), gram_loss(*grams)))
+    expected = sum(count * term for count, term in terms) / sum(count for count, _ in terms)
+    assert loss(image)["style"].item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def _shrunk(features: torch.Tensor, deeper: torch.Tensor) -> torch.Tensor:
+    while features.shape[-1] > deeper.shape[-1]:
+        features = average_pool(features)
+    return features
+
+
+@pytest.mark.parametrize("correlations", CORRELATIONS)
 def test_every_correlation_sees_another_style(correlations):
     encoder, options = tiny_encoder(), StyleOptions(correlations=correlations)
     style = encoder(picture(2), encoder.layers)
@@ -412,3 +439,13 @@ def test_circular_total_variation_sees_the_seam():
     wave = torch.sin(torch.arange(8.0) * torch.pi / 4).view(1, 1, 1, 8).expand(1, 1, 8, 8)
     rolled = total_variation(wave.roll(3, 3), padding="circular")
     assert rolled.item() == pytest.approx(total_variation(wave, padding="circular").item())
+
+
+def test_flat_features_in_bfloat16_have_no_variance_below_zero():
+    """Rounded sums would leave some, and the root of the covariance would be no number."""
+    ramp = torch.linspace(0, 1, 48 * 64).reshape(1, 1, 48, 64)
+    weights = torch.rand(24, 1, 1, 1, generator=torch.Generator().manual_seed(0)) + 0.5
+    features = F.conv2d(ramp, weights).relu().bfloat16()
+    covariance = moments(features)[1]
+    assert torch.linalg.eigvalsh(covariance)[0, 0] > -1e-6 * covariance.norm()
+    assert matrix_root(covariance)[0].isfinite().all()

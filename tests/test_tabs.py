@@ -85,7 +85,7 @@ def press(bench: Workbench, run: Any, values: list[Any], *, also: bool = False) 
 
 def opened(bench: Workbench, query: dict[str, str]) -> dict[Any, Any]:
     request: Any = SimpleNamespace(query_params=query)
-    return {key: value for update in bench.open_page(False, request) for key, value in update.items()}
+    return bench.open_page(False, request)
 
 
 def names(updates: dict[Any, Any], bench: Workbench) -> list[str | None]:
@@ -219,8 +219,10 @@ def test_every_task_with_a_tab_of_its_own_has_that_tab():
     turns = [fn for fn in page.fns.values() if fn.name == "turned"]
     outer, inner = (turn.fn for turn in sorted(turns, key=lambda turn: turn.outputs[0]._id))
     asked = [SimpleNamespace(query_params={"task": task}) for task in ("texture", "style_transfer")]
-    assert outer(asked[0]).selected == "Explore" and inner(asked[0]).selected == "texture"
-    assert "selected" not in outer(asked[1]) and tabs.current() is None
+    assert [turned(asked[0])[0].selected for turned in (outer, inner)] == ["Explore", "texture"]
+    looked = {block.elem_id for block in page.blocks.values() if isinstance(block, gr.Button)}
+    assert f"look-{outer(asked[0])[1]}" in looked, "what the page presses then"
+    assert "selected" not in outer(asked[1])[0] and tabs.current() is None
 
 
 # ---- Mix

@@ -67,6 +67,7 @@ def parser(family: str, name: str) -> Parser:
 def main(family: str, argv: Sequence[str]) -> int:
     """Run a command of the family, printing each row as it comes; 0 when done."""
     known = entries(family)
+    argv = implied(family, argv, known)
     name, rest = choose(f"{PROGRAM} {family}", FAMILIES[family][1], {n: e.help for n, e in known.items()}, argv)
     args = parser(family, name).parse_args(rest)
     function = known[name].load()
@@ -74,6 +75,15 @@ def main(family: str, argv: Sequence[str]) -> int:
     for line in growing(_written(_rows(result), args)):
         print(line, flush=True)
     return 0
+
+
+def implied(family: str, argv: Sequence[str], known: Mapping[str, Entry]) -> Sequence[str]:
+    """What was typed, made whole: `evaluate` alone compares all methods, `evaluate FOLDER` scores what is in it."""
+    if family != "evaluate" or (argv and (argv[0] in known or argv[0] in ("-h", "--help"))):
+        return argv
+    if argv and Path(argv[0]).is_dir():
+        return ["results", "--folder", *argv]
+    return ["methods", *argv] if not argv or argv[0].startswith("-") else argv
 
 
 def _rows(result: Any) -> Iterator[Mapping[str, Any]]:

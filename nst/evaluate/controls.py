@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from nst.evaluate.pictures import contact_sheet, load, write
+from nst.evaluate.pictures import contact_sheet, load, open_content, open_style, write
+from nst.images import to_tensor
 from nst.sheets import SHEETS
+from nst.styles import list_maps, load_doodle, load_map, load_style
 
 
 def compare_controls(
@@ -25,17 +27,19 @@ def compare_controls(
     """Contact sheets of every control, to be looked at: a row for each, with its file and what is to be seen.
 
     Args:
-        contents, styles: picture files, in pairs.
+        contents, styles: picture files, or examples by name, in pairs.
         out: folder for the sheets.
-        doodles: picture files by threes: a doodle, a style, and the style's map.
+        doodles: picture files by threes: a doodle, a style, and the style's map; or a drawn style that has all three.
         sheets: which ones, of `nst.sheets.SHEETS`.
         encoder: to optimize on, by name or file.
         size: long side in pixels.
         preset: see `nst.stylize.PRESETS`.
     """
-    pairs = [(load(c), load(s)) for c, s in zip(contents, styles, strict=True)]
-    pictures = [load(path) for path in doodles]
-    triples = list(zip(pictures[::3], pictures[1::3], pictures[2::3], strict=True))
+    pairs = [(open_content(c), open_style(s)) for c, s in zip(contents, styles, strict=True)]
+    known = [name for name in doodles if name in list_maps()]
+    pictures = [load(path) for path in doodles if path not in known]
+    triples = [tuple(map(to_tensor, (load_doodle(n), load_style(n, 1024), load_map(n)))) for n in known]
+    triples += list(zip(pictures[::3], pictures[1::3], pictures[2::3], strict=True))
     for name in sheets:
         if name not in SHEETS:
             raise ValueError(f'There is no sheet "{name}": choose of {", ".join(SHEETS)}.')

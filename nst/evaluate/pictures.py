@@ -13,10 +13,11 @@ from torch import Tensor
 from nst.encoders import Encoder
 from nst.images import decode, resize, save, to_pil, to_tensor
 from nst.metrics import luminance_ssim, style_distance
+from nst.styles import list_contents, list_styles, load_content, load_style
 from nst.stylize import style_transfer
 
 
-def look(image: Tensor, content: Tensor, style: Tensor, size: int, judge: Encoder) -> dict[str, float]:
+def judged(image: Tensor, content: Tensor, style: Tensor, size: int, judge: Encoder) -> dict[str, float]:
     """Share of the judge's style distance from content to style that is closed, and the content's structure that is
     kept, both at this size."""
     kept, painted = resize(content, size), resize(style, size)
@@ -57,3 +58,15 @@ def contact_sheet(rows: Sequence[Sequence[Tensor]], cell: int = 256, columns: in
         for j, picture in enumerate(strip):
             sheet.paste(picture, (width * (i % columns) + cell * j, cell * (i // columns)))
     return sheet
+
+
+def open_content(name: str) -> Tensor:
+    """A photo (1, 3, H, W): a file, or an example by name."""
+    known = {photo.name for photo in list_contents()}
+    return to_tensor(load_content(name)) if name in known and not Path(name).exists() else load(name)
+
+
+def open_style(name: str) -> Tensor:
+    """A style picture (1, 3, H, W): a file, or one known by name."""
+    known = {style.name for style in list_styles()}
+    return to_tensor(load_style(name, 1024)) if name in known and not Path(name).exists() else load(name)

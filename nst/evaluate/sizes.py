@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from nst.encoders import load_encoder
-from nst.evaluate.pictures import contact_sheet, last, load, look, means, write
+from nst.evaluate.pictures import contact_sheet, judged, last, load, means, write
 from nst.images import resize
 
 
@@ -49,7 +49,7 @@ def compare_sizes(
                 settings = {"encoder": encoder, "size": size, "preset": preset, "strength": strength}
                 settings["num_steps"] = num_steps
                 results = [resize(last(c, s, **settings), common) for c, s in pairs]
-                scores = [look(x, c, s, common, network) for x, (c, s) in zip(results, pairs, strict=True)]
+                scores = [judged(x, c, s, common, network) for x, (c, s) in zip(results, pairs, strict=True)]
                 strips[-1].append(results[0])
                 yield {"strength": strength, "encoder": Path(encoder).stem, "size": size} | means(scores)
     if out:

@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from nst.encoders import load_encoder
-from nst.evaluate.pictures import contact_sheet, last, load, look, means, write
+from nst.evaluate.pictures import contact_sheet, judged, last, load, means, write
 from nst.stylize import PRESETS
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -60,7 +60,7 @@ def compare_tricks(
         began = time.perf_counter()
         results = [last(c, s, **settings) for c, s in pairs]
         seconds = (time.perf_counter() - began) / len(pairs)
-        scores = [look(x, c, s, size, network) for x, (c, s) in zip(results, pairs, strict=True)]
+        scores = [judged(x, c, s, size, network) for x, (c, s) in zip(results, pairs, strict=True)]
         for strip, result in zip(strips, results, strict=True):
             strip.append(result)
         yield {"variant": name, **means(scores), "seconds": seconds}

@@ -34,8 +34,8 @@ def moments(features: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tens
 class _Moments(torch.autograd.Function):
     """Center c and mean of (x - c)(x - c)' over the positions; c is the mean, or 0 if not `centered`.
 
-    Both passes run in the features' own format and layout, where they would be most of a loss's cost otherwise; what
-    is summed over all positions is summed in float32.
+    The backward pass runs in the features' own format and layout, where it would be most of a loss's cost otherwise,
+    and so does the forward pass if it is not centered.
     """
 
     @staticmethod
@@ -48,8 +48,8 @@ class _Moments(torch.autograd.Function):
         if centered:  # before the product, since a variance may be far below the mean's square
             weights = x.new_ones(*x.shape[:2], 1) if share is None else share
             rounded = (squares(weights, x) / total).to(x.dtype)
-            x = x - rounded
-            beside = squares(weights, x) / total
+            x = (x - rounded).float()  # or else rounding would leave some variances below 0
+            beside = squares(weights.float(), x) / total
             center = rounded + beside
         square = squares(x if share is None else x * share, x) / total - beside.transpose(1, 2) @ beside
         center = center[:, 0]
@@ -72,14 +72,14 @@ class _Moments(torch.autograd.Function):
         return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None, None
 
 
-SLICES = 16
+SLICES = 8
 
 
 def squares(x: Tensor, y: Tensor) -> Tensor:
     """x' y (N, C, D) of x (N, P, C) and y (N, P, D), in float32.
 
-    P is far above C: in slices, each core has its own, which is up to ten times as fast on a CPU. In bfloat16 the
-    sum over a slice is rounded, by less than the features were; the sum over the slices is not.
+    P is far above C: in slices, each core of a CPU has its own. In bfloat16 the sum over a slice is rounded, by less
+    than the features were; the sum over the slices is not.
     """
     x, y = (tensor.to(torch.promote_types(x.dtype, y.dtype)) for tensor in (x, y))
     slices = min(SLICES, x.shape[1])

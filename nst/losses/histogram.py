@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from nst.losses.perceptual import EPS
 from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weighted_sum
@@ -43,19 +45,37 @@ def histogram_loss(features: Tensor, target: Tensor, guide: Tensor | None = None
     Losses", 2017, arXiv:1701.08893, eq. 3, by histograms of `BINS` bins. The target is what `quantiles` gives
     (C, levels). A scalar: the squared 2-Wasserstein distance of each channel's values, but for what bins round.
     """
-    x = features.permute(0, 2, 3, 1).flatten(1, 2)[0].float()
-    share = None if guide is None else shares(guide)[0].T
-    with torch.no_grad():
-        low, high = x.amin(0), x.amax(0)
-        bins = ((x - low) * (BINS / (high - low).clamp_min(1e-12))).long().clamp_(0, BINS - 1)
-        bins += BINS * torch.arange(x.shape[1], device=x.device)
+    return _Unmatched.apply(features, target, guide) / target.square().mean(1).sum().clamp_min(EPS)
+
+
+class _Unmatched(torch.autograd.Function):
+    """The squared distance of features to themselves after matching, which is taken as fixed.
+
+    Forward in float32; backward in the features' own format and layout, a single product.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, target: Tensor, guide: Tensor | None) -> Tensor:
+        x = features.permute(0, 2, 3, 1).flatten(1, 2)[0].float()
+        count, channels = x.shape
+        share = None if guide is None else shares(guide)[0].T
+        low, high = x.aminmax(dim=0)
+        bins = x.sub(low).mul_(BINS / (high - low).clamp_min(1e-12)).int().clamp_(0, BINS - 1)
+        bins = bins.add_(BINS * torch.arange(channels, device=x.device, dtype=torch.int32)).flatten()
         weights = None if share is None else share.expand_as(x).flatten()
-        masses = torch.bincount(bins.flatten(), weights, BINS * x.shape[1]).view(-1, BINS).float()
+        masses = torch.bincount(bins, weights, BINS * channels).view(-1, BINS).float()
         means, spread = _wanted(target, masses / masses.sum(1, keepdim=True))
-        matched = means.flatten()[bins]
-    errors = (x - matched).square()
-    distance = errors.sum() / len(x) if share is None else (errors * share).sum()
-    return (distance + spread) / target.square().mean(1).sum().clamp_min(EPS)
+        errors = x - means.flatten().index_select(0, bins).view_as(x)
+        squares = errors.square().sum(1)
+        ctx.size = features.shape[-2:]
+        ctx.save_for_backward((errors * (2 / count if share is None else 2 * share)).to(features.dtype))
+        return spread + (squares.sum() / count if share is None else squares @ share[:, 0])
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, by_distance: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        (slope,) = ctx.saved_tensors
+        return (slope * by_distance).unflatten(0, ctx.size).permute(2, 0, 1)[None], None, None
 
 
 def _wanted(target: Tensor, masses: Tensor) -> tuple[Tensor, Tensor]:

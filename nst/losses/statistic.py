@@ -9,6 +9,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+Pair = tuple[int, int, float]
+"""The numbers of two layers, and what they count together."""
+
 
 class Sample(NamedTuple):
     """What a statistic is taken of.
@@ -16,14 +19,16 @@ class Sample(NamedTuple):
     Attributes:
         features: (1, C, H, W).
         guide: how much each position counts (1, 1, H, W), none below 0; None where all count the same.
-        deeper: the features of a deeper layer, for correlations across layers.
         map: what is where, (1, K, H, W) in [0, 1], for patches that are matched by meaning too.
+        widths: how many of the channels are of which layer, where the features are of several, for correlations.
+        pairs: which of these layers are correlated, and what each pair counts.
     """
 
     features: Tensor
     guide: Tensor | None = None
-    deeper: Tensor | None = None
     map: Tensor | None = None
+    widths: tuple[int, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
 
 @dataclass(frozen=True)

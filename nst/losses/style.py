@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from nst.layers import average_pool
-from nst.losses.correlation import Correlation, layer_pairs
+from nst.losses.correlation import Correlation, correlated
 from nst.losses.discrepancy import gaussian, linear, polynomial
 from nst.losses.gram import Gram
 from nst.losses.histogram import Histogram
 from nst.losses.patches import Patches
 from nst.losses.perceptual import Features, normalized_weights
-from nst.losses.statistic import Sample, Statistic, StyleOptions
+from nst.losses.statistic import Pair, Sample, Statistic, StyleOptions
 from nst.losses.wasserstein import MeanVariance, Wasserstein
 
 STATISTICS: dict[str, Callable[[Sequence[Sample], Sequence[float], StyleOptions], Statistic]] = {
@@ -34,6 +34,16 @@ STATISTICS: dict[str, Callable[[Sequence[Sample], Sequence[float], StyleOptions]
 STYLE_LOSSES = tuple(STATISTICS)
 MIXING = ("statistics", "losses")
 """How several styles are mixed: to one target between theirs, or as a loss for each."""
+
+@dataclass(frozen=True)
+class Site:
+    """Where a statistic is taken: a layer, or several of one stage and above; what it counts, and which layers make
+    pairs."""
+
+    layers: tuple[str, ...]
+    weight: float
+    pairs: tuple[Pair, ...] = ()
+
 
 Guides = Mapping[str, Tensor]
 """How much each position of a layer (1, 1, H, W) counts, by layer."""
@@ -80,8 +90,11 @@ class StyleLoss(nn.Module):
             raise ValueError(f'No mixing "{mixing}": choose {" or ".join(MIXING)}.')
         self.layers, self.kind, self.weight = tuple(layers), kind, weight
         self.guides, self.maps = guides, maps
-        self.sites = layer_pairs(self.layers, options.correlations) if kind == "correlation" else [(n,) for n in layers]
-        self.site_weights = _site_weights(self.sites, self.layers, layer_weights)
+        layer_weights = normalized_weights(layer_weights, len(layers))
+        self.sites = [Site((name,), weight) for name, weight in zip(self.layers, layer_weights, strict=True)]
+        if kind == "correlation":
+            stages = correlated(self.layers, layer_weights, options.correlations)
+            self.sites = [Site(names, sum(count for *_, count in pairs), pairs) for names, pairs in stages]
         styles = [style] if isinstance(style, Mapping) else list(style)
         weights = normalized_weights(style_weights, len(styles))
         some = [i for i, weight in enumerate(weights) if weight]
@@ -100,9 +113,9 @@ class StyleLoss(nn.Module):
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         statistics, terms, shrunk = iter(self.statistics), list[Tensor](), Shrunk()
-        for site, weight in zip(self.sites, self.site_weights, strict=True):
+        for site in self.sites:
             sample = _sample(features, site, self.guides, self.maps, shrunk)
-            terms += [weight * count * next(statistics)(sample) for count in self.counts]
+            terms += [site.weight * count * next(statistics)(sample) for count in self.counts]
         return {"style": self.weight * torch.stack(terms).sum()}
 
 
@@ -111,25 +124,24 @@ Shrunk = dict[tuple[str, int, int], Tensor]
 
 
 def _sample(
-    features: Features, site: Sequence[str], guides: Guides | None, maps: Guides | None, shrunk: Shrunk | None = None
+    features: Features, site: Site, guides: Guides | None, maps: Guides | None, shrunk: Shrunk | None = None
 ) -> Sample:
-    """What is looked at: a layer, or a layer and a deeper one, whose size guides and maps then have."""
-    name, deepest = site[0], site[-1]
-    x, deeper = features[name], features[deepest] if deepest != name else None
+    """What is looked at: a layer, or several at the size of the deepest, which guides and maps then have."""
+    deepest = site.layers[-1]
+    guide, map = (None if places is None else places[deepest] for places in (guides, maps))
+    if not site.pairs:
+        return Sample(features[deepest], guide, map)
     known = Shrunk() if shrunk is None else shrunk
-    while deeper is not None and (x.shape[-2] > deeper.shape[-2] or x.shape[-1] > deeper.shape[-1]):
+    fitted = [_fitted(features, name, features[deepest].shape[-2:], known) for name in site.layers]
+    return Sample(torch.cat(fitted, 1), guide, map, tuple(x.shape[1] for x in fitted), site.pairs)
+
+
+def _fitted(features: Features, name: str, size: torch.Size, shrunk: Shrunk) -> Tensor:
+    """A layer averaged down to this height and width."""
+    x = features[name]
+    while x.shape[-2] > size[0] or x.shape[-1] > size[1]:
         key = (name, x.shape[-2], x.shape[-1])
-        if key not in known:
-            known[key] = average_pool(x)
-        x = known[key]
-    return Sample(
-        x, None if guides is None else guides[deepest], deeper, None if maps is None else maps[deepest]
-    )
-
-
-def _site_weights(
-    sites: Sequence[Sequence[str]], layers: Sequence[str], weights: Sequence[float] | None
-) -> list[float]:
-    """A pair of layers counts as the geometric mean of both."""
-    by_layer = dict(zip(layers, normalized_weights(weights, len(layers)), strict=True))
-    return normalized_weights([math.sqrt(by_layer[site[0]] * by_layer[site[-1]]) for site in sites], len(sites))
+        if key not in shrunk:
+            shrunk[key] = average_pool(x)
+        x = shrunk[key]
+    return x

@@ -14,6 +14,7 @@ from .animals import HORSE, open_horse
 from .catalog import Content, Style, StyleNotFound
 from .contents import CONTENTS, open_content
 from .drawn import DRAWN, open_drawn
+from .maps import list_maps, load_doodle, load_map, meanings
 from .paintings import PAINTINGS, cached_painting, open_painting
 from .thumbnails import thumbnail
 
@@ -24,9 +25,13 @@ __all__ = [
     "StyleNotFound",
     "is_ready",
     "list_contents",
+    "list_maps",
     "list_styles",
     "load_content",
+    "load_doodle",
+    "load_map",
     "load_style",
+    "meanings",
     "open_horse",
     "thumbnail",
 ]

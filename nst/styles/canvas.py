@@ -7,7 +7,7 @@ between two pigments does not run through gray.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Array = NDArray[np.floating[Any]]  # in practice float32
+Kinds = NDArray[np.integer[Any]]
+Parts = tuple[Array, Array, Kinds]
+"""Of a picture in the making: color, direction of the strokes, and which thing each pixel belongs to."""
 
 # The raster is up to twice the wanted size and then reduced; past this side the gain is no longer seen.
 _LARGEST_RASTER = 3072
@@ -180,6 +183,12 @@ def finish(rgb: NDArray[np.floating] | Image.Image, size: int, aspect: float) ->
     if not isinstance(rgb, Image.Image):
         rgb = Image.fromarray((np.clip(rgb, 0, 1) * 255 + 0.5).astype(np.uint8))
     return rgb.convert("RGB").resize(_sides(size, aspect), Image.Resampling.BOX, reducing_gap=None)
+
+
+def flat(kind: Kinds, meanings: Mapping[str, str]) -> Image.Image:
+    """The map of a picture: each pixel in the color of the thing that it belongs to, by number."""
+    table = np.stack([color(text) for text in meanings.values()])
+    return Image.fromarray((table[kind] * 255 + 0.5).astype(np.uint8))
 
 
 def blur(field: Array, radius: float) -> Array:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from .canvas import Array, Canvas, color, finish, mix, ramp, raster, sample, smoothstep
+from .canvas import Array, Canvas, Kinds, Parts, color, finish, flat, mix, ramp, raster, sample, smoothstep
 from .oil import Layer, paint
 
 ASPECT = 1.25
+MEANINGS = {
+    "Sky": "#6fb6e0", "Clouds": "#fbf3e0", "Hills": "#7a6fb8", "Wheat": "#f0c33c", "Meadow": "#63a63f",
+    "Path": "#d98f9c", "Trees": "#1f5a44",
+}  # fmt: skip
+"""What is in the picture, and the color that each thing has in its map."""
+
+_SKY, _CLOUDS, _HILLS, _WHEAT, _MEADOW, _PATH, _TREES = range(len(MEANINGS))
 _HORIZON = 0.335
 
 
-def _sky(study: Canvas, x: Array, y: Array) -> tuple[Array, Array]:
+def _sky(study: Canvas, x: Array, y: Array) -> Parts:
     """Clouds that roll like waves, and the direction they roll in."""
     billow = study.noise((5, 9), 1, octaves=3)
     down, right = np.gradient(study.noise((4, 7), 1, octaves=2))
@@ -23,10 +30,11 @@ def _sky(study: Canvas, x: Array, y: Array) -> tuple[Array, Array]:
         shade, [(0.0, "#8a9cc4"), (0.3, "#b9bcd8"), (0.55, "#efd9d2"), (0.75, "#fbf3e0"), (1.0, "#fffdf2")]
     )
     angle = np.arctan2(right * 1.3, -down) + 0.35 * np.sin(8 * x)
-    return mix(blue, cloud, lift), np.asarray(angle, dtype=np.float32)
+    kind = np.where(lift > 0.5, _CLOUDS, _SKY)
+    return mix(blue, cloud, lift), np.asarray(angle, dtype=np.float32), kind
 
 
-def _hills(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple[Array, Array]:
+def _hills(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array, kind: Kinds) -> Parts:
     rough = study.noise(22, 3, octaves=2)
     for base, rise, phase, stops in (
         (0.275, 0.040, 1.0, ((0.0, "#8f9fd0"), (0.5, "#6f82bf"), (1.0, "#7f9dbb"))),
@@ -38,10 +46,11 @@ def _hills(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple
         rgb = mix(rgb, ramp(depth + 0.2 * rough, stops), smoothstep(-0.02, 0.02, depth))
         slope = np.arctan(np.gradient(top, axis=1) * study.unit) + 0.5 * np.sin(11 * x + 3 * phase)
         angle = np.where(depth > 0, slope, angle).astype(np.float32)
-    return rgb, angle
+        kind = np.where(depth > 0, _HILLS, kind)
+    return rgb, angle, kind
 
 
-def _field(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple[Array, Array]:
+def _field(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array, kind: Kinds) -> Parts:
     """Wheat in the wind: bands of light that narrow towards the horizon, and a path through them."""
     edge = _HORIZON + 0.012 * np.sin(5 * x)
     near = np.clip((y - edge) / (0.8 - edge), 0, 1)
@@ -75,10 +84,12 @@ def _field(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple
     mask = smoothstep(-0.003, 0.003, y - edge)
     lean = -np.pi / 2 + 0.55 * np.sin(3.5 * x + 12 * depth + study.noise(3, 9)) + 0.15 * rough
     lie = np.where(path > 0.5, 0.9 * np.sin(4 * depth + 0.5) + 0.3, lean)
-    return mix(rgb, land, mask), np.where(mask > 0.5, lie, angle).astype(np.float32)
+    ground = np.where(path > 0.5, _PATH, np.where(meadow > 0.5, _MEADOW, _WHEAT))
+    kind = np.where(mask > 0.5, ground, kind)
+    return mix(rgb, land, mask), np.where(mask > 0.5, lie, angle).astype(np.float32), kind
 
 
-def _trees(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple[Array, Array]:
+def _trees(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array, kind: Kinds) -> Parts:
     """Round olive crowns with violet shadows, and two tall cypresses."""
     leaf = study.noise(34, 12, octaves=2)
     for cx, cy, wide, tall in (
@@ -102,6 +113,7 @@ def _trees(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple
             smoothstep(1.05, 0.9, r),
         )
         angle = np.where(r < 1, np.arctan2(dy, dx) + np.pi / 2 + 0.5 * leaf, angle)
+        kind = np.where(r < 1, _TREES, kind)
     for cx, top, foot, wide in ((0.868, 0.045, 0.415, 0.042), (0.935, 0.13, 0.40, 0.031)):
         t = np.clip((y - top) / (foot - top), 0, 1)
         sway = cx + 0.010 * np.sin(8 * t + 20 * cx)
@@ -117,7 +129,8 @@ def _trees(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple
             inside,
         )
         angle = np.where(inside > 0.5, -np.pi / 2 + 0.7 * (x - sway) / girth + 0.5 * np.sin(20 * t), angle)
-    return rgb, angle.astype(np.float32)
+        kind = np.where(inside > 0.5, _TREES, kind)
+    return rgb, angle.astype(np.float32), kind
 
 
 def _flowers(study: Canvas, x: Array, y: Array, rgb: Array) -> Array:
@@ -149,15 +162,26 @@ def _flowers(study: Canvas, x: Array, y: Array, rgb: Array) -> Array:
     return rgb
 
 
+def _compose(study: Canvas, x: Array, y: Array) -> Parts:
+    """Color and direction of everything but the flowers, and what is where."""
+    parts = _sky(study, x, y)
+    for layer in (_hills, _field, _trees):
+        parts = layer(study, x, y, *parts)
+    return parts
+
+
+def draw_map(size: int, seed: int) -> Image.Image:
+    """What is where in the picture, in the colors of `MEANINGS`, at long side ``size``."""
+    study = raster(size, ASPECT, seed).at(size)
+    return flat(_compose(study, *study.grid())[2], MEANINGS)
+
+
 def draw(size: int, seed: int) -> Image.Image:
     """The picture at long side ``size``."""
     canvas = raster(size, ASPECT, seed)
     study = canvas.at(720)
     x, y = study.grid()
-    rgb, angle = _sky(study, x, y)
-    rgb, angle = _hills(study, x, y, rgb, angle)
-    rgb, angle = _field(study, x, y, rgb, angle)
-    rgb, angle = _trees(study, x, y, rgb, angle)
+    rgb, angle, _ = _compose(study, x, y)
     rgb = _flowers(study, x, y, rgb)
     fine = np.clip(np.hypot(*np.gradient(rgb.mean(axis=-1))) * 16, 0.10, 1).astype(np.float32)
     front = (0.55 + 0.45 * smoothstep(0.4, 0.7, y)).astype(np.float32)

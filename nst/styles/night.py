@@ -5,10 +5,14 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from .canvas import Array, Canvas, color, finish, mix, ramp, raster, smoothstep
+from .canvas import Array, Canvas, Kinds, Parts, color, finish, flat, mix, ramp, raster, smoothstep
 from .oil import Layer, paint
 
 ASPECT = 1.25
+MEANINGS = {"Sky": "#4f8fd8", "Stars": "#ffd84a", "Hills": "#7a5fb0", "River": "#1f3f96", "Trees": "#1f5a3a"}
+"""What is in the picture, and the color that each thing has in its map."""
+
+_SKY, _LIGHTS, _HILLS, _RIVER, _TREES = range(len(MEANINGS))
 _STARS = (  # x, y, radius of the halo, warmth
     (0.09, 0.10, 0.055, 0.2), (0.235, 0.055, 0.035, 0.8), (0.33, 0.19, 0.06, 0.5), (0.50, 0.075, 0.045, 0.1),
     (0.605, 0.235, 0.035, 0.7), (0.70, 0.085, 0.05, 0.4), (0.145, 0.315, 0.045, 0.9),
@@ -70,7 +74,7 @@ def _sky(study: Canvas, x: Array, y: Array) -> tuple[Array, Array]:
     return rgb, np.arctan2(v, u)
 
 
-def _lamps(x: Array, y: Array, rgb: Array, angle: Array) -> tuple[Array, Array]:
+def _lamps(x: Array, y: Array, rgb: Array, angle: Array, kind: Kinds) -> Parts:
     """Stars and moon: rings of light, and the strokes that go round them."""
     for sx, sy, reach, warmth in _STARS:
         r = np.hypot(x - sx, y - sy) / reach
@@ -88,6 +92,7 @@ def _lamps(x: Array, y: Array, rgb: Array, angle: Array) -> tuple[Array, Array]:
         mask = smoothstep(1.25, 0.75, r)
         rgb = mix(rgb, halo, mask)
         angle = np.where(r < 1.5, np.arctan2(y - sy, x - sx) + np.pi / 2, angle)
+        kind = np.where(r < 1, _LIGHTS, kind)
     mx, my = _MOON
     r = np.hypot(x - mx, y - my) / 0.105
     glow = ramp(
@@ -107,7 +112,7 @@ def _lamps(x: Array, y: Array, rgb: Array, angle: Array) -> tuple[Array, Array]:
     )
     rgb = mix(rgb, np.broadcast_to(color("#ef7d12"), rgb.shape), crescent)
     angle = np.where(r < 1.45, np.arctan2(y - my, x - mx) + np.pi / 2, angle)
-    return rgb, angle
+    return rgb, angle, np.where(r < 1.05, _LIGHTS, kind)
 
 
 def _lamplight(x: Array, y: Array, rgb: Array, light: float, lamp: float, reach: float, swell: Array) -> None:
@@ -128,7 +133,7 @@ def _lamplight(x: Array, y: Array, rgb: Array, light: float, lamp: float, reach:
     )
 
 
-def _land(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple[Array, Array]:
+def _land(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array, kind: Kinds) -> Parts:
     """Three ranges of hills, a village with lit windows, and the river that doubles the lights."""
     grain = study.noise(30, 4, octaves=2)
     for base, rise, phase, stops in (
@@ -141,6 +146,7 @@ def _land(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple[
         rgb = mix(rgb, ramp(depth + 0.18 * grain, stops), smoothstep(-0.02, 0.02, depth))
         slope = np.arctan(np.gradient(top, axis=1) * study.unit)
         angle = np.where(depth > 0, slope + 0.5 * np.sin(9 * x + phase) * np.clip(depth, 0, 1), angle)
+        kind = np.where(depth > 0, _HILLS, kind)
     shore = 0.60 + 0.008 * np.sin(6 * x)
     water = smoothstep(-0.003, 0.003, y - shore)
     swell = study.noise((5, 30), 7, octaves=2)
@@ -162,10 +168,10 @@ def _land(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple[
         )
         _lamplight(x[box], y[box], rgb[box], light, lamp, reach, swell[box])
     angle = np.where(water > 0.5, 0.10 * swell + 0.12 * np.sin(12 * x + 30 * y), angle)
-    return rgb, angle
+    return rgb, angle, np.where(water > 0.5, _RIVER, kind)
 
 
-def _cypress(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tuple[Array, Array]:
+def _cypress(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array, kind: Kinds) -> Parts:
     """Dark flames of trees in front."""
     rough = study.noise(26, 9, octaves=2)
     for cx, top, wide in ((0.075, 0.24, 0.045), (0.135, 0.40, 0.03), (0.955, 0.43, 0.03)):
@@ -179,18 +185,29 @@ def _cypress(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array) -> tup
         )
         flame = -np.pi / 2 + 0.7 * (x - sway) / (girth + 0.01) * np.cos(5 * t) + 0.35 * np.sin(22 * t)
         angle = np.where(inside > 0.5, flame, angle)
-    return rgb, angle
+        kind = np.where(inside > 0.5, _TREES, kind)
+    return rgb, angle, kind
+
+
+def _compose(study: Canvas, x: Array, y: Array) -> Parts:
+    """Color and direction of everything, and what is where."""
+    parts = _lamps(x, y, *_sky(study, x, y), np.full(x.shape, _SKY))
+    for layer in (_land, _cypress):
+        parts = layer(study, x, y, *parts)
+    return parts
+
+
+def draw_map(size: int, seed: int) -> Image.Image:
+    """What is where in the picture, in the colors of `MEANINGS`, at long side ``size``."""
+    study = raster(size, ASPECT, seed).at(size)
+    return flat(_compose(study, *study.grid())[2], MEANINGS)
 
 
 def draw(size: int, seed: int) -> Image.Image:
     """The picture at long side ``size``."""
     canvas = raster(size, ASPECT, seed)
     study = canvas.at(600)
-    x, y = study.grid()
-    rgb, angle = _sky(study, x, y)
-    rgb, angle = _lamps(x, y, rgb, angle)
-    rgb, angle = _land(study, x, y, rgb, angle)
-    rgb, angle = _cypress(study, x, y, rgb, angle)
+    rgb, angle, _ = _compose(study, *study.grid())
     fine = np.clip(np.hypot(*np.gradient(rgb.mean(axis=-1))) * 22, 0.12, 1).astype(np.float32)
     layers = (
         Layer(spacing=0.016, length=0.075, width=0.019, bristles=9, lightness=0.035, tint=0.016),

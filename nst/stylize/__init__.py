@@ -1,8 +1,10 @@
 """The recipes: pictures in, a run of steps out. The defaults of each live in its signature, once."""
 
 from nst.stylize.color_modes import COLOR_COLUMNS, color_modes
+from nst.stylize.doodle import doodle
 from nst.stylize.estimate import Estimate, estimate
 from nst.stylize.invert import invert
+from nst.stylize.maps import map_colors, painted_map, propose_map
 from nst.stylize.mix import mix_path
 from nst.stylize.painted import painted_masks
 from nst.stylize.scales import Part, plan
@@ -26,12 +28,16 @@ __all__ = [
     "check",
     "color_modes",
     "cut",
+    "doodle",
     "estimate",
     "invert",
     "layer_survey",
+    "map_colors",
     "mix_path",
+    "painted_map",
     "painted_masks",
     "plan",
+    "propose_map",
     "reconstruct_style",
     "side_by_side",
     "style_transfer",

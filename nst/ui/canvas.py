@@ -51,17 +51,19 @@ Canvas: type[gr.ImageEditor] = ABCMeta.__new__(
 )  # fmt: skip
 
 
-def canvas(title: str, element: str, colors: list[str], *, visible: bool = True) -> gr.ImageEditor:
+def canvas(
+    title: str, element: str, colors: list[str], opacity: float = OPACITY, *, visible: bool = True
+) -> gr.ImageEditor:
     """A canvas; its value is a list of layers for `nst.stylize.painted_masks`."""
     return Canvas(
         label=title, elem_id=element, elem_classes="canvas", sources=(), transforms=(), layers=False, buttons=[],
-        brush=brush(colors), visible=visible, height=420, canvas_size=(SIZE, SIZE), type="filepath",
+        brush=brush(colors, opacity=opacity), visible=visible, height=420, canvas_size=(SIZE, SIZE), type="filepath",
     )  # fmt: skip
 
 
-def brush(colors: list[str], color: str | None = None) -> gr.Brush:
+def brush(colors: list[str], color: str | None = None, opacity: float = OPACITY) -> gr.Brush:
     """A brush of these colors and no others, dipped in one of them."""
-    dips = {shade: (shade, OPACITY) for shade in colors}
+    dips = {shade: (shade, opacity) for shade in colors}
     return gr.Brush(
         colors=list(dips.values()), default_color=dips.get(color or ""), color_mode="fixed", default_size=28
     )  # fmt: skip

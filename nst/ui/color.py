@@ -27,6 +27,7 @@ class ColorTab(Workbench):
     task = "colors"
     prefix = "color"
     compares = False
+    scored = True
     parts = ("The photo", *(settings.WORDS.get(mode, mode.capitalize()) for mode in COLOR_MODES))
     columns = stylize.COLOR_COLUMNS
     hint = "One press paints with the photo's colors kept in every way there is."

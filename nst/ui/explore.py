@@ -8,6 +8,7 @@ import gradio as gr
 
 from nst import encoders, stylize
 from nst.ui import limits, pictures, settings, tabs, zerogpu
+from nst.ui.doodle import DoodleBench
 from nst.ui.painting import Load, Order, Run
 from nst.ui.workbench import Workbench
 
@@ -60,6 +61,7 @@ class TextureBench(Workbench):
     prefix = "texture"
     verb = "Weave"
     compares = False
+    scored = True
     tiles = True
 
     def lay_out_inputs(self) -> None:
@@ -139,6 +141,8 @@ def create_tab(run: Run | None = None, load: Load = encoders.load_encoder) -> li
             texture = bench(TextureBench, stylize.texture)
         with gr.Tab("Inversion", id="invert"):
             invert = bench(InvertBench, stylize.invert)
-    benches = [survey, texture, invert]
+        with gr.Tab("Doodle", id="doodle"):
+            doodle = bench(DoodleBench, stylize.doodle)
+    benches = [survey, texture, invert, doodle]
     tabs.turn(bar, {bench.task: bench.task for bench in benches})
     return benches

@@ -42,6 +42,7 @@ class FastTab(Workbench):
     task = "fast"
     prefix = "fast"
     traces = False
+    scored = True
 
     def __init__(
         self, run: Run, names: Callable[[], Sequence[str]], paint: Callable[..., Any], tab: gr.Tab | None = None
@@ -186,10 +187,7 @@ class FastTab(Workbench):
 
     def _wire_recipes(self, tab: gr.Tab | None) -> None:
         super()._wire_recipes(tab)
-        seen = None if tab is None else [tab.select]
-        gr.on(seen, self.open_styles, [self.chosen], self.picks, **TELLING)
-        if tab is not None:
-            gr.on(None, self.open_linked_styles, [self.chosen], self.picks, **TELLING)
+        gr.on(self.looked_at(tab), self.open_styles, [self.chosen], self.picks, **QUICK)
 
     def _named(self, asked: dict[str, Any]) -> list[str | None]:
         """The photo alone: styles that a link names are chosen in the gallery."""
@@ -200,11 +198,6 @@ class FastTab(Workbench):
         known = list(self.names())
         asked = names_of(dict(request.query_params).get("style")) if not chosen else []
         return self.picked(chosen or [name for name in asked if name in known][: fast.MAX_STYLES] or known[:1])
-
-    def open_linked_styles(self, chosen: list[str], request: gr.Request) -> list[Any]:
-        """The same as the page opens, if its link is for this tab."""
-        asked = tabs.bench_of(dict(request.query_params)) == self.task
-        return self.open_styles(chosen, request) if asked else [gr.skip()] * len(self.picks)
 
     def connect(self, other: Workbench, bar: gr.Tabs, title: str) -> None:
         """Let the result be gone on from in another tab, whose title is this, by its own button."""

@@ -97,7 +97,7 @@ _painter = ThreadPoolExecutor(1, thread_name_prefix="painter")
 for every step on another one."""
 
 
-def _on_painter(call: Callable[..., Any], *given: Any) -> Any:
+def on_painter(call: Callable[..., Any], *given: Any) -> Any:
     """Do it on that thread, in this one's context: ZeroGPU finds there who asks."""
     return _painter.submit(copy_context().run, call, *given).result()
 
@@ -118,7 +118,7 @@ def limited(run: Run, *, optimizes: bool = True) -> Run:
         clock, taken, outcome, limits = journal.Clock(), 0, "cancelled", current()
         steps = run(*pictures, **settings)
         try:
-            while step := _on_painter(next, steps, None):
+            while step := on_painter(next, steps, None):
                 taken, late = step.index, clock.seconds > limits.seconds and step.index < step.total
                 if late:
                     note = f"Ended here: a run takes at most {limits.seconds / 60:g} minutes on this server."
@@ -131,7 +131,7 @@ def limited(run: Run, *, optimizes: bool = True) -> Run:
             outcome = type(error).__name__
             raise
         finally:
-            _on_painter(steps.close)  # type: ignore[attr-defined]
+            on_painter(steps.close)  # type: ignore[attr-defined]
             memory.give_back()
             journal.note("painted", outcome=outcome, size=_long_side(settings), steps=taken, seconds=clock.seconds)
 

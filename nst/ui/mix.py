@@ -57,6 +57,7 @@ class MixTab(Workbench):
     task = "mix"
     prefix = "mix"
     also = "Path"
+    scored = True
     several = "Snapshots"
     hint = "Path paints several pictures, on the way from the first style to the second."
 

@@ -29,6 +29,8 @@ MORE: settings.Sections = {
 class OptimizeTab(Workbench):
     """See `nst.ui.workbench.Workbench`."""
 
+    scored = True
+
     def lay_out_inputs(self) -> None:
         with gr.Row(elem_classes="pair"):
             for kind, title in zip(pictures.KINDS, ("Photo", "Style"), strict=True):

@@ -276,7 +276,8 @@ class Painting:
         return view
 
     def _file_name(self, suffix: str) -> str:
-        given, roles = self.order.names, dict.fromkeys((*self.order.pictures, *self.order.names))
+        given = self.order.names
+        roles = [role for role in ("content", "style") if role in self.order.pictures or role in given]
         names = {role: given.get(role) or ("picture" if role == "content" else role) for role in roles}
         parts = [name[0] if isinstance(name, list) else name for name in names.values()] or [self.order.task]
         return f"pastiche-{'-'.join(_plain(part) for part in parts)}.{suffix}"

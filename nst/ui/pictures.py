@@ -56,7 +56,7 @@ class Slot:
 
     Attributes:
         role: the argument of the run that it is for.
-        kind: of its examples, "content" or "style".
+        kind: of its examples, "content" or "style"; "map" has none.
         default: the example that it begins with, if any.
         needed: whether there must be a picture.
     """
@@ -92,6 +92,12 @@ def slot(
         role, kind, title, picture_input(title, kind, element), example_row(kind, f"{element}-examples"),
         gr.State(None), first, needed,
     )  # fmt: skip
+
+
+def map_slot(role: str, title: str, element: str) -> Slot:
+    """Lay a slot without examples out, which may stay empty: for a map of what is where."""
+    picture = picture_input(title, "map", element)
+    return Slot(role, "map", title, picture, gr.HTML(visible=False), gr.State(None), needed=False)
 
 
 def _path(_: gr.Image, payload: Any) -> str | None:
@@ -172,11 +178,13 @@ def row_html(kind: str, chosen: str | None = None) -> str:
 
 
 def list_examples(kind: str) -> list[Example]:
-    """The examples of a kind, "content" or "style", that are here or can be fetched."""
+    """The examples of a kind, "content" or "style", that are here or can be fetched; of others there are none."""
     if kind == "content":
         photos = styles.list_contents()
         listed = [Example(p.name, p.title, f"{p.title}, by {p.author}", _thumbnail(p.name)) for p in photos]
         return [example for example in listed if example.thumbnail]
+    if kind != "style":
+        return []
     return [
         Example(
             style.name,

@@ -89,6 +89,7 @@ ABOUT = {
     "activation_shift": ("Activation shift", "Of the correlations; −1 as in the paper."),
     "correlations": ("Correlations", "Within layers, across, or chained."),
     "patch_size": ("Patch size", "In positions of a layer."),
+    "semantic_weight": ("Meaning", "How much it counts beside likeness."),
     "width": ("Width", "In pixels."),
     "height": ("Height", "In pixels."),
     "seamless": ("Seamless", "Tiles without a visible seam."),

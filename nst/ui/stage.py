@@ -30,6 +30,7 @@ class Stage:
         parts, columns: what the pictures are called that stand in the result, row by row, and how many are in a row;
             none if it is one picture.
         several: what their gallery is called, if there may be several.
+        scored: whether a result is to be like a style, so that it can be told how good a pastiche it is.
     """
 
     prefix = ""
@@ -42,6 +43,7 @@ class Stage:
     parts: tuple[str, ...] = ()
     columns = 1
     several = ""
+    scored = False
 
     def id(self, name: str) -> str:
         """The name of an element in the page, which no other tab has."""
@@ -73,7 +75,11 @@ class Stage:
             )
             self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
             self.link = gr.Button("Copy link", elem_id=self.id("copy-link"), elem_classes="copy-link", size="md")
+            self.judge = gr.Button(
+                "Score this result", elem_id=self.id("score"), elem_classes="score", size="md", visible=self.scored
+            )
             self.query = gr.Textbox(visible=False)
+        self.verdict = gr.HTML("", elem_id=self.id("verdict"), apply_default_css=False)
         share.create(self.painting, _offer, self.id("share"))
         with gr.Row(elem_classes="record"):
             self.curves = gr.HTML(
@@ -86,7 +92,7 @@ class Stage:
             )  # fmt: skip
         self.shown: list[Component] = [
             self.status, self.preview, self.curves, self.snapshots, self.compare, self.tiled, self.download, self.film,
-            self.start, self.start_also, self.stop, self.go_on,
+            self.start, self.start_also, self.stop, self.go_on, self.verdict,
         ]  # fmt: skip
 
     def _lay_out_views(self) -> None:

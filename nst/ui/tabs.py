@@ -54,18 +54,36 @@ class HandsOn(Protocol):
 
 
 def turn(bar: gr.Tabs, homes: Mapping[str, str]) -> None:
-    """As the page opens, turn to the tab that the link is for.
+    """As the page opens, turn to the tab that the link is for, and look at it.
 
     Args:
         bar: the tabs.
         homes: the id of the tab by the task that it is home to.
     """
+    asked = gr.Textbox(visible=False)
 
-    def turned(request: gr.Request) -> Any:
-        home = homes.get(bench_of(request.query_params))
-        return gr.Tabs(selected=home) if home else gr.skip()
+    def turned(request: gr.Request) -> list[Any]:
+        task = bench_of(request.query_params)
+        return [gr.Tabs(selected=homes[task]), task] if task in homes else [gr.skip(), gr.skip()]
 
-    gr.on(None, turned, None, bar, queue=False, show_progress="hidden", api_visibility="private")
+    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    gr.on(None, turned, None, [bar, asked], **quiet).then(None, asked, js=LOOK)
+
+
+def look(task: str) -> gr.Button:
+    """What is pressed, by no hand, when a link has turned the page to a tab: the tab itself does not always tell."""
+    return gr.Button(elem_id=f"look-{task}", elem_classes="look")
+
+
+LOOK = """(task) => {
+    const look = (tries) => {
+        const button = document.getElementById('look-' + task);
+        if (button && !button.dataset.looked) { button.dataset.looked = 'yes'; button.click(); }
+        else if (!button && tries) setTimeout(() => look(tries - 1), 50);
+    };
+    if (task) look(400);
+}"""
+"""Presses it, once the tab is laid out."""
 
 
 def current() -> gr.Tab | None:

@@ -26,6 +26,8 @@ def title(recipe: Mapping[str, Any]) -> str:
     task = task_of(recipe)
     if task == "texture":
         return f"A texture of {style or 'a painting'}"
+    if task == "doodle":
+        return f"A doodle in the manner of {style or 'a painting'}"
     if task == "invert":
         return f"What a network sees in {content or 'a photo'}"
     if task == "translate":

@@ -15,11 +15,11 @@ from gradio.components import Component
 
 from nst.images import ImageError, read_recipe
 from nst.recipes import TASKS, UNNAMED, from_query, names_of, settings_from_recipe, to_query
-from nst.ui import forecast, limits, pictures, progress, settings, share, theme
+from nst.ui import forecast, limits, pictures, progress, settings, share, theme, verdict
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot
 from nst.ui.stage import Stage, Updates
-from nst.ui.tabs import bench_of
+from nst.ui.tabs import bench_of, look
 from nst.weights import WeightsError, WeightsNotFound
 
 T = TypeVar("T")
@@ -66,6 +66,7 @@ class Workbench(Stage):
         self.controls: dict[str, Component] = {}
         self.reset: gr.Button | None = None
         self.restore: gr.UploadButton | None = None
+        self.looked = look(self.task)
         with gr.Row(elem_classes="workbench"):
             with gr.Column(scale=5, min_width=340, elem_classes="inputs"):
                 self.lay_out_inputs()
@@ -171,6 +172,8 @@ class Workbench(Stage):
             button.click(None, js=theme.show_result(self.id("result")))
             ready = button.click(prepare, inputs, [self.painting, *self.shown], **TELLING)
             runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
+        if self.scored:
+            self.judge.click(self.tell_score, [self.painting], self.verdict, **TELLING | {"show_progress": "minimal"})
         # What the run still sends must not cover the result: only once it is cancelled is the result shown.
         halted = self.stop.click(self.halt, [self.painting], None, cancels=runs, **QUICK)
         halted.then(self.end, [self.painting], self.shown, **QUICK)
@@ -209,7 +212,7 @@ class Workbench(Stage):
             "snapshots": painting.snapshots,
         }
         return {
-            self.painting: painting, self.film: gr.update(visible=False),
+            self.painting: painting, self.film: gr.update(visible=False), self.verdict: "",
             **self.updates(view), **self.buttons(running=True),
         }  # fmt: skip
 
@@ -237,6 +240,13 @@ class Workbench(Stage):
             return self.buttons()
         return self.updates(painting.finish()) | self.buttons(painting)
 
+    def tell_score(self, painting: Painting | None) -> str:
+        """Press on Score this result: how good a pastiche it is, and why."""
+        try:
+            return verdict.of_painting(painting)
+        except KIND_ERRORS as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
     def _wire_estimate(self) -> None:
         depends = [self.controls[name] for name in (*forecast.COSTLY, *COUNTS) if name in self.controls]
         photo = self.slots[0].picture
@@ -263,10 +273,12 @@ class Workbench(Stage):
         if self.reset and self.restore:
             self.reset.click(lambda: self.set(TASKS[self.task]), None, self.restored_parts, **QUICK)
             self.restore.upload(self.open_picture, [self.restore], self.restored_parts, **TELLING)
-        parts = [self.opened, *self.restored_parts]
-        gr.on(None if tab is None else [tab.select], self.open_page, [self.opened], parts, **TELLING)
-        if tab is not None:
-            gr.on(None, self.open_linked, [self.opened], parts, **TELLING)
+        parts = [self.opened, *self.restored_parts, self.status]
+        gr.on(self.looked_at(tab), self.open_page, [self.opened], parts, **QUICK)
+
+    def looked_at(self, tab: gr.Tab | None) -> list[Any] | None:
+        """The events at which the tab is seen, maybe for the first time; None is that the page opens."""
+        return None if tab is None else [tab.select, self.looked.click]
 
     def make_query(self, *values: Any) -> str:
         """The query string that opens this page with these settings, and these examples."""
@@ -275,47 +287,45 @@ class Workbench(Stage):
         asked.pop("device", None)
         return to_query(asked, task=self.task, content=order.names.get("content"), style=order.names.get("style"))
 
-    def open_linked(self, opened: bool, request: gr.Request) -> Iterator[Updates]:
-        """The same as the page opens, if its link is for this tab: turning to it does not always count as a look."""
-        if bench_of(dict(request.query_params)) == self.task:
-            yield from self.open_page(opened, request)
-        else:
-            yield {self.opened: opened}
+    def open_page(self, opened: bool, request: gr.Request) -> Updates:
+        """What the tab shows when it is first seen: what the link says, or pictures to begin with.
 
-    def open_page(self, opened: bool, request: gr.Request) -> Iterator[Updates]:
-        """What the tab shows when it is first seen: what the link says, or pictures to begin with."""
+        It is asked past the queue, so what could not be had is told in the status line.
+        """
         if opened:
-            yield {self.opened: True}
-            return
-        query = dict(request.query_params)
+            return {self.opened: True}
+        query, told = dict(request.query_params), list[str]()
         query = query if bench_of(query) == self.task else {}
         asked, remix = from_query(query, self.task), None
         try:
             remix = share.remix(share.desk(), query, request)
         except gr.Error as error:
-            gr.Warning(error.message)
+            told.append(error.message)
         if remix:
             named = {kind: remix.recipe.get(kind) for kind in pictures.KINDS}
             asked = {"settings": settings_from_recipe(remix.recipe, self.task), **named}
         names = self._named(asked)
         rows = [pictures.row_html(slot.kind, name) for slot, name in zip(self.slots, names, strict=True)]
-        first: Updates = {slot.row: row for slot, row in zip(self.slots, rows, strict=True)}
-        yield {self.opened: True} | first | self.set(asked["settings"])
+        page: Updates = {slot.row: row for slot, row in zip(self.slots, rows, strict=True)}
+        page |= {self.opened: True} | self.set(asked["settings"])
         for slot, wanted in zip(self.slots, names, strict=True):
             if remix and (path := remix.files.pop(slot.role, None)):
-                yield slot.filled([path, pictures.row_html(slot.kind), Choice(path)])
+                page |= slot.filled([path, pictures.row_html(slot.kind), Choice(path)])
                 continue
             for name in filter(None, dict.fromkeys((wanted, slot.default))):
                 try:
-                    yield slot.filled(pictures.choose(slot.kind, name))
+                    page |= slot.filled(pictures.choose(slot.kind, name))
                     break
                 except gr.Error as error:
-                    gr.Warning(error.message)
+                    told.append(error.message)
+        if told:
+            page[self.status] = progress.status("Not all of this link is here", " ".join(told), kind="error")
+        return page
 
     def _named(self, asked: dict[str, Any]) -> list[str | None]:
         """The example for each slot that is asked for, or what it begins with; of several styles in their order."""
-        wanted = {kind: names_of(asked.get(kind)) for kind in pictures.KINDS}
-        begin = {kind for kind in pictures.KINDS if not wanted[kind]}
+        wanted = {slot.kind: names_of(asked.get(slot.kind)) for slot in self.slots}
+        begin = {kind for kind, names in wanted.items() if not names}
         found = [
             wanted[s.kind].pop(0) if wanted[s.kind] else s.default if s.needed or s.kind in begin else None
             for s in self.slots
@@ -325,7 +335,7 @@ class Workbench(Stage):
     def restored(self, recipe: dict[str, Any]) -> Updates:
         """The page as a recipe has it."""
         updates = self.set(settings_from_recipe(recipe, self.task))
-        names = {kind: names_of(recipe.get(kind)) for kind in pictures.KINDS}
+        names = {slot.kind: names_of(recipe.get(slot.kind)) for slot in self.slots}
         for slot in self.slots:
             name = names[slot.kind].pop(0) if names[slot.kind] else None
             if name in {example.name for example in pictures.list_examples(slot.kind)}:

@@ -1,0 +1,168 @@
+"""Reading a collection: every picture once, kept for the next time; broken files are left out and named."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from nst.collection.looks import LAYERS, content_look, style_look
+from nst.device import choose_device
+from nst.encoders import load_encoder
+from nst.images import IMAGE_SUFFIXES, ImageError, decode, encode, to_tensor
+from nst.weights import cache_dir
+
+SIZE, THUMBNAIL = 256, 72
+"""Long sides in pixels: at which a picture is looked at, and of its thumbnail."""
+
+VERSION = "1"
+"""Of what is kept; another one makes what was kept before worthless."""
+
+AHEAD = 8
+"""Pictures that are decoded before their turn; each may be a photo of 40 megapixels."""
+
+MOST = 5000
+"""Pictures in a collection."""
+
+Entry = tuple[bytes, bytes, bytes]
+"""Style and content as float16, and the thumbnail."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The pictures of a collection.
+
+    Attributes:
+        names: the files' names, within the folder.
+        style, content: (N, D) each, see `nst.collection.looks`.
+        thumbnails: WebP.
+        broken: what is wrong with files that are no pictures, by name.
+    """
+
+    names: list[str]
+    style: Tensor
+    content: Tensor
+    thumbnails: list[bytes]
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+def pictures_in(folder: str | Path) -> list[Path]:
+    """The files of a folder, and of those in it, whose names are those of pictures; in order."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise ImageError(f"'{folder}' is no folder; name one that holds pictures.")
+    files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
+    return [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def read_collection(
+    pictures: str | Path | Sequence[str | Path],
+    *,
+    names: Sequence[str] | None = None,
+    encoder: str = "compact",
+    keep: bool = True,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Collection:
+    """Look at every picture; what was looked at before and has not changed is taken from the cache.
+
+    Args:
+        pictures: a folder, or files.
+        names: what the files are called; None means their own names.
+        encoder: looks at them, by name or file.
+        keep: whether to keep what is found, in `nst.weights.cache_dir()`.
+        device: see `nst.device.choose_device`.
+        progress: called with how many are done and how many there are.
+
+    Raises:
+        ImageError: no folder, more than `MOST` pictures, or fewer than two that can be read.
+    """
+    root = Path(pictures) if isinstance(pictures, str | Path) else None
+    files = pictures_in(root) if root else [Path(path) for path in pictures]  # type: ignore[union-attr]
+    if len(files) > MOST:
+        raise ImageError(f"These are {len(files)} pictures, and a map holds {MOST} at most: choose some of them.")
+    called = list(names) if names else [path.relative_to(root).as_posix() if root else path.name for path in files]
+    kept, broken = list[tuple[str, Entry]](), dict[str, str]()
+    for done, (name, entry) in enumerate(zip(called, _entries(files, encoder, keep, device), strict=True), 1):
+        if isinstance(entry, str):
+            broken[name] = entry
+        else:
+            kept.append((name, entry))
+        if progress:
+            progress(done, len(files))
+    if len(kept) < 2:
+        first = f" {next(iter(broken))}: {next(iter(broken.values()))}" if broken else ""
+        raise ImageError(f"A map needs two pictures at least, and there {_are(len(kept))}.{first}")
+    style, content = (
+        torch.from_numpy(np.stack([np.frombuffer(entry[i], np.float16) for _, entry in kept]).astype(np.float32))
+        for i in (0, 1)
+    )
+    return Collection([name for name, _ in kept], style, content, [entry[2] for _, entry in kept], broken)
+
+
+def _are(count: int) -> str:
+    return "is one" if count == 1 else "is none"
+
+
+def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str) -> Iterator[Entry | str]:
+    """What is known of each file, in order; or what is wrong with it."""
+    where = choose_device(device)
+    network = copy.deepcopy(load_encoder(encoder)).to(where.device)
+    place = cache_dir() / "collections.sqlite" if keep else Path(":memory:")
+    if keep:
+        place.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(place, timeout=60)) as store, ThreadPoolExecutor(2) as pool:
+        store.execute("create table if not exists looks (key text primary key, style blob, content blob, small blob)")
+        keys = [_key(path, encoder) for path in files]
+        known = [store.execute("select 1 from looks where key = ?", (key,)).fetchone() for key in keys]
+        waiting = {i: pool.submit(_open, files[i]) for i in range(min(AHEAD, len(files))) if not known[i]}
+        for i in range(len(files)):
+            if (ahead := i + AHEAD) < len(files) and not known[ahead]:
+                waiting[ahead] = pool.submit(_open, files[ahead])
+            if known[i]:
+                yield store.execute("select style, content, small from looks where key = ?", (keys[i],)).fetchone()
+                continue
+            opened = waiting.pop(i).result()
+            if isinstance(opened, str):
+                yield opened
+                continue
+            with torch.no_grad(), where.autocast():
+                features = network(where.place(to_tensor(opened)), LAYERS)
+                vectors = [look(features).float().cpu().numpy() for look in (style_look, content_look)]
+            small = opened.copy()
+            small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+            entry = (*(v.astype(np.float16).tobytes() for v in vectors), encode(small, format="webp", quality=80))
+            with store:
+                store.execute("insert or replace into looks values (?, ?, ?, ?)", (keys[i], *entry))
+            yield entry  # type: ignore[misc]
+
+
+def _open(path: Path) -> Image.Image | str:
+    """The picture at the size at which it is looked at, or what is wrong with it."""
+    try:
+        image = decode(path).rgb
+    except ImageError as error:
+        return str(error)
+    image.thumbnail((SIZE, SIZE), Image.Resampling.BICUBIC, reducing_gap=2)
+    if min(image.size) < 16:  # too narrow for the deepest layers: opened out with its own edges
+        image = image.resize((max(16, image.width), max(16, image.height)))
+    return image
+
+
+def _key(path: Path, encoder: str) -> str:
+    try:
+        about = path.stat()
+    except OSError:
+        return str(path)
+    told = (VERSION, encoder, str(path.resolve()), str(about.st_size), str(about.st_mtime_ns))
+    return hashlib.sha256("\0".join(told).encode()).hexdigest()

@@ -1,0 +1,152 @@
+"""Where each picture of a collection stands: a place on the map, its nearest, its cluster, and how alone it is."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nst.collection.library import Collection
+
+KINDS = ("style", "content")
+LAYOUTS = ("pca", "umap")
+NEAREST = 6
+"""How many of a picture's nearest are told."""
+
+LONELY = 3.5
+"""From how many robust deviations on a picture counts as an outlier."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is known of N pictures, by style or by content.
+
+    Attributes:
+        places: (N, 2) in [0, 1], for a map.
+        nearest: the numbers of the nearest pictures, nearest first, (N, K).
+        distances: to them, (N, K); the mean distance of all pairs is 1.
+        clusters: which cluster each is in, (N,), from 0, by size.
+        medoids: the number of the picture in the middle of each cluster.
+        loneliness: how much farther than usual a picture is from its nearest, in robust deviations, (N,).
+    """
+
+    places: Tensor
+    nearest: Tensor
+    distances: Tensor
+    clusters: list[int]
+    medoids: list[int]
+    loneliness: Tensor
+
+    @property
+    def outliers(self) -> list[int]:
+        """The numbers of the pictures that resemble none, the loneliest first."""
+        order = self.loneliness.argsort(descending=True).tolist()
+        return [i for i in order if self.loneliness[i] > LONELY]
+
+
+def survey(vectors: Tensor, *, layout: str = "pca", clusters: int | None = None, seed: int = 0) -> Survey:
+    """Look at vectors (N, D) together.
+
+    Args:
+        vectors: one for each picture; N is 2 or more.
+        layout: "pca" (principal components) or "umap" (McInnes et al. 2018, arXiv:1802.03426, by its package).
+        clusters: how many; None means about the square root of half of N, and 12 at most.
+        seed: of UMAP.
+
+    Raises:
+        ValueError: an unknown layout, or one whose package is not here; clusters that cannot be.
+    """
+    if layout not in LAYOUTS:
+        raise ValueError(f'No layout "{layout}": choose {" or ".join(LAYOUTS)}.')
+    count = len(vectors)
+    if clusters is not None and not 1 <= clusters <= count:
+        raise ValueError(f"{count} pictures make 1 to {count} clusters, not {clusters}.")
+    exact = (vectors - vectors.mean(0)).double()
+    apart = torch.cdist(exact, exact).fill_diagonal_(0).float()
+    apart = apart / apart.sum().clamp_min(1e-12) * count * (count - 1)
+    others = apart + torch.eye(count) * 1e9
+    nearest = others.argsort(1)[:, : min(NEAREST, count - 1)]
+    distances = apart.gather(1, nearest)
+    groups, medoids = _clusters(apart, clusters or min(12, max(2, round((count / 2) ** 0.5)), count))
+    places = _fitted(principal_components(vectors) if layout == "pca" else _umap(vectors, seed))
+    return Survey(places, nearest, distances, groups, medoids, _loneliness(distances[:, :5].mean(1)))
+
+
+def principal_components(vectors: Tensor, count: int = 2) -> Tensor:
+    """Coordinates (N, count) along the directions of greatest variance, with signs that do not depend on chance."""
+    centered = (vectors - vectors.mean(0)).double()
+    left, sizes, _ = torch.linalg.svd(centered, full_matrices=False)
+    found = (left * sizes)[:, :count]
+    found = torch.nn.functional.pad(found, (0, count - found.shape[1]))
+    strongest = found.abs().argmax(0)
+    return (found * found[strongest, torch.arange(count)].sign()).float()
+
+
+def _umap(vectors: Tensor, seed: int) -> Tensor:
+    try:
+        package = importlib.import_module("umap")
+    except ImportError:
+        raise ValueError("The layout umap needs a package: run `pip install umap-learn`, or take pca.") from None
+    if len(vectors) < 5:
+        return principal_components(vectors)
+    reducer = package.UMAP(n_neighbors=min(15, len(vectors) - 1), random_state=seed)
+    return torch.from_numpy(np.asarray(reducer.fit_transform(vectors.numpy()), np.float32))
+
+
+def _fitted(places: Tensor) -> Tensor:
+    """Both axes drawn to [0, 1]; in the middle where all stand in one place."""
+    low, high = places.min(0).values, places.max(0).values
+    span = high - low
+    flat = span < 1e-6 * span.max().clamp_min(1e-6)
+    return torch.where(flat, torch.full_like(places, 0.5), (places - low) / span.clamp_min(1e-12))
+
+
+def _clusters(apart: Tensor, count: int) -> tuple[list[int], list[int]]:
+    """Clusters by Ward's method (SciPy), the largest first, and the medoid of each."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
+    square = (apart + apart.T).double().numpy() / 2
+    np.fill_diagonal(square, 0)
+    found = fcluster(linkage(squareform(square, checks=False), "ward"), count, "maxclust")
+    sizes = {int(label): int((found == label).sum()) for label in np.unique(found)}
+    order = {label: i for i, label in enumerate(sorted(sizes, key=lambda label: (-sizes[label], label)))}
+    groups = [order[int(label)] for label in found]
+    medoids = []
+    for group in range(len(order)):
+        members = [i for i, own in enumerate(groups) if own == group]
+        medoids.append(members[int(apart[members][:, members].sum(1).argmin())])
+    return groups, medoids
+
+
+def _loneliness(distances: Tensor) -> Tensor:
+    middle = distances.median()
+    spread = 1.4826 * (distances - middle).abs().median()
+    return (distances - middle) / spread.clamp_min(0.02 * middle.clamp_min(1e-6))
+
+
+def rows(collection: Collection, surveys: Mapping[str, Survey]) -> Iterator[dict[str, Any]]:
+    """A row for each picture, for a table or a CSV file.
+
+    Of each kind in `surveys`: `KIND_x` and `KIND_y` (places in [0, 1]), `KIND_cluster`, `KIND_medoid` (whether it is in
+    its cluster's middle), `KIND_outlier` (whether it resembles none), `KIND_nearest` and `KIND_distance`.
+    """
+    outliers = {kind: set(found.outliers) for kind, found in surveys.items()}
+    for i, name in enumerate(collection.names):
+        row: dict[str, Any] = {"file": name}
+        for kind, found in surveys.items():
+            row |= {
+                f"{kind}_x": round(float(found.places[i, 0]), 4),
+                f"{kind}_y": round(float(found.places[i, 1]), 4),
+                f"{kind}_cluster": found.clusters[i] + 1,
+                f"{kind}_medoid": i in found.medoids,
+                f"{kind}_outlier": i in outliers[kind],
+                f"{kind}_nearest": collection.names[int(found.nearest[i, 0])],
+                f"{kind}_distance": round(float(found.distances[i, 0]), 4),
+            }
+        yield row

@@ -1,0 +1,42 @@
+"""What was found already, in a JSON file: an evaluation that was interrupted goes on where it was."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+class Ledger:
+    """Values by key, in a file that is written whole or not at all.
+
+    Args:
+        path: of the file; what is in it is known.
+        every: how many new values are gathered before it is written.
+    """
+
+    def __init__(self, path: Path, every: int = 1) -> None:
+        self.path, self.every, self.unwritten = path, every, 0
+        try:
+            self.known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self.known = {}
+
+    def get(self, key: str, find: Callable[[], Any]) -> Any:
+        """The value of a key, found now if it is not known."""
+        if key not in self.known:
+            self.known[key] = find()
+            self.unwritten += 1
+            if self.unwritten >= self.every:
+                self.write()
+        return self.known[key]
+
+    def write(self) -> None:
+        """Write what is known."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
+        part.write_text(json.dumps(self.known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(part, self.path)
+        self.unwritten = 0

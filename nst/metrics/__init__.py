@@ -1,0 +1,41 @@
+"""Measures of a result: how near it is to its style, how much of its content it keeps, how clean it is.
+
+A result is never judged by the network it was optimized on. Each measure is a function; `pastiche_score` makes one
+number of several.
+"""
+
+from nst.metrics.artifacts import checkerboard_energy, seam_energy, variation
+from nst.metrics.color import chroma, color_distance
+from nst.metrics.content import content_distances, edge_agreement, feature_agreement, luminance_ssim, psnr
+from nst.metrics.perceptual import perceptual_distance
+from nst.metrics.pyramid import SCALES, Pyramid
+from nst.metrics.score import PARTS, Aim, Judge, Score, find_judge, pastiche_score
+from nst.metrics.strokes import spectral_slope, stroke_ratio, stroke_scale
+from nst.metrics.style import style_distance, style_distances
+
+__all__ = [
+    "PARTS",
+    "SCALES",
+    "Aim",
+    "Judge",
+    "Pyramid",
+    "Score",
+    "checkerboard_energy",
+    "chroma",
+    "color_distance",
+    "content_distances",
+    "edge_agreement",
+    "feature_agreement",
+    "find_judge",
+    "luminance_ssim",
+    "pastiche_score",
+    "perceptual_distance",
+    "psnr",
+    "seam_energy",
+    "spectral_slope",
+    "stroke_ratio",
+    "stroke_scale",
+    "style_distance",
+    "style_distances",
+    "variation",
+]

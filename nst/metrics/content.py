@@ -1,0 +1,104 @@
+"""How much of the content a result keeps, place by place."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nst.encoders import CONTENT_LAYERS
+from nst.images import to_pil
+from nst.losses import Features, content_loss
+from nst.optimize import Encoding
+
+
+@torch.no_grad()
+def content_distances(
+    image: Tensor, content: Tensor, encoder: Encoding, layers: Sequence[str] = CONTENT_LAYERS
+) -> dict[str, float]:
+    """Mean squared error of the features, relative to the content's variance; by layer.
+
+    0 for equal features, 2 for unrelated ones of equal strength. Gatys et al. 2015, arXiv:1508.06576, eq. 1. Images
+    are (1, 3, H, W) in [0, 1], of one size.
+
+    Raises:
+        ValueError: different sizes.
+    """
+    _same_size(image, content)
+    features, wanted = encoder(image, tuple(layers)), encoder(content, tuple(layers))
+    return {name: float(content_loss(features[name], wanted[name])) for name in layers}
+
+
+@torch.no_grad()
+def feature_agreement(features: Features, wanted: Features, layers: Sequence[str]) -> dict[str, float]:
+    """Correlation over the positions of two images' features (1, C, H, W), all channels together; by layer.
+
+    1 where every feature rises and falls as the other's does, 0 for unrelated ones; a feature's mean over the picture
+    and a common gain do not count. Where one of them is flat: 1 if both are, else 0.
+    """
+    found = {}
+    for name in layers:
+        x, y = (f[name].float() - f[name].float().mean((2, 3), keepdim=True) for f in (features, wanted))
+        norms = float(x.norm()) * float(y.norm())
+        flat = float(max(x.norm(), y.norm())) < 1e-4 * x.numel() ** 0.5
+        found[name] = float((x * y).sum()) / norms if norms > 1e-12 else float(flat)
+    return found
+
+
+def luminance_ssim(image: Tensor, content: Tensor) -> float:
+    """Structural similarity of the luminances of two images (1, 3, H, W) in [0, 1]; 1 for equal ones, down to -1.
+
+    Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004; Gaussian
+    window of sigma 1.5, as in the paper (scikit-image).
+
+    Raises:
+        ValueError: different sizes, or sides under 11 pixels.
+    """
+    from skimage.color import rgb2gray
+    from skimage.metrics import structural_similarity
+
+    _same_size(image, content)
+    if min(image.shape[-2:]) < 11:
+        raise ValueError("Structural similarity looks through a window of 11 pixels: give pictures that large.")
+    first, second = (rgb2gray(np.asarray(to_pil(x))) for x in (image, content))
+    return float(structural_similarity(first, second, data_range=1, gaussian_weights=True, use_sample_covariance=False))
+
+
+def edge_agreement(image: Tensor, content: Tensor, sigma: float = 2.0) -> float:
+    """Correlation of the edges of two images (1, 3, H, W) in [0, 1]: 1 where they have the same, 0 for unrelated ones.
+
+    Edges are the gradient's magnitude of the luminance, seen through Gaussian windows of `sigma` pixels (SciPy); so
+    brightness, contrast and negatives do not count. Of two flat pictures it is 1, of a flat one and another 0.
+
+    Raises:
+        ValueError: different sizes.
+    """
+    import scipy.ndimage
+
+    _same_size(image, content)
+    lights = (x.mean((0, 1)).double().cpu().numpy() for x in (image, content))
+    first, second = (scipy.ndimage.gaussian_gradient_magnitude(light, sigma) for light in lights)
+    first, second = first - first.mean(), second - second.mean()
+    norms = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    if norms < 1e-12:
+        return float(max(np.abs(first).max(), np.abs(second).max()) < 1e-6)
+    return float((first * second).sum()) / norms
+
+
+def psnr(image: Tensor, reference: Tensor) -> float:
+    """Peak signal to noise ratio in decibels of two images (1, 3, H, W) in [0, 1]; infinite for equal ones.
+
+    Raises:
+        ValueError: different sizes.
+    """
+    _same_size(image, reference)
+    error = float((image.float() - reference.float()).square().mean())
+    return float("inf") if error == 0 else -10 * float(np.log10(error))
+
+
+def _same_size(image: Tensor, other: Tensor) -> None:
+    if image.shape != other.shape:
+        sizes = " and ".join(f"{x.shape[-1]} x {x.shape[-2]}" for x in (image, other))
+        raise ValueError(f"These are compared place by place and must be of one size, not {sizes} pixels.")

@@ -1,0 +1,48 @@
+"""How far the statistics of a result's features are from those of its style."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from nst.encoders import STYLE_LAYERS
+from nst.losses import Features, StyleLoss
+from nst.optimize import Encoding
+
+
+@torch.no_grad()
+def style_distances(
+    image: Tensor, style: Tensor, encoder: Encoding, layers: Sequence[str] = STYLE_LAYERS, kind: str = "gram"
+) -> dict[str, float]:
+    """The squared distance of the statistics at each layer, relative to the style's own norm; by layer.
+
+    0 for equal statistics; an image without any features has 1; no upper bound.
+
+    Args:
+        image, style: (1, 3, H, W) in [0, 1], of any sizes.
+        encoder: image to features by layer: an `nst.encoders.Encoder`, or `nst.metrics.Pyramid`.
+        layers: where to compare.
+        kind: which statistics, a name of `nst.losses.STYLE_LOSSES`: "gram" (Gatys et al. 2015, arXiv:1508.06576,
+            eq. 4, normalized as in `nst.losses.gram_loss`), "mean-variance" (moments; Li et al. 2017,
+            arXiv:1701.01036), "wasserstein" (mean and covariance; Mroueh 2019, arXiv:1905.12828), ...
+
+    Raises:
+        ValueError: an unknown kind or layer.
+    """
+    return feature_distances(encoder(image, tuple(layers)), encoder(style, tuple(layers)), layers, kind)
+
+
+def style_distance(
+    image: Tensor, style: Tensor, encoder: Encoding, layers: Sequence[str] = STYLE_LAYERS, kind: str = "gram"
+) -> float:
+    """The mean of `style_distances` over the layers."""
+    found = style_distances(image, style, encoder, layers, kind)
+    return sum(found.values()) / len(found)
+
+
+@torch.no_grad()
+def feature_distances(image: Features, style: Features, layers: Sequence[str], kind: str) -> dict[str, float]:
+    """The same from features that are known already."""
+    return {name: float(StyleLoss(style, (name,), kind=kind)(image)["style"]) for name in layers}

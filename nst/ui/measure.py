@@ -1,0 +1,135 @@
+"""The tab Measure: how good a pastiche a picture is, wherever it was made; and a map of many pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from nst.images import ImageError, decode, read_recipe, to_tensor
+from nst.metrics import Score, pastiche_score
+from nst.recipes import names_of
+from nst.ui import atlas, limits, pictures, progress, tabs, theme, verdict
+from nst.ui.pictures import Choice, Slot
+from nst.ui.workbench import KIND_ERRORS, QUICK, TELLING
+
+EXAMPLE = theme.ASSETS / "measure.webp"
+"""What is in the place of the result when the tab opens: the first photo in the first style, by the preset draft."""
+
+Updates = dict[Component, Any]
+Scoring = Callable[..., Score]
+
+ABOUT = (
+    "<p>Give a result, and the photo and the style that it was made from. The judge looks at brushwork, colors and "
+    "shapes with fixed filters; no network that paints has any part in it.</p>"
+)
+
+
+class MeasureTab:
+    """Three pictures in, a score with its reasons out.
+
+    Args:
+        score: has the signature of `nst.metrics.pastiche_score`.
+        tab: the `gr.Tab` it is laid out in, if it is to be filled in when first looked at instead of at once.
+
+    Attributes:
+        slots: photo and style, either with examples; result: the picture that is judged.
+    """
+
+    def __init__(self, score: Scoring, tab: gr.Tab | None = None) -> None:
+        self.score = score
+        with gr.Row(elem_classes="workbench"):
+            with gr.Column(scale=5, min_width=340, elem_classes="inputs"):
+                self._lay_out_inputs()
+            with gr.Column(scale=7, min_width=340, elem_id="measured", elem_classes="result-side"):
+                with gr.Row(elem_classes="toolbar"):
+                    self.start = gr.Button("Measure", variant="primary", elem_id="measure", min_width=140)
+                self.status = gr.HTML(
+                    progress.status("Ready", "Press Measure: it takes a second."), elem_id="measure-status",
+                    apply_default_css=False,
+                )  # fmt: skip
+                self.verdict = gr.HTML("", elem_id="measure-verdict", apply_default_css=False)
+        self._wire(tab)
+
+    def _lay_out_inputs(self) -> None:
+        with gr.Column(elem_classes="card"):
+            self.result = pictures.picture_input("Result", "result", "measure-result")
+            gr.HTML(ABOUT, elem_classes="estimate", apply_default_css=False)
+        self.slots: list[Slot] = []
+        with gr.Row(elem_classes="pair"):
+            for kind, title in zip(pictures.KINDS, ("Photo", "Style"), strict=True):
+                with gr.Column(min_width=140, elem_classes="card"):
+                    self.slots.append(pictures.slot(kind, title, f"measure-{kind}", needed=kind == "style"))
+
+    def _wire(self, tab: gr.Tab | None) -> None:
+        self.opened = gr.State(False)
+        parts = [part for slot in self.slots for part in slot.parts]
+        for slot in self.slots:
+
+            def choose(event: gr.EventData, slot: Slot = slot) -> list[Any]:
+                return pictures.choose(slot.kind, str(event.name))
+
+            def take(path: str | None, before: Choice | None, slot: Slot = slot) -> list[Any]:
+                return pictures.take(slot.kind, path, before)
+
+            slot.row.select(choose, None, slot.parts, **TELLING)
+            slot.picture.input(take, [slot.picture, slot.chosen], slot.parts, **TELLING)
+        self.result.input(self.take, [self.result], [self.result, *parts], **TELLING)
+        self.start.click(None, js=theme.show_result("measured"))
+        given = [self.result, *(slot.picture for slot in self.slots)]
+        self.start.click(self.measure, given, [self.status, self.verdict], **TELLING | {"show_progress": "minimal"})
+        shown = [self.opened, self.result, *parts]
+        gr.on(None if tab is None else [tab.select], self.open, [self.opened], shown, **QUICK)
+
+    def open(self, opened: bool) -> Updates:
+        """What the tab shows when it is first seen: a photo, a style and what was made of them."""
+        if opened:
+            return {self.opened: True}
+        updates: Updates = {self.opened: True, self.result: gr.update(value=str(EXAMPLE))}
+        for slot in self.slots:
+            updates |= slot.filled(pictures.choose(slot.kind, pictures.DEFAULT[slot.kind]))
+        return updates
+
+    def take(self, path: str | None) -> Updates:
+        """A result was dropped; one that Pastiche made tells which examples it was made from."""
+        if path is None:
+            return {self.result: None}
+        try:
+            updates: Updates = {self.result: pictures.accept(path)}
+            recipe = read_recipe(path) or {}
+        except ImageError as error:
+            gr.Warning(str(error))
+            return {self.result: None}
+        for slot in self.slots:
+            name = "".join(names_of(recipe.get(slot.kind))[:1])
+            if name in {example.name for example in pictures.list_examples(slot.kind)}:
+                updates |= slot.filled(pictures.choose(slot.kind, name))
+        return updates
+
+    def measure(self, result: str | None, photo: str | None, style: str | None) -> list[Any]:
+        """Press on Measure."""
+        try:
+            for path, what in ((result, "result"), (style, "style")):
+                if not path or not Path(path).is_file():
+                    raise ValueError(f"Choose a {what} first: drop a picture.")
+            image, manner = to_tensor(decode(str(result))), to_tensor(decode(str(style)))
+            content = to_tensor(decode(photo)) if photo else None
+            found = limits.on_painter(self.score, image, manner, content)
+        except KIND_ERRORS as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        about = "" if photo else "Without a photo, what was kept of it is not judged."
+        return [progress.status("Measured", about, kind="done"), verdict.html(found)]
+
+
+def create_tab(score: Scoring = pastiche_score) -> MeasureTab:
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MeasureTab` and `nst.ui.atlas`."""
+    outer = tabs.current()
+    with gr.Tabs(elem_id="measures", elem_classes="inner"):
+        with gr.Tab("One result", id="one"):
+            tab = MeasureTab(score, outer)
+        with gr.Tab("Map", id="map"):
+            atlas.create()
+    return tab

@@ -1,0 +1,57 @@
+"""The tab Measure in a browser: a score, a map, and the score beneath another tab's result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fake_run import FakeRun, quick_examples
+from test_browser import browser, expect, open_page, too_wide  # noqa: F401  (fixtures)
+
+import app
+from nst.encoders import load_encoder
+from nst.stylize import Estimate
+from nst.ui import forecast, measure, optimize, serving
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> Iterator[str]:
+    run = FakeRun(num_steps=4)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("served")))
+        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
+        quick_examples(patch)
+        tabs = [("Optimize", lambda: optimize.create_tab(run, load_encoder)), ("Measure", measure.create_tab)]
+        page = app.build_app(tabs)
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+        yield url
+        page.close()
+
+
+def test_a_score_a_map_and_the_score_of_a_result(open_page):  # noqa: F811
+    page: Any = open_page("?size=64", width=390, height=844)
+    page.locator("#paint").click()
+    expect(page.locator("#status strong")).to_have_text("Finished")
+    page.locator("#score").click()
+    expect(page.locator("#verdict .total")).to_contain_text("of 100")
+    page.get_by_role("tab", name="Measure").click()
+    expect(page.locator("#measure-result img")).to_be_visible()
+    expect(page.locator("#measure-content img")).to_be_visible()
+    page.locator("#measure").click()
+    expect(page.locator("#measure-verdict .total")).to_contain_text("of 100")
+    assert page.locator("#measure-verdict .measure").count() == 8 and too_wide(page) <= 0
+    page.get_by_role("tab", name="Map", exact=True).click()
+    page.locator("#map-examples").click()
+    inside = page.frame_locator("#map-page iframe")
+    expect(inside.locator("#map button").first).to_be_visible()
+    assert inside.locator("#map button").count() > 20
+    inside.get_by_label("By content").check()
+    inside.locator("#map button").first.focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(inside.get_by_role("heading", name="Nearest in style")).to_be_visible()
+    assert too_wide(page) <= 0
+    with page.expect_download() as download:
+        page.locator("#map-download").click()
+    assert download.value.suggested_filename == "map.html"

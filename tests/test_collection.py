@@ -1,0 +1,174 @@
+"""Maps of pictures: what resembles what, what is kept, what is left out, and the page."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from tiny import picture, tiny_encoder, tiny_encoder_file
+
+from nst.__main__ import main
+from nst.collection import KINDS, content_look, map_page, read_collection, rows, style_look, survey
+from nst.collection.looks import LAYERS
+from nst.collection.survey import principal_components
+from nst.images import ImageError, resize, save, to_pil
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """Two kinds of pictures, coarse and fine ones, and what else lies about in folders."""
+    root = tmp_path / "pictures"
+    (root / "fine").mkdir(parents=True)
+    for i in range(3):
+        save(root / f"coarse-{i}.png", to_pil(resize(picture(i, 12, 16), (60, 80))))
+        fine = torch.rand(1, 3, 60, 80, generator=torch.Generator().manual_seed(i))
+        save(root / "fine" / f"fine-{i}.jpg", to_pil(fine))
+    (root / "broken.png").write_bytes(b"\x89PNG no more")
+    (root / "notes.txt").write_text("no picture")
+    (root / ".hidden.png").write_bytes(b"x")
+    return root
+
+
+@pytest.fixture
+def encoder(tmp_path) -> str:
+    return tiny_encoder_file(tmp_path)
+
+
+def test_broken_files_are_named_and_left_out(folder, encoder):
+    found = read_collection(folder, encoder=encoder)
+    assert found.names == [*(f"coarse-{i}.png" for i in range(3)), *(f"fine/fine-{i}.jpg" for i in range(3))]
+    assert list(found.broken) == ["broken.png"] and found.broken["broken.png"].endswith(".")
+    assert len(found.style) == len(found.content) == len(found.thumbnails) == 6
+
+
+def test_grain_is_a_style(folder, encoder):
+    found = survey(read_collection(folder, encoder=encoder).style, clusters=2)
+    assert found.clusters[:3] == [found.clusters[0]] * 3 and len(set(found.clusters[3:])) == 1
+    assert found.clusters[0] != found.clusters[5]
+    assert all(int(n) // 3 == i // 3 for i in range(6) for n in found.nearest[i, :2])
+    assert {i // 3 for i in found.medoids} == {0, 1}
+
+
+def test_what_was_looked_at_is_kept(folder, encoder, monkeypatch):
+    first = read_collection(folder, encoder=encoder)
+    monkeypatch.setattr("nst.collection.library._open", lambda path: "It was looked at again.")
+    again = read_collection(folder, encoder=encoder)
+    assert torch.equal(first.style, again.style) and again.thumbnails == first.thumbnails
+    assert again.broken == {"broken.png": "It was looked at again."}
+    save(folder / "coarse-1.png", to_pil(picture(9, 50, 50)))
+    changed = read_collection(folder, encoder=encoder)
+    assert set(changed.broken) == {"broken.png", "coarse-1.png"}, "a file that has changed is looked at anew"
+
+
+def test_names_are_those_given(folder, encoder):
+    files = [folder / "coarse-0.png", folder / "coarse-1.png"]
+    told: list[tuple[int, int]] = []
+    found = read_collection(files, names=["a", "b"], encoder=encoder, keep=False, progress=lambda *at: told.append(at))
+    assert found.names == ["a", "b"] and told == [(1, 2), (2, 2)]
+
+
+def test_identical_pictures_stand_in_one_place(tmp_path, encoder):
+    for name in ("a", "b", "c"):
+        save(tmp_path / f"{name}.png", to_pil(picture(1, 40, 50)))
+    found = read_collection([tmp_path / f"{name}.png" for name in "abc"], encoder=encoder)
+    placed = survey(found.style)
+    assert torch.equal(placed.places, torch.full((3, 2), 0.5)) and float(placed.distances.abs().max()) == 0
+    assert not placed.outliers
+    two = survey(found.content[:2])
+    assert two.nearest.tolist() == [[1], [0]]
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 200), (40, 30)])
+def test_any_shape_and_mode_is_looked_at(tmp_path, encoder, size):
+    Image.new("L", size, 90).save(tmp_path / "grey.png")
+    Image.new("RGBA", size, (90, 20, 30, 0)).save(tmp_path / "clear.png")
+    found = read_collection([tmp_path / "grey.png", tmp_path / "clear.png"], encoder=encoder)
+    assert found.style.isfinite().all() and found.content.isfinite().all()
+
+
+def test_too_few_pictures_are_a_sentence(tmp_path, encoder):
+    save(tmp_path / "one.png", to_pil(picture(1)))
+    with pytest.raises(ImageError, match="two pictures at least, and there is one"):
+        read_collection([tmp_path / "one.png"], encoder=encoder)
+    with pytest.raises(ImageError, match="is no folder"):
+        read_collection(tmp_path / "nowhere", encoder=encoder)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match="there is none"):
+        read_collection(tmp_path / "empty", encoder=encoder)
+
+
+def test_style_forgets_places_and_content_forgets_looks():
+    image = picture(1, 64, 64)
+    looks = {name: tiny_encoder()(x, LAYERS) for name, x in (("it", image), ("turned", image.flip(-1)))}
+    style = {name: style_look(f) for name, f in looks.items()}
+    content = {name: content_look(f) for name, f in looks.items()}
+    other = tiny_encoder()(picture(7, 64, 64), LAYERS)
+    assert (style["it"] - style["turned"]).norm() < (style["it"] - style_look(other)).norm()
+    brighter = {k: 2 * v + 3 for k, v in looks["it"].items()}
+    assert (content["it"] - content_look(brighter)).norm() < 0.05 < (content["it"] - content["turned"]).norm()
+
+
+def test_principal_components_are_those_of_a_cloud():
+    cloud = torch.randn(200, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([9.0, 3.0, 0.1, 0.1, 0.1])
+    found = principal_components(cloud)
+    assert found.std(0).tolist() == pytest.approx(cloud[:, :2].std(0).tolist(), rel=0.05)
+    assert torch.allclose(found, principal_components(cloud)) and principal_components(cloud[:2]).shape == (2, 2)
+
+
+def test_one_that_resembles_none_is_told():
+    cloud = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
+    cloud[11] += 40
+    found = survey(cloud)
+    assert found.outliers[0] == 11 and len(found.outliers) < 4
+    assert float(found.places.min()) >= 0 and float(found.places.max()) <= 1
+    with pytest.raises(ValueError, match="1 to 30 clusters"):
+        survey(cloud, clusters=31)
+    with pytest.raises(ValueError, match="pca or umap"):
+        survey(cloud, layout="tsne")
+
+
+def test_umap_is_missed_kindly():
+    try:
+        import umap  # noqa: F401
+    except ImportError:
+        with pytest.raises(ValueError, match="pip install umap-learn"):
+            survey(torch.randn(9, 4), layout="umap")
+    else:
+        assert survey(torch.randn(9, 4), layout="umap").places.shape == (9, 2)
+
+
+def test_the_page_holds_all_and_no_name_breaks_out_of_it(folder, encoder):
+    wild = "</script><script>alert(1)</script>.png"
+    files = [folder / "coarse-0.png", folder / "coarse-1.png", folder / "broken.png"]
+    found = read_collection(files, names=[wild, "b.png", "<i>bad</i>.png"], encoder=encoder)
+    page = map_page(found, {kind: survey(getattr(found, kind)) for kind in KINDS}, title="<b>")
+    told = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
+    assert told["names"] == [wild, "b.png"] and set(told["kinds"]) == {"style", "content"}
+    assert "<i>bad" not in page and "<title>&lt;b&gt;</title>" in page and "${" in page and "$$" not in page
+    assert not re.findall(r"https?://", page), "nothing is fetched"
+
+
+def test_the_command_writes_page_and_table(folder, encoder, tmp_path, capsys):
+    out, table = tmp_path / "new" / "map.html", tmp_path / "map.csv"
+    assert main(["map", str(folder), "-o", str(out), "--csv", str(table), "--encoder", encoder, "--no-cache"]) == 0
+    told = capsys.readouterr()
+    assert "6 pictures, 1 left out" in told.out and "broken.png: This picture" in told.err
+    listed = list(csv.DictReader(table.open(encoding="utf-8")))
+    assert [row["file"] for row in listed][:2] == ["coarse-0.png", "coarse-1.png"]
+    assert listed[0]["style_nearest"].startswith("coarse") and out.stat().st_size > 10_000
+    found = read_collection(folder, encoder=encoder)
+    assert len(list(rows(found, {"style": survey(found.style)}))) == 6
+
+
+def test_the_command_tells_what_is_nearest(folder, encoder, capsys):
+    assert main(["map", str(folder), "--near", "fine-0.jpg", "--encoder", encoder]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["by", "nearest", "distance"] and lines[1].split()[1].startswith("fine/")
+    assert main(["map", str(folder), "--near", "x.jpg", "--encoder", encoder]) == 2
+    assert main(["map", str(folder), "-o", "map.png", "--encoder", encoder]) == 2
+    assert "must end in .html" in capsys.readouterr().err

@@ -1,0 +1,190 @@
+"""Known answers and invariances of the measures by layer, of artifacts, and of the pyramid."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from tiny import picture, tiny_encoder
+
+from nst.images import resize
+from nst.metrics import (
+    SCALES,
+    Pyramid,
+    checkerboard_energy,
+    content_distances,
+    edge_agreement,
+    feature_agreement,
+    luminance_ssim,
+    perceptual_distance,
+    psnr,
+    seam_energy,
+    spectral_slope,
+    stroke_ratio,
+    style_distances,
+    variation,
+)
+
+LAYERS = ("relu1_1", "relu3_1")
+
+
+def waves(wavelength: float, angle: float = 0.0, side: int = 64) -> torch.Tensor:
+    """A wave from black to white (1, 3, side, side), its crests this many pixels apart."""
+    y, x = torch.meshgrid(torch.arange(float(side)), torch.arange(float(side)), indexing="ij")
+    along = x * math.cos(angle) + y * math.sin(angle)
+    return (0.5 + 0.5 * torch.sin(2 * math.pi * along / wavelength)).expand(1, 3, -1, -1)
+
+
+@pytest.mark.parametrize("kind", ["gram", "mean-variance", "wasserstein"])
+@pytest.mark.parametrize("encoder", [tiny_encoder(), Pyramid()])
+def test_identical_pictures_are_at_no_distance(kind, encoder):
+    image, layers = picture(1, 64, 64), SCALES if isinstance(encoder, Pyramid) else LAYERS
+    found = style_distances(image, image, encoder, layers, kind)
+    exact = 5e-4 if kind == "wasserstein" else 1e-9  # matrix roots are found by iteration
+    assert list(found) == list(layers) and all(abs(d) < exact for d in found.values())
+    assert style_distances(1 - picture(5, 64, 64), image, encoder, layers, kind)[layers[0]] > 0.05
+
+
+def test_style_distance_at_each_layer_is_that_of_the_layer_alone():
+    image, style = picture(1, 48, 64), picture(2, 40, 50)
+    both = style_distances(image, style, tiny_encoder(), LAYERS)
+    assert both["relu3_1"] == pytest.approx(style_distances(image, style, tiny_encoder(), ["relu3_1"])["relu3_1"])
+
+
+def test_content_distance_by_hand():
+    image, content = picture(1), picture(2)
+    found = content_distances(image, content, tiny_encoder(), LAYERS)
+    x, y = (tiny_encoder()(p, LAYERS)["relu1_1"] for p in (image, content))
+    assert found["relu1_1"] == pytest.approx(float((x - y).square().mean() / y.var()), rel=1e-4)
+    assert content_distances(image, image, tiny_encoder(), LAYERS) == {"relu1_1": 0, "relu3_1": 0}
+
+
+def test_agreement_knows_neither_gain_nor_offset():
+    x = {"a": torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0))}
+    assert feature_agreement({"a": 3 * x["a"] + 5}, x, ["a"])["a"] == pytest.approx(1, abs=1e-5)
+    assert feature_agreement({"a": -x["a"]}, x, ["a"])["a"] == pytest.approx(-1, abs=1e-5)
+    other = {"a": torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(1))}
+    assert abs(feature_agreement(other, x, ["a"])["a"]) < 0.2
+    flat = {"a": torch.ones(1, 4, 8, 8)}
+    assert feature_agreement(flat, flat, ["a"])["a"] == 1 and feature_agreement(flat, x, ["a"])["a"] == 0
+
+
+def test_edges_are_seen_in_negatives_and_in_other_contrasts():
+    image = picture(1, 64, 64)
+    assert edge_agreement(1 - image, image) == pytest.approx(1, abs=1e-6)
+    assert edge_agreement(0.3 * image + 0.2, image) == pytest.approx(1, abs=1e-6)
+    assert edge_agreement(picture(2, 64, 64), image) < 0.5
+    flat = torch.full((1, 3, 64, 64), 0.4)
+    assert edge_agreement(flat, flat) == 1 and edge_agreement(flat, image) == 0
+
+
+@pytest.mark.parametrize("measure", [luminance_ssim, edge_agreement, psnr])
+def test_other_sizes_are_refused_in_a_sentence(measure):
+    with pytest.raises(ValueError, match=r"of one size, not 32 x 24 and 24 x 32 pixels\."):
+        measure(picture(1, 24, 32), picture(1, 32, 24))
+    with pytest.raises(ValueError, match="11 pixels"):
+        luminance_ssim(picture(1, 8, 8), picture(1, 8, 8))
+
+
+def test_variation_of_white_noise_and_of_nothing():
+    noise = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    # Each step's mean square is 2 / 12; the nine points weigh steps 2/3, 2/3, 1/6 and 1/6.
+    assert variation(noise) == pytest.approx(2 / 12 * 5 / 3, rel=0.03)
+    assert variation(torch.full((1, 3, 9, 9), 0.2)) == 0
+
+
+def test_seams_between_tiles_are_found():
+    smooth = resize(picture(3, 64, 64), 128)
+    tiled = smooth.clone()
+    tiled[..., 16:32, :] += 0.1
+    noisy = tiled + 0.01 * torch.randn(tiled.shape, generator=torch.Generator().manual_seed(0))
+    clean = smooth + 0.01 * torch.randn(tiled.shape, generator=torch.Generator().manual_seed(0))
+    assert seam_energy(clean, 16) == pytest.approx(1, abs=0.3) and seam_energy(noisy, 16) > 3
+    with pytest.raises(ValueError, match="Tiles have sides"):
+        seam_energy(picture(1), 2)
+
+
+def test_a_frame_that_continues_has_no_seam():
+    endless = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    endless = sum(endless.roll((i, j), (2, 3)) for i in range(4) for j in range(4)) / 16
+    assert seam_energy(endless) == pytest.approx(1, abs=0.2)
+    assert seam_energy(torch.linspace(0, 1, 64).expand(1, 3, 64, 64) + 0.01 * waves(7)) > 50
+    assert seam_energy(torch.full((1, 3, 16, 16), 0.5)) == 1
+
+
+def test_checkerboards_are_found():
+    image = resize(picture(3, 64, 64), 128)
+    grain = 0.01 * torch.randn(image.shape, generator=torch.Generator().manual_seed(0))
+    y, x = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    board = ((x + y) % 2).float()
+    assert checkerboard_energy(board.expand(1, 3, -1, -1)) == pytest.approx(1, abs=0.1)
+    assert checkerboard_energy(image + grain) < 0.02 < 0.5 < checkerboard_energy(image + grain + 0.05 * board)
+    assert checkerboard_energy(torch.full((1, 3, 16, 16), 0.5)) == 0
+    with pytest.raises(ValueError, match="period"):
+        checkerboard_energy(picture(1, 16, 16), 8)
+
+
+def test_the_spectrum_of_noise_is_flat_and_that_of_its_sum_steep():
+    noise = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    brown = noise - 0.5
+    for axis in (-1, -2):
+        frequency = torch.fft.fftfreq(128).abs().clamp_min(1 / 128)
+        shape = [1, 1, 1, 1]
+        shape[axis] = 128
+        brown = torch.fft.ifft(torch.fft.fft(brown, dim=axis) / frequency.view(shape) ** 0.5, dim=axis).real
+    brown = (brown - brown.min()) / (brown.max() - brown.min())
+    assert spectral_slope(noise) == pytest.approx(0, abs=0.15)
+    assert spectral_slope(brown) < -0.8
+    assert stroke_ratio(brown, brown) == 1 and spectral_slope(torch.full((1, 3, 32, 32), 0.5)) == 0
+    assert stroke_ratio(brown, torch.full((1, 3, 32, 32), 0.5)) == math.inf
+    with pytest.raises(ValueError, match="16 pixels"):
+        spectral_slope(picture(1, 8, 8))
+
+
+def amplitude(layer: torch.Tensor) -> torch.Tensor:
+    """The strength of the lightness's waves by direction (1, 6, h, w)."""
+    even, odd = layer[:, :6] - layer[:, 6:12], layer[:, 12:18] - layer[:, 18:24]
+    return (even.square() + odd.square()).sqrt()
+
+
+def test_the_pyramid_answers_to_its_own_wavelengths():
+    strength = {}
+    for i, name in enumerate(SCALES[:3]):
+        features = Pyramid()(waves(4 * 2**i, side=128), SCALES[:3])
+        strength = {layer: float(amplitude(features[layer])[:, 0, 4:-4, 4:-4].mean()) for layer in SCALES[:3]}
+        assert max(strength, key=strength.__getitem__) == name
+        assert strength[name] == pytest.approx((1, 0.73, 0.68)[i], abs=0.08), "1, but for what smoothing takes"
+
+
+def test_the_pyramid_tells_directions_bright_from_dark_and_colors():
+    flat = Pyramid()(torch.full((1, 3, 32, 32), 0.7), ["scale1"])["scale1"]
+    assert flat.shape == (1, 36, 32, 32) and float(flat.abs().max()) < 1e-5
+    across, down = (Pyramid()(waves(4, angle), ["scale1"])["scale1"].mean((0, 2, 3)) for angle in (0, math.pi / 2))
+    assert int(across[:6].argmax()) == 0 and int(down[:6].argmax()) == 3
+    line = torch.zeros(1, 3, 33, 33)
+    line[..., 16] = 1
+    bright, dark = (Pyramid()(x, ["scale1"])["scale1"][0, :, 16, 16] for x in (line, 1 - line))
+    assert bright[0] > 0 == bright[6] and torch.allclose(dark[6:12], bright[:6], atol=1e-5)
+    red = waves(4).clone()
+    red[:, 1:] = 0.5
+    assert float(Pyramid()(red, ["scale1"])["scale1"][:, 24:].mean()) > 0.01
+    assert float(Pyramid()(waves(4), ["scale1"])["scale1"][:, 24:].abs().max()) < 1e-5, "grey waves have no color"
+
+
+def test_the_pyramid_takes_any_size_and_knows_its_layers():
+    features = Pyramid()(picture(1, 37, 50), ["scale2", "scale5"])
+    assert {name: tuple(x.shape[-2:]) for name, x in features.items()} == {
+        "image": (37, 50), "scale2": (19, 25), "scale5": (3, 4)
+    }  # fmt: skip
+    assert set(Pyramid()(picture(1, 3, 2), SCALES)) == {"image", *SCALES}
+    with pytest.raises(ValueError, match="No layer relu1_1"):
+        Pyramid()(picture(1), ["relu1_1"])
+
+
+def test_learned_distance_says_what_it_lacks(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(ValueError, match=r"pip install lpips|needs torchvision's"):
+        perceptual_distance(picture(1), picture(2))
+    with pytest.raises(ValueError, match="choose alex, vgg, squeeze"):
+        perceptual_distance(picture(1), picture(2), "resnet")
