@@ -33,9 +33,8 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
         theme.hint()
         all_tabs: list[tuple[str, Callable[[], object]]] = [
             ("Optimize", optimize.create_tab), ("Fast styles", fast.create_tab), ("Mix", mix.create_tab),
-            ("Color", color.create_tab), ("Explore", explore.create_tab), ("Measure", measure.create_tab),
-            ("Faces", faces.create_tab), ("Horse → Zebra", translate.create_tab),
-            ("Gallery", gallery.create_tab),
+            ("Color", color.create_tab), ("Explore", explore.create_tab), ("Faces", faces.create_tab),
+            ("Horse → Zebra", translate.create_tab), ("Measure", measure.create_tab), ("Gallery", gallery.create_tab),
         ]  # fmt: skip
         bar.lay_out(tabs or all_tabs)
         theme.footer()

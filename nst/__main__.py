@@ -22,16 +22,15 @@ COMMANDS = {
     "mix": "paint a photo on the way from one style to another: a strip or a film",
     "translate": "make a zebra of a horse, a painting of a photo, and back",
     "invert": "show what a layer of the encoder knows of a picture",
+    "map": "draw a map of a folder of pictures: what resembles what, by style and by content",
     "faces": "make faces that never existed",
     "morph": "make a film from one such face to the next",
-    "map": "draw a map of a folder of pictures: what resembles what, by style and by content",
     "models": "list the models: where they lie, size, license, origin; and fetch one",
     "styles": "list the styles that come with Pastiche",
     "train": "train a model of our own",
     "bench": "measure speed and memory on this machine",
     "evaluate": "measure the quality of results",
 }
-
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code: 0 when done, 2 for bad usage or bad input, 130 after Ctrl-C.

@@ -37,7 +37,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
 """What is allowed."""
 
 LEVELS = ("coarse", "middle", "fine")
-"""The parts of a face that can be mixed: pose and shape; the features; colors and details."""
+"""The parts of a face that can be mixed: light, colors and pose; the features; the details."""
 
 MATCHED = ("relu2_1", "relu3_1", "relu4_1")
 """Where a projection is compared with its photo."""
@@ -85,7 +85,7 @@ def sample_faces(
             continue
         _check(like=like)
         # Two normal latents, added so that the sum is normal again: a face as likely as any other.
-        near, far = network.latents(1, like), network.latents(some, first)
+        near, far = _latents(network, 1, like, truncation), _latents(network, some, first, truncation)
         latent = likeness * near + math.sqrt(1 - likeness**2) * far
         latent[: first == seed] = near
         made.append(_painted(network, latent.to(where.device), truncation).cpu())
@@ -120,7 +120,8 @@ def mix_faces(
 ) -> Iterator[Step]:  # fmt: skip
     """Two faces, and each with one level of the other's style: eight pictures in two rows, as one; yields it once.
 
-    Karras et al. 2018, arXiv:1812.04948, section 3.1: coarse is up to 8 x 8 features, middle 16 x 16, fine the rest.
+    Karras et al. 2018, arXiv:1812.04948, section 3.1. Coarse is 4 x 4 features, middle 8 x 8, fine the rest; there it
+    is 8, 32 and the rest of 1024, since a network that large decides on most things late.
 
     Args:
         first, second: the numbers of the faces.
@@ -144,7 +145,7 @@ def mix_faces(
 
 def layers_of(level: str, layers: int) -> range:
     """Which of a generator's styles a level has: see `mix_faces`."""
-    return {"coarse": range(0, 3), "middle": range(3, 5), "fine": range(5, layers)}[level]
+    return {"coarse": range(0, 1), "middle": range(1, 3), "fine": range(3, layers)}[level]
 
 
 @torch.no_grad()
@@ -170,8 +171,8 @@ def morph(
     for number in faces:
         _check(seed=number)
     network, where = load_generator(model, device)
-    latent = torch.cat([network.latents(1, number) for number in faces]).to(where.device)
     styled = hasattr(network, "styles")
+    latent = torch.cat([_latents(network, 1, number, truncation) for number in faces]).to(where.device)
     points = network.styles(latent, truncation) if styled else latent
     way = torch.arange(frames, device=points.device) * len(faces) / frames
     share = 0.5 - 0.5 * torch.cos(math.pi * way.frac())[:, None]
@@ -203,7 +204,7 @@ def project(
     num_steps: int = 150,
     size: int = 256,
     pixel_weight: float = 1.0,
-    learning_rate: float = 0.05,
+    learning_rate: float = 0.1,
     encoder: str = "compact",
     model: str = MODEL,
     device: str = "auto",
@@ -248,11 +249,16 @@ def in_rows(images: Tensor, columns: int) -> Tensor:
     return side_by_side(F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns), value=1.0), columns)
 
 
+def _latents(network: Any, count: int, seed: int, truncation: float) -> Tensor:
+    """The latents of faces, truncated already where there are no styles that could be."""
+    return network.latents(count, seed) if hasattr(network, "styles") else network.latents(count, seed, truncation)
+
+
 def _painted(network: Any, latent: Tensor, truncation: float) -> Tensor:
-    """Pictures of latents; those of a generator without styles are drawn towards 0."""
+    """The pictures of such latents."""
     if hasattr(network, "styles"):
         return network.paint(network.styles(latent, truncation)).clamp(0, 1)
-    return network(latent * truncation)
+    return network(latent)
 
 
 def _enlarged(images: Tensor, size: int) -> Tensor:

@@ -89,9 +89,9 @@ def make_recipe(
     defaults = TASKS[task]
     kept, hashes = defaults | valid_settings(settings, task), dict[str, str]()
     known = {weights.name: weights.sha256 for weights in list_models()}
-    if own := settings.get("model", kept.get("model")):  # a file of the user's own, too: its name without its folder
-        kept["model"] = own if own in known else Path(own).name
-        hashes[kept["model"]] = known[own] if own in known else file_sha256(Path(own))
+    if model := settings.get("model") or kept.get("model"):  # or a file of the user's own, as below
+        kept["model"] = model if model in known else Path(model).name
+        hashes[kept["model"]] = known[model] if model in known else file_sha256(Path(model))
     for role in ENCODERS:
         name = str(settings.get(role) or defaults.get(role) or "")
         if name in CHOICES[role]:

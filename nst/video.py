@@ -19,7 +19,7 @@ from nst.images import ImageError
 SUFFIXES = (".webp", ".gif", ".mp4")
 
 
-def save_film(path: str | Path, pictures: Sequence[Image.Image], rate: int = 20, quality: int = 85) -> Path:
+def save_film(path: str | Path, pictures: Sequence[Image.Image], rate: int = 20, quality: int = 90) -> Path:
     """Write pictures of one size as a film that plays for ever; whole or not at all.
 
     Args:

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
+from nst.__main__ import main
 from nst.models.dcgan import DCGAN, DCGANDiscriminator
 from nst.models.progan import Equalized, GrowingDiscriminator, ProGAN, minibatch_deviation, pixel_norm
 from nst.models.stylegan import StyledConv, StyleGAN, mix_styles
@@ -175,6 +176,54 @@ def test_equalized_layers_keep_the_variance():
         styled = conv.conv.weight, conv(x, torch.zeros(4, 8), torch.zeros(1, 1, 16, 16))[..., 1:-1, 1:-1]
         positive = styled[1].clamp_min(0) + styled[1].clamp_max(0) / 0.2
         assert float(positive.detach().std()) == pytest.approx(1, abs=0.1), "whatever the style's size"
+
+
+def genforce(widths=(8, 6, 4), latent_dim=16):
+    """A random generator in the layout of others, and what it makes of latents, by their formulas in plain words."""
+    rng = torch.Generator().manual_seed(0)
+    shapes = {"layer0": (widths[0], latent_dim, 4, 4), "layer1": (widths[0], widths[0], 3, 3)}
+    for i in range(1, len(widths)):
+        shapes |= {f"layer{2 * i}": (widths[i], widths[i - 1], 3, 3), f"layer{2 * i + 1}": (widths[i], widths[i], 3, 3)}
+    shapes |= {f"output{i}": (3, width, 1, 1) for i, width in enumerate(widths)}
+    tensors = {f"{name}.weight": torch.randn(shape, generator=rng) for name, shape in shapes.items()}
+    tensors |= {f"{name}.bias": torch.randn(shape[0], generator=rng) for name, shape in shapes.items()}
+    tensors["lod"] = torch.zeros(())
+
+    def paint(latent):
+        x = latent[:, :, None, None]
+        for i in range(2 * len(widths)):
+            x = x / (x.square().mean(1, keepdim=True) + 1e-8).sqrt()
+            if i and i % 2 == 0:
+                x = F.interpolate(x, scale_factor=2)
+            weight = tensors[f"layer{i}.weight"]
+            scaled = weight * (2 / weight[0].numel()) ** 0.5
+            x = F.leaky_relu(F.conv2d(x, scaled, tensors[f"layer{i}.bias"], padding=1 if i else 3), 0.2)
+        x = x / (x.square().mean(1, keepdim=True) + 1e-8).sqrt()
+        last = f"output{len(widths) - 1}"
+        weight = tensors[f"{last}.weight"] / widths[-1] ** 0.5
+        return (F.conv2d(x, weight, tensors[f"{last}.bias"]) / 2 + 0.5).clamp(0, 1)
+
+    return tensors, paint
+
+
+def test_a_generator_of_others_paints_as_theirs_does(tmp_path, capsys):
+    tensors, paint = genforce()
+    torch.save(tensors, tmp_path / "pytorch_model.bin")
+    assert main(["models", "import", str(tmp_path / "pytorch_model.bin"), "--as", "progan", "-o",
+                 str(tmp_path / "ours.safetensors")]) == 0  # fmt: skip
+    network = load_model(tmp_path / "ours.safetensors")
+    latent = torch.randn(3, 16)
+    assert network.resolution == 16 and torch.allclose(network(latent), paint(latent), atol=1e-5)
+    wrong = {
+        "less": {k: v for k, v in tensors.items() if k != "layer3.bias"},
+        "more": tensors | {"layer9.weight": torch.zeros(1)},
+        "young": tensors | {"lod": torch.ones(())},
+        "odd": tensors | {"layer2.weight": torch.zeros(6, 8, 5, 5)},
+    }
+    for name, broken in wrong.items():
+        save_file(broken, tmp_path / f"{name}.safetensors")
+        with pytest.raises(WeightsError, match="does not fit"):
+            load_model(tmp_path / f"{name}.safetensors", architecture="progan")
 
 
 def test_sides_that_cannot_be_are_told():

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from nst.__main__ import COMMANDS
-from nst.commands import doodle, fast, invert, mix, models, rows, stylize, texture, translate
+from nst.commands import doodle, faces, fast, invert, mix, models, morph, rows, stylize, texture, translate
 from nst.commands import map as mapping
 from nst.registry import list_models
 
@@ -27,7 +27,7 @@ def options(parser) -> set[str]:
 
 
 def parsers():
-    for command in (stylize, fast, texture, doodle, mix, translate, invert, mapping):
+    for command in (stylize, fast, texture, doodle, mix, translate, invert, faces, morph, mapping):
         yield command.__name__.rpartition(".")[2], command.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)

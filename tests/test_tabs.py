@@ -23,7 +23,7 @@ from nst.images import decode, read_recipe
 from nst.optimize import Step
 from nst.recipes import TASKS, UNNAMED, make_recipe
 from nst.stylize import Estimate
-from nst.ui import canvas, color, explore, forecast, gallery, mix, optimize, pictures, settings, stage, tabs
+from nst.ui import canvas, color, explore, faces, forecast, gallery, mix, optimize, pictures, settings, stage, tabs
 from nst.ui.painting import Painting
 from nst.ui.workbench import Workbench
 
@@ -213,15 +213,18 @@ def test_what_was_painted_in_several_styles_is_for_the_tab_mix(asked, task):
 def test_every_task_with_a_tab_of_its_own_has_that_tab():
     with gr.Blocks() as page:
         listed = [("Optimize", optimize.create_tab), ("Mix", mix.create_tab), ("Color", color.create_tab)]
-        tabs.lay_out([*listed, ("Explore", explore.create_tab), ("Gallery", gallery.create_tab)])
+        listed += [("Explore", explore.create_tab), ("Faces", faces.create_tab), ("Gallery", gallery.create_tab)]
+        tabs.lay_out(listed)
     titles = {block.id for block in page.blocks.values() if isinstance(block, gr.Tab)}
-    assert set(tabs.HOMES.values()) - {"Fast styles"} <= titles
+    assert set(tabs.HOMES.values()) - {"Fast styles", "Horse → Zebra"} <= titles
     turns = [fn for fn in page.fns.values() if fn.name == "turned"]
-    outer, inner = (turn.fn for turn in sorted(turns, key=lambda turn: turn.outputs[0]._id))
+    outer, inner, of_faces = (turn.fn for turn in sorted(turns, key=lambda turn: turn.outputs[0]._id))
     asked = [SimpleNamespace(query_params={"task": task}) for task in ("texture", "style_transfer")]
     assert [turned(asked[0])[0].selected for turned in (outer, inner)] == ["Explore", "texture"]
+    morph = SimpleNamespace(query_params={"task": "morph"})
+    assert [turned(morph)[0].selected for turned in (outer, of_faces)] == ["Faces", "morph"]
     looked = {block.elem_id for block in page.blocks.values() if isinstance(block, gr.Button)}
-    assert f"look-{outer(asked[0])[1]}" in looked, "what the page presses then"
+    assert {f"look-{outer(task)[1]}" for task in (asked[0], morph)} <= looked, "what the page presses then"
     assert "selected" not in outer(asked[1])[0] and tabs.current() is None
 
 

@@ -16,7 +16,7 @@ from nst.commands.table import table
 from nst.registry import find_model, load_model, model_rows
 from nst.weights import WeightsError, WeightsNotFound, cache_dir, resolve
 
-FOREIGN = ("johnson", "cyclegan")
+FOREIGN = ("johnson", "cyclegan", "progan")
 """The architectures of which networks of others can be imported."""
 
 

@@ -75,6 +75,21 @@ def enlarge(x: Tensor) -> Tensor:
     return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
+def from_patches(x: Tensor, patch: int) -> Tensor:
+    """Pictures (N, 3, patch H, patch W) of x (N, 3 patch^2, H, W), whose channels are the pixels of patches.
+
+    The pattern that the borders of patches of two pixels would leave is filtered out: what is left of a frequency falls
+    from all of the lowest to nothing of the highest.
+    """
+    picture = F.pixel_shuffle(x.float(), patch)
+    if patch == 1:
+        return picture
+    weights = picture.new_tensor([0.25, 0.5, 0.25])
+    kernel = (weights[:, None] * weights).expand(3, 1, 3, 3)
+    with torch.autocast(x.device.type, enabled=False):
+        return F.conv2d(F.pad(picture, (1, 1, 1, 1), mode="replicate"), kernel, groups=3)
+
+
 def side(level: int, patch: int) -> int:
     """Pixels a side of the pictures of a level."""
     return START * 2**level * patch
@@ -91,6 +106,7 @@ class ProGAN(Generator):
 
     def __init__(self, latent_dim: int = 128, widths: Sequence[int] = WIDTHS, patch: int = 1) -> None:
         super().__init__(latent_dim, side(len(widths) - 1, patch))
+        self.config = {"latent_dim": latent_dim, "widths": list(widths), "patch": patch}
         self.patch = patch
         self.first = Equalized(latent_dim, widths[0] * START**2, gain=math.sqrt(2) / START)
         self.one = nn.ModuleList(Equalized(a, b, 3) for a, b in pairwise(widths))
@@ -122,7 +138,7 @@ class ProGAN(Generator):
         return picture
 
     def _picture(self, x: Tensor, level: int) -> Tensor:
-        return F.pixel_shuffle(self.to_rgb[level](x).float(), self.patch) / 2 + 0.5
+        return from_patches(self.to_rgb[level](x), self.patch) / 2 + 0.5
 
 
 def _activated(conv: nn.Module, x: Tensor) -> Tensor:
@@ -166,9 +182,40 @@ class GrowingDiscriminator(nn.Module):
         return F.leaky_relu(self.from_rgb[level](patches), 0.2)
 
 
+def from_genforce(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Configuration and weights, under our names, of a generator in the layout of genforce.
+
+    So is huggan/pggan-celebahq-1024: layers are numbered two by two from 4 x 4, each level has an `output`, and what is
+    called lod tells how far it has grown.
+
+    Raises:
+        ValueError: it has not grown to its end.
+        KeyError: a tensor is missing.
+    """
+    rest = dict(tensors)
+    if float(rest.pop("lod", torch.zeros(()))) != 0:
+        raise ValueError("this generator has not grown to its end.")
+    levels = sum(name.startswith("output") and name.endswith(".weight") for name in rest)
+    weight, bias = rest.pop("layer0.weight"), rest.pop("layer0.bias")
+    # Its first layer is a transposed kernel's worth of pixels around a single one: ours a linear map to them.
+    ours = {
+        "first.weight": weight.flip(2, 3).permute(0, 2, 3, 1).flatten(0, 2),
+        "first.bias": bias.repeat_interleave(START**2),
+    }
+    places = {f"output{i}": f"to_rgb.{i}" for i in range(levels)}
+    places |= {f"layer{2 * i + 1}": f"two.{i}" for i in range(levels)}
+    places |= {f"layer{2 * i}": f"one.{i - 1}" for i in range(1, levels)}
+    for theirs, name in places.items():
+        ours |= {f"{name}.{part}": rest.pop(f"{theirs}.{part}") for part in ("weight", "bias")}
+    widths = [len(ours[f"two.{i}.bias"]) for i in range(levels)]
+    return {"latent_dim": weight.shape[1], "widths": widths, "patch": 1}, ours | rest  # strict loading names the rest
+
+
 @register("progan")
 def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ProGAN:
-    """The generator with these weights, loaded strictly."""
+    """The generator with these weights, ours or genforce's, loaded strictly."""
+    if "layer0.weight" in tensors:
+        config, tensors = from_genforce(tensors)
     model = ProGAN(**config)
     model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -4,8 +4,7 @@ Quality of StyleGAN", 2019, arXiv:1912.04958.
 
 A latent is mapped to a style, which decides at every layer how strongly each channel counts; noise decides on the
 details. Where we differ: any widths; the finest features may paint patches of several pixels (`patch`); a level's first
-convolution comes before the enlargement, which is four times as fast; no low-pass filter but the bilinear one of the
-pictures' sum.
+convolution comes before the enlargement, which is four times as fast; no low-pass filter but those of the pictures.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.models.latents import Generator, check_sample
-from nst.models.progan import START, WIDTHS, Equalized, enlarge, pixel_norm, side
+from nst.models.progan import START, WIDTHS, Equalized, enlarge, from_patches, pixel_norm, side
 from nst.registry import register
 
 Noise = Sequence[Tensor]
@@ -67,7 +66,7 @@ class ToPicture(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         scaled = x * self.style(style).to(x.dtype)[:, :, None, None]
-        return F.pixel_shuffle(self.conv(scaled).float(), self.patch) / 2
+        return from_patches(self.conv(scaled), self.patch) / 2
 
 
 class StyleGAN(Generator):

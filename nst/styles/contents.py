@@ -40,7 +40,7 @@ CONTENTS: dict[str, Photo] = dict(
         _entry("astronaut", "astronaut.png", "Eileen Collins", "NASA", "public domain",
                "a portrait with a flag and a shuttle"),
         _entry("portrait", "astronaut.png", "Eileen Collins, Her Face", "NASA", "public domain",
-               "a face that looks ahead", (164, 44, 284, 164)),
+               "a face that looks ahead", (157, 50, 291, 184)),
         _entry("rocket", "rocket.jpg", "Falcon 9 Lifts Off", "SpaceX", "public domain",
                "fire and smoke under a dark sky"),
         _entry("hubble_deep_field", "hubble_deep_field.jpg", "Hubble Deep Field", "NASA", "public domain",

@@ -145,7 +145,7 @@ class _State:
             learning = [p for p in network.parameters() if p.requires_grad]
             self.parts[f"{name}_optimizer"] = torch.optim.Adam(learning, plan.learning_rate, rules.betas)
         self.parts["averaged"] = self.averaged
-        self.most = 0.0
+        self.most, self.rate = 0.0, plan.learning_rate
 
     def kept(self, step: int) -> dict[str, Any]:
         return {name: part.state_dict() for name, part in self.parts.items()} | {"step": step, "most": self.most}
@@ -156,6 +156,9 @@ class _State:
             state = torch.load(path, weights_only=True, map_location=where.device)
             for name, part in self.parts.items():
                 part.load_state_dict(state[name])
+            for name in ("model_optimizer", "discriminator_optimizer"):  # which may be gone on with at another rate
+                for group in self.parts[name].param_groups:
+                    group["lr"] = self.rate
             self.most = state["most"]
             return int(state["step"])
         except (RuntimeError, EOFError, LookupError, ValueError, TypeError, pickle.UnpicklingError) as error:

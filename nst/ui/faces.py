@@ -117,7 +117,7 @@ class MixBench(Workbench):
     task = "mix_faces"
     prefix = "mix-faces"
     verb = "Mix"
-    hint = "Coarse is pose and shape, middle the features, fine the colors and details."
+    hint = "Coarse is light, colors and pose, middle the features, fine the details."
     compares = False
     traces = False
     columns = 1 + len(faces.LEVELS)
@@ -224,4 +224,4 @@ def _strip() -> str:
         return f"<p>{STAGES}</p>"
     data = base64.b64encode(faces.STRIP.read_bytes()).decode()
     alt = "Eight faces, one a row, at several moments of the training, from the left to the right"
-    return f'<p>{STAGES}</p><img src="data:image/webp;base64,{data}" alt="{alt}" style="max-width:100%">'
+    return f'<p>{STAGES}</p><img src="data:image/webp;base64,{data}" alt="{alt}" style="width:640px;max-width:100%">'

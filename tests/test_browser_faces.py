@@ -1,0 +1,61 @@
+"""The tab Faces in a browser, with the network that comes with Pastiche."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fake_run import FakeRun, quick_examples
+from test_browser import browser, expect, open_page, too_wide  # noqa: F401  (fixtures)
+
+import app
+from nst.encoders import load_encoder
+from nst.stylize import Estimate
+from nst.ui import faces, forecast, optimize, serving
+
+PLAYS = "image => image.complete && image.naturalWidth > 0"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory) -> Iterator[str]:
+    run = FakeRun(seconds=0.02, num_steps=20)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("served")))
+        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
+        quick_examples(patch)
+        tabs = [("Optimize", lambda: optimize.create_tab(run, load_encoder)), ("Faces", faces.create_tab)]
+        page = app.build_app(tabs)
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+        yield url
+        page.close()
+
+
+def test_faces_are_sampled_and_a_film_of_them_plays(open_page):  # noqa: F811
+    page: Any = open_page("?task=faces&count=4", ready=())
+    expect(page.locator("#faces-count input")).to_have_value("4")
+    page.locator("#faces-paint").click()
+    expect(page.locator("#faces-status strong")).to_have_text("Finished")
+    cells = page.locator("#faces-snapshots .grid-container > *")
+    expect(cells).to_have_count(4)
+    cells.nth(1).click()
+    page.locator("#faces-alike").click()
+    expect(page.locator("#faces-like input")).to_have_value("1")
+    expect(page.locator("#faces-status strong")).to_have_text("Finished")
+    page.get_by_role("tab", name="Morph").click()
+    page.locator("#morph-paint").click()
+    expect(page.locator("#morph-film")).to_be_visible()
+    film = page.locator("#morph-preview img")
+    assert ".webp" in film.get_attribute("src") and film.evaluate(PLAYS)
+    with page.expect_download() as download:
+        page.locator("#morph-film").click()
+    assert download.value.suggested_filename == "pastiche-morph.webp"
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert not too_wide(page)
+
+
+def test_a_link_opens_the_inner_tab_that_it_is_for(open_page):  # noqa: F811
+    page: Any = open_page("?task=mix_faces&first=3&second=9", ready=())
+    expect(page.locator("#mix-faces-second input")).to_have_value("9")
+    page.locator("#mix-faces-paint").click()
+    expect(page.locator("#mix-faces-snapshots .grid-container > *")).to_have_count(8)
