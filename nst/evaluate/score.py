@@ -39,7 +39,7 @@ def compare_score(
 
     Along a sweep, one thing changes over eight levels and it is known which way the score must go: `rho` is Spearman's
     rank correlation with that, the median over the pairs, and `worst` the least of them. `judge_rho` is that of the
-    score by `judge`, `agreement` the rank correlation of both judges over all pictures of the sweep. `no_PART` is `rho`
+    score by `judge`, `agreement` the rank correlation of both judges over all pictures of the sweep. `no_PART` is `worst`
     without a part of the score. Of what must not matter, `rho` is left out, and `spread` is the deviation of the score.
 
     Args:
@@ -113,7 +113,7 @@ def _row(sweep: str, tracks: Sequence[Sequence[dict[str, Any]]], other: bool) ->
         both = [[total_of(level[name]) for track in tracks for level in track] for name in ("own", "other")]
         row["agreement"] = _spearman(*both)
     for part in PARTS:
-        row[f"no_{part}"] = median(_rho(sweep, track, "own", without=[part]) for track in tracks)
+        row[f"no_{part}"] = min(_rho(sweep, track, "own", without=[part]) for track in tracks)
     return row
 
 
