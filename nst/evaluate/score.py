@@ -39,7 +39,7 @@ def compare_score(
 
     Along a sweep, one thing changes over eight levels and it is known which way the score must go: `rho` is Spearman's
     rank correlation with that, the median over the pairs, and `worst` the least of them. `judge_rho` is that of the
-    score by `judge`, `agreement` the rank correlation of both judges over all pictures of the sweep. `no_PART` is `worst`
+    score by `judge`, `agreement` the rank correlation of both judges over all pictures of it. `no_PART` is `worst`
     without a part of the score. Of what must not matter, `rho` is left out, and `spread` is the deviation of the score.
 
     Args:
