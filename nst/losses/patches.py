@@ -8,6 +8,7 @@ Turning Two-Bit Doodles into Fine Artwork", 2016, arXiv:1603.01768.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -47,12 +48,45 @@ def nearest_patches(
     known = F.normalize((bank - mean).float(), dim=1).to(bank.dtype)
     chosen = []
     for rows in range(0, len(now), max(1, SCORES // len(bank))):
-        part = slice(rows, rows + max(1, SCORES // len(bank)))
-        scores = F.normalize((now[part] - mean).float(), dim=1).to(bank.dtype) @ known.T
+        some = slice(rows, rows + max(1, SCORES // len(bank)))
+        part = now[some] - mean
+        scores = part @ known.T  # to which patch of the bank a patch is nearest does not depend on its own length
         if now_map is not None and bank_map is not None:
-            scores = scores - weight * torch.cdist(now_map[part], bank_map).square() / bank_map.shape[1]
-        chosen.append(scores.float().max(1).indices)
+            length = torch.linalg.vector_norm(part, dim=1, keepdim=True, dtype=torch.float32)
+            scores = scores / length.clamp_min(EPS)
+            # |a - b|^2 = |b|^2 - 2 a b, but for what is the same for all b
+            scale = weight / bank_map.shape[1]
+            scores.addmm_(now_map[some], bank_map.T, alpha=2 * scale).sub_(scale * bank_map.square().sum(1))
+        chosen.append(scores.argmax(1))
     return torch.cat(chosen)
+
+
+class Wanted(NamedTuple):
+    """What patches of an image are to be, all together.
+
+    Attributes:
+        means: what each feature is to be, (1, C, H, W): the mean of what the patches that it is in ask for.
+        counts: how much each position counts, (1, 1, H, W).
+        rest: how far apart what they ask for is.
+    """
+
+    means: Tensor
+    counts: Tensor
+    rest: Tensor
+
+
+def laid_out(patches: Tensor, weights: Tensor, size: int, shape: Sequence[int]) -> Wanted:
+    """What patches (n, C * size^2), each of which counts by its weight (n, 1), ask of features (1, C, H, W).
+
+    The sum of w |x_p - p|^2 over all patches x_p of x is that of c (x - m)^2 over all positions, and a rest in which
+    there is no x: so, as long as they are the same patches, x need not be taken apart.
+    """
+    area, grid = patches.new_ones(1, size * size), (shape[-2], shape[-1])
+    counts = F.fold((weights * area).T[None], grid, size)
+    sums = F.fold((weights * patches).T[None], grid, size)
+    means = sums / counts.clamp_min(1e-12)
+    rest = (weights[:, 0] * patches.square().sum(1)).sum() - (means * sums).sum()
+    return Wanted(means.contiguous(memory_format=torch.channels_last), counts, rest.clamp_min(0))
 
 
 def patch_pairs(pixels: float) -> float:
@@ -84,7 +118,8 @@ class Patches(Statistic):
         self.keep(bank=torch.cat(bank))
         self.keep(square=self.bank.float().square().sum(1).mean().clamp_min(EPS))
         self.register_buffer("map", torch.cat(maps) if maps else None, persistent=False)
-        self.nearest, self.looks = torch.empty(0), 0
+        self.wanted: Wanted | None = None
+        self.looks = 0
 
     def _chosen(self, style: Sample, count: int, most: int, generator: torch.Generator) -> Tensor:
         device = style.features.device
@@ -98,23 +133,26 @@ class Patches(Statistic):
         return places[torch.randperm(len(places), generator=generator)[:most].to(device)]
 
     def forward(self, sample: Sample) -> Tensor:
-        now = unfold_patches(self._padded(sample.features), self.size)
-        nearest = self.nearest
-        if not now.requires_grad or self.looks % REMATCH == 0 or len(nearest) != len(now):
-            nearest = self._match(now.detach(), sample)
-        if now.requires_grad:
-            self.nearest, self.looks = nearest, self.looks + 1
-        errors = (now.float() - self.bank[nearest].float()).square().sum(1)
-        if sample.guide is not None:
-            guide = self._centers(self._padded(sample.guide))
-            return (errors * guide).sum() / guide.sum().clamp_min(EPS) / self.get_buffer("square")
-        return errors.mean() / self.get_buffer("square")
+        x = self._padded(sample.features)
+        wanted = self.wanted
+        if wanted is None or not x.requires_grad or self.looks % REMATCH == 0 or wanted.means.shape != x.shape:
+            wanted = self._match(x.detach(), sample)
+        if x.requires_grad:
+            self.wanted, self.looks = wanted, self.looks + 1
+        errors = (x.float() - wanted.means).square() * wanted.counts
+        return (errors.sum() + wanted.rest) / self.get_buffer("square")
 
     @torch.no_grad()
-    def _match(self, now: Tensor, sample: Sample) -> Tensor:
+    def _match(self, features: Tensor, sample: Sample) -> Wanted:
+        now = unfold_patches(features, self.size)
         there = self.get_buffer("map") if sample.map is not None else None
         here = None if sample.map is None else unfold_patches(self._padded(sample.map), self.size)
-        return nearest_patches(now.to(self.bank.dtype), self.bank, here, there, self.weight)
+        found = self.bank[nearest_patches(now.to(self.bank.dtype), self.bank, here, there, self.weight)].float()
+        weights = torch.full_like(found[:, :1], 1 / len(found))
+        if sample.guide is not None:
+            guide = self._centers(self._padded(sample.guide)).float()[:, None]
+            weights = guide / guide.sum().clamp_min(EPS)
+        return laid_out(found, weights, self.size, features.shape)
 
     def _padded(self, features: Tensor) -> Tensor:
         if not self.circular:

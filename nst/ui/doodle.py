@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nst import styles, stylize
 from nst.images import ImageError, decode, save, to_pil, to_tensor
-from nst.ui import canvas, pictures, scratch, settings
+from nst.ui import canvas, pictures, progress, scratch, settings
 from nst.ui.painting import Order
 from nst.ui.pictures import Choice, Slot
 from nst.ui.workbench import QUICK, TELLING, Updates, Workbench
@@ -128,9 +128,12 @@ class DoodleBench(Workbench):
     def open_page(self, opened: bool, request: gr.Request) -> Updates:
         page = super().open_page(opened, request)
         style, own, file = (page.get(slot.chosen) for slot in self.slots)
-        if own:
-            return page | self.show_canvas(own.path, None, file.path if file else None, "example")
-        return page | (self.mapped(style) if style else {})
+        try:
+            if own:
+                return page | self.show_canvas(own.path, None, file.path if file else None, "example")
+            return page | (self.mapped(style) if style else {})
+        except gr.Error as error:
+            return page | {self.status: progress.status("Not all of this link is here", error.message, kind="error")}
 
     def mapped(self, style: Choice) -> Updates:
         """The map of a painting, its own or a proposal, and a canvas for it."""
