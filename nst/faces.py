@@ -6,6 +6,7 @@ A face has a number, and is always the same for it.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -17,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from nst.device import Device, choose_device
-from nst.encoders import Encoder, load_encoder
+from nst.encoders import load_encoder
 from nst.images import resize
 from nst.losses import ContentLoss, PerceptualLoss
 from nst.optimize import Step, optimize
@@ -53,7 +54,7 @@ def load_generator(model: str = MODEL, device: str = "auto") -> tuple[Any, Devic
     where, network = choose_device(device), load_model(model)
     if getattr(network, "takes", "") != "latents":
         raise ValueError(f'"{model}" makes no faces.')
-    return (network if where.device.type == "cpu" else network.to(where.device)), where
+    return _placed(network, where), where
 
 
 @torch.no_grad()
@@ -120,8 +121,8 @@ def mix_faces(
 ) -> Iterator[Step]:  # fmt: skip
     """Two faces, and each with one level of the other's style: eight pictures in two rows, as one; yields it once.
 
-    Karras et al. 2018, arXiv:1812.04948, section 3.1. Coarse is 4 x 4 features, middle 8 x 8, fine the rest; there it
-    is 8, 32 and the rest of 1024, since a network that large decides on most things late.
+    Karras et al. 2018, arXiv:1812.04948, section 3.1. Coarse is 4 x 4 features, middle 8 x 8, fine the rest; there up
+    to 8, to 32 and to 1024, since a network that large decides on most things late.
 
     Args:
         first, second: the numbers of the faces.
@@ -232,7 +233,7 @@ def project(
     short, own = min(image.shape[-2:]), network.resolution
     top, left = ((n - short) // 2 for n in image.shape[-2:])
     target = where.place(resize(image[..., top : top + short, left : left + short].float(), (own, own)))
-    compare = _encoder(encoder, str(where.device))
+    compare = _placed(load_encoder(encoder), where)
     with torch.no_grad(), where.autocast():
         features = compare(target, MATCHED)
     losses = PerceptualLoss([ContentLoss(features, MATCHED), ContentLoss(features, ["image"], pixel_weight)])
@@ -279,9 +280,14 @@ def _check(**given: float) -> None:
             raise ValueError(f"The {name.replace('_', ' ')} is from {low:g} to {high:g}, not {value:g}.")
 
 
-@lru_cache(maxsize=2)
-def _encoder(name: str, device: str) -> Encoder:
-    return load_encoder(name).to(device)
+def _placed(network: Any, where: Device) -> Any:
+    """The network on this device; the registry's own stays on the CPU."""
+    return network if where.device.type == "cpu" else _moved(network, str(where.device))
+
+
+@lru_cache(maxsize=4)
+def _moved(network: Any, device: str) -> Any:
+    return copy.deepcopy(network).to(device)
 
 
 STRIP = Path(__file__).parent / "ui" / "assets" / "faces" / "training.webp"

@@ -21,7 +21,7 @@ from nst.optimize import Step
 from nst.registry import list_models, load_model
 
 MODEL = "horse2zebra"
-BOUNDS: dict[str, tuple[float, float]] = {"size": (64, 1024)}
+BOUNDS: dict[str, tuple[float, float]] = {"size": (64, 4096)}
 
 HARDLY = 0.015
 """Mean absolute change below which a picture is as good as unchanged; what any network does to noise is more."""

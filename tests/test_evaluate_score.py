@@ -33,9 +33,10 @@ def files(tmp_path) -> dict[str, str]:
 @pytest.fixture
 def quick(monkeypatch) -> None:
     """Sweeps of few and short runs."""
-    monkeypatch.setattr(sweeps, "STEPS", (1, 2, 3, 4, 5, 6, 7, 8))
-    monkeypatch.setitem(sweeps.LEVELS, "steps", sweeps.STEPS)
-    preset = sweeps.Preset(num_steps=8, factor=1e9, smallest=1, average=0.0, tv_weight=0.01)
+    monkeypatch.setattr(sweeps, "STEPS", (1, 2, 4))
+    for name, levels in sweeps.LEVELS.items():
+        monkeypatch.setitem(sweeps.LEVELS, name, sweeps.STEPS if name == "steps" else (levels[0], levels[4], levels[7]))
+    preset = sweeps.Preset(num_steps=4, factor=1e9, smallest=1, average=0.0, tv_weight=0.01)
     monkeypatch.setattr(sweeps, "ONE_SCALE", preset)
     monkeypatch.setattr(sweeps, "QUICK", preset)
 
@@ -97,7 +98,7 @@ def test_every_method_is_there():
 def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     encoder, out = tiny_encoder_file(tmp_path), tmp_path / "out"
     asked = {"encoder": encoder, "judge": encoder, "size": 64, "out": str(out), "contents": [files["cat"]]}
-    asked |= {"styles": [f"mosaic={files['wave']}", files["night"]]}
+    asked |= {"styles": [f"mosaic={files['wave']}", files["dog"]]}
     asked |= {"methods": ["itself", "colors", "draft, gram", "network"]}
     rows = list(compare_methods(**asked))
     names = [row["method"] for row in rows]

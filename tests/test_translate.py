@@ -213,7 +213,7 @@ def test_bad_requests_are_told(tmp_path):
     model, photo = translator_file(tmp_path), picture(0)
     with pytest.raises(ValueError, match='knows there and back, not "their"'):
         translate(photo, model=model, direction="their")
-    with pytest.raises(ValueError, match="64 to 1024"):
+    with pytest.raises(ValueError, match="64 to 4096"):
         translate(photo, model=model, size=5000)
     with pytest.raises(ValueError, match='no model "horse2zebr"'):
         translate(photo, model="horse2zebr")
@@ -256,7 +256,7 @@ def test_a_recipe_and_a_link_bring_the_settings_back():
     query = dict(pair.split("=") for pair in to_query(asked, task="translate", content="chelsea").split("&"))
     assert query["task"] == "translate" and from_query(query, "translate")["settings"] == asked
     strange = settings_from_recipe({"settings": {"direction": "../x", "model": "<b>", "size": 1e9}}, "translate")
-    assert strange == {"model": "horse2zebra", "direction": None, "size": 1024}
+    assert strange == {"model": "horse2zebra", "direction": None, "size": 4096}
 
 
 def test_a_tint_moves_colors_and_texture_does_not():

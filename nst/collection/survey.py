@@ -66,25 +66,40 @@ def survey(vectors: Tensor, *, layout: str = "pca", clusters: int | None = None,
     count = len(vectors)
     if clusters is not None and not 1 <= clusters <= count:
         raise ValueError(f"{count} pictures make 1 to {count} clusters, not {clusters}.")
-    exact = (vectors - vectors.mean(0)).double()
-    apart = torch.cdist(exact, exact).fill_diagonal_(0).float()
-    apart = apart / apart.sum().clamp_min(1e-12) * count * (count - 1)
+    products = inner_products(vectors)
+    apart = _distances(products)
     others = apart + torch.eye(count) * 1e9
     nearest = others.argsort(1)[:, : min(NEAREST, count - 1)]
     distances = apart.gather(1, nearest)
     groups, medoids = _clusters(apart, clusters or min(12, max(2, round((count / 2) ** 0.5)), count))
-    places = _fitted(principal_components(vectors) if layout == "pca" else _umap(vectors, seed))
+    places = _fitted(principal_components(products) if layout == "pca" else _umap(vectors, seed))
     return Survey(places, nearest, distances, groups, medoids, _loneliness(distances[:, :5].mean(1)))
 
 
-def principal_components(vectors: Tensor, count: int = 2) -> Tensor:
-    """Coordinates (N, count) along the directions of greatest variance, with signs that do not depend on chance."""
-    centered = (vectors - vectors.mean(0)).double()
-    left, sizes, _ = torch.linalg.svd(centered, full_matrices=False)
-    found = (left * sizes)[:, :count]
+def inner_products(vectors: Tensor) -> Tensor:
+    """Of all pairs of vectors (N, D) about their mean, (N, N) in double precision: all that is looked at here."""
+    centered = vectors.double() - vectors.double().mean(0)
+    return centered @ centered.T
+
+
+def principal_components(products: Tensor, count: int = 2) -> Tensor:
+    """Coordinates (N, count) along the directions of greatest variance, with signs that do not depend on chance.
+
+    From `inner_products`, whose eigenvectors they are: there are far fewer pictures than features.
+    """
+    values, vectors = torch.linalg.eigh(products)
+    found = (vectors * values.clamp_min(0).sqrt()).flip(1)[:, :count]
     found = torch.nn.functional.pad(found, (0, count - found.shape[1]))
     strongest = found.abs().argmax(0)
     return (found * found[strongest, torch.arange(count)].sign()).float()
+
+
+def _distances(products: Tensor) -> Tensor:
+    """Of all pairs, (N, N), with a mean of 1; 0 where rounding is all there is."""
+    own = products.diagonal()
+    squares = own[:, None] + own[None] - 2 * products
+    apart = torch.where(squares > 1e-10 * own.max(), squares, 0).sqrt().fill_diagonal_(0)
+    return (apart / apart.sum().clamp_min(1e-12) * len(apart) * (len(apart) - 1)).float()
 
 
 def _umap(vectors: Tensor, seed: int) -> Tensor:
@@ -93,7 +108,7 @@ def _umap(vectors: Tensor, seed: int) -> Tensor:
     except ImportError:
         raise ValueError("The layout umap needs a package: run `pip install umap-learn`, or take pca.") from None
     if len(vectors) < 5:
-        return principal_components(vectors)
+        return principal_components(inner_products(vectors))
     reducer = package.UMAP(n_neighbors=min(15, len(vectors) - 1), random_state=seed)
     return torch.from_numpy(np.asarray(reducer.fit_transform(vectors.numpy()), np.float32))
 

@@ -24,7 +24,7 @@ from nst.evaluate.pictures import contact_sheet, last, load, open_content, open_
 from nst.fast import make_painter
 from nst.images import resize, save, to_pil
 from nst.losses import STYLE_LOSSES
-from nst.metrics import find_judge, pastiche_score
+from nst.metrics import Aim, find_judge
 from nst.registry import list_models, load_model
 from nst.stylize import PRESETS
 from nst.weights import WeightsNotFound
@@ -98,6 +98,10 @@ def compare_methods(
     photos = {Path(name).stem: resize(open_content(name), size) for name in contents}
     manners = [_manner(text, size) for text in styles]
     judges = {"score": find_judge(), **({"judge": find_judge(judge)} if judge else {})}
+    aims = {
+        (photo, manner.name, name): Aim(manner.picture, content, judge=who)
+        for photo, content in photos.items() for manner in manners for name, who in judges.items()
+    }  # fmt: skip
     known, rows, strips = Ledger(folder / "methods.json"), [], dict[tuple[str, str], list[Tensor]]()
     for (photo, content), manner in ((p, m) for p in photos.items() for m in manners):
         strips[photo, manner.name] = [content, manner.picture]
@@ -117,8 +121,8 @@ def compare_methods(
             image = load(path)
             strips[photo, manner.name].append(image)
             row = dict(cost)
-            for name, who in judges.items():
-                score = pastiche_score(image, manner.picture, content, judge=who)
+            for name in judges:
+                score = aims[photo, manner.name, name].score(image)
                 row |= {name: score.total} | (score.parts if name == "score" else {})
             found.append(row)
         if found:

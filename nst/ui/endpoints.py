@@ -50,8 +50,7 @@ def create(run: Run | None = None, load: Load = encoders.load_encoder) -> None:
         try:
             asked = {"strength": strength, "size": size, "preset": preset, "seed": seed}
             settings = valid_settings(asked)
-            if settings.keys() != asked.keys():
-                wrong = sorted(asked.keys() - settings.keys())
+            if wrong := sorted(name for name, value in asked.items() if settings.get(name) != value):
                 raise ValueError(f"This makes no sense: {', '.join(f'{name} {asked[name]!r:.40}' for name in wrong)}.")
             limits.check(settings)
             files: dict[str, str | list[str]] = {"content": _file("content", content), "style": _file("style", style)}

@@ -14,9 +14,9 @@ from nst.ui.pictures import Choice
 from nst.ui.workbench import TELLING, Updates, Workbench
 
 ABOUT = """**Horse → zebra** is a small copy of a larger network, which learned from photos of horses and of zebras that
-do not belong together (CycleGAN). It paints stripes where it takes something for a horse: it knows the brown ones in a
-meadow, seen from the side, best; a grey horse, a close-up or a rider may get none, or too many. There is no horse among
-the examples that lie here: the cat shows what happens to another animal. The button above fetches one.
+do not belong together (CycleGAN). The copy is half trained: it finds brown animals and leaves the meadow alone, but its
+stripes are narrow and brownish. Grey horses get few, dogs may get some. There is no horse among the examples that lie
+here: the cat shows what happens to another animal. The button above fetches one.
 
 **Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos. What **There and back**
 shows is what the pair is trained for: that a photo can be told from its painting again. The number is how far off it
