@@ -63,6 +63,11 @@ def open_tab(open_page) -> OpenPage:  # noqa: F811
     return open_one
 
 
+def some_slow(*names: str) -> list[Any]:
+    """Cases that take seconds each and are much like the others."""
+    return [pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
 def finish(page: Any, name: str, button: str = "paint") -> None:
     page.locator(f"#{name}-{button}").click()
     expect(page.locator(f"#{name}-status strong")).to_have_text("Finished")
@@ -75,7 +80,7 @@ def result(page: Any, name: str, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", ["mix", "texture", *some_slow("color", "survey", "invert")])
 def test_a_link_opens_the_tab_on_a_phone_and_the_first_press_paints(open_tab, tmp_path, name):
     page = open_tab(name, width=390, height=844, has_touch=True)
     assert too_wide(page) <= 0
@@ -109,7 +114,7 @@ def test_on_a_tablet_each_tab_is_filled_in_when_first_looked_at_and_everything_h
     assert too_wide(page) <= 0
 
 
-@pytest.mark.parametrize("name", ["mix", *(pytest.param(name, marks=pytest.mark.slow) for name in ("color", "survey"))])
+@pytest.mark.parametrize("name", ["mix", *some_slow("color", "survey")])
 def test_stop_keeps_the_picture(open_tab, name):
     page = open_tab(name)
     page.get_by_role("button", name="More settings").click()
@@ -147,6 +152,7 @@ def stroke(page: Any, y: float, left: float, right: float) -> None:
     page.wait_for_timeout(200)
 
 
+@pytest.mark.slow
 def test_what_is_painted_over_is_left_untouched(open_tab, tmp_path):
     page = open_tab("mix", height=1400)
     page.locator("#mix-sharing").get_by_text("In painted regions").click()
@@ -178,6 +184,7 @@ def difference(one: Image.Image, other: Image.Image, box: tuple[int, int, int, i
     return sum(ImageStat.Stat(ImageChops.difference(one.crop(box), other.crop(box))).mean) / 3
 
 
+@pytest.mark.slow
 def test_a_style_is_added_and_restored_with_its_weight(open_tab):
     page = open_tab("mix")
     expect(page.locator("#mix-style-2 img")).to_be_visible()

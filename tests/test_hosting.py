@@ -628,6 +628,7 @@ def test_two_replicas_serve_each_other_s_results(tmp_path):
         assert not list((tmp_path / "results").iterdir())
 
 
+@pytest.mark.slow
 def test_as_a_space_it_starts_without_secrets_and_says_why_nothing_is_shared(tmp_path):
     space = {"SYSTEM": "spaces", "SPACE_ID": "me/art", "SPACE_HOST": "me-art.hf.space", "PASTICHE_RESULTS": ""}
     started = time.monotonic()

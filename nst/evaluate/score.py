@@ -39,8 +39,8 @@ def compare_score(
 
     Along a sweep, one thing changes over eight levels and it is known which way the score must go: `rho` is Spearman's
     rank correlation with that, the median over the pairs, and `worst` the least of them. `judge_rho` is that of the
-    score by `judge`, `agreement` the rank correlation of both judges over all pictures of it. `no_PART` is `worst`
-    without a part of the score. Of what must not matter, `rho` is left out, and `spread` is the deviation of the score.
+    score by `judge`, `agreement` the rank correlation of both judges over all pictures of the sweep. `no_PART` is
+    `worst` without a part of the score. Of what must not matter, `spread` is the deviation of the score.
 
     Args:
         out: folder for the pictures; what is there is not painted again.
@@ -106,7 +106,7 @@ def _cropped(image: Tensor, pair: Pair, share: float) -> float:
 
 def _row(sweep: str, tracks: Sequence[Sequence[dict[str, Any]]], other: bool) -> dict[str, Any]:
     each = [_rho(sweep, track, "own") for track in tracks]
-    row: dict[str, Any] = {"sweep": sweep, "rho": median(each), "worst": min(each)}
+    row: dict[str, Any] = {"sweep": sweep, "rho": median(each), "worst": min(each), "spread": None}
     if other:
         theirs = [_rho(sweep, track, "other") for track in tracks]
         row |= {"judge_rho": median(theirs), "judge_worst": min(theirs)}
