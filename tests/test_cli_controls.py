@@ -178,3 +178,28 @@ def test_the_help_is_grouped_and_says_something_of_each_option(command):
 def test_a_texture_and_an_inversion_have_no_settings_of_content():
     words = texture.parser().format_help() + invert.parser().format_help()
     assert "--strength" not in words and "--content-layers" not in words and "--mask" not in words
+
+
+# ---- doodle
+
+
+def test_a_doodle_is_painted_in_the_colors_of_the_style_s_map(run, place, capsys):
+    assert main(["doodle", "--style", "one.png", "--write-map", "map.png"]) == 0
+    assert decode("map.png").rgb.size == (512, 384) and capsys.readouterr().out == "map.png\n"
+    assert run("doodle", "map.png", "--style", "one.png", "--map", "map.png", "-o", "out.png") == 0
+    recipe = read_recipe("out.png")
+    assert recipe["task"] == "doodle" and recipe["style"] == "one.png" and recipe["style_map"] == "map.png"
+    assert decode("out.png").rgb.size == (64, 48)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--style", "one.png"], "Give a DOODLE"),
+        (["photo.png", "--style", "one.png"], "Give a DOODLE"),
+        (["photo.png", "--style", "one.png", "--style", "two.png", "-o", "a.png"], "not 2 times"),
+    ],
+)
+def test_what_a_doodle_lacks_is_told(place, capsys, words, told):
+    assert main(["doodle", *words]) == 2
+    assert told in capsys.readouterr().err

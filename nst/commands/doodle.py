@@ -14,7 +14,7 @@ from nst.commands.pictures import check_writable, open_styles, restore
 from nst.commands.settings import add_settings, typed_settings
 from nst.images import ImageError, decode, save, to_pil, to_tensor
 from nst.recipes import TASKS, make_recipe
-from nst.stylize import CHOICES, doodle, estimate, propose_map
+from nst.stylize import CHOICES, DEARER, doodle, estimate, propose_map
 
 
 def parser() -> Parser:
@@ -64,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
     steps = doodle(drawn, pictures[0], style_map, **settings)
     whole = TASKS["doodle"] | settings
     asked = ("encoder", "size", "preset", "num_steps", "optimizer", "style_loss", "device")
-    tell_cost(estimate((drawn.shape[-2], drawn.shape[-1]), **{name: whole[name] for name in asked}), 1, settings)
+    tell_cost(estimate((drawn.shape[-2], drawn.shape[-1]), **{name: whole[name] for name in asked}), DEARER, settings)
     image = last_picture(steps, args.output.name)
     named = {"content": Path(args.drawn).name, "style": names[0], "style_map": args.map and Path(args.map).name}
     print(save(args.output, to_pil(image), recipe=make_recipe(settings, task="doodle", **named)))

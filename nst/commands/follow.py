@@ -37,7 +37,7 @@ def words_of(step: Step) -> str:
     return f"step {step.index} of {step.total}, {step.size} px, loss {step.loss:.3g}"
 
 
-def tell_cost(expected: Estimate, count: int, settings: dict[str, Any]) -> None:
+def tell_cost(expected: Estimate, count: float, settings: dict[str, Any]) -> None:
     """Say what a long run will take; of `count` such runs."""
     seconds = expected.seconds * count
     if seconds > LONG:

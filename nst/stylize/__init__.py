@@ -1,7 +1,7 @@
 """The recipes: pictures in, a run of steps out. The defaults of each live in its signature, once."""
 
 from nst.stylize.color_modes import COLOR_COLUMNS, color_modes
-from nst.stylize.doodle import doodle
+from nst.stylize.doodle import DEARER, doodle
 from nst.stylize.estimate import Estimate, estimate
 from nst.stylize.invert import invert
 from nst.stylize.maps import map_colors, painted_map, propose_map
@@ -19,6 +19,7 @@ __all__ = [
     "BOUNDS",
     "CHOICES",
     "COLOR_COLUMNS",
+    "DEARER",
     "PRESETS",
     "SURVEY_LAYERS",
     "Estimate",

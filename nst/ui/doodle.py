@@ -76,6 +76,9 @@ class DoodleBench(Workbench):
 
     # What is asked for
 
+    def times(self, asked: dict[str, Any]) -> float:
+        return stylize.DEARER
+
     @property
     def inputs(self) -> list[Component]:
         return [*super().inputs, *self.extra.values()]
