@@ -41,6 +41,7 @@ def drawn(page: Any) -> Any:
     return page.locator("#doodle-canvas canvas").first
 
 
+@pytest.mark.slow
 def test_what_is_drawn_is_painted(open_page, tmp_path: Path):  # noqa: F811
     page = open_page(QUERY, height=1400, ready=("#doodle-style",))
     canvas = drawn(page)

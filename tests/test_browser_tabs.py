@@ -129,6 +129,7 @@ def test_stop_keeps_the_picture(open_tab, name):
     assert page.locator(f"#{name}-continue").is_visible() == (name == "mix")
 
 
+@pytest.mark.slow
 def test_a_path_gives_a_film(open_tab, tmp_path):
     page = open_tab("mix", "&pictures=3")
     finish(page, "mix", "also")

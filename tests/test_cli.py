@@ -6,6 +6,7 @@ import argparse
 import functools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -62,7 +63,7 @@ PAINTED = ["photo.png", "--style", "painting.png", "-o"]
 def test_it_explains_itself(words, capsys):
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert all(f"  {name} " in said for name in COMMANDS)
+    assert set(COMMANDS) <= set(re.findall(r"^    (\w+)", said, re.MULTILINE))
 
 
 def test_the_help_is_fast():

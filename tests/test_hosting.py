@@ -116,7 +116,7 @@ def test_a_remix_opens_with_what_was_shared(url, visitor, tmp_path):
 def test_a_remix_of_nothing_opens_with_the_link_s_settings(url):
     visitor = Visitor(url, f"?size=96&remix={'0' * 20}")
     visitor.open()
-    assert visitor.show("size") == 96 and any("no longer there" in told for told in visitor.toasts)
+    assert visitor.show("size") == 96 and "no longer there" in visitor.show("status")
     visitor.close()
 
 
