@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-WIDTH, HEIGHT, MARGIN = 860, 460, 56
+WIDTH, HEIGHT, MARGIN = 900, 620, 56
 INKS = {"optimized": "#2f44c8", "network": "#c8321f", "neither": "#636d83"}
 STYLE = (
     "text{font:14px 'IBM Plex Sans',system-ui,sans-serif;fill:#121828}.soft{fill:#636d83;font-size:12px}"
@@ -51,7 +51,8 @@ def chart(rows: Sequence[Mapping[str, Any]]) -> str:
         taken.append((x, line))
         ink = INKS.get(str(row["kind"]), INKS["neither"])
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{ink}"/>')
-        parts.append(f'<text x="{x + 11:.1f}" y="{line:.1f}">{escape(str(row["method"]))}</text>')
+        parts.append(f'<line x1="{x:.1f}" y1="{y:.1f}" x2="{x + 14:.1f}" y2="{line - 5:.1f}" style="stroke:{ink}"/>')
+        parts.append(f'<text x="{x + 16:.1f}" y="{line:.1f}">{escape(str(row["method"]))}</text>')
     key = ""
     for i, (kind, ink) in enumerate(INKS.items()):
         x = MARGIN + 6 + 120 * i

@@ -22,7 +22,7 @@ from nst.optimize import Encoding
 SIZE = 256
 """Long side in pixels at which pictures are judged, whatever theirs: so the score does not depend on it."""
 
-PARTS = {"texture": 0.25, "color": 0.15, "content": 0.5, "cleanness": 0.1}
+PARTS = {"texture": 0.25, "color": 0.2, "content": 0.45, "cleanness": 0.1}
 """What the score is made of, and the exponent of each part in the product."""
 
 WHOLE, USUAL = 1024, 1.2

@@ -18,9 +18,9 @@ do not belong together (CycleGAN). The copy is half trained: it finds brown anim
 stripes are narrow and brownish. Grey horses get few, dogs may get some. There is no horse among the examples that lie
 here: the cat shows what happens to another animal. The button above fetches one.
 
-**Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos. What **There and back**
-shows is what the pair is trained for: that a photo can be told from its painting again. The number is how far off it
-is."""
+**Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos, for a quarter of an hour.
+What **There and back** shows is what the pair is trained for: that the photo can be told from its painting again. The
+number is how far off it is."""
 
 
 class TranslateTab(Workbench):
