@@ -17,14 +17,12 @@ from nst.stylize import (
     cut,
     doodle,
     invert,
-    map_colors,
     mix_path,
     propose_map,
     reconstruct_style,
     style_transfer,
     texture,
 )
-from nst.stylize.maps import meaning_planes
 
 Sheet = list[list[Tensor]]
 Pairs = Sequence[tuple[Tensor, Tensor]]
@@ -67,9 +65,11 @@ def colors(pairs: Pairs, **settings: Any) -> Sheet:
 def sky(content: Tensor) -> Tensor:
     """A soft mask (1, 1, H, W) of the part of a picture that covers most of its upper edge."""
     made = propose_map(content, parts=4)
-    planes = meaning_planes(made, map_colors(made))
-    upper = planes[:, :, : planes.shape[-2] // 20].mean((2, 3))
-    mask = resize(planes[:, upper.argmax()][:, None], (content.shape[-2], content.shape[-1]))
+    upper = made[0, :, : made.shape[-2] // 20 + 1].flatten(1).T
+    colors, counts = upper.unique(dim=0, return_counts=True)
+    same = (made[0] == colors[counts.argmax()][:, None, None]).all(0).float()
+    same[round(0.6 * len(same)) :] = 0  # what lies below is its reflection, or none
+    mask = resize(same[None, None], (content.shape[-2], content.shape[-1]))
     return F.avg_pool2d(mask, 9, 1, 4, count_include_pad=False)
 
 
