@@ -52,6 +52,7 @@ def test_peak_memory_sees_what_was_held_meanwhile():
         assert peak() > 150e6
 
 
+@pytest.mark.slow
 def test_every_control_is_timed_beside_a_plain_step(tmp_path):
     rows = list(bench.bench_controls(encoder=tiny_encoder_file(tmp_path), size=64, rounds=1, device="cpu"))
     names = [row["control"] for row in rows]

@@ -211,7 +211,11 @@ def test_a_file_that_is_no_picture_is_refused_kindly(open_page, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "scheme"), [(390, 844, "light"), (820, 1180, "dark")], ids=["phone", "tablet"]
+    ("width", "height", "scheme"),
+    [
+        pytest.param(390, 844, "light", id="phone"),
+        pytest.param(820, 1180, "dark", id="tablet", marks=pytest.mark.slow),
+    ],
 )
 def test_narrow_pages_do_not_scroll_sideways(open_page, width, height, scheme):
     page = open_page("?size=64&num_steps=5", width, height, color_scheme=scheme, has_touch=True)

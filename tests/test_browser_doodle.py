@@ -79,6 +79,7 @@ def test_what_is_drawn_is_painted(open_page, tmp_path: Path):  # noqa: F811
 COLORS = [styles.meanings("night")[word] for word in ("Trees", "Sky", "Hills", "River", "Stars")]
 
 
+@pytest.mark.slow
 def test_a_phone_shows_it_whole(open_page):  # noqa: F811
     page = open_page(QUERY, width=390, height=844, ready=("#doodle-style",), has_touch=True)
     drawn(page)

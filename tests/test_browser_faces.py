@@ -54,6 +54,7 @@ def test_faces_are_sampled_and_a_film_of_them_plays(open_page):  # noqa: F811
     assert not too_wide(page)
 
 
+@pytest.mark.slow
 def test_a_link_opens_the_inner_tab_that_it_is_for(open_page):  # noqa: F811
     page: Any = open_page("?task=mix_faces&first=3&second=9", ready=())
     expect(page.locator("#mix-faces-second input")).to_have_value("9")

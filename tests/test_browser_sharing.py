@@ -118,6 +118,7 @@ def test_a_stranger_s_remix_gives_the_same_pixels(browser, address, open_page, t
         assert browser.new_context().request.get(place).status == 404, "once"
 
 
+@pytest.mark.slow
 def test_before_and_after_slide_by_key_and_finger(open_page, browser):  # noqa: F811
     page = open_page("?size=64&num_steps=3")
     paint(page)
@@ -135,6 +136,7 @@ def test_before_and_after_slide_by_key_and_finger(open_page, browser):  # noqa: 
     assert phone.evaluate("+document.querySelector('#split').value") < 30
 
 
+@pytest.mark.slow
 def test_the_gallery_shows_it_and_remixes(open_page):  # noqa: F811
     page = open_page("?size=64&num_steps=3&strength=33")
     paint(page)

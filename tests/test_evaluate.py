@@ -86,6 +86,7 @@ def test_fast_styles_are_judged_beside_the_judge_itself(files):
     assert decode(files / "fast.jpg").rgb.size == (3 * 256, 2 * 256)
 
 
+@pytest.mark.slow
 def test_a_sheet_of_every_control(files):
     pictures = {"contents": [str(files / "cat.png")] * 2, "styles": [str(files / "wave.png"), str(files / "night.png")]}
     flat = torch.zeros(1, 3, 48, 64)

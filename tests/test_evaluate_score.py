@@ -41,6 +41,7 @@ def quick(monkeypatch) -> None:
     monkeypatch.setattr(sweeps, "QUICK", preset)
 
 
+@pytest.mark.slow
 def test_sweeps_are_painted_once_and_scored_by_two_judges(files, tmp_path, quick, monkeypatch):
     (tmp_path / "other").mkdir()
     encoder, judge = tiny_encoder_file(tmp_path), tiny_encoder_file(tmp_path / "other", seed=3)
@@ -95,6 +96,7 @@ def test_every_method_is_there():
     assert facts["network cin"] == ("13", "2500 steps") and facts["optimized, best"] == ("any", "none")
 
 
+@pytest.mark.slow
 def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     encoder, out = tiny_encoder_file(tmp_path), tmp_path / "out"
     asked = {"encoder": encoder, "judge": encoder, "size": 64, "out": str(out), "contents": [files["cat"]]}

@@ -106,6 +106,7 @@ def add(store: Store, public: bool) -> tuple[str, str]:
     return store.add(Image.new("RGB", (64, 48), "teal"), RECIPE, before=Image.new("RGB", (64, 48)), public=public)
 
 
+@pytest.mark.slow
 def test_public_results_are_published_and_deleted_ones_taken_back(tmp_path):
     store, dataset = Store(tmp_path / "results"), Dataset()
     dataset.files["README.md"] = b"of the dataset's owner"
