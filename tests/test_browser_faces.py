@@ -31,6 +31,7 @@ def address(tmp_path_factory) -> Iterator[str]:
         page.close()
 
 
+@pytest.mark.slow
 def test_faces_are_sampled_and_a_film_of_them_plays(open_page):  # noqa: F811
     page: Any = open_page("?task=faces&count=4", ready=())
     expect(page.locator("#faces-count input")).to_have_value("4")
@@ -54,7 +55,6 @@ def test_faces_are_sampled_and_a_film_of_them_plays(open_page):  # noqa: F811
     assert not too_wide(page)
 
 
-@pytest.mark.slow
 def test_a_link_opens_the_inner_tab_that_it_is_for(open_page):  # noqa: F811
     page: Any = open_page("?task=mix_faces&first=3&second=9", ready=())
     expect(page.locator("#mix-faces-second input")).to_have_value("9")

@@ -83,6 +83,7 @@ def test_two_styles_blend_on_the_pad_by_mouse_and_by_key(tab):
     assert pad.locator("b").evaluate("mark => parseFloat(mark.style.left)") == pytest.approx(before - 10, abs=1)
 
 
+@pytest.mark.slow
 def test_all_styles_at_once_and_refined(tab):
     tab.locator("#fast-every").click()
     expect(tab.locator("#fast-snapshots .grid-container > *")).to_have_count(len(fast_styles()))

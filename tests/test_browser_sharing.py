@@ -150,6 +150,7 @@ def test_the_gallery_shows_it_and_remixes(open_page):  # noqa: F811
     assert f"remix={link.rpartition('/')[2]}" in page.url
 
 
+@pytest.mark.slow
 def test_the_hint_goes_away(open_page):  # noqa: F811
     page = open_page()
     expect(page.locator("#hint aside")).to_be_visible()

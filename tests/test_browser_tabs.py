@@ -80,7 +80,7 @@ def result(page: Any, name: str, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["mix", "texture", *some_slow("color", "survey", "invert")])
+@pytest.mark.parametrize("name", ["mix", *some_slow("color", "survey", "texture", "invert")])
 def test_a_link_opens_the_tab_on_a_phone_and_the_first_press_paints(open_tab, tmp_path, name):
     page = open_tab(name, width=390, height=844, has_touch=True)
     assert too_wide(page) <= 0

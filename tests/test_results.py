@@ -284,6 +284,7 @@ def test_trouble_with_the_disk_is_told_wherever_it_comes(store, monkeypatch, num
 # Several at once
 
 
+@pytest.mark.slow
 def test_two_processes_share_one_folder(store):
     processes = [sharing(store.folder, 20) for _ in range(2)]
     ids = [line for process in processes for line in process.communicate()[0].split()]
