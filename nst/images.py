@@ -12,8 +12,8 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
@@ -282,39 +282,30 @@ def encode(
     return buffer.getvalue()
 
 
+@contextmanager
+def written(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place at the end; of what fails, nothing is left.
+
+    Raises:
+        ImageError: nothing can be written there.
+    """
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # os.replace does not cross file systems
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as error:
+        raise ImageError(f"'{path}' cannot be written ({error.strerror}); choose another place.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
 def save(path: str | Path, image: Image.Image, **options: Any) -> Path:
     """Write what `encode` gives for the suffix of `path` (.png, .jpg, .jpeg, .webp), whole or not at all.
     Raises ImageError for another suffix, and where nothing can be written."""
     path = Path(path)
     if path.suffix.lower() not in _FORMATS:
         raise ImageError(f"'{path}' has no suffix for a picture; choose .png, .jpg or .webp.")
-    part = path.with_name(f".{secrets.token_hex(8)}.part")  # os.replace does not cross file systems
-    try:
+    with written(path) as part:
         part.write_bytes(encode(image, format=_FORMATS[path.suffix.lower()], **options))
-        os.replace(part, path)
-    except OSError as error:
-        raise ImageError(f"'{path}' cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
-    return path
-
-
-def save_animation(path: str | Path, pictures: Sequence[Image.Image], seconds: float = 0.4) -> Path:
-    """Write pictures of one size as an endless GIF film, there and back, `seconds` each; whole or not at all.
-    Raises ImageError for another suffix than .gif, and where nothing can be written."""
-    path = Path(path)
-    if path.suffix.lower() != ".gif":
-        raise ImageError(f"'{path}' is no name for a film; choose one that ends in .gif.")
-    there = [picture.convert("RGB") for picture in pictures]
-    first, *rest = [picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG) for picture in there + there[-2:0:-1]]
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
-        first.save(part, "gif", save_all=True, append_images=rest, duration=round(seconds * 1000), loop=0)
-        os.replace(part, path)
-    except OSError as error:
-        raise ImageError(f"'{path}' cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
     return path

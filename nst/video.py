@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
-import secrets
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from nst.images import ImageError
+from nst.images import ImageError, written
 
 SUFFIXES = (".webp", ".gif", ".mp4")
 
@@ -36,18 +33,23 @@ def save_film(path: str | Path, pictures: Sequence[Image.Image], rate: int = 20,
     if not pictures:
         raise ImageError("A film needs at least one picture.")
     shown = [picture.convert("RGB") for picture in pictures]
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
-    try:
+    with written(path) as part:
         if path.suffix.lower() == ".mp4":
             _write_mp4(part, shown, rate)
         else:
-            _write_animation(part, path.suffix.lower()[1:], shown, rate, quality)
-        os.replace(part, path)
-    except OSError as error:
-        raise ImageError(f"'{path}' cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
+            _write_animation(part, path.suffix.lower()[1:], shown, 1 / rate, quality)
+    return path
+
+
+def save_animation(path: str | Path, pictures: Sequence[Image.Image], seconds: float = 0.4) -> Path:
+    """Write pictures of one size as an endless GIF film, there and back, `seconds` each; whole or not at all.
+    Raises ImageError for another suffix than .gif, and where nothing can be written."""
+    path = Path(path)
+    if path.suffix.lower() != ".gif":
+        raise ImageError(f"'{path}' is no name for a film; choose one that ends in .gif.")
+    there = [picture.convert("RGB") for picture in pictures]
+    with written(path) as part:
+        _write_animation(part, "gif", there + there[-2:0:-1], seconds)
     return path
 
 
@@ -59,8 +61,8 @@ def check_film(path: Path) -> None:
         raise ImageError("To write .mp4, PyAV is needed: run 'pip install av', or choose .webp or .gif.")
 
 
-def _write_animation(path: Path, kind: str, pictures: Sequence[Image.Image], rate: int, quality: int) -> None:
-    options: dict[str, Any] = {"save_all": True, "duration": round(1000 / rate), "loop": 0}
+def _write_animation(path: Path, kind: str, pictures: Sequence[Image.Image], seconds: float, quality: int = 90) -> None:
+    options: dict[str, Any] = {"save_all": True, "duration": round(1000 * seconds), "loop": 0}
     if kind == "gif":
         pictures = [picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG) for picture in pictures]
     else:

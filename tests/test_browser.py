@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,27 @@ REAL = 1
 
 PATIENCE = 30_000  # milliseconds; machines that run tests are busy
 
+NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, [role=slider]')]
+    .filter(e => e.offsetParent !== null)
+    .filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length ||
+                   e.getAttribute('aria-labelledby')))
+    .map(e => e.outerHTML.slice(0, 200))"""
+"""Finds what a screen reader has no name for."""
+
 OpenPage = Callable[..., Any]
+
+
+@contextmanager
+def serving_page(folder: Path, tabs: Sequence[tuple[str, Callable[[], object]]] | None = None) -> Iterator[str]:
+    """The app with these tabs, or all, at the address that is yielded; its files lie in the folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
+        quick_examples(patch)
+        page = app.build_app(tabs)
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+        yield url
+        page.close()
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +70,8 @@ def address(tmp_path_factory) -> Iterator[str]:
     def run(*pictures: Any, **settings: Any) -> Any:
         return (style_transfer if settings.get("seed") == REAL else fake)(*pictures, **settings)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("served")))
-        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
-        quick_examples(patch)
-        page = app.build_app([("Optimize", lambda: create_tab(run, load_encoder))])
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+    with serving_page(tmp_path_factory.mktemp("served"), [("Optimize", lambda: create_tab(run, load_encoder))]) as url:
         yield url
-        page.close()
 
 
 @pytest.fixture(scope="module")
@@ -233,12 +248,5 @@ def test_narrow_pages_do_not_scroll_sideways(open_page, width, height, scheme):
 def test_everything_has_a_name(open_page):
     page = open_page()
     page.get_by_role("button", name="More settings").click()
-    nameless = page.evaluate(
-        """() => [...document.querySelectorAll('button, input, select, textarea, [role=slider]')]
-            .filter(e => e.offsetParent !== null)
-            .filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length ||
-                           e.getAttribute('aria-labelledby')))
-            .map(e => e.outerHTML.slice(0, 200))"""
-    )
-    assert not nameless
+    assert not page.evaluate(NAMELESS)
     assert not page.locator("img:not([alt])").count()

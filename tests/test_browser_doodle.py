@@ -7,29 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_run import quick_examples
 from PIL import Image, ImageColor
-from test_browser import browser, expect, open_page, too_wide  # noqa: F401  (fixtures)
+from test_browser import browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
 
-import app
 from nst import styles
 from nst.images import read_recipe
-from nst.stylize import Estimate
-from nst.ui import explore, forecast, serving
+from nst.ui import explore
 
 QUERY = "?task=doodle&size=64&num_steps=3"
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("served")))
-        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
-        quick_examples(patch)
-        page = app.build_app([("Explore", explore.create_tab)])
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+    with serving_page(tmp_path_factory.mktemp("served"), [("Explore", explore.create_tab)]) as url:
         yield url
-        page.close()
 
 
 def drawn(page: Any) -> Any:

@@ -6,28 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fake_run import FakeRun, quick_examples
-from test_browser import browser, expect, open_page, too_wide  # noqa: F401  (fixtures)
+from fake_run import FakeRun
+from test_browser import browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
 
-import app
 from nst.encoders import load_encoder
 from nst.fast import fast_styles
-from nst.stylize import Estimate
-from nst.ui import fast, forecast, optimize, serving
+from nst.ui import fast, optimize
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
     run = FakeRun(seconds=0.02, num_steps=20)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("served")))
-        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
-        quick_examples(patch)
-        tabs = [("Optimize", lambda: optimize.create_tab(run, load_encoder)), ("Fast styles", fast.create_tab)]
-        page = app.build_app(tabs)
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+    tabs = [("Optimize", lambda: optimize.create_tab(run, load_encoder)), ("Fast styles", fast.create_tab)]
+    with serving_page(tmp_path_factory.mktemp("served"), tabs) as url:
         yield url
-        page.close()
 
 
 def status(page: Any) -> Any:

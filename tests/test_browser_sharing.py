@@ -9,15 +9,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from fake_run import FakeRun, quick_examples
+from fake_run import FakeRun
 from PIL import Image
-from test_browser import PATIENCE, browser, expect, open_page, status, too_wide  # noqa: F401  (fixtures)
+from test_browser import PATIENCE, browser, expect, open_page, serving_page, status, too_wide  # noqa: F401  (fixtures)
 
-import app
 from nst.encoders import load_encoder
 from nst.images import decode
-from nst.stylize import Estimate
-from nst.ui import forecast, gallery, limits, serving
+from nst.ui import gallery, limits
 from nst.ui.optimize import create_tab
 
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
@@ -36,15 +34,11 @@ def address(tmp_path_factory) -> Iterator[str]:
     def run(*pictures: Any, **settings: Any) -> Any:
         return (real if settings.get("seed") == REAL else fake)(*pictures, **settings)
 
+    tabs = [("Optimize", lambda: create_tab(run, load_encoder)), ("Gallery", gallery.create_tab)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("served")))
         patch.setenv("PASTICHE_RESULTS", str(tmp_path_factory.mktemp("results")))
-        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
-        quick_examples(patch)
-        page = app.build_app([("Optimize", lambda: create_tab(run, load_encoder)), ("Gallery", gallery.create_tab)])
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
-        yield url
-        page.close()
+        with serving_page(tmp_path_factory.mktemp("served"), tabs) as url:
+            yield url
 
 
 def photo(path: Path, seed: int) -> Path:

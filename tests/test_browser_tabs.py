@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_run import quick_examples
 from PIL import Image, ImageChops, ImageColor, ImageStat
-from test_browser import browser, expect, open_page, too_wide  # noqa: F401  (fixtures)
+from test_browser import NAMELESS, browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
 
-import app
 from nst.images import decode, read_recipe
-from nst.stylize import Estimate
-from nst.ui import forecast, mix, serving
+from nst.ui import mix
 
 OpenPage = Callable[..., Any]
 
@@ -33,24 +30,10 @@ TITLES = {"mix": ["Mix"], "color": ["Color"], "survey": ["Explore", "What layers
 TITLES |= {"texture": ["Explore", "Texture"], "invert": ["Explore", "Inversion"]}
 
 
-NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, [role=slider]')]
-    .filter(e => e.offsetParent !== null)
-    .filter(e => !(e.textContent.trim() || e.getAttribute('aria-label') || e.title || e.labels?.length ||
-                   e.getAttribute('aria-labelledby')))
-    .map(e => e.outerHTML.slice(0, 200))"""
-"""Finds what a screen reader has no name for."""
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("served")))
-        patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
-        quick_examples(patch)
-        page = app.build_app()
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+    with serving_page(tmp_path_factory.mktemp("served")) as url:
         yield url
-        page.close()
 
 
 @pytest.fixture

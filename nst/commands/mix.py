@@ -11,9 +11,10 @@ from nst.commands.arguments import PROGRAM, Parser
 from nst.commands.follow import fetch, last_picture, tell_cost
 from nst.commands.pictures import check_writable, open_content, open_styles, restore
 from nst.commands.settings import add_settings, typed_settings
-from nst.images import ImageError, decode, save, save_animation, to_pil, to_tensor
+from nst.images import ImageError, decode, save, to_pil, to_tensor
 from nst.recipes import TASKS, make_recipe
 from nst.stylize import CHOICES, cut, estimate, mix_path, style_transfer
+from nst.video import save_animation
 
 
 def parser() -> Parser:

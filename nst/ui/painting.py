@@ -12,11 +12,11 @@ from typing import Any
 
 from PIL import Image
 
-from nst.images import Picture, decode, fit, save, save_animation, to_pil, to_tensor
+from nst.images import Picture, decode, fit, save, to_pil, to_tensor
 from nst.optimize import Step, throttle
 from nst.recipes import DEFAULTS, TASKS, make_recipe
 from nst.ui import line, progress, scratch
-from nst.video import save_film
+from nst.video import save_animation, save_film
 
 PREVIEW, PREVIEW_OF_MANY = 512, 1024
 """Long side of previews and snapshots in pixels; of previews that are several pictures in one."""
