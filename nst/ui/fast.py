@@ -13,7 +13,7 @@ from PIL import Image
 from nst import fast
 from nst.device import lock
 from nst.images import decode, to_pil, to_tensor
-from nst.recipes import names_of
+from nst.recipes import from_query, names_of, settings_from_recipe
 from nst.ui import limits, pictures, progress, settings, stylerow, tabs, theme, zerogpu
 from nst.ui.painting import Order, Painting, Run
 from nst.ui.pictures import Choice
@@ -67,6 +67,7 @@ class FastTab(Workbench):
                 for name in ("size", "preserve_color"):
                     self.controls[name] = settings.control(name, self.task, self.prefix)
             self.controls["brush"] = settings.control("brush", self.task, self.prefix)
+            self.lay_out_resets()
 
     def lay_out_result(self) -> None:
         super().lay_out_result()
@@ -128,14 +129,17 @@ class FastTab(Workbench):
         """Blending was switched on or off."""
         return self.picked(chosen if blending else chosen[:1])
 
-    def picked(self, chosen: list[str]) -> list[Any]:
+    def picked(self, chosen: list[str], corner: tuple[float, float] = stylerow.MIDDLE) -> list[Any]:
         """These styles: chosen, corner, gallery and pad."""
-        shown = stylerow.gallery_html(self.names(), chosen), stylerow.pad_html(chosen, stylerow.MIDDLE)
-        return [chosen, stylerow.MIDDLE, *shown]
+        return [chosen, corner, stylerow.gallery_html(self.names(), chosen), stylerow.pad_html(chosen, corner)]
 
     @property
     def picks(self) -> list[Component]:
         return [self.chosen, self.corner, self.gallery, self.pad]
+
+    @property
+    def restored_parts(self) -> list[Component]:
+        return [*super().restored_parts, *self.picks, self.blending]
 
     # What is used
 
@@ -185,19 +189,58 @@ class FastTab(Workbench):
             lock.release()
         yield [to_pil(painted), f"<p>{rate:.0f} pictures a second on this machine</p>"]
 
-    def _wire_recipes(self, tab: gr.Tab | None) -> None:
-        super()._wire_recipes(tab)
-        gr.on(self.looked_at(tab), self.open_styles, [self.chosen], self.picks, **QUICK)
+    # Recipes
 
     def _named(self, asked: dict[str, Any]) -> list[str | None]:
         """The photo alone: styles that a link names are chosen in the gallery."""
         return super()._named(asked | {"style": None})
 
-    def open_styles(self, chosen: list[str], request: gr.Request) -> list[Any]:
-        """The styles that the link names, or the first one."""
-        known = list(self.names())
-        asked = names_of(dict(request.query_params).get("style")) if not chosen else []
-        return self.picked(chosen or [name for name in asked if name in known][: fast.MAX_STYLES] or known[:1])
+    def open_page(self, opened: bool, request: gr.Request) -> Updates:
+        page, query = super().open_page(opened, request), dict(request.query_params)
+        if opened:
+            return page
+        asked = from_query(query if tabs.bench_of(query) == self.task else {}, self.task)
+        styled, lost = self.styled(names_of(asked["style"]), asked["settings"]["weights"])
+        if lost and self.status not in page:
+            page[self.status] = progress.status("Not all of this link is here", lost, kind="error")
+        return page | styled
+
+    def restored(self, recipe: dict[str, Any]) -> Updates:
+        return super().restored(recipe | {"style": []}) | self.arranged(recipe)
+
+    def arranged(self, recipe: dict[str, Any]) -> Updates:
+        updates, names = super().arranged(recipe), names_of(recipe.get("style"))
+        if not names:
+            return updates
+        styled, lost = self.styled(names, settings_from_recipe(recipe, self.task)["weights"])
+        if lost:
+            gr.Warning(lost)
+        return updates | styled
+
+    def styled(self, names: Sequence[str], weights: Sequence[float] | None) -> tuple[Updates, str]:
+        """Styles and their weights as a link or a recipe has them, and a sentence on those that are not to be had.
+
+        One may be an example among the other styles, which a network knows as a picture.
+        """
+        learned, examples = self.names(), {example.name for example in pictures.list_examples("style")}
+        other, chosen, shares = [None, pictures.row_html("style"), None], list[str](), list[float]()
+        for name, share in zip(names, weights or [1.0] * len(names), strict=False):
+            if name not in learned:
+                if name not in examples or OWN in chosen:
+                    continue
+                try:
+                    other, name = pictures.choose("style", name), OWN
+                except gr.Error:  # it cannot be fetched now
+                    continue
+            chosen.append(name)
+            shares.append(share)
+        lost = len(names) - len(chosen)
+        chosen, shares = chosen[: fast.MAX_STYLES], shares[: fast.MAX_STYLES]
+        picked = self.picked(chosen or list(learned[:1]), stylerow.corner(shares))
+        updates = dict(zip(self.picks, picked, strict=True)) | {self.blending: len(chosen) > 1}
+        how = "One of its styles is" if lost == 1 else f"{lost} of its styles are"
+        told = f"{how} not known here by name: drop the picture as any other style." if lost else ""
+        return updates | self.slots[1].filled(other), told
 
     def connect(self, other: Workbench, bar: gr.Tabs, title: str) -> None:
         """Let the result be gone on from in another tab, whose title is this, by its own button."""

@@ -91,6 +91,19 @@ def weights(count: int, corner: tuple[float, float]) -> list[float]:
     return [*top, y] if count == 3 else [*top, (1 - x) * y, x * y]
 
 
+def corner(shares: Sequence[float]) -> tuple[float, float]:
+    """The point of the pad where styles have these weights, or the nearest: the inverse of `weights`."""
+    total = sum(shares)
+    if len(shares) < 2 or len(shares) > 4 or total <= 0:
+        return MIDDLE
+    w = [share / total for share in shares]
+    if len(w) == 2:
+        return w[1], 0.5
+    if len(w) == 3:
+        return (w[1] / (w[0] + w[1]) if w[0] + w[1] else 0.5), w[2]
+    return w[1] + w[3], w[2] + w[3]
+
+
 CLICK = """element.addEventListener('click', event => {
     const button = event.target.closest('button[data-name]');
     if (button) trigger('select', {name: button.dataset.name});
