@@ -10,6 +10,8 @@ from html import escape
 import gradio as gr
 
 from nst import fast, styles
+from nst import weights as weights_store
+from nst.weights import Weights
 
 MIDDLE = (0.5, 0.5)
 """Where a blend begins."""
@@ -24,8 +26,8 @@ def gallery(element: str) -> gr.HTML:
     return gr.HTML("", elem_id=element, apply_default_css=False, js_on_load=CLICK)
 
 
-def gallery_html(names: Sequence[str], chosen: Sequence[str]) -> str:
-    """Every style that a network has learned, as a picture that this network painted."""
+def gallery_html(names: Sequence[str], chosen: Sequence[str], networks: Sequence[Weights] = ()) -> str:
+    """Every style that a network has learned, as a picture that this network painted; then networks of others."""
     cells = ""
     for name in names:
         shown_title, picture = escape(title(name)), _thumbnail(name)
@@ -35,13 +37,30 @@ def gallery_html(names: Sequence[str], chosen: Sequence[str]) -> str:
             f'<button type="button" data-name="{quoted}" aria-pressed="{pressed}" title="{shown_title}">{shown}'
             f"<span>{shown_title}</span></button>"
         )
-    return f'<div class="gallery-of-styles" role="group" aria-label="Styles">{cells}</div>'
+    away = _networks_html(networks, chosen) if networks else ""
+    return f'<div class="gallery-of-styles" role="group" aria-label="Styles">{cells}</div>{away}'
+
+
+def _networks_html(networks: Sequence[Weights], chosen: Sequence[str]) -> str:
+    """Networks of one style each, with what is to be known before one is fetched."""
+    buttons = ""
+    for entry in networks:
+        pressed, here = str(entry.name in chosen).lower(), weights_store.find(entry)
+        terms = escape(f"{'here' if here else f'{entry.size / 1e6:.1f} MB'}, {entry.license}")
+        about = escape(f"{entry.source}; {entry.repo} on the Hub")
+        buttons += (
+            f'<button type="button" data-name="{escape(entry.name)}" aria-pressed="{pressed}" title="{about}">'
+            f"{escape(title(entry.name))} <small>{terms}</small></button>"
+        )
+    opened = " open" if {entry.name for entry in networks} & set(chosen) else ""
+    summary = "<summary>From the Hub, to download</summary>"
+    return f'<details class="from-the-hub"{opened}>{summary}<div>{buttons}</div></details>'
 
 
 def title(name: str) -> str:
     """What a style is called."""
     titles = {style.name: style.title for style in styles.list_styles()}
-    return titles.get(name, name.replace("_", " ").capitalize())
+    return titles.get(name, name.replace("_", " ").replace("-", " ").capitalize())
 
 
 def toggled(chosen: Sequence[str], name: str, blending: bool) -> list[str]:
