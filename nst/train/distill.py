@@ -89,8 +89,8 @@ class Imitation(nn.Module):
         teacher: image to translated image.
         encoder: compares.
         where: device and number format.
-        texture_weight, color_weight, share_weight: of the textures' error, of the colors' and of the error of where is
-            painted; that of pixels has a weight of 0.3.
+        hint_weight, pixel_weight, texture_weight, share_weight: of the errors of stages, pixels and textures, and of
+            where is painted.
     """
 
     def __init__(
@@ -99,13 +99,17 @@ class Imitation(nn.Module):
         teacher: nn.Module,
         encoder: Encoder,
         where: Device,
-        texture_weight: float = 3.0,
-        color_weight: float = 4.0,
+        hint_weight: float = 1.0,
+        pixel_weight: float = 3.0,
+        texture_weight: float = 1.0,
         share_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.student, self.teacher, self.encoder, self.where = student, teacher, encoder, where
-        self.weights = {"pixels": 0.3, "texture": texture_weight, "color": color_weight, "share": share_weight}
+        self.student: Any = student
+        self.teacher: Any = teacher
+        self.encoder, self.where = encoder, where
+        self.weights = {"hints": hint_weight, "pixels": pixel_weight, "texture": texture_weight}
+        self.weights |= {"share": share_weight}
 
     @torch.no_grad()
     def target(self, photo: Tensor, of_kind: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,30 +118,45 @@ class Imitation(nn.Module):
             painted = self.teacher(photo)
         return painted, drawn(photo, painted) * of_kind.view(-1, 1, 1, 1)
 
-    def forward(self, photo: Tensor, of_kind: Tensor) -> dict[str, Tensor]:
+    def follow(self, photo: Tensor, led: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the student paints and the logits of where, what the teacher paints, and how far apart their stages are.
+
+        Args:
+            photo: (N, 3, H, W) in [0, 1].
+            led: (S,); whether what a stage tells is replaced by what the teacher's tells before the next stage sees it.
+        """
+        student, teacher = self.student.generators[0], self.teacher.generators[0]
+        x = y = 2 * photo - 1
+        apart = []
+        with self.where.autocast():
+            for own, guide, leads in zip(student.net.stages(), teacher.net.stages(), led.tolist(), strict=True):
+                with torch.no_grad():
+                    y = guide(y)
+                x = own(x)
+                if x.shape == y.shape:  # all but the last, which tells more than the teacher's
+                    apart.append(F.mse_loss(x.float(), y.float()))
+                    x = y if leads else x
+        return *student.read(x), teacher.read(y)[0], torch.stack(apart).mean()
+
+    def forward(self, photo: Tensor, of_kind: Tensor, led: Tensor) -> dict[str, Tensor]:
         """Weighted terms.
 
         Args:
             photo: (N, 3, H, W) in [0, 1].
             of_kind: (N,); 1 for what shows something that may be translated, 0 for what is to stay as it is.
+            led: see `follow`.
         """
-        wanted, strength = self.target(photo, of_kind)
-        generator: Any = self.student.generators[0]
-        with self.where.autocast():
-            painted, share = generator.paint(photo)
-        counts = strength + ASIDE * of_kind.view(-1, 1, 1, 1)
-        with self.where.autocast():
-            seen = self.encoder(torch.lerp(photo, painted, strength), LAYERS)
-            with torch.no_grad():
-                features = self.encoder(torch.lerp(photo, wanted, strength), LAYERS)
-        textures = [texture_error(seen[name], features[name], strength) for name in LAYERS]
+        painted, share, wanted, hints = self.follow(photo, led)
+        strength = drawn(photo, wanted) * of_kind.view(-1, 1, 1, 1)
         error = painted - wanted
-        terms = {
-            "pixels": _mean(error.abs(), counts),
-            "texture": torch.stack(textures).mean(),
-            "color": _mean(F.avg_pool2d(error, CROWD).abs(), F.avg_pool2d(counts, CROWD)),
-            "share": F.binary_cross_entropy_with_logits(share, strength, pos_weight=strength.new_tensor(BOLD)),
-        }
+        terms = {"hints": hints, "pixels": error.abs().mean()}
+        terms["share"] = F.binary_cross_entropy_with_logits(share, strength, pos_weight=strength.new_tensor(BOLD))
+        if self.weights["texture"]:
+            with self.where.autocast():
+                seen = self.encoder(torch.lerp(photo, painted, strength), LAYERS)
+                with torch.no_grad():
+                    features = self.encoder(torch.lerp(photo, wanted, strength), LAYERS)
+            terms["texture"] = torch.stack([texture_error(seen[n], features[n], strength) for n in LAYERS]).mean()
         return {name: self.weights[name] * term for name, term in terms.items()}
 
 
@@ -159,18 +178,12 @@ def texture_error(found: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
     return (distance.log1p() * counts).sum() / counts.sum().clamp_min(1)
 
 
-def _mean(error: Tensor, weights: Tensor) -> Tensor:
-    """The weighted mean of errors (N, 3, H, W), with weights (N, 1, H, W)."""
-    return (error * weights).sum() / (3 * weights.sum()).clamp_min(1)
-
-
 BOLD = 3.0
 """How much worse it is to leave out what is drawn than to paint what is not: where in doubt, stripes half painted look
 like neither animal."""
 
-ASIDE, LEAST, CROWD = 0.1, 0.01, 8
-"""How much the colors count where nothing is drawn; the share of a picture that must be drawn on for it to have a
-texture; side in pixels of a neighborhood."""
+LEAST = 0.01
+"""The share of a picture that must be drawn on for it to have a texture."""
 
 
 class Varied:
@@ -278,17 +291,15 @@ def train_distill(
     name: str = "horse2zebra",
     classifier: str | None = None,
     label: int = ZEBRA,
-    examples: int = 64,
+    examples: int = 400,
     start: str | None = None,
-    steps: int = 4000,
+    steps: int = 8000,
     batch: int = 4,
     size: int = 160,
-    widths: Sequence[int] = (16, 32, 64),
-    blocks: int = 7,
-    kernel: int = 5,
-    separable: bool = False,
-    texture_weight: float = 3.0,
-    color_weight: float = 4.0,
+    inner: Sequence[int] = (),
+    hint_weight: float = 1.0,
+    pixel_weight: float = 3.0,
+    texture_weight: float = 1.0,
     share_weight: float = 1.0,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
@@ -308,12 +319,10 @@ def train_distill(
         examples: how many successes are learned from.
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
-        widths: channels at full, half and quarter resolution.
-        blocks: residual blocks.
-        kernel: size of the first and last convolution.
-        separable: depthwise separable convolutions in the blocks.
-        texture_weight: of the error of textures beside the pixels'.
-        color_weight: of the error of neighborhoods' colors.
+        inner: channels inside each residual block; none means the teacher's, whose shape the student has else.
+        hint_weight: of the error of each stage of the network.
+        pixel_weight: of the error of pixels.
+        texture_weight: of the error of textures.
         share_weight: of the error of where is painted.
         learning_rate: the top of the cycle.
         encoder: the network that compares, by name or file.
@@ -323,27 +332,32 @@ def train_distill(
     """
     where = training_device(device)
     seed_weights(seed, encoder)
-    config: dict[str, Any] = {"directions": [name], "output": "blend", "widths": list(widths), "blocks": blocks}
-    config |= {"kernel": kernel, "separable": separable, "upsampling": "resize"}
+    guide: Any = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
+    config: dict[str, Any] = {**guide.config, "directions": [name], "output": "blend"}
+    if inner:
+        config["inner"] = list(inner)
     model = Translator(**config)
     if start:
         warm_start(model, start)
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    guide = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
     compared = load_encoder(encoder).to(where.device)
-    objective = Imitation(model, guide, compared, where, texture_weight, color_weight, share_weight)
+    weights = (hint_weight, pixel_weight, texture_weight, share_weight)
+    objective = Imitation(model, guide, compared, where, *weights)
     photos, folder = Pictures(data), Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     kinds: tuple[Sequence[int], Sequence[int]] = (range(len(photos)), [])
     if classifier:
         kinds = successes(photos, guide, classifier, label, examples, folder / "seen.safetensors", where)
     crops = Varied(photos, *kinds, size)
+    stages = guide.generators[0].net.stages()
     samples, of_kind = crops.batch(8)
     samples, of_kind = where.place(samples), of_kind.to(where.device)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         crops.random.seed(step_seed)
-        return crops.batch(batch)
+        often = crops.random.random()
+        led = torch.tensor([crops.random.random() < often for _ in stages])
+        return *crops.batch(batch), led
 
     def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
         about = f"Translates photos: {name}. Distilled from {Path(teacher).name} on {data}."
