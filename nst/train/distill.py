@@ -134,7 +134,7 @@ class Imitation(nn.Module):
                     y = guide(y)
                 x = own(x)
                 if x.shape == y.shape:  # all but the last, which tells more than the teacher's
-                    apart.append(F.mse_loss(x.float(), y.float()))
+                    apart.append((x - y).square().mean(dtype=torch.float32))
                     x = y if leads else x
         return *student.read(x), teacher.read(y)[0], torch.stack(apart).mean()
 
