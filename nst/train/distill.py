@@ -131,10 +131,11 @@ class Imitation(nn.Module):
         with self.where.autocast():
             for own, guide, leads in zip(student.net.stages(), teacher.net.stages(), led.tolist(), strict=True):
                 with torch.no_grad():
-                    y = guide(y)
+                    before, y = y, guide(y)
+                    spread = (y - before if y.shape == before.shape else y).float().var()
                 x = own(x)
                 if x.shape == y.shape:  # all but the last, which tells more than the teacher's
-                    apart.append((x - y).square().mean(dtype=torch.float32))
+                    apart.append((x - y).square().mean(dtype=torch.float32) / spread)
                     x = y if leads else x
         return *student.read(x), teacher.read(y)[0], torch.stack(apart).mean()
 
