@@ -298,6 +298,7 @@ def train_distill(
     batch: int = 4,
     size: int = 160,
     inner: Sequence[int] = (),
+    led: float = 1.0,
     hint_weight: float = 1.0,
     pixel_weight: float = 3.0,
     texture_weight: float = 1.0,
@@ -321,7 +322,8 @@ def train_distill(
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         inner: channels inside each residual block; none means the teacher's, whose shape the student has else.
-        hint_weight: of the error of each stage of the network.
+        led: how likely each stage of the student is given what the teacher's stage before it told.
+        hint_weight: of the error of each stage.
         pixel_weight: of the error of pixels.
         texture_weight: of the error of textures.
         share_weight: of the error of where is painted.
@@ -356,9 +358,7 @@ def train_distill(
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         crops.random.seed(step_seed)
-        often = crops.random.random()
-        led = torch.tensor([crops.random.random() < often for _ in stages])
-        return *crops.batch(batch), led
+        return *crops.batch(batch), torch.tensor([crops.random.random() < led for _ in stages])
 
     def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
         about = f"Translates photos: {name}. Distilled from {Path(teacher).name} on {data}."

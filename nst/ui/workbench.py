@@ -127,9 +127,7 @@ class Workbench(Stage):
             self.controls |= settings.more_controls(sections, self.task, self.prefix)
             with gr.Row():
                 self.reset = gr.Button("Reset all settings", size="sm", elem_id=self.id("reset"))
-                self.restore = gr.UploadButton(
-                    "Restore from a Pastiche picture", size="sm", elem_id=self.id("restore")
-                )
+                self.restore = gr.UploadButton("Restore from a Pastiche picture", size="sm", elem_id=self.id("restore"))
 
     def read(self, values: Sequence[Any]) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
         """Paths and names of the pictures, by slot, and the settings; from the values of `inputs`.
