@@ -1,17 +1,21 @@
-"""Distill a slim translator from a larger one that somebody else trained.
+"""Distill a translator from one that somebody else trained.
 
 The student learns what the teacher makes of photos (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
 Network", 2015, arXiv:1503.02531; of generators: Li et al., "GAN Compression", 2020, arXiv:2003.08936): of crops of
-photos of all kinds, half of them in another light and another tint. It is better than its teacher in two things:
+photos of all kinds, half of them in another light and another tint. It has the teacher's shape, or is slimmer inside
+its blocks, and learns stage by stage, from hints (Romero et al., "FitNets", 2014, arXiv:1412.6550): each stage is
+given what the teacher's stage before it told and is to tell what the teacher's own does. So the many stages are as
+many small regressions, which bear a learning rate twenty times larger than a network that is taught by its last stage
+alone; from that one, a few thousand photos of which few show horses do not teach where each stripe lies. A second
+run, from the file of the first and led half of the time only, lets the stages grow used to each other.
 
-A generator of horses and zebras draws stripes, and besides it darkens and yellows the meadow, as the zebras that it
-learned from stood on dry grass. What it draws and what it only tints can be told apart: drawing changes the light from
-pixel to pixel, a tint changes it evenly. So where the teacher draws, the student is to do as it does; elsewhere the
-photo itself is its target, see `drawn`.
+It is better than its teacher in two things. A generator of horses and zebras draws stripes, and besides it darkens and
+yellows the meadow, as the zebras that it learned from stood on dry grass. What it draws and what it only tints can be
+told apart: drawing changes the light from pixel to pixel, a tint changes it evenly. So the student tells as well where
+the teacher draws, see `drawn`; elsewhere the photo stays.
 
-It also draws stripes on tables and on people. So the student learns from its successes alone: those photos of mammals
-of which a classifier finds the result likeliest to show what it should. Photos that show no mammal are to stay as they
-are.
+It also draws stripes on tables and on people. So photos that show no mammal, as a classifier sees it, are to stay as
+they are, and of those that do most is learned where the result is likeliest to show what it should.
 """
 
 from __future__ import annotations
@@ -79,10 +83,7 @@ class Imitation(nn.Module):
     """The objective: photos to the terms of what the student makes of them.
 
     Colors, and where they go, are learned apart. If only their blend were compared, the student would first find out
-    that to paint nothing is right nearly everywhere, and then have no color to learn. And as a small network cannot
-    tell where each of the teacher's stripes lies, of which the mean is grey, it is asked for the same texture
-    (covariances of what is drawn on; cf. Johnson et al. 2016, arXiv:1603.08155) and the same color of each neighborhood
-    rather than for the same pixels.
+    that to paint nothing is right nearly everywhere, and then have no color to learn.
 
     Args:
         student: what learns; of one direction, with the output "blend".
