@@ -156,7 +156,7 @@ def test_stages_are_compared_one_by_one(places):
     with torch.no_grad():
         student.generators[0].net.first.weight.mul_(-1)
     painted, _, wanted, once = objective.follow(photo, led)
-    assert float(once.detach()) > 0.05 and torch.allclose(painted, wanted, atol=1e-5), "later ones are told what is right"
+    assert float(once.detach()) > 0.05 and torch.allclose(painted, wanted, atol=1e-5), "later ones are told"
     painted, _, _, often = objective.follow(photo, alone)
     assert float(often.detach()) > 1.5 * float(once.detach()) and not torch.allclose(painted, wanted, atol=1e-2)
     terms = objective(photo, torch.ones(1), led)
