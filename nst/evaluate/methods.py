@@ -161,7 +161,7 @@ def find_methods(encoder: str = "compact", models: Sequence[str] = ()) -> list[M
     ]
     for name in [*(entry.name for entry in list_models("style")), *models]:
         try:
-            network = load_model(name)
+            network = load_model(name, download=False)
         except WeightsNotFound:
             continue
         if (takes := getattr(network, "takes", "")) not in ("names", "pictures", "photo"):

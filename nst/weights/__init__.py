@@ -76,8 +76,8 @@ def resolve(weights: Weights, *, progress: Progress | None = None, download: boo
     What is here already costs no request. Of an entry with a prefix only the wanted tensors are fetched,
     unless the server sends whole files only. A whole file has its sha256 compared with `models.toml`,
     or with what the Hub states where that has none: once, then its size and date are remembered. An
-    excerpt, whose hash nobody can tell beforehand, is checked by names, shapes, types and finiteness; its
-    own hash is then remembered and compared at every later call.
+    excerpt, whose hash nobody can tell beforehand, is checked by names, shapes, types and finiteness;
+    its own hash is then remembered and compared at every later call.
 
     Args:
         weights: an entry of `models.toml`.
