@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny import picture, tiny_encoder_file
 
 from nst.__main__ import main
@@ -173,12 +174,19 @@ def test_a_folder_that_says_nothing_is_refused(tmp_path):
 
 
 def test_quarters_know_their_painting(tmp_path):
+    from torchvision.models import squeezenet1_1
+
     paths = []
     for i in range(3):  # each of one wavelength and direction throughout
         y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
         wave = 0.5 + 0.5 * torch.sin((x if i % 2 else y) * 2 * math.pi / (4 + 5 * i))
         name = f"{'anna' if i < 2 else 'ben'}_{i}.png"
         paths.append(str(save(tmp_path / name, to_pil(wave.expand(1, 3, -1, -1)))))
-    rows = list(compare_crops(styles=paths, painters=["anna"], encoder=tiny_encoder_file(tmp_path), size=96))
-    assert [row["by"] for row in rows] == ["style", "content", "pyramid"] and rows[0]["crops"] == 12
+    classifier = str(tmp_path / "squeezenet.safetensors")
+    torch.manual_seed(0)
+    save_file(squeezenet1_1(weights=None).state_dict(), classifier)
+    asked = {"styles": paths, "painters": ["anna"], "encoder": tiny_encoder_file(tmp_path), "size": 96}
+    rows = list(compare_crops(**asked, classifier=classifier))
+    assert [row["by"] for row in rows] == ["style", "content", "pyramid", "classifier"] and rows[0]["crops"] == 12
+    assert list(compare_crops(**asked)) == rows[:3] and rows[3]["painting"] > 0.9
     assert rows[2]["painting"] == 1 and rows[2]["chance"] == 0.5 and 0 <= rows[2]["nearer"] <= 1
