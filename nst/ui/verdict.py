@@ -14,7 +14,7 @@ from nst.ui import limits, pictures
 from nst.ui.painting import Painting
 
 TITLES = {
-    "texture": ("Brushwork", "how near it comes to the painting's; half is as near as parts of a painting are to it"),
+    "texture": ("Brushwork", "how near it comes to the painting's; parts of the painting itself get about 50%"),
     "color": ("Colors", "how near they come to the painting's"),
     "content": ("The photo is still there", "how much of what stands where is found again"),
     "cleanness": ("Cleanness", "how free it is of grids, blocks and seams"),
