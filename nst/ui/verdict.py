@@ -42,7 +42,7 @@ def of_painting(painting: Painting | None) -> str:
     styles, weights = _styles(painting), order.settings.get("style_weights") or order.settings.get("weights")
     if not styles:
         raise ValueError("This result has no style to be compared with.")
-    photo = order.pictures.get("content")
+    photo = None if order.task == "doodle" else order.pictures.get("content")  # a doodle looks like nothing
     content = to_tensor(decode(str(photo))) if isinstance(photo, str) else None
     result = decode(painting.result).rgb
     if not order.parts:
