@@ -92,7 +92,10 @@ def test_every_method_is_there():
     names = [method.name for method in find_methods()]
     assert {f"optimized, {preset}" for preset in PRESETS} <= set(names)
     assert {f"optimized, draft, {loss}" for loss in STYLE_LOSSES if loss != "wasserstein"} <= set(names)
-    assert {"network cin", "network predictor"} <= set(names)
+    assert {"network cin", "network predictor", "network photo2vangogh"} <= set(names)
+    assert "network horse2zebra" not in names, "which has no painter's manner"
+    knows = {method.name: method.knows for method in find_methods()}
+    assert "starry_night" in (knows["network photo2vangogh"] or ())
     facts = {method.name: (method.styles, method.training) for method in find_methods()}
     assert facts["network cin"] == ("13", "2500 steps") and facts["optimized, best"] == ("any", "none")
 
@@ -101,20 +104,26 @@ def test_every_method_is_there():
 def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     encoder, out = tiny_encoder_file(tmp_path), tmp_path / "out"
     asked = {"encoder": encoder, "judge": encoder, "size": 64, "out": str(out), "contents": [files["cat"]]}
-    asked |= {"styles": [f"mosaic={files['wave']}", files["dog"]]}
+    asked |= {"styles": [f"starry_night={files['wave']}", files["dog"]]}
     asked |= {"methods": ["itself", "colors", "draft, gram", "network"]}
     rows = list(compare_methods(**asked))
     names = [row["method"] for row in rows]
     assert names[:4] == ["the photo itself", "the style itself", "its colors alone", "optimized, draft, gram"]
-    assert {"network cin", "network predictor"} <= set(names) and names[-1] == "tau of both judges"
+    assert {"network cin", "network predictor", "network photo2vangogh"} <= set(names)
+    assert names[-1] == "tau of both judges"
     assert rows[0]["score"] < 5 and rows[1]["score"] < 40 and -1 <= rows[-1]["score"] <= 1
     assert all(0 <= row[part] <= 1 for row in rows[:-1] for part in PARTS)
     assert decode(out / "methods.jpg").rgb.width == 192 * (2 + len(names) - 1)
     assert (out / "methods.svg").read_text().count("<circle") == len(names) - 1 + 3
     known = json.loads((out / "methods.json").read_text())
-    assert len(known) == 2 * (len(names) - 1) - 1, "cin knows one of the two styles"
-    monkeypatch.setattr("nst.evaluate.methods._timed", None)
+    assert len(known) == 2 * (len(names) - 1) - 2, "two networks know one of the two styles"
+    monkeypatch.setattr("nst.evaluate.methods._painted", None)
     assert list(compare_methods(**asked)) == rows
+    anew = list(compare_methods(**asked, retime=True))
+    assert [row["score"] for row in anew] == [row["score"] for row in rows], "the pictures are the same"
+    assert all(one["seconds"] != other["seconds"] for one, other in zip(anew[:-1], rows, strict=False))
+    monkeypatch.setattr("nst.evaluate.methods._timed", None)
+    assert list(compare_methods(**asked)) == anew, "the new times stay"
     with pytest.raises(ValueError, match="No method is called like that"):
         next(compare_methods(**{**asked, "methods": ["magic"]}))
 
