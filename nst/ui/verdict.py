@@ -26,7 +26,7 @@ SCALES = {
 }  # fmt: skip
 """The pyramid's scales in plain words."""
 
-GRADES = ((75, "An excellent pastiche"), (60, "A good pastiche"), (45, "A fair pastiche"), (25, "A weak pastiche"))
+GRADES = ((70, "An excellent pastiche"), (55, "A good pastiche"), (40, "A fair pastiche"), (20, "A weak pastiche"))
 NONE = "Hardly a pastiche"
 
 
