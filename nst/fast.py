@@ -136,9 +136,7 @@ def fast_stylize(
         nst.weights.WeightsError: the weights are missing or damaged.
     """
     painter = make_painter(styles, weights, model=model, device=device)
-    return painter.paint(
-        content, strength=strength, size=size, brush=brush, preserve_color=preserve_color, seed=seed
-    )
+    return painter.paint(content, strength=strength, size=size, brush=brush, preserve_color=preserve_color, seed=seed)
 
 
 def make_painter(
