@@ -6,6 +6,7 @@ but it is the same for everybody who comes by the same address.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ class Ready:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.kept: OrderedDict[tuple[str, ...], Kept] = OrderedDict()
+        self.making = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope) if scope["type"] == "http" else None
@@ -58,10 +60,10 @@ class Ready:
             return
         address = (scope["path"], scope["scheme"], scope.get("root_path", ""))
         address += tuple(request.headers.get(name, "") for name in ADDRESS)
-        config = scope["app"].get_blocks().config
-        kept = self.kept.get(address)
-        if kept is None or kept.config is not config:
-            kept = await self._make(config, scope, receive, send)
+        async with self.making:  # many may come at once before it is first made
+            config, kept = scope["app"].get_blocks().config, self.kept.get(address)
+            if kept is None or kept.config is not config:
+                kept = await self._make(config, scope, receive, send)
         if kept is not None:
             self.kept[address] = kept
             self.kept.move_to_end(address)
