@@ -47,3 +47,34 @@ def test_a_score_a_map_and_the_score_of_a_result(open_page):  # noqa: F811
     with page.expect_download() as download:
         page.locator("#map-download").click()
     assert download.value.suggested_filename == "map.html"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_measure_and_read_the_map(open_page, scheme):  # noqa: F811
+    from test_browser_sharing import findings  # skips where axe is not installed
+
+    page: Any = open_page("?size=64", color_scheme=scheme)
+    page.get_by_role("tab", name="Measure").click()
+    expect(page.locator("#measure-result img")).to_be_visible()
+    page.locator("#measure").click()
+    expect(page.locator("#measure-verdict .total")).to_contain_text("of 100")
+    page.locator("#measure-verdict summary").click()
+    assert not findings(page)
+    page.get_by_role("tab", name="Map", exact=True).click()
+    page.locator("#map-examples").click()
+    expect(page.frame_locator("#map-page iframe").locator("#map button").first).to_be_visible()
+    assert not findings(page)
+    inside = page.frames[-1]
+    page.locator("#map-examples").focus()
+    for _ in range(10):  # past the kinds, the search and the three buttons
+        page.keyboard.press("Tab")
+        if inside.evaluate("document.activeElement.closest('#map') !== null"):
+            break
+    page.keyboard.press("Enter")
+    expect(inside.locator("#shown strong")).to_be_visible()
+    assert not findings(inside)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    expect(inside.locator("#shown strong")).to_have_count(0)
+    assert inside.evaluate("document.activeElement.closest('#map') !== null"), "one is back where one was"

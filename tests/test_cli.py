@@ -23,6 +23,7 @@ from nst.__main__ import COMMANDS, main
 from nst.commands import models, pictures, rows, stylize
 from nst.commands.arguments import Parser, add_options, described, given
 from nst.commands.complaints import complaint
+from nst.commands.table import growing
 from nst.images import decode, read_recipe, save, to_pil
 from nst.registry import list_models
 from nst.styles import list_styles
@@ -407,6 +408,11 @@ def test_rows_make_a_table_and_a_file(toys, tmp_path, capsys):
     assert json.loads(file.read_text()) == list(run_toy(count=2))
     assert main(["bench", "toy", "--count", "1", "--fail", "--json", str(file)]) == 2
     assert capsys.readouterr().err == "It broke.\n" and len(json.loads(file.read_text())) == 1
+
+
+def test_a_column_is_as_wide_as_its_widest_cell_so_far():
+    listed = [{"name": "a", "score": 1.0}, {"name": "wider", "score": None}, {"name": "b", "score": 0.12345}]
+    assert list(growing(iter(listed))) == ["name  score", "a     1", "wider  -", "b      0.1235"]
 
 
 def test_steps_make_lines_of_progress(toys, capsys):

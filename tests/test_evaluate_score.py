@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from tiny import picture, tiny_encoder_file
 
 from nst.__main__ import main
@@ -91,7 +92,10 @@ def test_every_method_is_there():
     names = [method.name for method in find_methods()]
     assert {f"optimized, {preset}" for preset in PRESETS} <= set(names)
     assert {f"optimized, draft, {loss}" for loss in STYLE_LOSSES if loss != "wasserstein"} <= set(names)
-    assert {"network cin", "network predictor"} <= set(names)
+    assert {"network cin", "network predictor", "network photo2vangogh"} <= set(names)
+    assert "network horse2zebra" not in names, "which has no painter's manner"
+    knows = {method.name: method.knows for method in find_methods()}
+    assert "starry_night" in (knows["network photo2vangogh"] or ())
     facts = {method.name: (method.styles, method.training) for method in find_methods()}
     assert facts["network cin"] == ("13", "2500 steps") and facts["optimized, best"] == ("any", "none")
 
@@ -100,20 +104,26 @@ def test_every_method_is_there():
 def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     encoder, out = tiny_encoder_file(tmp_path), tmp_path / "out"
     asked = {"encoder": encoder, "judge": encoder, "size": 64, "out": str(out), "contents": [files["cat"]]}
-    asked |= {"styles": [f"mosaic={files['wave']}", files["dog"]]}
+    asked |= {"styles": [f"starry_night={files['wave']}", files["dog"]]}
     asked |= {"methods": ["itself", "colors", "draft, gram", "network"]}
     rows = list(compare_methods(**asked))
     names = [row["method"] for row in rows]
     assert names[:4] == ["the photo itself", "the style itself", "its colors alone", "optimized, draft, gram"]
-    assert {"network cin", "network predictor"} <= set(names) and names[-1] == "tau of both judges"
+    assert {"network cin", "network predictor", "network photo2vangogh"} <= set(names)
+    assert names[-1] == "tau of both judges"
     assert rows[0]["score"] < 5 and rows[1]["score"] < 40 and -1 <= rows[-1]["score"] <= 1
     assert all(0 <= row[part] <= 1 for row in rows[:-1] for part in PARTS)
     assert decode(out / "methods.jpg").rgb.width == 192 * (2 + len(names) - 1)
     assert (out / "methods.svg").read_text().count("<circle") == len(names) - 1 + 3
     known = json.loads((out / "methods.json").read_text())
-    assert len(known) == 2 * (len(names) - 1) - 1, "cin knows one of the two styles"
-    monkeypatch.setattr("nst.evaluate.methods._timed", None)
+    assert len(known) == 2 * (len(names) - 1) - 2, "two networks know one of the two styles"
+    monkeypatch.setattr("nst.evaluate.methods._painted", None)
     assert list(compare_methods(**asked)) == rows
+    anew = list(compare_methods(**asked, retime=True))
+    assert [row["score"] for row in anew] == [row["score"] for row in rows], "the pictures are the same"
+    assert all(one["seconds"] != other["seconds"] for one, other in zip(anew[:-1], rows, strict=False))
+    monkeypatch.setattr("nst.evaluate.methods._timed", None)
+    assert list(compare_methods(**asked)) == anew, "the new times stay"
     with pytest.raises(ValueError, match="No method is called like that"):
         next(compare_methods(**{**asked, "methods": ["magic"]}))
 
@@ -173,12 +183,19 @@ def test_a_folder_that_says_nothing_is_refused(tmp_path):
 
 
 def test_quarters_know_their_painting(tmp_path):
+    from torchvision.models import squeezenet1_1
+
     paths = []
     for i in range(3):  # each of one wavelength and direction throughout
         y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
         wave = 0.5 + 0.5 * torch.sin((x if i % 2 else y) * 2 * math.pi / (4 + 5 * i))
         name = f"{'anna' if i < 2 else 'ben'}_{i}.png"
         paths.append(str(save(tmp_path / name, to_pil(wave.expand(1, 3, -1, -1)))))
-    rows = list(compare_crops(styles=paths, painters=["anna"], encoder=tiny_encoder_file(tmp_path), size=96))
-    assert [row["by"] for row in rows] == ["style", "content", "pyramid"] and rows[0]["crops"] == 12
+    classifier = str(tmp_path / "squeezenet.safetensors")
+    torch.manual_seed(0)
+    save_file(squeezenet1_1(weights=None).state_dict(), classifier)
+    asked = {"styles": paths, "painters": ["anna"], "encoder": tiny_encoder_file(tmp_path), "size": 96}
+    rows = list(compare_crops(**asked, classifier=classifier))
+    assert [row["by"] for row in rows] == ["style", "content", "pyramid", "classifier"] and rows[0]["crops"] == 12
+    assert list(compare_crops(**asked)) == rows[:3] and rows[3]["painting"] > 0.9
     assert rows[2]["painting"] == 1 and rows[2]["chance"] == 0.5 and 0 <= rows[2]["nearer"] <= 1

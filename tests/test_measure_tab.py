@@ -100,6 +100,11 @@ def test_every_painting_has_a_score(files):
         verdict.of_painting(Painting(Order({}, {"content": files["photo"]}), result=files["result"]))
 
 
+def test_a_doodle_is_judged_by_brushwork_and_colors(files):
+    told = verdict.of_painting(painted(files, task="doodle"))
+    assert "of 100." in told and "Brushwork" in told and "still there" not in told
+
+
 def test_the_parts_of_a_sheet_have_a_score_each(files, tmp_path):
     sheet = Image.new("RGB", (128, 48))
     for i in (0, 1):
@@ -184,4 +189,3 @@ def test_a_visitor_who_leaves_lets_go_of_the_device(atlas, files):
         pass
     drawing.close()
     assert not lock.locked()
-

@@ -278,6 +278,11 @@ def test_translators_and_cycles_are_compared(tmp_path):
     judge, photo = tmp_path / "squeezenet.safetensors", tmp_path / "photo.png"
     save_file(squeezenet1_1(weights=None).state_dict(), judge)
     save(photo, to_pil(picture(0, 48, 64)))
+    network, image = load_model(judge, architecture="squeezenet"), picture(0, 48, 64)
+    seen = network.look(image, ("relu5_1", "relu2_1"))
+    assert torch.equal(seen["relu5_1"], network.encode(image)) and seen["relu2_1"].shape == (1, 128, 11, 15)
+    with pytest.raises(ValueError, match="No layer relu5_4"):
+        network.look(image, ("relu5_4",))
     model = translator_file(tmp_path)
     given = {"photos": [str(photo)], "size": 64, "out": str(tmp_path)}
     one, mean = compare_translate(judge=str(judge), models=[model], **given)

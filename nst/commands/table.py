@@ -14,15 +14,19 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def growing(rows: Iterable[Row]) -> Iterator[str]:
-    """The lines of a table as its rows come: the first row decides on the columns and their widths.
+    """The lines of a table as its rows come: the first row decides on the columns, and a wide cell widens its own from
+    there on.
 
     Rows that count steps ("step" of "steps") are told as a line of progress each instead.
     """
     stream = iter(rows)
     for first in stream:
         if "step" not in first or "steps" not in first:
-            yield from _lines([first], _widths([first]))
-            yield from _lines(stream, _widths([first]), header=False)
+            widths = _widths([first])
+            yield from _lines([first], widths)
+            for row in stream:
+                widths = {key: max(width, len(_cell(row.get(key, "")))) for key, width in widths.items()}
+                yield from _lines([row], widths, header=False)
             return
         rest = (f"{key} {_cell(value)}" for key, value in first.items() if key not in ("step", "steps"))
         yield "  ".join([f"step {first['step']} of {first['steps']}", *rest])

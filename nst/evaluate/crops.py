@@ -17,6 +17,7 @@ from nst.evaluate.pictures import load
 from nst.images import resize
 from nst.losses import mean_variance
 from nst.metrics import SCALES, Pyramid
+from nst.registry import load_model
 
 
 def compare_crops(
@@ -24,11 +25,13 @@ def compare_crops(
     styles: Sequence[str],
     painters: Sequence[str] = (),
     encoder: str = "compact",
+    classifier: str | None = None,
     size: int = 512,
 ) -> Iterator[dict[str, Any]]:
     """How often is a crop of a painting nearest to another crop of the same, and of the same painter?
 
-    A row for each way to compare: by style and by content as `nst map` does, and by the pyramid that needs no weights.
+    A row for each way to compare: by style and by content as `nst map` does, by style in the eyes of a network that was
+    taught no more than to tell things apart, and by the pyramid that needs no weights.
     Each painting is cut into its four quarters, which share no pixel. `painting` is the share of quarters whose nearest
     other one is of their own painting. Of the quarters by a painter with several works, `painter` is the share whose
     nearest of another painting is by the same hand, and `chance` what lots would give; `nearer` is how often one of
@@ -38,11 +41,14 @@ def compare_crops(
         styles: picture files, of paintings.
         painters: how the files' names of a painter with several works begin; those of one painter joined by "+".
         encoder: looks at them, by name or file.
+        classifier: SqueezeNet's file, to look at them as well.
         size: long side in pixels of a painting before it is cut.
     """
     where = choose_device()
     network, pyramid = load_encoder(encoder), Pyramid()
-    vectors: dict[str, list[Tensor]] = {"style": [], "content": [], "pyramid": []}
+    other: Any = load_model(Path(classifier), architecture="squeezenet") if classifier else None
+    vectors: dict[str, list[Tensor]] = {name: [] for name in ("style", "content", "pyramid")}
+    vectors |= {"classifier": []} if other else {}
     owners: list[int] = []
     for i, path in enumerate(styles):
         for crop in _quarters(resize(load(path), size)):
@@ -52,6 +58,8 @@ def compare_crops(
                 vectors["style"].append(style_look(features))
                 vectors["content"].append(content_look(features))
                 waves = pyramid(crop, SCALES)
+                if other:
+                    vectors["classifier"].append(style_look(other.look(crop, LAYERS)))
             moments = [torch.cat([m[0], v[0].sqrt()]) for m, v in (mean_variance(waves[name]) for name in SCALES)]
             vectors["pyramid"].append(torch.cat([part / part.norm().clamp_min(1e-8) for part in moments]))
             owners.append(i)

@@ -26,12 +26,15 @@ class Ledger:
 
     def get(self, key: str, find: Callable[[], Any]) -> Any:
         """The value of a key, found now if it is not known."""
-        if key not in self.known:
-            self.known[key] = find()
-            self.unwritten += 1
-            if self.unwritten >= self.every:
-                self.write()
-        return self.known[key]
+        return self.known[key] if key in self.known else self.put(key, find())
+
+    def put(self, key: str, value: Any) -> Any:
+        """The value, which from now on is that of the key."""
+        self.known[key] = value
+        self.unwritten += 1
+        if self.unwritten >= self.every:
+            self.write()
+        return value
 
     def write(self) -> None:
         """Write what is known."""

@@ -6,27 +6,30 @@ arXiv:1705.04058, section 6).
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from nst.color import recolor
-from nst.device import choose_device, peak_memory
+from nst.device import Device, choose_device, peak_memory
 from nst.evaluate.chart import chart
 from nst.evaluate.ledger import Ledger
-from nst.evaluate.pictures import contact_sheet, last, load, open_content, open_style, write
+from nst.evaluate.pictures import contact_sheet, last, load, means, open_content, open_style, write
 from nst.fast import make_painter
-from nst.images import resize, save, to_pil
+from nst.images import resize, to_pil
 from nst.losses import STYLE_LOSSES
 from nst.metrics import Aim, find_judge
 from nst.registry import list_models, load_model
+from nst.styles import list_styles
 from nst.stylize import PRESETS
+from nst.translate import directions_of_all
 from nst.weights import WeightsNotFound
 
 CONTENTS = ("chelsea", "coffee", "astronaut")
@@ -39,6 +42,19 @@ class Manner:
 
     name: str
     picture: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A photo (1, 3, H, W), its name, and a style to paint it in."""
+
+    photo: str
+    content: Tensor
+    manner: Manner
+
+    @property
+    def name(self) -> str:
+        return f"{self.photo}-{self.manner.name}"
 
 
 Paint = Callable[[Tensor, Manner], Tensor]
@@ -64,6 +80,11 @@ class Method:
     paint: Paint
     knows: tuple[str, ...] | None = None
 
+    @property
+    def plain(self) -> str:
+        """The name for files."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
 
 def compare_methods(
     *,
@@ -75,6 +96,7 @@ def compare_methods(
     judge: str | None = None,
     encoder: str = "compact",
     size: int = 256,
+    retime: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Every method that the package holds, on every photo in every style: a row for each, means over the pictures.
 
@@ -93,42 +115,46 @@ def compare_methods(
         judge: a second judge, an encoder by name or file that painted none of them; left out is none.
         encoder: to optimize on, by name or file.
         size: long side in pixels.
+        retime: time every method anew, on the first photo in the first style that it knows; from then on these are its
+            seconds and its memory, and the pictures stay.
     """
     folder, where = Path(out), choose_device()
     photos = {Path(name).stem: resize(open_content(name), size) for name in contents}
     manners = [_manner(text, size) for text in styles]
+    grid = [Pair(photo, content, manner) for photo, content in photos.items() for manner in manners]
     judges = {"score": find_judge(), **({"judge": find_judge(judge)} if judge else {})}
     aims = {
-        (photo, manner.name, name): Aim(manner.picture, content, judge=who)
-        for photo, content in photos.items() for manner in manners for name, who in judges.items()
-    }  # fmt: skip
-    known, rows, strips = Ledger(folder / "methods.json"), [], dict[tuple[str, str], list[Tensor]]()
-    for (photo, content), manner in ((p, m) for p in photos.items() for m in manners):
-        strips[photo, manner.name] = [content, manner.picture]
+        pair.name: {name: Aim(pair.manner.picture, pair.content, judge=who) for name, who in judges.items()}
+        for pair in grid
+    }
+    strips = {pair.name: [pair.content, pair.manner.picture] for pair in grid}
     wanted = [m for m in find_methods(encoder, models) if not methods or any(word in m.name for word in methods)]
     if not wanted:
         raise ValueError(f"No method is called like that. There are: {', '.join(m.name for m in find_methods())}.")
+    known, rows = Ledger(folder / "methods.json"), list[dict[str, Any]]()
     for method in wanted:
+        pairs = [pair for pair in grid if method.knows is None or pair.manner.name in method.knows]
+        if not pairs:
+            continue
         found = []
-        for (photo, content), manner in ((p, m) for p in photos.items() for m in manners):
-            if method.knows is not None and manner.name not in method.knows:
+        for pair in grid:
+            if pair not in pairs:
+                strips[pair.name].append(torch.ones_like(pair.content))
                 continue
-            path = folder / "pictures" / f"{_plain(method.name)}-{photo}-{manner.name}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            cost = known.get(str(path.stem), lambda m=method, c=content, s=manner, p=path: _timed(m, c, s, p, where))  # type: ignore[misc]
+            path = folder / "pictures" / f"{method.plain}-{pair.name}.png"
+            cost = known.get(path.stem, lambda m=method, p=pair, at=path: _painted(m, p, where, at))  # type: ignore[misc]
             if not path.is_file():  # numbers without their picture
-                save(path, to_pil(method.paint(content, manner)))
+                _painted(method, pair, where, path)
             image = load(path)
-            strips[photo, manner.name].append(image)
-            row = dict(cost)
-            for name in judges:
-                score = aims[photo, manner.name, name].score(image)
-                row |= {name: score.total} | (score.parts if name == "score" else {})
-            found.append(row)
-        if found:
-            facts = {"method": method.name, "styles": method.styles, "training": method.training}
-            rows.append(facts | {"kind": method.kind} | {name: mean(row[name] for row in found) for name in found[0]})
-            yield {name: value for name, value in rows[-1].items() if name != "kind"}
+            strips[pair.name].append(image)
+            scores = {name: aim.score(image) for name, aim in aims[pair.name].items()}
+            found.append(cost | {name: one.total for name, one in scores.items()} | scores["score"].parts)
+        row = {"method": method.name, "styles": method.styles, "training": method.training, **means(found)}
+        if retime:
+            row |= known.put(f"{method.plain} alone", _timed(method, pairs[0], where)[1])
+        row |= known.known.get(f"{method.plain} alone", {})
+        rows.append(row | {"kind": method.kind})
+        yield row
     if judge and len(rows) > 2:
         yield {"method": "tau of both judges", "score": _tau([r["score"] for r in rows], [r["judge"] for r in rows])}
     write(folder / "methods.jpg", contact_sheet(list(strips.values()), cell=192, columns=1))
@@ -136,7 +162,8 @@ def compare_methods(
 
 
 def find_methods(encoder: str = "compact", models: Sequence[str] = ()) -> list[Method]:
-    """Every method there is here: references, optimizing by preset and by style loss, and networks.
+    """Every method there is here: references, optimizing by preset and by style loss, and networks, translators into a
+    painter's manner among them.
 
     Args:
         encoder: to optimize on.
@@ -161,7 +188,7 @@ def find_methods(encoder: str = "compact", models: Sequence[str] = ()) -> list[M
     ]
     for name in [*(entry.name for entry in list_models("style")), *models]:
         try:
-            network = load_model(name)
+            network = load_model(name, download=False)
         except WeightsNotFound:
             continue
         if (takes := getattr(network, "takes", "")) not in ("names", "pictures", "photo"):
@@ -171,6 +198,11 @@ def find_methods(encoder: str = "compact", models: Sequence[str] = ()) -> list[M
         many = "any" if knows is None else str(len(knows))
         paint = _passing(name, takes)
         found.append(Method(f"network {Path(name).stem}", "network", many, _training(name), paint, knows))
+    for name, ways in directions_of_all().items():
+        hand = ways[0].removeprefix("photo2")  # a painter, all of whose works are one manner to it
+        knows = tuple(style.name for style in list_styles() if style.author.lower().replace(" ", "").endswith(hand))
+        if knows:
+            found.append(Method(f"network {name}", "network", "1", _training(name), _translating(name), knows))
     return found
 
 
@@ -181,6 +213,20 @@ def _passing(model: str, takes: str) -> Paint:
         own: dict[str, list[str | Tensor]] = {"names": [manner.name], "pictures": [manner.picture]}
         given = own.get(takes, [])
         return make_painter(given, model=model).paint(content)
+
+    return paint
+
+
+def _translating(model: str) -> Paint:
+    """There, in the first direction, and not back."""
+
+    @torch.no_grad()
+    def paint(content: Tensor, _: Manner) -> Tensor:
+        where = choose_device()
+        network = copy.deepcopy(load_model(model, architecture="cyclegan")).to(where.device)
+        with where.autocast():
+            image: Tensor = network(where.place(content), 0)
+        return image.float().clamp(0, 1).cpu()
 
     return paint
 
@@ -197,21 +243,23 @@ def _manner(text: str, size: int) -> Manner:
     return Manner(name, resize(open_style(file), size))
 
 
-def _timed(method: Method, content: Tensor, manner: Manner, path: Path, where: Any) -> dict[str, float]:
-    """Paint it and save it; the seconds and the memory that it took, after networks are loaded."""
+def _timed(method: Method, pair: Pair, where: Device) -> tuple[Tensor, dict[str, float]]:
+    """The picture, and the seconds and the memory that it took, after networks are loaded."""
     clock = time.process_time if where.device.type == "cpu" else time.perf_counter
     if method.kind == "network":
-        method.paint(content, manner)
+        method.paint(pair.content, pair.manner)
     with peak_memory(where.device) as peak:
         began = clock()
-        image = method.paint(content, manner)
+        image = method.paint(pair.content, pair.manner)
         seconds = clock() - began
-    save(path, to_pil(image))
-    return {"seconds": seconds, "memory": peak() / 1e6}
+    return image, {"seconds": seconds, "memory": peak() / 1e6}
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+def _painted(method: Method, pair: Pair, where: Device, path: Path) -> dict[str, float]:
+    """Paint it and save it; what it took."""
+    image, cost = _timed(method, pair, where)
+    write(path, to_pil(image))
+    return cost
 
 
 def _tau(first: Sequence[float], second: Sequence[float]) -> float:

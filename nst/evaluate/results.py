@@ -11,7 +11,7 @@ from typing import Any
 
 from nst.evaluate.pictures import load, open_content, open_style
 from nst.images import IMAGE_SUFFIXES, ImageError
-from nst.metrics import find_judge, pastiche_score
+from nst.metrics import PARTS, find_judge, pastiche_score
 from nst.styles import StyleNotFound
 
 LIST, BETWEEN = "results.csv", "--"
@@ -55,7 +55,7 @@ def compare_results(
             style = open_style(_file(entry.style, root, "styles", styles))
             score = pastiche_score(load(entry.result), style, content, judge=who)
         except (ValueError, StyleNotFound) as error:  # named, and the others go on
-            yield row | {"score": None, "note": str(error)}
+            yield row | {"score": None} | dict.fromkeys(PARTS) | {"note": str(error)}
             continue
         row |= {"score": score.total, **score.parts}
         rows.setdefault(entry.method, []).append(row)

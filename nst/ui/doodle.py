@@ -46,6 +46,7 @@ class DoodleBench(Workbench):
 
     task = "doodle"
     prefix = "doodle"
+    scored = True
     hint = "It paints what is drawn, in the manner of the painting."
 
     def lay_out_inputs(self) -> None:

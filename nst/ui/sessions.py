@@ -18,10 +18,10 @@ _remember_all = SessionState.__init__
 
 def remember_little() -> None:
     """Have gradio's sessions, from now on, describe no components."""
-    SessionState.__init__ = _remember_little  # type: ignore[method-assign]
+    SessionState.__init__ = _remember_little  # type: ignore[assignment, method-assign]
 
 
 def _remember_little(session: SessionState, blocks: Blocks) -> None:
     nothing_to_describe: Any = SimpleNamespace(default_config=blocks.default_config, blocks=())
     _remember_all(session, nothing_to_describe)
-    session.blocks_config.config_for_block = lambda *_, **__: {}  # type: ignore[method-assign]
+    session.blocks_config.config_for_block = lambda *_, **__: {}  # type: ignore[assignment, method-assign]

@@ -14,7 +14,7 @@ from nst.ui import limits, pictures
 from nst.ui.painting import Painting
 
 TITLES = {
-    "texture": ("Brushwork", "how near it comes to the painting's; half is as near as parts of a painting are to it"),
+    "texture": ("Brushwork", "how near it comes to the painting's; parts of the painting itself get about 50%"),
     "color": ("Colors", "how near they come to the painting's"),
     "content": ("The photo is still there", "how much of what stands where is found again"),
     "cleanness": ("Cleanness", "how free it is of grids, blocks and seams"),
@@ -26,7 +26,7 @@ SCALES = {
 }  # fmt: skip
 """The pyramid's scales in plain words."""
 
-GRADES = ((75, "An excellent pastiche"), (60, "A good pastiche"), (45, "A fair pastiche"), (25, "A weak pastiche"))
+GRADES = ((70, "An excellent pastiche"), (55, "A good pastiche"), (40, "A fair pastiche"), (20, "A weak pastiche"))
 NONE = "Hardly a pastiche"
 
 
@@ -42,7 +42,7 @@ def of_painting(painting: Painting | None) -> str:
     styles, weights = _styles(painting), order.settings.get("style_weights") or order.settings.get("weights")
     if not styles:
         raise ValueError("This result has no style to be compared with.")
-    photo = order.pictures.get("content")
+    photo = None if order.task == "doodle" else order.pictures.get("content")  # a doodle looks like nothing
     content = to_tensor(decode(str(photo))) if isinstance(photo, str) else None
     result = decode(painting.result).rgb
     if not order.parts:
