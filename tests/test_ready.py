@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import time
 import weakref
 from collections.abc import Iterator
+from html.parser import HTMLParser
 
 import httpx
 import pytest
 from fake_run import FakeRun
 from gradio.state_holder import SessionState
+from PIL import Image
 from test_hosting import served
 from visitor import Visitor
 
-from nst.ui import memory
+from nst.ui import cards, memory
 from nst.ui.ready import KEPT, Ready
 
 
@@ -27,12 +30,13 @@ def url(tmp_path_factory) -> Iterator[str]:
 
 def test_the_page_that_is_kept_is_the_page_that_gradio_makes(url):
     made = httpx.get(url, params={"page": ""})  # passes by
+    text = cards.introduce(made.text, url.rstrip("/"))
     for _ in range(2):
         kept = httpx.get(url, params={"size": 64})
-        assert kept.text == made.text and kept.headers["content-type"] == made.headers["content-type"]
+        assert kept.text == text and kept.headers["content-type"] == made.headers["content-type"]
     assert kept.headers["content-encoding"] == "gzip" and "content-encoding" not in made.headers
     plain = httpx.get(url, headers={"Accept-Encoding": "identity"})
-    assert "content-encoding" not in plain.headers and plain.text == made.text
+    assert "content-encoding" not in plain.headers and plain.text == text
     assert httpx.get(f"{url}config").json()["components"]
     assert httpx.head(url).status_code == 200
 
@@ -52,6 +56,38 @@ def test_who_is_not_logged_in_gets_no_page_of_who_is(tmp_path):
             assert '"auth_required":true' in httpx.get(url).text.replace(" ", "")
             assert anna.get("/config").json()["username"] == "anna"
             assert httpx.get(f"{url}config").status_code == 401
+
+
+def test_chats_find_a_card_of_the_app(url):
+    proxy = {"X-Forwarded-Host": "pastiche.example", "X-Forwarded-Proto": "https"}
+    for home, headers in ((url.rstrip("/"), {}), ("https://pastiche.example", proxy)):
+        found = Tags(httpx.get(url, params={"style": "night"}, headers=headers).text).found
+        assert all(len(values) == 1 for values in found.values()), "and none of gradio's"
+        assert found["og:url"] == [f"{home}/"] and found["og:site_name"] == ["Pastiche"]
+        assert found["og:image"] == found["twitter:image"] == [f"{home}/card.jpg"]
+        assert found["twitter:card"] == ["summary_large_image"]
+    card = httpx.get(f"{url}card.jpg")
+    assert card.headers["content-type"] == "image/jpeg" and Image.open(io.BytesIO(card.content)).size == cards.SIZE
+    assert [found[f"og:image:{side}"] for side in ("width", "height")] == [[str(side)] for side in cards.SIZE]
+
+
+class Tags(HTMLParser):
+    """A page's tags for cards.
+
+    Attributes:
+        found: contents by name.
+    """
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: dict[str, list[str]] = {}
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs) -> None:
+        facts = dict(attrs)
+        name = facts.get("property") or facts.get("name") or ""
+        if tag == "meta" and name.startswith(("og:", "twitter:")):
+            self.found.setdefault(name, []).append(facts["content"])
 
 
 class Counting:
