@@ -29,6 +29,7 @@ import httpx
 import pytest
 import torch
 from fake_run import FakeRun, no_load, quick_examples
+from gradio.state_holder import SessionState
 from gradio_client import Client
 from PIL import Image
 from tiny import picture
@@ -41,7 +42,7 @@ from nst.images import decode, read_recipe
 from nst.optimize import Step
 from nst.results import Store
 from nst.stylize import Estimate
-from nst.ui import endpoints, gallery, journal, limits, line, painting, scratch, serving, share, zerogpu
+from nst.ui import endpoints, gallery, journal, limits, line, painting, scratch, serving, sessions, share, zerogpu
 from nst.ui.optimize import create_tab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,6 +55,8 @@ def served(folder: Path, run: Any, load: Any = no_load, api: bool = False, **opt
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "served"))
         patch.setenv("PASTICHE_RESULTS", str(folder / "results"))
+        patch.setattr(SessionState, "__init__", SessionState.__init__)
+        sessions.remember_little()
         quick_examples(patch)
         patch.setattr("nst.ui.forecast.stylize.estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
         page = app.build_app([("Optimize", lambda: create_tab(run, load)), ("Gallery", gallery.create_tab)])
