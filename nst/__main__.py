@@ -32,6 +32,7 @@ COMMANDS = {
     "evaluate": "measure the quality of results",
 }
 
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; the exit code: 0 when done, 2 for bad usage or bad input, 130 after Ctrl-C.
 

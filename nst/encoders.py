@@ -174,9 +174,7 @@ def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Encoder:
     return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _from_indices(
-    tensors: Mapping[str, Tensor], config: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Tensor]]:
+def _from_indices(tensors: Mapping[str, Tensor], config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Weights numbered as in torchvision's `features`, or as in AdaIN's normalized VGG-19."""
     order = sorted({int(k.split(".")[0]) for k in tensors})
     weights = [(tensors[f"{i}.weight"], tensors[f"{i}.bias"]) for i in order]

@@ -37,6 +37,9 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 """What is allowed."""
 
+PIXELS = 32 * 64 * 64
+"""Of the faces that are painted at once."""
+
 LEVELS = ("coarse", "middle", "fine")
 """The parts of a face that can be mixed: light, colors and pose; the features; the details."""
 
@@ -79,8 +82,9 @@ def sample_faces(
     _check(count=count, seed=seed, truncation=truncation, likeness=likeness)
     network, where = load_generator(model, device)
     made = []
-    for first in range(seed, seed + count, 32):
-        some = min(32, seed + count - first)
+    at_once = _at_once(network)
+    for first in range(seed, seed + count, at_once):
+        some = min(at_once, seed + count - first)
         if like is None:
             made.append(network.sample(some, first, truncation).cpu())
             continue
@@ -182,7 +186,7 @@ def morph(
     if not styled:  # a sum of two normal latents would be too near to 0
         between = between / (share.square() + (1 - share).square()).sqrt()
     paint = network.paint if styled else network
-    return torch.cat([paint(some).clamp(0, 1).cpu() for some in between.split(32)])
+    return torch.cat([paint(some).clamp(0, 1).cpu() for some in between.split(_at_once(network))])
 
 
 def morph_sheet(
@@ -260,6 +264,11 @@ def _painted(network: Any, latent: Tensor, truncation: float) -> Tensor:
     if hasattr(network, "styles"):
         return network.paint(network.styles(latent, truncation)).clamp(0, 1)
     return network(latent)
+
+
+def _at_once(network: Any) -> int:
+    """How many faces fit into memory easily."""
+    return max(1, PIXELS // network.resolution**2)
 
 
 def _enlarged(images: Tensor, size: int) -> Tensor:

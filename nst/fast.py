@@ -25,6 +25,7 @@ from nst.losses import normalized_weights
 from nst.optimize import Step
 from nst.registry import list_models, load_model
 from nst.styles import list_styles, load_style
+from nst.weights import Weights
 
 NAMED, ANY = "cin", "predictor"
 """The models for styles that are known by name, and for any others."""
@@ -119,7 +120,8 @@ def fast_stylize(
 
     Args:
         content: the photo (1, 3, H, W) in [0, 1], of any size.
-        styles: up to four; names of `fast_styles()` or `nst.styles`, or pictures (1, 3, H, W) in [0, 1].
+        styles: up to four; names of `fast_styles()` or `nst.styles`, or pictures (1, 3, H, W) in [0, 1]; or the name of
+            one of `networks()`, alone.
         weights: of the styles in the mixture, made to sum to 1; None means equal.
         model: a name of `list_models("style")`, or a file; None means the one that fits the styles.
         strength: 0 gives the photo back, 100 the style in full.
@@ -134,9 +136,7 @@ def fast_stylize(
         nst.weights.WeightsError: the weights are missing or damaged.
     """
     painter = make_painter(styles, weights, model=model, device=device)
-    return painter.paint(
-        content, strength=strength, size=size, brush=brush, preserve_color=preserve_color, seed=seed
-    )
+    return painter.paint(content, strength=strength, size=size, brush=brush, preserve_color=preserve_color, seed=seed)
 
 
 def make_painter(
@@ -154,7 +154,7 @@ def make_painter(
     if takes not in ("names", "pictures", "photo", "noise") or (takes == "noise" and not network.photo):
         raise ValueError(f'"{name}" does not paint photos. There are: {", ".join(_painting_models())}.')
     if takes in ("photo", "noise"):
-        if styles:
+        if styles and not (len(styles) == 1 and isinstance(styles[0], str) and styles[0] == name):
             raise ValueError(f'"{name}" knows one style, its own; leave the styles out.')
         return Painter(network, None, where, name)
     if not 0 < len(styles) <= MAX_STYLES:
@@ -175,11 +175,16 @@ def model_for(styles: Sequence[str | Tensor]) -> str:
     """The model that these styles need: the one that learned them, if it learned all, or the one for any.
 
     Raises:
-        ValueError: a name that nothing knows.
+        ValueError: a name that nothing knows, or a network of one style among others.
     """
     names, learned = [style for style in styles if isinstance(style, str)], fast_styles()
-    known = dict.fromkeys([*learned, *(entry.name for entry in list_styles())])
+    alone = {entry.name for entry in networks()}
+    known = dict.fromkeys([*learned, *(entry.name for entry in list_styles()), *alone])
     for name in names:
+        if name in alone:
+            if len(styles) > 1:
+                raise ValueError(f'"{name}" is a network of its own, which cannot be blended with other styles.')
+            return name
         if name not in known:
             raise _unknown(name, known)
     return NAMED if names and len(names) == len(styles) and set(names) <= set(learned) else ANY
@@ -188,6 +193,11 @@ def model_for(styles: Sequence[str | Tensor]) -> str:
 def fast_styles() -> tuple[str, ...]:
     """The names of the styles that a network has learned, in the order of the gallery."""
     return tuple(load_model(NAMED).styles)  # type: ignore[arg-type]
+
+
+def networks() -> list[Weights]:
+    """The networks of others for one style each, which are fetched from the Hub when first used."""
+    return [entry for entry in list_models("style") if entry.repo]
 
 
 @torch.no_grad()

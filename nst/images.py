@@ -146,6 +146,7 @@ def _open(data: bytes) -> Image.Image:
         data = re.sub(rb"(infe.{8,10})Exif", rb"\1Skip", data, flags=re.DOTALL)
         with suppress(ImportError):
             import pillow_heif
+
             pillow_heif.register_heif_opener()
             formats.append("HEIF")
     image = Image.open(_Metered(data), formats=formats)
@@ -249,8 +250,12 @@ def resize(tensor: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
 
 
 def encode(
-    image: Image.Image, *, format: Format = "png", quality: int = 95,
-    recipe: dict[str, Any] | None = None, alpha: Image.Image | None = None,
+    image: Image.Image,
+    *,
+    format: Format = "png",
+    quality: int = 95,
+    recipe: dict[str, Any] | None = None,
+    alpha: Image.Image | None = None,
 ) -> bytes:
     """A picture as PNG, JPEG (4:4:4) or WebP with an sRGB profile and none of the metadata it came with.
 

@@ -88,7 +88,7 @@ def make_recipe(
     """
     defaults = TASKS[task]
     kept, hashes = defaults | valid_settings(settings, task), dict[str, str]()
-    known = {weights.name: weights.sha256 for weights in list_models()}
+    known = {weights.name: weights.sha256 or weights.revision for weights in list_models()}
     if model := settings.get("model") or kept.get("model"):  # or a file of the user's own, as below
         kept["model"] = model if model in known else Path(model).name
         hashes[kept["model"]] = known[model] if model in known else file_sha256(Path(model))
@@ -116,7 +116,7 @@ def make_fast_recipe(
         weights: of the styles.
         model: the network, by name or file.
     """
-    known = {entry.name: entry.sha256 for entry in list_models("style")}
+    known = {entry.name: entry.sha256 or entry.revision for entry in list_models("style")}
     name = model if model in known else Path(model).name
     kept = FAST_DEFAULTS | {key: value for key, value in settings.items() if key in FAST_DEFAULTS} | {"model": name}
     hashes = {name: known[name] if model in known else file_sha256(Path(model))}

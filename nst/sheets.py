@@ -115,9 +115,7 @@ def textures(pairs: Pairs, size: int = 256, **settings: Any) -> Sheet:
     """Each style: a texture of it, one without seams, and that tiled 3 x 3."""
     rows = []
     for _, style in pairs:
-        plain, seamless = (
-            last(texture(style, width=size, height=size, seamless=s, **settings)) for s in (False, True)
-        )
+        plain, seamless = (last(texture(style, width=size, height=size, seamless=s, **settings)) for s in (False, True))
         rows.append([style, plain, seamless, plain.repeat(1, 1, 3, 3), seamless.repeat(1, 1, 3, 3)])
     return rows
 

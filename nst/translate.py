@@ -1,6 +1,7 @@
 """Translation: a picture of one kind through a network that makes it one of another kind, and back where it can.
 
-Models are found by name (`nst.registry.list_models("translator")`); each has one direction or two.
+Models are found by name (`nst.registry.list_models("translator")`); each has one direction or two, or another
+model is its way back.
 """
 
 from __future__ import annotations
@@ -18,10 +19,13 @@ from torch import Tensor, nn
 from nst.device import choose_device
 from nst.images import resize
 from nst.optimize import Step
-from nst.registry import list_models, load_model
+from nst.registry import Progress, list_models, load_model
 
 MODEL = "horse2zebra"
 BOUNDS: dict[str, tuple[float, float]] = {"size": (64, 4096)}
+
+OTHER_WAY = {"horse2zebra_large": "zebra2horse", "zebra2horse": "horse2zebra_large"}
+"""Models that are one cycle, in a file for each direction."""
 
 HARDLY = 0.015
 """Mean absolute change below which a picture is as good as unchanged; what any network does to noise is more."""
@@ -97,6 +101,8 @@ def translate(
     with where.autocast():
         made = network(seen, way)
         back = network(made, 1 - way) if len(directions) == 2 else None
+        if other := OTHER_WAY.get(model):
+            back = _placed(other, str(where.device))(made)
     shown = [None if x is None else x.float().clamp(0, 1).cpu() for x in (seen, made, back)]
     return Translation(*shown)  # type: ignore[arg-type]
 
@@ -112,6 +118,24 @@ def translate_run(photo: Tensor, *, sheet: bool = False, **settings: Any) -> Ite
     found = translate(photo, **settings)
     pictures = [x for x in (found.photo, found.image, found.back) if x is not None]
     yield Step(1, 1, torch.cat(pictures, 3) if sheet else found.image, {}, found.note)
+
+
+def load_translator(model: str, *, progress: Progress | None = None) -> None:
+    """Load a model by name, and the one of its way back where that is another, so that translating fetches nothing.
+
+    Args:
+        progress: called with (bytes done, bytes in all) during a download.
+
+    Raises:
+        nst.weights.WeightsError: they are not to be had, damaged, or refused.
+    """
+    for name in filter(None, (model, OTHER_WAY.get(model))):
+        load_model(name, progress=progress, architecture="cyclegan")
+
+
+def comes_back(model: str) -> bool:
+    """Whether the way back is known, by name."""
+    return model in OTHER_WAY or len(directions_of_all()[model]) == 2
 
 
 def directions_of_all() -> dict[str, tuple[str, ...]]:

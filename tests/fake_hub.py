@@ -1,11 +1,11 @@
 """A stand-in for the Hugging Face Hub on loopback, with the troubles a network has.
 
-    with FakeHub() as hub:
-        hub.add("owner/name", revision, "model.safetensors", data)
-        monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
-        hub.statuses = [(500, ""), (500, "")]       # the next two answers
-        hub.cuts = [1000]                           # the next body ends after 1000 bytes
-        hub.requests                                # what was asked
+with FakeHub() as hub:
+    hub.add("owner/name", revision, "model.safetensors", data)
+    monkeypatch.setenv("HF_ENDPOINT", hub.endpoint)
+    hub.statuses = [(500, ""), (500, "")]       # the next two answers
+    hub.cuts = [1000]                           # the next body ends after 1000 bytes
+    hub.requests                                # what was asked
 """
 
 from __future__ import annotations

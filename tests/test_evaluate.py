@@ -6,16 +6,19 @@ import pytest
 import torch
 from tiny import picture, tiny_encoder_file
 
+from nst.evaluate.contrast import compare_contrast, less_contrast
 from nst.evaluate.controls import compare_controls
 from nst.evaluate.encoders import compare_encoders
 from nst.evaluate.fast import compare_fast
-from nst.evaluate.pictures import contact_sheet
+from nst.evaluate.pictures import contact_sheet, load
 from nst.evaluate.sizes import compare_sizes
 from nst.evaluate.tricks import VARIANTS, compare_tricks
 from nst.images import decode, save, to_pil
 from nst.losses import STYLE_LOSSES
+from nst.models.johnson import Johnson
 from nst.sheets import SHEETS, sky
 from nst.stylize import Preset
+from nst.train.loop import write_model
 
 
 @pytest.fixture
@@ -84,6 +87,32 @@ def test_fast_styles_are_judged_beside_the_judge_itself(files):
         assert rows[2][name] == pytest.approx((rows[0][name] + rows[1][name]) / 2)
     assert rows[0]["closure"] != rows[0]["closed"] and rows[2]["worst"] == min(rows[0]["worst"], rows[1]["worst"])
     assert decode(files / "fast.jpg").rgb.size == (3 * 256, 2 * 256)
+
+
+def test_instance_norm_minds_contrast_less_than_batch_norm(files):
+    networks = {}
+    for norm in ("instance", "batch"):
+        torch.manual_seed(0)
+        config = {"widths": (4, 4, 8), "blocks": 1, "kernel": 3, "norm": norm}
+        (files / norm).mkdir()
+        network = Johnson(**config)
+        for _ in range(60):  # in training mode, for the averages of batch normalization
+            network(picture(1, 48, 64))
+        write_model(network, files / norm, "johnson", config, {"step": 0, "steps": 0}, "Random.")
+        networks[norm] = str(files / norm / "johnson.safetensors")
+    photos = [str(files / "cat.png"), str(files / "night.png")]
+    rows = list(compare_contrast(**networks, photos=photos, size=48, out=str(files)))
+    assert [row["photograph"] for row in rows] == ["cat", "night", "mean"]
+    for name in ("photo", "instance", "batch", "batch_share"):
+        assert rows[2][name] == pytest.approx((rows[0][name] + rows[1][name]) / 2)
+    cat = load(files / "cat.png")
+    assert rows[0]["photo"] == pytest.approx(255 * float((cat - less_contrast(cat, 0.5)).abs().mean()), rel=0.05)
+    assert all(0 < row["ratio"] == row["instance"] / row["batch"] < 0.5 for row in rows)
+    assert decode(files / "contrast.jpg").rgb.size == (6 * 256, 2 * 256)
+    with pytest.raises(ValueError, match="has batch normalization"):
+        next(compare_contrast(instance=networks["batch"], batch=networks["batch"], photos=photos))
+    with pytest.raises(ValueError, match="below 1"):
+        next(compare_contrast(**networks, photos=photos, factor=1.0))
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -139,11 +140,50 @@ def test_a_link_brings_styles_and_settings_back(tab, photo):
     asked_for = dict(pair.split("=") for pair in query.replace("%7C", "|").replace("%2C", ",").split("&"))
     assert asked_for["task"] == "fast" and asked_for["strength"] == "40" and asked_for["style"] == "ink|waves"
     request: Any = SimpleNamespace(query_params=asked_for)
-    assert tab.open_styles([], request)[0] == ["ink", "waves"]
     updates = tab.open_page(False, request)
-    assert updates[tab.controls["strength"]] == 40
+    assert updates[tab.chosen] == ["ink", "waves"] and updates[tab.corner] == (0.25, 0.5) and updates[tab.blending]
+    assert updates[tab.controls["strength"]] == 40 and tab.status not in updates
+    assert tab.open_page(True, request) == {tab.opened: True}
     strange: Any = SimpleNamespace(query_params={"task": "fast", "style": "<b>|../x"})
-    assert tab.open_styles([], strange)[0] == [NAMES[0]]
+    updates = tab.open_page(False, strange)
+    assert updates[tab.chosen] == [NAMES[0]] and "2 of its styles are not known here" in updates[tab.status]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+@pytest.mark.parametrize("place", [(0.0, 0.0), (1.0, 0.5), (0.3, 0.7), (0.5, 1.0)])
+def test_a_corner_is_found_again_by_its_weights(count, place):
+    shares = stylerow.weights(count, place)
+    assert stylerow.weights(count, stylerow.corner(shares)) == pytest.approx(shares)
+
+
+@pytest.mark.parametrize("chosen", [["ink"], ["ink", "waves"], ["mosaic", "ink", "glass"], list(NAMES[:4])])
+def test_a_picture_brings_styles_and_weights_back(tab, photo, chosen):
+    painting, _ = painted(tab, photo, chosen, (0.2, 0.6), strength=70)
+    for updates in (tab.open_picture(painting.result), tab.take(tab.slots[0], painting.result, None)):
+        assert updates[tab.controls["strength"]] == 70 and updates[tab.chosen] == chosen
+        shares = stylerow.weights(len(chosen), updates[tab.corner])
+        assert shares == pytest.approx(stylerow.weights(len(chosen), (0.2, 0.6)))
+        assert updates[tab.blending] == (len(chosen) > 1) and updates[tab.gallery].count('"true"') == len(chosen)
+        assert updates.keys() <= set(tab.restored_parts)
+
+
+def test_an_example_among_its_styles_comes_back_and_what_was_an_upload_is_told(tab, photo, monkeypatch):
+    name, told = pictures.list_examples("style")[0].name, list[str]()
+    monkeypatch.setattr(gr, "Warning", told.append)
+    monkeypatch.setattr(pictures, "example_file", lambda kind, name: Path(photo))
+    values = asked(tab, photo, ["ink", OWN], (0.75, 0.5), own=photo)
+    values[3] = pictures.Choice(photo, name)
+    painting = tab.begin(None, *values)[tab.painting]
+    list(tab.paint(painting))
+    updates = tab.open_picture(painting.result)
+    assert read_recipe(painting.result)["style"] == ["ink", name]
+    assert updates[tab.chosen] == ["ink", OWN] and updates[tab.slots[1].chosen].name == name and not told
+    assert updates[tab.corner] == pytest.approx((0.75, 0.5))
+
+    painting, _ = painted(tab, photo, ["ink", OWN], own=photo)
+    updates = tab.open_picture(painting.result)
+    assert updates[tab.chosen] == ["ink"] and updates[tab.slots[1].chosen] is None
+    assert told == ["One of its styles is not known here by name: drop the picture as any other style."]
 
 
 def test_the_camera_waits_for_nobody(tab, run):

@@ -182,7 +182,13 @@ def test_no_address_is_fetched_for_a_stranger(url, visitor):
             Trap.asked += 1
 
     with serving_http(Trap) as trap:
-        for address in (trap, trap.replace("http:", "HTTP:"), f" {trap}", trap.removeprefix("http:"), "file:///etc/passwd"):
+        for address in (
+            trap,
+            trap.replace("http:", "HTTP:"),
+            f" {trap}",
+            trap.removeprefix("http:"),
+            "file:///etc/passwd",
+        ):
             value = {"path": address, "meta": {"_type": "gradio.FileData"}}
             visitor.set("content", value)
             with pytest.raises(Refused, match="not fetched"):

@@ -76,9 +76,7 @@ def png(size: tuple[int, int], depth: int, color: int, row: bytes, *extra: bytes
     """A PNG by hand, all rows alike; `extra` are chunks between header and pixels."""
     head = struct.pack(">IIBBBBB", *size, depth, color, 0, 0, 0)
     pixels = zlib.compress((b"\0" + row) * min(size[1], 64))
-    return b"".join(
-        (b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", head), *extra, chunk(b"IDAT", pixels), chunk(b"IEND", b""))
-    )
+    return b"".join((b"\x89PNG\r\n\x1a\n", chunk(b"IHDR", head), *extra, chunk(b"IDAT", pixels), chunk(b"IEND", b"")))
 
 
 def exif(orientation: int = 1, **comment: bytes) -> Image.Exif:

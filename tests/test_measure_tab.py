@@ -189,4 +189,3 @@ def test_a_visitor_who_leaves_lets_go_of_the_device(atlas, files):
         pass
     drawing.close()
     assert not lock.locked()
-

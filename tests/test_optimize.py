@@ -81,9 +81,7 @@ class Poisoned(torch.nn.Module):
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_a_run_recovers_from_nan_with_a_smaller_step_and_says_so(optimizer):
-    run = optimize(
-        PixelImage(picture(1)), tiny_encoder(), Poisoned(4, 4), device=CPU, num_steps=9, optimizer=optimizer
-    )
+    run = optimize(PixelImage(picture(1)), tiny_encoder(), Poisoned(4, 4), device=CPU, num_steps=9, optimizer=optimizer)
     steps = list(run)
     notes = [s.note for s in steps if s.note]
     assert len(steps) == 9 and len(notes) == 1 and "halved" in notes[0]

@@ -93,6 +93,6 @@ def test_the_front_matter_is_that_of_a_space():
     assert isinstance(front["python_version"], str), "unquoted, 3.10 would be 3.1"
     assert (ROOT / front["app_file"]).is_file() and len(front["short_description"]) <= 60
     assert {front["colorFrom"], front["colorTo"]} <= {*COLORS}
-    assert front["models"] == [entry.repo for entry in list_models() if entry.repo]
+    assert front["models"] == list(dict.fromkeys(entry.repo for entry in list_models() if entry.repo))
     known = {f"{entry.repo} {entry.file} {entry.revision}" for entry in list_models() if entry.repo}
     assert set(front["preload_from_hub"]) <= known

@@ -164,9 +164,7 @@ def test_a_picture_of_older_code_gives_way(cache: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("sketch")
-def test_a_cache_that_cannot_be_written_only_costs_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cache_that_cannot_be_written_only_costs_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     monkeypatch.setenv("PASTICHE_CACHE", str(blocked))

@@ -40,7 +40,9 @@ def places(tmp_path_factory):
 def distill(places, out, **given):
     teacher = translator_file(places, ("horse2zebra",))
     known = {"data": str(places / "photos"), "teacher": teacher, "encoder": tiny_encoder_file(places)}
-    return train_distill(out=str(out), interval=1, **{**SMALL, "steps": 4, **known, **given})
+    return train_distill(
+        out=str(out), interval=1, **{"batch": 2, "size": 32, "device": "cpu", "steps": 4, **known, **given}
+    )
 
 
 def cycle(places, out, **given):
@@ -135,6 +137,43 @@ def test_a_tint_is_not_drawn_and_stripes_are():
     painted, strength = objective.target(photo.expand(2, -1, -1, -1), torch.tensor([1.0, 0.0]))
     assert torch.equal(painted[1:], stripes) and torch.equal(strength[:1], found) and not strength[1].any()
     assert drawn(photo[..., :37, :21], stripes[..., :37, :21]).shape == (1, 1, 37, 21)
+
+
+def test_stages_are_compared_one_by_one(places):
+    """A student that is the teacher is nowhere apart from it, and one stage that is another is, be it led or not."""
+    teacher = load_model(translator_file(places, ("horse2zebra",)))
+    student = Translator(**{**teacher.config, "output": "blend"})
+    own = student.state_dict()
+    for name, tensor in teacher.state_dict().items():
+        own[name].copy_(tensor) if own[name].shape == tensor.shape else own[name][:3].copy_(tensor)
+    objective = Imitation(student, teacher, tiny_encoder(), choose_device("cpu", "float32"))
+    photo, count = picture(3, 32, 32), len(teacher.generators[0].net.stages())
+    led, alone = torch.ones(count, dtype=torch.bool), torch.zeros(count, dtype=torch.bool)
+    for how in (led, alone):
+        painted, share, wanted, apart = objective.follow(photo, how)
+        assert torch.allclose(painted, wanted, atol=1e-5) and float(apart.detach()) < 1e-8
+        assert share.shape == (1, 1, 32, 32) and torch.equal(wanted, teacher(photo))
+    with torch.no_grad():
+        student.generators[0].net.first.weight.mul_(-1)
+    painted, _, wanted, once = objective.follow(photo, led)
+    assert float(once.detach()) > 0.05 and torch.allclose(painted, wanted, atol=1e-5), "later ones are told"
+    painted, _, _, often = objective.follow(photo, alone)
+    assert float(often.detach()) > 1.5 * float(once.detach()) and not torch.allclose(painted, wanted, atol=1e-2)
+    terms = objective(photo, torch.ones(1), led)
+    assert set(terms) == {"hints", "pixels", "share", "texture"} and all(torch.isfinite(t) for t in terms.values())
+
+
+def test_a_slimmer_student(places, tmp_path):
+    list(distill(places, tmp_path, inner=(3, 3), steps=1, texture_weight=0, led=0.5))
+    assert load_model(tmp_path / "cyclegan.safetensors").config["inner"] == [3, 3]
+    with pytest.raises(ValueError, match="inner widths"):
+        next(distill(places, tmp_path / "wrong", inner=(3,)))
+
+
+@pytest.mark.slow
+def test_the_student_learns_what_the_teacher_does(places, tmp_path):
+    records = list(distill(places, tmp_path, steps=150, learning_rate=0.03, texture_weight=0))
+    assert records[-1]["hints"] < 0.3 * records[0]["hints"]
 
 
 def test_crops_of_two_kinds():

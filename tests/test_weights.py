@@ -415,6 +415,29 @@ def test_whole_file_preloaded_by_the_hubs_library_is_used(fake, monkeypatch):
     assert weights.find(entry(fake.sha256)) == path
 
 
+def test_where_no_hash_is_known_the_hubs_own_is_compared(fake, place):
+    asked = entry("", prefix="", shapes={}, tensors=0, download=0)
+    path = resolve(asked)
+    assert set(weights.load_tensors(path)) == set(tiny_vgg())
+    blob = path.resolve()
+    os.utime(blob, (1, 1))
+    data = bytearray(blob.read_bytes())
+    data[-1] ^= 1
+    blob.write_bytes(bytes(data))
+    with pytest.raises(WeightsNotFound, match="wrong"):
+        resolve(asked, download=False)
+
+
+@pytest.mark.parametrize("repo, prefix", [("", ""), (REPO, "features.")])
+def test_a_hash_may_be_left_out_of_whole_files_on_the_hub_only(place, repo, prefix):
+    fields = {"kind": "style", "architecture": "tiny", "file": "f.pth", "license": "mit", "source": "a test"}
+    fields |= {"repo": repo, "revision": REVISION, "prefix": prefix}
+    lines = [f'{key} = "{value}"' for key, value in fields.items()]
+    (place / "pretrained" / "models.toml").write_text("\n".join(["[tiny]", *lines]))
+    with pytest.raises(ValueError, match="sha256"):
+        weights.read_manifest()
+
+
 def test_entry_without_a_prefix_is_fetched_whole(fake):
     whole = entry(fake.sha256, prefix="", shapes={}, tensors=0, download=0)
     assert set(weights.load_tensors(resolve(whole))) == set(tiny_vgg())

@@ -84,8 +84,7 @@ def open_style(style: object, settings: dict[str, Any]) -> tuple[str, Tensor]:
 def open_styles(
     given: Sequence[str] | None, recipe: dict[str, Any], settings: dict[str, Any]
 ) -> tuple[list[str], list[Tensor]]:
-    """The names and the pictures of all styles, typed or from a recipe.
-    """
+    """The names and the pictures of all styles, typed or from a recipe."""
     wanted: Sequence[object] = given or names_of(recipe.get("style")) or [None]
     opened = [open_style(style, settings) for style in wanted]
     return [name for name, _ in opened], [picture for _, picture in opened]

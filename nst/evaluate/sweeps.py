@@ -42,7 +42,6 @@ QUICK = replace(ONE_SCALE, num_steps=40)
 """How the sweep over steps is painted: at one scale, as a step at a smaller one is worth another. And all others."""
 
 
-
 @dataclass(frozen=True)
 class Pair:
     """A photo and a style, and a wrong one of either, all (1, 3, H, W) in [0, 1].

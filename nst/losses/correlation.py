@@ -75,9 +75,7 @@ def cross_gram(features: Tensor, deeper: Tensor, shift: float | Tensor = 0.0, gu
     return shifted_products(torch.cat([features, deeper], 1), shift, guide, count)[:, :count]
 
 
-def shifted_products(
-    features: Tensor, shift: float | Tensor, guide: Tensor | None = None, start: int = 0
-) -> Tensor:
+def shifted_products(features: Tensor, shift: float | Tensor, guide: Tensor | None = None, start: int = 0) -> Tensor:
     """Correlations (N, C, C - start) of features (N, C, H, W) plus `shift` with those from the channel `start` on.
 
     The shift is one for all, or one for each correlation; in float32.

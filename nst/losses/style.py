@@ -35,6 +35,7 @@ STYLE_LOSSES = tuple(STATISTICS)
 MIXING = ("statistics", "losses")
 """How several styles are mixed: to one target between theirs, or as a loss for each."""
 
+
 @dataclass(frozen=True)
 class Site:
     """Where a statistic is taken: a layer, or several of one stage and above; what it counts, and which layers make

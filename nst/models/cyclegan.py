@@ -12,7 +12,8 @@ rest being the photo (attention-guided translation; Mejjati et al. 2018, arXiv:1
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -87,16 +88,25 @@ class ResNet(nn.Module):
         self.up = nn.ModuleList([larger(quarter, half), larger(half, full)])
         self.last = Conv(full, out, kernel)
 
+    def stages(self) -> list[Callable[[Tensor], Tensor]]:
+        """The functions that an image (N, 3, H, W) goes through, one after the other."""
+        before, after = [self.first, *self.down], self.up
+        blocks = [partial(_residual, block) for block in self.blocks]
+        return [*(partial(_active, c) for c in before), *blocks, *(partial(_active, c) for c in after), self.last]
+
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        x = normalize(self.first(x), relu=True)
-        for conv in self.down:
-            x = normalize(conv(x), relu=True)
-        for block in self.blocks:
-            x = x + normalize(block[1](normalize(block[0](x), relu=True)))  # type: ignore[index]
-        for conv in self.up:
-            x = normalize(conv(x), relu=True)
-        return self.last(x)[..., :height, :width]
+        for stage in self.stages():
+            x = stage(x)
+        return x[..., :height, :width]
+
+
+def _active(conv: nn.Module, x: Tensor) -> Tensor:
+    return normalize(conv(x), relu=True)
+
+
+def _residual(block: Any, x: Tensor) -> Tensor:
+    return x + normalize(block[1](normalize(block[0](x), relu=True)))
 
 
 def _smaller(inside: int, out: int) -> nn.Module:
@@ -131,10 +141,15 @@ class Generator(nn.Module):
         self.output = output
         self.net = NETS[net](out=4 if output == "blend" else 3, **config)
 
-    def paint(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Colors (N, 3, H, W) in [0, 1], and for a blend logits (N, 1, H, W) of how much of each pixel is painted."""
-        found = self.net(2 * image - 1).float()  # the nets see and tell -1 to 1
+    def read(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        """Colors (N, 3, H, W) in [0, 1], and for a blend logits (N, 1, H, W) of how much of each pixel is painted,
+        from what the net tells."""
+        found = found.float()  # the nets see and tell -1 to 1
         return (torch.tanh(found[:, :3]) + 1) / 2, found[:, 3:]
+
+    def paint(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """The same of an image (N, 3, H, W) in [0, 1]."""
+        return self.read(self.net(2 * image - 1))
 
     def forward(self, image: Tensor) -> Tensor:
         painted, share = self.paint(image)

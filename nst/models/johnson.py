@@ -5,8 +5,8 @@ An image transformation network: two convolutions of stride 2, residual blocks, 
 instance normalization (Ulyanov, Vedaldi and Lempitsky, "Instance Normalization: The Missing Ingredient for Fast
 Stylization", 2016, arXiv:1607.08022; batch normalization remains as an option, to show the difference), reflected
 borders (Dumoulin et al. 2017) where the paper pads its input and crops in the blocks, enlargement followed by
-convolution (Odena et al. 2016) where it has transposed convolutions, which remain as an option, and a sigmoid where it
-has a scaled tanh.
+convolution (Odena et al. 2016) where it has transposed convolutions, which remain as an option, a sigmoid where it has
+a scaled tanh; and what we train sees the photo on a ground of ours (`nst.models.ground`).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.models.blocks import EPS, Conv, ResizeConv, instance_norm
+from nst.models.ground import prepare_ground
 from nst.registry import register
 
 SLIM = {"widths": (16, 32, 64), "blocks": 4, "kernel": 5}
@@ -36,6 +37,7 @@ class TransformNet(nn.Module):
         norm: "instance" or "batch".
         upsampling: "resize" (nearest neighbor, then convolution) or "transposed".
         output: "sigmoid", or "clamp" for networks of others that end with the convolution.
+        ground: whether the photo is prepared by `nst.models.ground` first; in training mode with ever another noise.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class TransformNet(nn.Module):
         norm: str = "instance",
         upsampling: str = "resize",
         output: str = "sigmoid",
+        ground: bool = False,
     ) -> None:
         super().__init__()
         for name, value, known in (
@@ -53,7 +56,7 @@ class TransformNet(nn.Module):
         ):  # fmt: skip
             if value not in known:
                 raise ValueError(f'{name} is {" or ".join(known)}, not "{value}".')
-        self.output = output
+        self.output, self.ground = output, ground
         full, half, quarter = widths
         enlarge: Any = ResizeConv if upsampling == "resize" else _transposed
         self.down = nn.ModuleList([Conv(3, full, kernel), Conv(full, half, 3, 2), Conv(half, quarter, 3, 2)])
@@ -91,7 +94,7 @@ class TransformNet(nn.Module):
             x = torch.addcmul(shift.to(x)[:, :, None, None], x, scale.to(x)[:, :, None, None])
             return F.relu(x) if relu else x
 
-        x = image - 0.5
+        x = (prepare_ground(image, self.training) if self.ground else image) - 0.5
         for conv in self.down:
             x = normalize(conv(x))
         for block in self.blocks:

@@ -85,9 +85,7 @@ class StyleGAN(Generator):
 
     mean: Tensor
 
-    def __init__(
-        self, latent_dim: int = 128, widths: Sequence[int] = WIDTHS, patch: int = 1, depth: int = 4
-    ) -> None:
+    def __init__(self, latent_dim: int = 128, widths: Sequence[int] = WIDTHS, patch: int = 1, depth: int = 4) -> None:
         super().__init__(latent_dim, side(len(widths) - 1, patch))
         self.patch, self.levels, self.layers = patch, len(widths), 2 * len(widths) - 1
         self.mapping = nn.ModuleList(Equalized(latent_dim, latent_dim, rate=0.01) for _ in range(depth))
@@ -132,9 +130,7 @@ class StyleGAN(Generator):
         sides = [START * 2 ** ((i + 1) // 2) for i in range(self.layers)]
         return [torch.randn(count, 1, n, n, generator=generator).to(self.mean.device) for n in sides]
 
-    def paint(
-        self, style: Tensor, noise: Noise | None = None, level: int | None = None, blend: float = 1.0
-    ) -> Tensor:
+    def paint(self, style: Tensor, noise: Noise | None = None, level: int | None = None, blend: float = 1.0) -> Tensor:
         """Pictures (N, 3, H, H) not yet clamped to [0, 1].
 
         Args:

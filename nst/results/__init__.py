@@ -283,5 +283,3 @@ def _at_most_pixels(image: Image.Image, pixels: int) -> Image.Image:
     factor = (pixels / (image.width * image.height)) ** 0.5
     size = max(1, int(image.width * factor)), max(1, int(image.height * factor))
     return image.resize(size, Image.Resampling.LANCZOS) if factor < 1 else image
-
-

@@ -40,5 +40,3 @@ def results_dir() -> Path:
 def on_a_space() -> bool:
     """Whether this runs as a Hugging Face Space, whose own disk lasts only until the next restart."""
     return os.environ.get("SYSTEM") == "spaces" or bool(os.environ.get("SPACE_ID"))
-
-

@@ -76,9 +76,7 @@ def load_style(name: str, size: int = 1024) -> Image.Image:
         ValueError: `size` out of range.
     """
     if isinstance(size, bool) or not isinstance(size, int) or not SMALLEST <= size <= LARGEST:
-        raise ValueError(
-            f"The size of a style is a whole number from {SMALLEST} to {LARGEST}, not {size!r:.40}."
-        )
+        raise ValueError(f"The size of a style is a whole number from {SMALLEST} to {LARGEST}, not {size!r:.40}.")
     if name in DRAWN:
         return open_drawn(name, size)
     if name in PAINTINGS:

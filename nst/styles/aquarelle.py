@@ -132,9 +132,7 @@ def _splash(paper: Paper, rng: np.random.Generator) -> None:
         place, reach = (rng.uniform(0, 0.8), rng.uniform(0, 1)), rng.gamma(1.5, 0.0016) + 0.0008
         tint = str(rng.choice(_DROPS))
         strength = rng.uniform(0.4, 0.9)
-        paper.lay(
-            Wash("round", place, (reach, 0.9 * reach), 0.0, (tint, tint), strength, rim=0.8, ragged=0.2)
-        )
+        paper.lay(Wash("round", place, (reach, 0.9 * reach), 0.0, (tint, tint), strength, rim=0.8, ragged=0.2))
 
 
 def draw(size: int, seed: int) -> Image.Image:

@@ -50,9 +50,7 @@ def from_oklab(lab: NDArray[np.floating]) -> Array:
     """OKLab, shape (..., 3), as sRGB clipped to [0, 1]."""
     linear = (lab @ np.linalg.inv(_LMS_TO_LAB).T) ** 3 @ np.linalg.inv(_RGB_TO_LMS).T
     linear = np.clip(linear, 0.0, 1.0)
-    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(
-        np.float32
-    )
+    return np.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def color(text: str) -> Array:
@@ -91,9 +89,7 @@ def _spline(pixels: int, first: float, step: float, cells: int) -> NDArray[np.fl
     place = first + step * (np.arange(pixels) + 0.5)
     cell = np.clip(np.floor(place).astype(int), 0, cells - 1)
     t = place - cell
-    weights = (
-        np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1) / 6
-    )
+    weights = np.stack([(1 - t) ** 3, 3 * t**3 - 6 * t**2 + 4, -3 * t**3 + 3 * t**2 + 3 * t + 1, t**3], axis=1) / 6
     matrix = np.zeros((pixels, cells + 3), dtype=np.float32)
     rows = np.arange(pixels)[:, None]
     matrix[rows, cell[:, None] + np.arange(4)] = weights
@@ -144,9 +140,7 @@ class Canvas:
         )
         return rows, columns
 
-    def noise(
-        self, cells: float | tuple[float, float], key: int, octaves: int = 1, gain: float = 0.5
-    ) -> Array:
+    def noise(self, cells: float | tuple[float, float], key: int, octaves: int = 1, gain: float = 0.5) -> Array:
         """Smooth noise (height, width) of mean 0 and deviation about 2, hardly ever beyond ±6.
 
         ``cells`` counts the hills along the long side (x and y may differ, for grain); each further octave

@@ -56,9 +56,7 @@ def fetch(file: str, *, transport: httpx2.BaseTransport | None = None) -> bytes:
     except httpx2.TimeoutException as error:
         raise CommonsError("Wikimedia Commons was too slow: try again later") from error
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
-        raise CommonsError(
-            "Wikimedia Commons cannot be reached: try again when this machine is online"
-        ) from error
+        raise CommonsError("Wikimedia Commons cannot be reached: try again when this machine is online") from error
     raise CommonsError("Wikimedia sent us on too many times")
 
 

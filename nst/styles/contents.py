@@ -65,6 +65,4 @@ def open_content(name: str) -> Image.Image:
             photo, box = image.convert("RGB"), CONTENTS[name].box
             return photo.resize((PART, PART), Image.Resampling.LANCZOS, box) if box else photo
     except (ImportError, OSError) as error:
-        raise StyleNotFound(
-            f'The example photo "{name}" comes with scikit-image: pip install scikit-image.'
-        ) from error
+        raise StyleNotFound(f'The example photo "{name}" comes with scikit-image: pip install scikit-image.') from error

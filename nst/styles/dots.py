@@ -194,9 +194,7 @@ def draw(size: int, seed: int) -> Image.Image:
     )
     for number, (spacing, reach, spread, truth, share) in enumerate(passes):
         rng = canvas.rng(80 + number)
-        gx, gy = np.meshgrid(
-            np.arange(0, width + spacing, spacing), np.arange(0, height + spacing, spacing * 0.87)
-        )
+        gx, gy = np.meshgrid(np.arange(0, width + spacing, spacing), np.arange(0, height + spacing, spacing * 0.87))
         gx[1::2] += spacing / 2
         x = (gx + rng.uniform(-0.34, 0.34, gx.shape) * spacing).ravel()
         y = (gy + rng.uniform(-0.34, 0.34, gy.shape) * spacing).ravel()

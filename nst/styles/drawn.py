@@ -45,9 +45,7 @@ DRAWN: dict[str, Drawn] = dict(
             "Tall Sea",
             "woodblock print: ink outlines, striped waves, indigo, cream and a red sun",
         ),
-        _entry(
-            "meadow", 7, "Poppy Noon", "oil in daylight: wheat, poppies and rolling clouds in short strokes"
-        ),
+        _entry("meadow", 7, "Poppy Noon", "oil in daylight: wheat, poppies and rolling clouds in short strokes"),
         _entry("glass", 7, "Iris Window", "stained glass: glowing pieces between dark lead lines"),
         _entry("mosaic", 7, "Golden Tree", "mosaic: gold spirals and enamel stones laid along the outlines"),
         _entry("linocut", 7, "Harvest Moon", "linocut: gouge marks in black over orange, ocher and teal"),

@@ -63,9 +63,7 @@ def _hash(label: NDArray, salt: int) -> Array:
 
 def _uneven(value: Array, width: float, salt: int, row: Array) -> Array:
     """Whole numbers of slices of ``value`` about ``width`` wide, shifted and stretched in every ``row``."""
-    return np.asarray(
-        np.floor(value / width * (0.75 + 0.6 * _hash(row + 17, salt)) + 7 * _hash(row + 5, salt + 1))
-    )
+    return np.asarray(np.floor(value / width * (0.75 + 0.6 * _hash(row + 17, salt)) + 7 * _hash(row + 5, salt + 1)))
 
 
 _SKY = (
@@ -94,9 +92,7 @@ def _sky(window: _Window, x: Array, y: Array, warp: Array) -> None:
     bent = r + 0.008 * warp
     ring = np.floor(np.maximum(bent - 0.085, 0) / 0.064)
     count = np.round(11 + 4 * ring)
-    sector = (
-        np.floor((theta + 0.5 * ring + 0.16 * np.sin(3 * theta + ring) + np.pi) / (2 * np.pi) * count) % count
-    )
+    sector = np.floor((theta + 0.5 * ring + 0.16 * np.sin(3 * theta + ring) + np.pi) / (2 * np.pi) * count) % count
     piece = ring * 97 + sector
     window.cut(r > 0, piece, bent + 0.06 * (_hash(piece, 3) - 0.5), _SKY)
     window.cut(r < 0.085, x * 0, r, ((0.0, "#fffdf0"), (0.05, "#fff3b0"), (0.085, "#ffdf5a")))
@@ -105,9 +101,7 @@ def _sky(window: _Window, x: Array, y: Array, warp: Array) -> None:
         lens = np.abs(y - cy - 0.010 * np.sin(4 * u)) < tall * np.maximum(0, 1 - u * u)
         lower = (y - cy - 0.010 * np.sin(4 * u)) > 0.3 * tall * np.cos(5 * u)
         piece = np.floor(u * 1.6 + 9 + 0.4 * lower) + 20 * lower + 60 * number
-        window.cut(
-            lens, piece, 0.55 - (y - cy) / tall * 0.5, ((0.0, "#f2a0b4"), (0.5, "#fbdcd2"), (1.0, "#fffaf0"))
-        )
+        window.cut(lens, piece, 0.55 - (y - cy) / tall * 0.5, ((0.0, "#f2a0b4"), (0.5, "#fbdcd2"), (1.0, "#fffaf0")))
 
 
 def _hills(window: _Window, x: Array, y: Array) -> None:
@@ -188,9 +182,7 @@ def _flower(window: _Window, x: Array, y: Array, flower: tuple[float, float, flo
         half = across > 0.06 * np.sin(6 * t)
         low, middle, high = _PETALS[hue][kind]
         stops = ((0.0, low), (0.45, middle), (1.0, high))
-        window.cut(
-            (np.abs(across) < girth) & (t > 0) & (t < 1), half + 2 * number, t + 0.16 * half, stops, box
-        )
+        window.cut((np.abs(across) < girth) & (t > 0) & (t < 1), half + 2 * number, t + 0.16 * half, stops, box)
     r = np.hypot(u, v * 1.2)
     window.cut(r < 0.2, u * 0, r, ((0.0, "#fff6b8"), (0.2, "#fba91f")), box)
 
@@ -234,10 +226,7 @@ def _lead(canvas: Canvas, label: NDArray, glass: Array) -> Array:
     spill = Image.fromarray((glow * 255).astype(np.uint8)).resize(
         (canvas.width, canvas.height), Image.Resampling.BILINEAR
     )
-    return (
-        mix(glass, lead.astype(np.float32), came) * 0.95
-        + 0.15 * (np.asarray(spill, dtype=np.float32) / 255) ** 2
-    )
+    return mix(glass, lead.astype(np.float32), came) * 0.95 + 0.15 * (np.asarray(spill, dtype=np.float32) / 255) ** 2
 
 
 def draw(size: int, seed: int) -> Image.Image:

@@ -84,9 +84,7 @@ def _range(canvas: Canvas, number: int, top: Array, x: Array, y: Array, mist: Ar
     wash = 0.20 * fade + 0.34 * fade * smoothstep(0.8, -1.6, lit)
     broken = smoothstep(-2.0, 0.8, strokes)
     edge = (
-        np.exp(-((depth / (0.0018 + 0.0016 * broken)) ** 2))
-        * (0.35 + 0.65 * broken)
-        * smoothstep(-0.002, 0.0, depth)
+        np.exp(-((depth / (0.0018 + 0.0016 * broken)) ** 2)) * (0.35 + 0.65 * broken) * smoothstep(-0.002, 0.0, depth)
     )
     black = ink * (wash + 1.25 * cun * fade**0.7 + 1.0 * edge)
     tone = strength * (0.75 * fade + 0.35 * fade * smoothstep(-1.2, 1.6, lit))
@@ -125,9 +123,7 @@ def _water(canvas: Canvas, x: Array, y: Array, density: Array) -> None:
     """The river in front: lines of ripples over a pale wash."""
     shore = _SHORE + 0.006 * np.sin(9 * x) + 0.004 * canvas.noise(16, 8)
     inside = smoothstep(0.0, 0.004, y - shore)
-    ripple = (
-        np.maximum(y - 0.6, 0) ** 0.75 * 330 + 1.5 * np.sin(24 * x + 45 * y) + 0.9 * canvas.noise((9, 14), 9)
-    )
+    ripple = np.maximum(y - 0.6, 0) ** 0.75 * 330 + 1.5 * np.sin(24 * x + 45 * y) + 0.9 * canvas.noise((9, 14), 9)
     brush = smoothstep(-2.2, 1.0, canvas.noise((12, 50), 10, octaves=2))
     lines = smoothstep(0.25, 0.85, np.sin(ripple)) * brush
     density *= (1 - 0.86 * inside)[..., None]
@@ -136,9 +132,7 @@ def _water(canvas: Canvas, x: Array, y: Array, density: Array) -> None:
     ] * _INDIGO
 
 
-def _pine(
-    draw: ImageDraw.ImageDraw, unit: float, x: float, y: float, tall: float, rng: np.random.Generator
-) -> None:
+def _pine(draw: ImageDraw.ImageDraw, unit: float, x: float, y: float, tall: float, rng: np.random.Generator) -> None:
     """A bent trunk with tiers of needle fans, drawn in ink (0–255)."""
     t = np.linspace(0, 1, 24)
     lean = rng.uniform(-0.35, 0.35)
@@ -152,9 +146,7 @@ def _pine(
         for way in (side, -side):
             long = tall * rng.uniform(0.16, 0.40) * (1.15 - tier * 0.75)
             ex, ey = sx + way * long, sy + rng.uniform(-0.03, 0.05) * tall
-            draw.line(
-                [sx * unit, sy * unit, ex * unit, ey * unit], fill=225, width=max(1, int(unit * tall * 0.012))
-            )
+            draw.line([sx * unit, sy * unit, ex * unit, ey * unit], fill=225, width=max(1, int(unit * tall * 0.012)))
             for place in np.linspace(0.25, 1.1, 6):
                 fx, fy = sx + (ex - sx) * place, sy + (ey - sy) * place
                 reach = tall * rng.uniform(0.050, 0.080)
@@ -179,18 +171,14 @@ def _dots(
             int(rng.integers(120, 235)),
         )
         if y < _SHORE - 0.004:
-            draw.ellipse(
-                [(x - wide) * unit, (y - tall) * unit, (x + wide) * unit, (y + tall) * unit], fill=fill
-            )
+            draw.ellipse([(x - wide) * unit, (y - tall) * unit, (x + wide) * unit, (y + tall) * unit], fill=fill)
 
 
 def _brushwork(canvas: Canvas, ridges: list[Array]) -> Array:
     """Everything done with the tip of the brush, as ink in [0, 1]."""
     image = Image.new("L", (canvas.width, canvas.height), 0)
     draw, unit, rng = ImageDraw.Draw(image), canvas.unit, canvas.rng(20)
-    for top, size, count in zip(
-        ridges[2:], (0.0016, 0.0022, 0.0028, 0.0034), (330, 360, 330, 300), strict=True
-    ):
+    for top, size, count in zip(ridges[2:], (0.0016, 0.0022, 0.0028, 0.0034), (330, 360, 330, 300), strict=True):
         _dots(draw, unit, top, size, count, rng)
     for number, count, tall in ((3, 9, 0.055), (4, 9, 0.085), (5, 6, 0.16)):
         for x in rng.uniform(0.01, 0.99, count):
@@ -255,9 +243,7 @@ def _silk(canvas: Canvas) -> tuple[Array, Array]:
     weave = canvas.noise((500, 120), 50) * 0.5 + canvas.noise((120, 500), 51) * 0.5
     age = canvas.noise(3, 52, octaves=4)
     ground = color("#eadbb8") * (1 + 0.020 * weave + 0.028 * age)[..., None]
-    return ground.astype(np.float32), np.asarray(
-        1 + 0.04 * weave + 0.035 * canvas.noise(300, 53), dtype=np.float32
-    )
+    return ground.astype(np.float32), np.asarray(1 + 0.04 * weave + 0.035 * canvas.noise(300, 53), dtype=np.float32)
 
 
 def draw(size: int, seed: int) -> Image.Image:

@@ -23,9 +23,7 @@ _KEY = "#15182b"
 
 def _random(index: NDArray, salt: int) -> Array:
     """A number in [0, 1) for every whole number."""
-    mixed = index.astype(np.int32).astype(np.uint32) * np.uint32(2654435761) + np.uint32(
-        salt * 374761393 & 0xFFFFFFFF
-    )
+    mixed = index.astype(np.int32).astype(np.uint32) * np.uint32(2654435761) + np.uint32(salt * 374761393 & 0xFFFFFFFF)
     mixed = (mixed ^ (mixed >> np.uint32(15))) * np.uint32(2246822519)
     return ((mixed ^ (mixed >> np.uint32(13))) >> np.uint32(8)).astype(np.float32) / np.float32(1 << 24)
 
@@ -67,9 +65,9 @@ class _Blocks:
         # Distance from the middle of the mark in pixels smooths its edge over about one of them.
         middle = np.abs(place - line - 0.5)
         down, right = np.gradient(across)
-        amount = np.clip(
-            (0.5 * wide - middle) / (np.sqrt(down * down + right * right) + 1e-6) + 0.5, 0, 1
-        ) * (tone > 0.03)
+        amount = np.clip((0.5 * wide - middle) / (np.sqrt(down * down + right * right) + 1e-6) + 0.5, 0, 1) * (
+            tone > 0.03
+        )
         inside = mask[box].astype(np.float32)
         self.tint[box] = mix(self.tint[box], tint[box], inside)
         self.cut[box] = self.cut[box] * (1 - inside) + amount * inside
@@ -84,9 +82,7 @@ def _sky(block: _Blocks) -> None:
     count = 60 * 2 ** np.clip(octave, 0, 3)
     swirl = theta + 0.22 * np.sin(9 * r) + 0.03 * block.canvas.noise(5, 2)
     tone = 0.82 - 0.62 * smoothstep(0.12, 0.52, r) + 0.10 * np.sin(38 * r)
-    tint = ramp(
-        r, [(0.10, "#f6c453"), (0.22, "#ec8a3a"), (0.36, "#d4502f"), (0.52, "#a32c3a"), (0.75, "#5d1f45")]
-    )
+    tint = ramp(r, [(0.10, "#f6c453"), (0.22, "#ec8a3a"), (0.36, "#d4502f"), (0.52, "#a32c3a"), (0.75, "#5d1f45")])
     block.marks(x < 2, tint, swirl / (2 * np.pi) * count, r / 0.055, tone, 10)
     ring = r / 0.0105
     block.marks(

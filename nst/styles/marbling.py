@@ -24,9 +24,7 @@ def _drops(canvas: Canvas) -> tuple[list[Array], list[int]]:
         for _ in range(19):
             plan.append((*rng.uniform(-0.05, 1.05, 2), rng.uniform(0.035, 0.062), ink))
     for _ in range(150):
-        plan.append(
-            (*rng.uniform(-0.02, 1.02, 2), rng.uniform(0.006, 0.022), int(rng.choice([3, 6, 2, 0, 7])))
-        )
+        plan.append((*rng.uniform(-0.02, 1.02, 2), rng.uniform(0.006, 0.022), int(rng.choice([3, 6, 2, 0, 7]))))
     turn = np.linspace(0, 2 * np.pi, 200, endpoint=False)
     circle = np.stack([np.cos(turn), np.sin(turn)], axis=-1)
     outlines = np.zeros((len(plan), 200, 2))
@@ -58,9 +56,7 @@ def _comb(points: Array, axis: int, spacing: float, pull: float, sharp: float, p
     return moved
 
 
-def _rake(
-    points: Array, axis: int, spacing: float, pull: float, sharp: float, wave: float, beat: float
-) -> Array:
+def _rake(points: Array, axis: int, spacing: float, pull: float, sharp: float, wave: float, beat: float) -> Array:
     """A one-way comb whose teeth sway by ``wave`` (length) ``beat`` times over the sheet."""
     along = points[:, axis]
     across = (points[:, 1 - axis] + wave * np.sin(2 * np.pi * beat * along)) / spacing
@@ -75,9 +71,7 @@ def _swirl(points: Array, cx: float, cy: float, reach: float, turns: float) -> A
     r = np.hypot(away[:, 0], away[:, 1])
     turn = 2 * np.pi * turns * np.exp(-((r / reach) ** 2))
     cos, sin = np.cos(turn), np.sin(turn)
-    return np.stack(
-        [cx + away[:, 0] * cos - away[:, 1] * sin, cy + away[:, 0] * sin + away[:, 1] * cos], axis=-1
-    )
+    return np.stack([cx + away[:, 0] * cos - away[:, 1] * sin, cy + away[:, 0] * sin + away[:, 1] * cos], axis=-1)
 
 
 def _pattern(points: Array) -> Array:

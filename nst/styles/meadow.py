@@ -26,9 +26,7 @@ def _sky(study: Canvas, x: Array, y: Array) -> Parts:
     lift = 0.92 * smoothstep(-0.75, 0.55, billow + 0.7 * np.sin(11 * x + 16 * y + 0.6))
     blue = ramp(y / _HORIZON, [(0.0, "#2f74b8"), (0.4, "#4f9bcb"), (0.75, "#8cc5cf"), (1.0, "#e4dfb9")])
     shade = 0.46 + 0.28 * billow - 0.5 * (down * 40)
-    cloud = ramp(
-        shade, [(0.0, "#8a9cc4"), (0.3, "#b9bcd8"), (0.55, "#efd9d2"), (0.75, "#fbf3e0"), (1.0, "#fffdf2")]
-    )
+    cloud = ramp(shade, [(0.0, "#8a9cc4"), (0.3, "#b9bcd8"), (0.55, "#efd9d2"), (0.75, "#fbf3e0"), (1.0, "#fffdf2")])
     angle = np.arctan2(right * 1.3, -down) + 0.35 * np.sin(8 * x)
     kind = np.where(lift > 0.5, _CLOUDS, _SKY)
     return mix(blue, cloud, lift), np.asarray(angle, dtype=np.float32), kind
@@ -69,9 +67,7 @@ def _field(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array, kind: Ki
             (1.0, "#fff3b8"),
         ],
     )
-    green = ramp(
-        tone, [(0.0, "#16442f"), (0.3, "#2f7039"), (0.55, "#6d9a3a"), (0.8, "#b6c357"), (1.0, "#e8e69a")]
-    )
+    green = ramp(tone, [(0.0, "#16442f"), (0.3, "#2f7039"), (0.55, "#6d9a3a"), (0.8, "#b6c357"), (1.0, "#e8e69a")])
     meadow = smoothstep(0.35, 0.75, near + 0.16 * study.noise(3, 8) + 0.25 * (x - 0.55))
     land = mix(wheat, green, np.asarray(meadow))
     way = 0.62 + 0.16 * np.sin(5.2 * depth + 0.4) * (1 - 0.2 * depth) - 0.32 * near
@@ -187,9 +183,7 @@ def draw(size: int, seed: int) -> Image.Image:
     front = (0.55 + 0.45 * smoothstep(0.4, 0.7, y)).astype(np.float32)
     layers = (
         Layer(spacing=0.016, length=0.062, width=0.018, bristles=8, lightness=0.035, tint=0.016),
-        Layer(
-            spacing=0.0112, length=0.040, width=0.0095, bristles=5, lightness=0.045, tint=0.02, where=front
-        ),
+        Layer(spacing=0.0112, length=0.040, width=0.0095, bristles=5, lightness=0.045, tint=0.02, where=front),
         Layer(spacing=0.0074, length=0.019, width=0.0066, bristles=4, where=fine, lightness=0.04, tint=0.016),
     )
     return finish(paint(canvas, rgb, angle, layers), size, ASPECT)

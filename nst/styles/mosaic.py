@@ -47,9 +47,7 @@ def _spiral(spiral: tuple[float, ...]) -> tuple[NDArray, NDArray]:
     start = np.arctan2(fy - cy, fx - cx) + sense * np.arccos(reach / away)
     t = np.linspace(0, 1, 260)[:, None]
     turn = start + 2 * np.pi * turns * t
-    curl = np.array([cx, cy]) + (reach * (1 - t) ** 0.85 + 0.004) * np.concatenate(
-        [np.cos(turn), np.sin(turn)], axis=1
-    )
+    curl = np.array([cx, cy]) + (reach * (1 - t) ** 0.85 + 0.004) * np.concatenate([np.cos(turn), np.sin(turn)], axis=1)
     # The branch rises from its foot and runs into the curl along the tangent.
     foot, far = np.array([fx, fy]), np.hypot(fx - curl[0, 0], fy - curl[0, 1])
     rise = foot + np.array([0.0, -0.35 * far])
@@ -112,9 +110,7 @@ def _colors(study: Canvas, region: NDArray, x: Array, y: Array, meadow: Array) -
         ],
     )
     inner = np.asarray(ndimage.distance_transform_edt(region == 1), dtype=np.float32) / study.unit
-    gold = ramp(
-        inner / 0.02 + 0.12 * drift, [(0.0, "#a8641c"), (0.45, "#e3a52c"), (0.8, "#f9d662"), (1.2, "#fff2b4")]
-    )
+    gold = ramp(inner / 0.02 + 0.12 * drift, [(0.0, "#a8641c"), (0.45, "#e3a52c"), (0.8, "#f9d662"), (1.2, "#fff2b4")])
     bark = smoothstep(0.4, 0.9, np.sin(60 * y + 25 * x)) * (y > 0.45) * (np.abs(x - 0.5) < 0.09)
     gold = mix(gold, np.broadcast_to(color("#8a2430"), gold.shape), np.asarray(bark))
     rgb = mix(rgb, gold, (region == 1).astype(np.float32))
@@ -205,9 +201,7 @@ def _chips(study: Canvas, rng: np.random.Generator) -> NDArray:
     step = 0.75 * _STONE
     gx, gy = np.meshgrid(np.arange(0, 1 + step, step), np.arange(0, 1 + step, step))
     corner = np.stack([gx, gy], axis=-1) + rng.uniform(-0.3, 0.3, (*gx.shape, 2)) * step
-    return np.stack([corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]], axis=2).reshape(
-        -1, 4, 2
-    )
+    return np.stack([corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]], axis=2).reshape(-1, 4, 2)
 
 
 def _set(canvas: Canvas, study: Canvas) -> Image.Image:
@@ -223,9 +217,7 @@ def _set(canvas: Canvas, study: Canvas) -> Image.Image:
         middle = quads.mean(axis=1, keepdims=True)
         quads = middle + (quads - middle) * 0.90 + rng.normal(0, 0.00045, quads.shape)
         lab = to_oklab(sample(under, middle[:, 0, 0], middle[:, 0, 1]))
-        lab += rng.normal(0, 1, lab.shape).astype(np.float32) * np.array(
-            [0.055, 0.020, 0.022], dtype=np.float32
-        )
+        lab += rng.normal(0, 1, lab.shape).astype(np.float32) * np.array([0.055, 0.020, 0.022], dtype=np.float32)
         paint = (from_oklab(lab) * 255).astype(int)
         heights = rng.integers(150, 235, len(quads))
         pixels = (quads * canvas.unit).reshape(len(quads), 8)

@@ -30,9 +30,7 @@ _EDDIES = (
 
 def _hill(x: Array, base: float, rise: float, phase: float) -> Array:
     return np.asarray(
-        base
-        - rise
-        * (np.sin(3.1 * x + phase) + 0.5 * np.sin(7.3 * x + 2 * phase) + 0.2 * np.sin(17 * x + 3 * phase))
+        base - rise * (np.sin(3.1 * x + phase) + 0.5 * np.sin(7.3 * x + 2 * phase) + 0.2 * np.sin(17 * x + 3 * phase))
     )
 
 
@@ -52,13 +50,7 @@ def _sky(study: Canvas, x: Array, y: Array) -> tuple[Array, Array]:
         r = np.sqrt(r2) + 1e-6
         turn = np.arctan2(dy, dx) * np.sign(spin) + 26 * np.sqrt(r / reach) - 0
         stir += np.exp(-r2 / (0.7 * reach * reach)) * np.cos(turn)
-    tone = (
-        0.42
-        + 0.42 * (y / 0.5) ** 1.3
-        + 0.085 * drift
-        + 0.17 * stir
-        + 0.07 * np.sin(24 * y + 5 * x + 2.2 * drift)
-    )
+    tone = 0.42 + 0.42 * (y / 0.5) ** 1.3 + 0.085 * drift + 0.17 * stir + 0.07 * np.sin(24 * y + 5 * x + 2.2 * drift)
     rgb = ramp(
         tone,
         [
@@ -107,9 +99,7 @@ def _lamps(x: Array, y: Array, rgb: Array, angle: Array, kind: Kinds) -> Parts:
         ],
     )
     rgb = mix(rgb, glow, smoothstep(1.28, 0.85, r))
-    crescent = smoothstep(0.60, 0.54, r) * smoothstep(
-        0.40, 0.46, np.hypot(x - mx - 0.024, y - my + 0.008) / 0.105
-    )
+    crescent = smoothstep(0.60, 0.54, r) * smoothstep(0.40, 0.46, np.hypot(x - mx - 0.024, y - my + 0.008) / 0.105)
     rgb = mix(rgb, np.broadcast_to(color("#ef7d12"), rgb.shape), crescent)
     angle = np.where(r < 1.45, np.arctan2(y - my, x - mx) + np.pi / 2, angle)
     return rgb, angle, np.where(r < 1.05, _LIGHTS, kind)
@@ -121,11 +111,7 @@ def _lamplight(x: Array, y: Array, rgb: Array, light: float, lamp: float, reach:
     rgb[:] = mix(rgb, np.broadcast_to(color("#ffc94a"), rgb.shape), smoothstep(1.2, 0.8, window))
     sway = x - light + 0.006 * np.sin(70 * y + 9 * light) + 0.004 * swell
     broken = smoothstep(-0.5, 0.3, np.sin(150 * y + 40 * light)) * (y > 0.603)
-    beam = (
-        np.exp(-((sway / (0.010 + 0.06 * np.maximum(y - 0.6, 0))) ** 4))
-        * smoothstep(reach, 0.02, y - 0.6)
-        * broken
-    )
+    beam = np.exp(-((sway / (0.010 + 0.06 * np.maximum(y - 0.6, 0))) ** 4)) * smoothstep(reach, 0.02, y - 0.6) * broken
     rgb[:] = mix(
         rgb,
         ramp(np.clip((y - 0.6) / 0.16, 0, 1), [(0.0, "#fff0a0"), (0.45, "#f9bd3a"), (1.0, "#d96f2b")]),
@@ -180,9 +166,7 @@ def _cypress(study: Canvas, x: Array, y: Array, rgb: Array, angle: Array, kind: 
         girth = wide * (np.sqrt(t) * (1.15 - 0.35 * t)) * (1 + 0.16 * np.sin(34 * t + 3 * rough))
         inside = smoothstep(1.08, 0.9, np.abs(x - sway) / (girth + 1e-4)) * (y > top)
         tone = 0.36 + 0.27 * np.sin(9 * (x - sway) / wide + 11 * t) + 0.14 * rough
-        rgb = mix(
-            rgb, ramp(tone, [(0.0, "#07161f"), (0.4, "#12362f"), (0.75, "#2d5a34"), (1.0, "#7d8a3c")]), inside
-        )
+        rgb = mix(rgb, ramp(tone, [(0.0, "#07161f"), (0.4, "#12362f"), (0.75, "#2d5a34"), (1.0, "#7d8a3c")]), inside)
         flame = -np.pi / 2 + 0.7 * (x - sway) / (girth + 0.01) * np.cos(5 * t) + 0.35 * np.sin(22 * t)
         angle = np.where(inside > 0.5, flame, angle)
         kind = np.where(inside > 0.5, _TREES, kind)

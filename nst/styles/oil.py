@@ -83,8 +83,7 @@ def _bristles(layer: Layer, path: Array, turn: Array, width: Array, rng: np.rand
     shift = (across[None, :, None] * width[:, None, None]) * press[None, None, :]
     shift = (
         shift
-        + rng.normal(0, layer.wobble / layer.bristles, (*shift.shape[:2], 1)).astype(np.float32)
-        * width[:, None, None]
+        + rng.normal(0, layer.wobble / layer.bristles, (*shift.shape[:2], 1)).astype(np.float32) * width[:, None, None]
     )
     normal = np.stack([-np.sin(turn), np.cos(turn)], axis=-1)
     return path[:, None] + shift[..., None] * normal[:, None]

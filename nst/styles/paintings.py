@@ -35,25 +35,19 @@ def _entry(
     name: str, title: str, author: str, year: str, file: str, note: str, terms: str = ""
 ) -> tuple[str, Painting]:
     page = f"https://commons.wikimedia.org/wiki/File:{quote(file)}"
-    return name, Painting(
-        Style(name, title, author, year, "painting", f"public domain{terms}", page, note), file
-    )
+    return name, Painting(Style(name, title, author, year, "painting", f"public domain{terms}", page, note), file)
 
 
 _GOGH = "Vincent van Gogh"
 _LATE = " in the USA and where copyright ends 70 years after the author's death"  # Picabia 1953, Matisse 1954
 _MUNCH = (
-    "Edvard_Munch,_1893,_The_Scream,_oil,_tempera_and_pastel_on_cardboard,_91_x_73_cm,_"
-    "National_Gallery_of_Norway.jpg"
+    "Edvard_Munch,_1893,_The_Scream,_oil,_tempera_and_pastel_on_cardboard,_91_x_73_cm,_National_Gallery_of_Norway.jpg"
 )
 _PICABIA = (
     "Francis_Picabia,_1913,_Udnie_(Young_American_Girl,_The_Dance),_oil_on_canvas,_290_x_300_cm,_"
     "Musée_National_d\u2019Art_Moderne,_Centre_Georges_Pompidou,_Paris..jpg"
 )
-_KANDINSKY = (
-    "Vassily_Kandinsky,_1923_-_Composition_8,_huile_sur_toile,_140_cm_x_201_cm,_Musée_Guggenheim,_"
-    "New_York.jpg"
-)
+_KANDINSKY = "Vassily_Kandinsky,_1923_-_Composition_8,_huile_sur_toile,_140_cm_x_201_cm,_Musée_Guggenheim,_New_York.jpg"
 
 PAINTINGS: dict[str, Painting] = dict(
     (

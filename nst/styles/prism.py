@@ -62,10 +62,7 @@ def _cuts(study: Canvas, x: Array, y: Array, rgb: Array) -> tuple[Array, Array]:
         tone = np.broadcast_to(color(str(rng.choice(pigments))), rgb.shape)
         rgb = mix(rgb, tone, wedge * rng.uniform(0.55, 0.95))
         # The far side of the edge is darkened a little, so that one plane stands before the other.
-        rgb = (
-            rgb
-            * (1 - 0.5 * np.exp(np.minimum(across, 0) / np.float32(0.014)) * (across <= 0) * limit)[..., None]
-        )
+        rgb = rgb * (1 - 0.5 * np.exp(np.minimum(across, 0) / np.float32(0.014)) * (across <= 0) * limit)[..., None]
         angle = np.where(wedge > 0.35, lie, angle)
     return rgb.astype(np.float32), angle.astype(np.float32)
 
@@ -100,11 +97,7 @@ def draw(size: int, seed: int) -> Image.Image:
     lab[..., 0] = lab[..., 0] + 0.55 * (lab[..., 0] - 0.55) * (1.05 - lab[..., 0])
     rgb = from_oklab(lab)
     layers = (
-        Layer(
-            spacing=0.0125, length=0.040, width=0.0125, bristles=8, lightness=0.022, tint=0.010, loyalty=0.4
-        ),
-        Layer(
-            spacing=0.0080, length=0.020, width=0.0055, bristles=4, lightness=0.022, tint=0.012, loyalty=0.25
-        ),
+        Layer(spacing=0.0125, length=0.040, width=0.0125, bristles=8, lightness=0.022, tint=0.010, loyalty=0.4),
+        Layer(spacing=0.0080, length=0.020, width=0.0055, bristles=4, lightness=0.022, tint=0.012, loyalty=0.25),
     )
     return finish(paint(canvas, rgb, lie, layers), size, ASPECT)

@@ -44,9 +44,7 @@ def _curve(points: tuple[tuple[float, float], ...], count: int) -> NDArray:
     return np.asarray(PchipInterpolator(place / place[-1], given)(np.linspace(0, 1, count)))
 
 
-def _breaker(
-    block: Block, left: float, foot: float, long: float, tall: float, rng: np.random.Generator
-) -> None:
+def _breaker(block: Block, left: float, foot: float, long: float, tall: float, rng: np.random.Generator) -> None:
     """One wave of length ``long`` and height ``tall`` that stands on ``foot`` and runs to the right."""
     count = 70
     scale = np.array([long, -tall])
@@ -79,9 +77,7 @@ def _swell(block: Block, left: float, foot: float, long: float, tall: float, dep
     bands = max(5, int(depth / 0.0095))
     for index in range(bands):
         t = index / bands
-        bow = (0.22 * tall + 0.008) * (1 - 0.4 * t) * np.sin(np.pi * u) ** 1.5 + 0.05 * tall * np.sin(
-            3 * np.pi * u
-        )
+        bow = (0.22 * tall + 0.008) * (1 - 0.4 * t) * np.sin(np.pi * u) ** 1.5 + 0.05 * tall * np.sin(3 * np.pi * u)
         top = np.stack([left + long * u, foot + 0.05 * tall + depth * t**0.9 - bow], axis=-1)
         block.fill(
             np.concatenate([top, [[left + long, foot + depth + 0.05], [left, foot + depth + 0.05]]]),
@@ -94,9 +90,7 @@ def _claw(block: Block, x: float, y: float, turn: float, reach: float, curl: flo
     """A finger of foam that bends over."""
     t = np.linspace(0, 1, 14)
     bend = turn + curl * t * 1.9
-    spine = np.stack(
-        [x + np.cumsum(np.cos(bend)) * reach / 14, y + np.cumsum(np.sin(bend)) * reach / 14], axis=-1
-    )
+    spine = np.stack([x + np.cumsum(np.cos(bend)) * reach / 14, y + np.cumsum(np.sin(bend)) * reach / 14], axis=-1)
     girth = reach * 0.44 * (1 - t) ** 0.7 * (0.75 + 0.25 * np.cos(9 * t))
     normal = np.stack([-np.sin(bend), np.cos(bend)], axis=-1)
     for grow, fill in ((0.0011 + 0.02 * reach, None), (0.0, CREAM)):

@@ -31,9 +31,7 @@ class Block:
     def line(self, points: NDArray, width: NDArray | float) -> None:
         """An ink line whose ``width`` may change along it."""
         step = np.gradient(points, axis=0)
-        normal = np.stack([-step[:, 1], step[:, 0]], axis=-1) / (
-            np.hypot(step[:, 0], step[:, 1])[:, None] + 1e-9
-        )
+        normal = np.stack([-step[:, 1], step[:, 0]], axis=-1) / (np.hypot(step[:, 0], step[:, 1])[:, None] + 1e-9)
         half = (np.broadcast_to(np.asarray(width), (len(points),)) / 2)[:, None] * normal
         outline = np.concatenate([points + half, (points - half)[::-1]])
         self.pens[1].polygon((outline * self.unit).ravel().tolist(), fill=255)

@@ -355,9 +355,7 @@ def load_onto(
     return model
 
 
-def _one_each(
-    pictures: Sequence[Tensor | None] | None, count: int, what: str
-) -> Sequence[Tensor | None] | None:
+def _one_each(pictures: Sequence[Tensor | None] | None, count: int, what: str) -> Sequence[Tensor | None] | None:
     if pictures is not None and len(pictures) != count:
         raise ValueError(f"{count} styles need {count} {what}, of which some may be left out; got {len(pictures)}.")
     return pictures

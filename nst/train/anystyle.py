@@ -141,6 +141,7 @@ def train_predictor(
     where, plan = training_device(device), Plan(steps, learning_rate, seed, interval)
     seed_weights(seed, encoder)
     config = {"encoder": encoder, "embedding": embedding, "widths": list(widths), "blocks": blocks, "kernel": kernel}
+    config |= {"ground": True}
     weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight)
     model = StylePredictor(**config)  # type: ignore[arg-type]
     yield from _train(

@@ -116,6 +116,7 @@ def train_cin(
     folder, where = Path(out), training_device(device)
     seed_weights(seed, encoder)
     config = {"styles": [n for n, _ in named], "widths": list(widths), "blocks": blocks, "kernel": kernel}
+    config |= {"ground": True}
     model = ConditionalNet(**config)  # type: ignore[arg-type]
     with torch.no_grad():
         model.table.normal_(std=0.1)
@@ -206,7 +207,7 @@ def train_johnson(
     folder, where = Path(out), training_device(device)
     seed_weights(seed, encoder)
     config: dict[str, Any] = {"widths": list(widths), "blocks": blocks, "kernel": kernel}
-    config |= {"norm": norm, "upsampling": upsampling}
+    config |= {"norm": norm, "upsampling": upsampling, "ground": True}
     model = Johnson(**config)
     if start:
         warm_start(model, start)
@@ -227,7 +228,7 @@ def train_johnson(
         write_model(trained, folder, "johnson", config, record, f"Paints photos as {name}. Trained on {data}.")
 
     def sheet(trained: nn.Module) -> Tensor:
-        return torch.cat([torch.cat([*samples], 2), torch.cat([*trained.eval()(samples)], 2)], 1)[None]
+        return torch.cat([torch.cat([*samples], 2), torch.cat([*trained(samples)], 2)], 1)[None]
 
     yield from train(
         objective, draw, model=model, plan=Plan(steps, learning_rate, seed, interval), where=where, out=folder,

@@ -103,9 +103,7 @@ class Course:
             averaged.center()
         about = ABOUT.format(side=averaged.resolution, dim=averaged.latent_dim, count=len(self.faces.seen))
         command = self.name.removeprefix("dc")
-        write_model(
-            averaged, self.folder, self.name, self.config, record, about, command=command, license=self.license
-        )
+        write_model(averaged, self.folder, self.name, self.config, record, about, command=command, license=self.license)
 
     def sheet(self, averaged: Any, step: int) -> Tensor:
         """64 faces at a truncation of 0.7, the same at every step."""

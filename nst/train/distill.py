@@ -1,17 +1,21 @@
-"""Distill a slim translator from a larger one that somebody else trained.
+"""Distill a translator from one that somebody else trained.
 
 The student learns what the teacher makes of photos (Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural
 Network", 2015, arXiv:1503.02531; of generators: Li et al., "GAN Compression", 2020, arXiv:2003.08936): of crops of
-photos of all kinds, half of them in another light and another tint. It is better than its teacher in two things:
+photos of all kinds, half of them in another light and another tint. It has the teacher's shape, or is slimmer inside
+its blocks, and learns stage by stage, from hints (Romero et al., "FitNets", 2014, arXiv:1412.6550): each stage is
+given what the teacher's stage before it told and is to tell what the teacher's own does. So the many stages are as
+many small regressions, which bear a learning rate twenty times larger than a network that is taught by its last stage
+alone; from that one, a few thousand photos of which few show horses do not teach where each stripe lies. A second
+run, from the file of the first and led half of the time only, lets the stages grow used to each other.
 
-A generator of horses and zebras draws stripes, and besides it darkens and yellows the meadow, as the zebras that it
-learned from stood on dry grass. What it draws and what it only tints can be told apart: drawing changes the light from
-pixel to pixel, a tint changes it evenly. So where the teacher draws, the student is to do as it does; elsewhere the
-photo itself is its target, see `drawn`.
+It is better than its teacher in two things. A generator of horses and zebras draws stripes, and besides it darkens and
+yellows the meadow, as the zebras that it learned from stood on dry grass. What it draws and what it only tints can be
+told apart: drawing changes the light from pixel to pixel, a tint changes it evenly. So the student tells as well where
+the teacher draws, see `drawn`; elsewhere the photo stays.
 
-It also draws stripes on tables and on people. So the student learns from its successes alone: those photos of mammals
-of which a classifier finds the result likeliest to show what it should. Photos that show no mammal are to stay as they
-are.
+It also draws stripes on tables and on people. So photos that show no mammal, as a classifier sees it, are to stay as
+they are, and of those that do most is learned where the result is likeliest to show what it should.
 """
 
 from __future__ import annotations
@@ -79,18 +83,15 @@ class Imitation(nn.Module):
     """The objective: photos to the terms of what the student makes of them.
 
     Colors, and where they go, are learned apart. If only their blend were compared, the student would first find out
-    that to paint nothing is right nearly everywhere, and then have no color to learn. And as a small network cannot
-    tell where each of the teacher's stripes lies, of which the mean is grey, it is asked for the same texture
-    (covariances of what is drawn on; cf. Johnson et al. 2016, arXiv:1603.08155) and the same color of each neighborhood
-    rather than for the same pixels.
+    that to paint nothing is right nearly everywhere, and then have no color to learn.
 
     Args:
         student: what learns; of one direction, with the output "blend".
         teacher: image to translated image.
         encoder: compares.
         where: device and number format.
-        texture_weight, color_weight, share_weight: of the textures' error, of the colors' and of the error of where is
-            painted; that of pixels has a weight of 0.3.
+        hint_weight, pixel_weight, texture_weight, share_weight: of the errors of stages, pixels and textures, and of
+            where is painted.
     """
 
     def __init__(
@@ -99,13 +100,17 @@ class Imitation(nn.Module):
         teacher: nn.Module,
         encoder: Encoder,
         where: Device,
-        texture_weight: float = 3.0,
-        color_weight: float = 4.0,
+        hint_weight: float = 1.0,
+        pixel_weight: float = 3.0,
+        texture_weight: float = 1.0,
         share_weight: float = 1.0,
     ) -> None:
         super().__init__()
-        self.student, self.teacher, self.encoder, self.where = student, teacher, encoder, where
-        self.weights = {"pixels": 0.3, "texture": texture_weight, "color": color_weight, "share": share_weight}
+        self.student: Any = student
+        self.teacher: Any = teacher
+        self.encoder, self.where = encoder, where
+        self.weights = {"hints": hint_weight, "pixels": pixel_weight, "texture": texture_weight}
+        self.weights |= {"share": share_weight}
 
     @torch.no_grad()
     def target(self, photo: Tensor, of_kind: Tensor) -> tuple[Tensor, Tensor]:
@@ -114,30 +119,46 @@ class Imitation(nn.Module):
             painted = self.teacher(photo)
         return painted, drawn(photo, painted) * of_kind.view(-1, 1, 1, 1)
 
-    def forward(self, photo: Tensor, of_kind: Tensor) -> dict[str, Tensor]:
+    def follow(self, photo: Tensor, led: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What the student paints and the logits of where, what the teacher paints, and how far apart their stages are.
+
+        Args:
+            photo: (N, 3, H, W) in [0, 1].
+            led: (S,); whether what a stage tells is replaced by what the teacher's tells before the next stage sees it.
+        """
+        student, teacher = self.student.generators[0], self.teacher.generators[0]
+        x = y = 2 * photo - 1
+        apart = []
+        with self.where.autocast():
+            for own, guide, leads in zip(student.net.stages(), teacher.net.stages(), led.tolist(), strict=True):
+                with torch.no_grad():
+                    before, y = y, guide(y)
+                    spread = (y - before if y.shape == before.shape else y).float().var()
+                x = own(x)
+                if x.shape == y.shape:  # all but the last, which tells more than the teacher's
+                    apart.append((x - y).square().mean(dtype=torch.float32) / spread)
+                    x = y if leads else x
+        return *student.read(x), teacher.read(y)[0], torch.stack(apart).mean()
+
+    def forward(self, photo: Tensor, of_kind: Tensor, led: Tensor) -> dict[str, Tensor]:
         """Weighted terms.
 
         Args:
             photo: (N, 3, H, W) in [0, 1].
             of_kind: (N,); 1 for what shows something that may be translated, 0 for what is to stay as it is.
+            led: see `follow`.
         """
-        wanted, strength = self.target(photo, of_kind)
-        generator: Any = self.student.generators[0]
-        with self.where.autocast():
-            painted, share = generator.paint(photo)
-        counts = strength + ASIDE * of_kind.view(-1, 1, 1, 1)
-        with self.where.autocast():
-            seen = self.encoder(torch.lerp(photo, painted, strength), LAYERS)
-            with torch.no_grad():
-                features = self.encoder(torch.lerp(photo, wanted, strength), LAYERS)
-        textures = [texture_error(seen[name], features[name], strength) for name in LAYERS]
+        painted, share, wanted, hints = self.follow(photo, led)
+        strength = drawn(photo, wanted) * of_kind.view(-1, 1, 1, 1)
         error = painted - wanted
-        terms = {
-            "pixels": _mean(error.abs(), counts),
-            "texture": torch.stack(textures).mean(),
-            "color": _mean(F.avg_pool2d(error, CROWD).abs(), F.avg_pool2d(counts, CROWD)),
-            "share": F.binary_cross_entropy_with_logits(share, strength, pos_weight=strength.new_tensor(BOLD)),
-        }
+        terms = {"hints": hints, "pixels": error.abs().mean()}
+        terms["share"] = F.binary_cross_entropy_with_logits(share, strength, pos_weight=strength.new_tensor(BOLD))
+        if self.weights["texture"]:
+            with self.where.autocast():
+                seen = self.encoder(torch.lerp(photo, painted, strength), LAYERS)
+                with torch.no_grad():
+                    features = self.encoder(torch.lerp(photo, wanted, strength), LAYERS)
+            terms["texture"] = torch.stack([texture_error(seen[n], features[n], strength) for n in LAYERS]).mean()
         return {name: self.weights[name] * term for name, term in terms.items()}
 
 
@@ -159,18 +180,12 @@ def texture_error(found: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
     return (distance.log1p() * counts).sum() / counts.sum().clamp_min(1)
 
 
-def _mean(error: Tensor, weights: Tensor) -> Tensor:
-    """The weighted mean of errors (N, 3, H, W), with weights (N, 1, H, W)."""
-    return (error * weights).sum() / (3 * weights.sum()).clamp_min(1)
-
-
 BOLD = 3.0
 """How much worse it is to leave out what is drawn than to paint what is not: where in doubt, stripes half painted look
 like neither animal."""
 
-ASIDE, LEAST, CROWD = 0.1, 0.01, 8
-"""How much the colors count where nothing is drawn; the share of a picture that must be drawn on for it to have a
-texture; side in pixels of a neighborhood."""
+LEAST = 0.01
+"""The share of a picture that must be drawn on for it to have a texture."""
 
 
 class Varied:
@@ -278,17 +293,16 @@ def train_distill(
     name: str = "horse2zebra",
     classifier: str | None = None,
     label: int = ZEBRA,
-    examples: int = 64,
+    examples: int = 400,
     start: str | None = None,
-    steps: int = 4000,
+    steps: int = 8000,
     batch: int = 4,
     size: int = 160,
-    widths: Sequence[int] = (16, 32, 64),
-    blocks: int = 7,
-    kernel: int = 5,
-    separable: bool = False,
-    texture_weight: float = 3.0,
-    color_weight: float = 4.0,
+    inner: Sequence[int] = (),
+    led: float = 1.0,
+    hint_weight: float = 1.0,
+    pixel_weight: float = 3.0,
+    texture_weight: float = 1.0,
     share_weight: float = 1.0,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
@@ -308,12 +322,11 @@ def train_distill(
         examples: how many successes are learned from.
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
-        widths: channels at full, half and quarter resolution.
-        blocks: residual blocks.
-        kernel: size of the first and last convolution.
-        separable: depthwise separable convolutions in the blocks.
-        texture_weight: of the error of textures beside the pixels'.
-        color_weight: of the error of neighborhoods' colors.
+        inner: channels inside each residual block; none means the teacher's, whose shape the student has else.
+        led: how likely each stage of the student is given what the teacher's stage before it told.
+        hint_weight: of the error of each stage.
+        pixel_weight: of the error of pixels.
+        texture_weight: of the error of textures.
         share_weight: of the error of where is painted.
         learning_rate: the top of the cycle.
         encoder: the network that compares, by name or file.
@@ -323,27 +336,30 @@ def train_distill(
     """
     where = training_device(device)
     seed_weights(seed, encoder)
-    config: dict[str, Any] = {"directions": [name], "output": "blend", "widths": list(widths), "blocks": blocks}
-    config |= {"kernel": kernel, "separable": separable, "upsampling": "resize"}
+    guide: Any = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
+    config: dict[str, Any] = {**guide.config, "directions": [name], "output": "blend"}
+    if inner:
+        config["inner"] = list(inner)
     model = Translator(**config)
     if start:
         warm_start(model, start)
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    guide = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
     compared = load_encoder(encoder).to(where.device)
-    objective = Imitation(model, guide, compared, where, texture_weight, color_weight, share_weight)
+    weights = (hint_weight, pixel_weight, texture_weight, share_weight)
+    objective = Imitation(model, guide, compared, where, *weights)
     photos, folder = Pictures(data), Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     kinds: tuple[Sequence[int], Sequence[int]] = (range(len(photos)), [])
     if classifier:
         kinds = successes(photos, guide, classifier, label, examples, folder / "seen.safetensors", where)
     crops = Varied(photos, *kinds, size)
+    stages = guide.generators[0].net.stages()
     samples, of_kind = crops.batch(8)
     samples, of_kind = where.place(samples), of_kind.to(where.device)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         crops.random.seed(step_seed)
-        return crops.batch(batch)
+        return *crops.batch(batch), torch.tensor([crops.random.random() < led for _ in stages])
 
     def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
         about = f"Translates photos: {name}. Distilled from {Path(teacher).name} on {data}."

@@ -95,7 +95,7 @@ def train(
     optimizer: torch.optim.Optimizer = torch.optim.Adam(learning, lr=plan.learning_rate, betas=(0.9, 0.99))
     if plan.optimizer == "adagrad":
         optimizer = torch.optim.Adagrad(learning, lr=plan.learning_rate)
-    averaged = copy.deepcopy(model).requires_grad_(False)
+    averaged = copy.deepcopy(model).requires_grad_(False).eval()
     first, checkpoint = 0, out / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=where.device)
@@ -110,6 +110,7 @@ def train(
         inputs = [where.place(x) if x.ndim == 4 else x.to(where.device) for x in batch(plan.step_seed(step, rank))]
         for group in optimizer.param_groups:
             group["lr"] = plan.rate(step)
+        torch.manual_seed(plan.step_seed(step, rank) + 3)  # of what a network itself draws while it learns
         terms: Terms = called(*inputs)
         optimizer.zero_grad(set_to_none=True)
         torch.stack(list(terms.values())).sum().backward()

@@ -71,12 +71,14 @@ class TextureBench(Workbench):
             with gr.Row():
                 self.controls |= {name: self.control(name) for name in ("width", "height")}
             self.controls |= {name: self.control(name) for name in ("seamless", "style_scale", "preset")}
-            self.lay_out_more({
-                "": ["tv_weight", "seed"],
-                "How it is optimized": ["num_steps", "optimizer", "learning_rate"],
-                "What is compared": ["style_loss", "pooling", "style_layers", "style_layer_weights"],
-                **COMPUTED,
-            })
+            self.lay_out_more(
+                {
+                    "": ["tv_weight", "seed"],
+                    "How it is optimized": ["num_steps", "optimizer", "learning_rate"],
+                    "What is compared": ["style_loss", "pooling", "style_layers", "style_layer_weights"],
+                    **COMPUTED,
+                }
+            )
 
     def shape(self, photo: str | None, asked: dict[str, Any]) -> tuple[int, int] | None:
         return (asked["height"], asked["width"]) if photo else None
@@ -104,11 +106,13 @@ class InvertBench(Workbench):
                 self.controls |= {name: self.control(name) for name in ("layer", "starts")}
             with gr.Row():
                 self.controls |= {name: self.control(name) for name in ("preset", "size")}
-            self.lay_out_more({
-                "": ["tv_weight", "tv_exponent", "norm_weight", "norm_exponent"],
-                "How it is optimized": ["num_steps", "optimizer", "learning_rate", "pooling", "seed"],
-                **COMPUTED,
-            })
+            self.lay_out_more(
+                {
+                    "": ["tv_weight", "tv_exponent", "norm_weight", "norm_exponent"],
+                    "How it is optimized": ["num_steps", "optimizer", "learning_rate", "pooling", "seed"],
+                    **COMPUTED,
+                }
+            )
 
     def times(self, asked: dict[str, Any]) -> float:
         return float(asked["starts"])

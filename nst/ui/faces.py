@@ -11,6 +11,7 @@ from gradio.components import Component
 from nst import faces
 from nst.images import decode, save
 from nst.recipes import TASKS
+from nst.registry import load_model
 from nst.ui import limits, pictures, scratch, tabs, theme, zerogpu
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.workbench import RUNNING, TELLING, Updates, Workbench
@@ -18,9 +19,14 @@ from nst.ui.workbench import RUNNING, TELLING, Updates, Workbench
 MOST = 64
 """Faces in one grid here."""
 
+LARGE, SEVERAL = {"faces_1024": 1024}, 4
+"""Networks whose faces are as many pixels a side, and how many of those in one grid."""
+
 ABOUT = """These people do not exist. A small style-based network (StyleGAN) draws them, 64 pixels a side. It was
 trained here, on a processor, with 10,000 photos of faces (UTKFace): for **research, non-commercial use** only, as its
-photos are. It knows what they have, in the shares they have it, and says nothing about any person."""
+photos are. It knows what they have, in the shares they have it, and says nothing about any person. A larger network,
+with 1,024 pixels a side (huggan/pggan-celebahq-1024, Apache 2.0; its photos, CelebA-HQ, are for research alone), can be
+chosen when faces are sampled; it is fetched from the Hugging Face Hub then, 92 MB."""
 
 STAGES = """From the left to the right, the same eight faces while the network learned: first at 32 pixels, from noise;
 then 64 pixels are faded in, and details settle."""
@@ -45,6 +51,7 @@ class SampleBench(Workbench):
             self.controls["truncation"] = self.control("truncation")
             with gr.Row():
                 self.controls |= {name: self.control(name) for name in ("like", "likeness")}
+            self.controls["model"] = self.control("model")
 
     def lay_out_result(self) -> None:
         super().lay_out_result()
@@ -65,8 +72,11 @@ class SampleBench(Workbench):
         """The order of these settings."""
         whole = TASKS[self.task] | asked
         count, seed, like = whole["count"], whole["seed"], whole["like"]
-        if count > MOST:
-            raise ValueError(f"At most {MOST} faces at once here; the command line draws up to {faces.MAX_COUNT}.")
+        side = LARGE.get(whole["model"])
+        if count > (SEVERAL if side else MOST):
+            most = f"{SEVERAL} faces of {side:,} pixels" if side else f"{MOST} faces"
+            raise ValueError(f"At most {most} at once here; the command line draws up to {faces.MAX_COUNT}.")
+        asked = asked | {"size": side} if side else asked
         names = [f"Face {seed + i}" for i in range(count)]
         if like is not None:
             names = [f"Face {like}", *(f"Like {like}, {i}" for i in range(1, count))]
@@ -198,13 +208,13 @@ def create_tab(run: Run | None = None) -> list[Workbench]:
     """
     load: Load = lambda *_, **__: None  # noqa: E731 (nothing is to be fetched)
 
-    def bench(kind: type[Workbench], paint: Run) -> Workbench:
+    def bench(kind: type[Workbench], paint: Run, load: Load = load) -> Workbench:
         return kind(run or limits.limited(zerogpu.on_gpu(paint), optimizes=False), load, tabs.current())
 
     gr.Markdown(ABOUT, elem_id="faces-about")
     with gr.Tabs(elem_id="faces-tabs", elem_classes="inner") as bar:
         with gr.Tab("Sample", id="faces"):
-            sample = bench(SampleBench, faces.face_grid)
+            sample = bench(SampleBench, faces.face_grid, load_model)
         with gr.Tab("Mix two", id="mix_faces"):
             mix = bench(MixBench, faces.mix_faces)
         with gr.Tab("Morph", id="morph"):

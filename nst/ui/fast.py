@@ -10,14 +10,16 @@ import gradio as gr
 from gradio.components import Component
 from PIL import Image
 
-from nst import fast
+from nst import fast, weights
 from nst.device import lock
 from nst.images import decode, to_pil, to_tensor
-from nst.recipes import names_of
+from nst.recipes import from_query, names_of, settings_from_recipe
+from nst.registry import load_model
 from nst.ui import limits, pictures, progress, settings, stylerow, tabs, theme, zerogpu
-from nst.ui.painting import Order, Painting, Run
+from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice
 from nst.ui.workbench import QUICK, RUNNING, TELLING, Updates, Workbench
+from nst.weights import Weights
 
 OWN = "own"
 """Stands for the visitor's own picture among the styles that are chosen."""
@@ -36,6 +38,7 @@ class FastTab(Workbench):
         run: has the signature of `nst.fast.fast_run`.
         names: tells the names of the styles that a network has learned.
         paint: paints what the camera sees; has the signature of `nst.fast.fast_stylize`.
+        load: fetches and loads a model by name, as `nst.registry.load_model` does.
         tab: see there.
     """
 
@@ -45,11 +48,20 @@ class FastTab(Workbench):
     scored = True
 
     def __init__(
-        self, run: Run, names: Callable[[], Sequence[str]], paint: Callable[..., Any], tab: gr.Tab | None = None
-    ) -> None:
+        self, run: Run, names: Callable[[], Sequence[str]], paint: Callable[..., Any], load: Load,
+        tab: gr.Tab | None = None,
+    ) -> None:  # fmt: skip
         self.names, self.paint_one = names, paint
         self.chosen, self.corner = gr.State([]), gr.State(stylerow.MIDDLE)
-        super().__init__(run, lambda *_, **__: None, tab)
+
+        def fetch(name: str, **given: Any) -> object:
+            return load(name, **given) if name in self.networks() else None
+
+        super().__init__(run, fetch, tab)
+
+    def networks(self) -> dict[str, Weights]:
+        """Those of others, by name: each is a style, which blends with no other."""
+        return {entry.name: entry for entry in fast.networks()}
 
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
@@ -67,6 +79,7 @@ class FastTab(Workbench):
                 for name in ("size", "preserve_color"):
                     self.controls[name] = settings.control(name, self.task, self.prefix)
             self.controls["brush"] = settings.control("brush", self.task, self.prefix)
+            self.lay_out_resets()
 
     def lay_out_result(self) -> None:
         super().lay_out_result()
@@ -94,6 +107,8 @@ class FastTab(Workbench):
         given = [to_tensor(decode(str(own))) if name == OWN else name for name in names]
         said = [manner or "a picture" if name == OWN else name for name in names]
         asked["weights"] = stylerow.weights(len(names), corner)
+        if names[0] in self.networks():
+            asked["model"] = names[0]
         shape = pictures.shape(content)
         if "size" not in asked and shape:
             asked["size"] = min(max(shape), limits.current().size, fast.MAX_SIZE)
@@ -117,25 +132,31 @@ class FastTab(Workbench):
 
     def pick(self, event: gr.EventData, chosen: list[str], blending: bool) -> list[Any]:
         """A click on a style."""
-        return self.picked(stylerow.toggled(chosen, str(event.name), blending))
+        name, alone = str(event.name), self.networks()
+        others = [other for other in chosen if other not in alone]
+        return self.picked(stylerow.toggled(others, name, blending and name not in alone))
 
     def pick_own(self, chosen: list[str], blending: bool) -> list[Any]:
         """A picture of the visitor's own was given as style."""
-        others = [name for name in chosen if name != OWN] if blending else []
+        others = [name for name in chosen if name != OWN and name not in self.networks()] if blending else []
         return self.picked([*others[: fast.MAX_STYLES - 1], OWN])
 
     def blend(self, chosen: list[str], blending: bool) -> list[Any]:
         """Blending was switched on or off."""
         return self.picked(chosen if blending else chosen[:1])
 
-    def picked(self, chosen: list[str]) -> list[Any]:
+    def picked(self, chosen: list[str], corner: tuple[float, float] = stylerow.MIDDLE) -> list[Any]:
         """These styles: chosen, corner, gallery and pad."""
-        shown = stylerow.gallery_html(self.names(), chosen), stylerow.pad_html(chosen, stylerow.MIDDLE)
-        return [chosen, stylerow.MIDDLE, *shown]
+        shown = stylerow.gallery_html(self.names(), chosen, list(self.networks().values()))
+        return [chosen, corner, shown, stylerow.pad_html(chosen, corner)]
 
     @property
     def picks(self) -> list[Component]:
         return [self.chosen, self.corner, self.gallery, self.pad]
+
+    @property
+    def restored_parts(self) -> list[Component]:
+        return [*super().restored_parts, *self.picks, self.blending]
 
     # What is used
 
@@ -172,6 +193,11 @@ class FastTab(Workbench):
     ) -> Iterator[list[Any]]:
         """One picture of the camera, painted; while somebody else computes, it is left out."""
         names = [name for name in chosen if name != OWN or own]
+        networks = self.networks()
+        away = [name for name in names if name in networks and not weights.find(networks[name])]
+        if away:
+            yield [gr.skip(), f"<p>Paint a picture in {stylerow.title(away[0])} first: then its network is here.</p>"]
+            return
         if seen is None or not names or not lock.acquire(blocking=False):
             yield [gr.skip(), gr.skip()]
             return
@@ -185,19 +211,61 @@ class FastTab(Workbench):
             lock.release()
         yield [to_pil(painted), f"<p>{rate:.0f} pictures a second on this machine</p>"]
 
-    def _wire_recipes(self, tab: gr.Tab | None) -> None:
-        super()._wire_recipes(tab)
-        gr.on(self.looked_at(tab), self.open_styles, [self.chosen], self.picks, **QUICK)
+    # Recipes
 
     def _named(self, asked: dict[str, Any]) -> list[str | None]:
         """The photo alone: styles that a link names are chosen in the gallery."""
         return super()._named(asked | {"style": None})
 
-    def open_styles(self, chosen: list[str], request: gr.Request) -> list[Any]:
-        """The styles that the link names, or the first one."""
-        known = list(self.names())
-        asked = names_of(dict(request.query_params).get("style")) if not chosen else []
-        return self.picked(chosen or [name for name in asked if name in known][: fast.MAX_STYLES] or known[:1])
+    def open_page(self, opened: bool, request: gr.Request) -> Updates:
+        page, query = super().open_page(opened, request), dict(request.query_params)
+        if opened:
+            return page
+        asked = from_query(query if tabs.bench_of(query) == self.task else {}, self.task)
+        styled, lost = self.styled(names_of(asked["style"]), asked["settings"]["weights"])
+        if lost and self.status not in page:
+            page[self.status] = progress.status("Not all of this link is here", lost, kind="error")
+        return page | styled
+
+    def restored(self, recipe: dict[str, Any]) -> Updates:
+        return super().restored(recipe | {"style": []}) | self.arranged(recipe)
+
+    def arranged(self, recipe: dict[str, Any]) -> Updates:
+        updates, names = super().arranged(recipe), names_of(recipe.get("style"))
+        if not names:
+            return updates
+        styled, lost = self.styled(names, settings_from_recipe(recipe, self.task)["weights"])
+        if lost:
+            gr.Warning(lost)
+        return updates | styled
+
+    def styled(self, names: Sequence[str], asked: Sequence[float] | None) -> tuple[Updates, str]:
+        """Styles and their weights as a link or a recipe has them, and a sentence on those that are not to be had.
+
+        One may be an example among the other styles, which a network knows as a picture.
+        """
+        learned = [*self.names(), *self.networks()]
+        examples = {example.name for example in pictures.list_examples("style")}
+        other, chosen, shares = [None, pictures.row_html("style"), None], list[str](), list[float]()
+        for name, share in zip(names, asked or [1.0] * len(names), strict=False):
+            if name not in learned:
+                if name not in examples or OWN in chosen:
+                    continue
+                try:
+                    other, name = pictures.choose("style", name), OWN
+                except gr.Error:  # it cannot be fetched now
+                    continue
+            chosen.append(name)
+            shares.append(share)
+        lost = len(names) - len(chosen)
+        chosen, shares = chosen[: fast.MAX_STYLES], shares[: fast.MAX_STYLES]
+        if chosen and chosen[0] in self.networks():
+            chosen, shares = chosen[:1], shares[:1]
+        picked = self.picked(chosen or list(learned[:1]), stylerow.corner(shares))
+        updates = dict(zip(self.picks, picked, strict=True)) | {self.blending: len(chosen) > 1}
+        how = "One of its styles is" if lost == 1 else f"{lost} of its styles are"
+        told = f"{how} not known here by name: drop the picture as any other style." if lost else ""
+        return updates | self.slots[1].filled(other), told
 
     def connect(self, other: Workbench, bar: gr.Tabs, title: str) -> None:
         """Let the result be gone on from in another tab, whose title is this, by its own button."""
@@ -230,6 +298,8 @@ def create_tab(
     run: Run | None = None,
     names: Callable[[], Sequence[str]] = fast.fast_styles,
     paint: Callable[..., Any] = fast.fast_stylize,
+    load: Load = load_model,
 ) -> FastTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `FastTab`."""
-    return FastTab(run or limits.limited(zerogpu.on_gpu(fast.fast_run), optimizes=False), names, paint, tabs.current())
+    paints = run or limits.limited(zerogpu.on_gpu(fast.fast_run), optimizes=False)
+    return FastTab(paints, names, paint, load, tabs.current())

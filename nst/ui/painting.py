@@ -117,7 +117,7 @@ class Painting:
 
         Args:
             run: has the signature of the task's function in `nst.stylize`.
-            load: fetches and loads an encoder by name, reporting to `progress`; so a download neither holds
+            load: fetches and loads a model or an encoder by name, reporting to `progress`; so a download neither holds
                 the device nor keeps the page waiting.
 
         Raises:
@@ -167,8 +167,9 @@ class Painting:
         self.alpha = content.alpha.resize(size, Image.Resampling.BICUBIC) if content.alpha else None
 
     def _load(self, load: Load) -> Iterator[View]:
-        """Load the encoder on a thread, showing how far a download is."""
-        done, failed = [0, 0], []
+        """Load the network on a thread, showing how far a download is."""
+        done, failed, settings = [0, 0], [], self.order.settings
+        what, name = ("model", settings["model"]) if settings.get("model") else ("encoder", settings.get("encoder"))
 
         def report(now: int, total: int) -> None:
             if self.stopped or self.closed:
@@ -177,7 +178,7 @@ class Painting:
 
         def work() -> None:
             try:
-                load(self.order.settings.get("encoder", DEFAULTS["encoder"]), progress=report)
+                load(name or DEFAULTS["encoder"], progress=report)
             except BaseException as error:  # told on the thread that waits
                 failed.append(error)
 
@@ -188,7 +189,7 @@ class Painting:
             now, total = done
             detail = f"Downloading, {now / 1e6:.0f} of {total / 1e6:.0f} MB, this once." if total else ""
             share = now / total if total else 0.0
-            yield {"status": progress.status("Getting the encoder", detail, done=share, kind="busy")}
+            yield {"status": progress.status(f"Getting the {what}", detail, done=share, kind="busy")}
             thread.join(line.POLL)
         if failed and not isinstance(failed[0], Stopped):
             raise failed[0]

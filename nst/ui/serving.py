@@ -7,8 +7,9 @@ from typing import Any
 from starlette.middleware import Middleware
 
 from nst.results import publish
-from nst.ui import journal, limits, memory, pictures, scratch, share, theme
+from nst.ui import journal, limits, memory, pictures, scratch, sessions, share, theme
 from nst.ui.gate import API_BODY, MAX_BODY, Gate
+from nst.ui.ready import Ready
 from nst.ui.routes import Pages
 
 PAGES = 2 * limits.IN_LINE
@@ -20,6 +21,7 @@ def look_after() -> None:
     """Begin what a server does on its own while it runs: its log, its folders, the first example, publishing."""
     journal.start()
     memory.few_pools()
+    sessions.remember_little()
     scratch.keep_small()
     pictures.draw_ahead()
     desk = share.desk()
@@ -49,7 +51,7 @@ def options(*, api: bool = False) -> dict[str, Any]:
         "_frontend": False,
         "app_kwargs": {
             "routes": Pages(desk.store, desk.misses).routes(),
-            "middleware": [Middleware(Gate, max_body=API_BODY if api else MAX_BODY)],
+            "middleware": [Middleware(Gate, max_body=API_BODY if api else MAX_BODY), Middleware(Ready)],
         },
         **theme.appearance(),
     }

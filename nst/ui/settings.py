@@ -14,7 +14,7 @@ from gradio.components import Component
 from nst import translate, weights
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
 from nst.recipes import LIMITS, TASKS, WHOLE, valid_settings
-from nst.registry import list_models
+from nst.registry import find_model, list_models
 from nst.stylize import CHOICES
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
@@ -54,6 +54,10 @@ WORDS = {
     "horse2zebra": "Horse → zebra",
     "photo2vangogh": "Photo → Van Gogh",
     "vangogh2photo": "Van Gogh → photo",
+    "horse2zebra_large": "Horse → zebra, large",
+    "zebra2horse": "Zebra → horse, large",
+    "faces": "Ours, 64 pixels",
+    "faces_1024": "PGGAN, 1,024 pixels",
 }
 """What a choice is called where its own name would not do."""
 
@@ -105,6 +109,7 @@ ABOUT = {
     "second": ("Second face", "Its number."),
     "faces": ("Faces", "Their numbers, in the film's order."),
     "frames": ("Pictures", "In the whole film."),
+    "model": ("Network", "The larger one is fetched from the Hub."),
     "pixel_weight": ("Pixels", "How much they count, against the features."),
 }
 """Title and line of help of each control."""
@@ -158,8 +163,13 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
     if name == "strength":
         return gr.Slider(*LIMITS[name], default, step=1, **form)
     if name == "direction":
-        ways = [way for known in translate.directions_of_all().values() for way in known]
-        return gr.Radio([(WORDS.get(way, way), way) for way in ways], value=default or next(iter(ways), None), **form)
+        ways = {way: model for model, known in translate.directions_of_all().items() for way in known}
+        titles = [(_title(way, model), way) for way, model in ways.items()]
+        return gr.Radio(titles, value=default or next(iter(ways), None), **form)
+    if name == "model":
+        return gr.Dropdown(
+            [(_title(entry.name, entry.name), entry.name) for entry in list_models(task)], value=default, **form
+        )
     if name == "preset" or segments:
         form |= {"elem_classes": "segments", "min_width": 220, "scale": 3}
         return gr.Radio(_choices(name, task), value=default, **form)
@@ -244,6 +254,15 @@ def _encoder_title(name: str) -> str:
         return f"{name.capitalize()} (built in)"
     title = name.upper().replace("VGG", "VGG-")
     return title if weights.find(entry) else f"{title} ({entry.download / 1e6:.0f} MB download)"
+
+
+def _title(word: str, model: str) -> str:
+    """What a choice of networks is called; of one that is to be fetched, how large and under which terms."""
+    parts = [find_model(name) for name in (model, translate.OTHER_WAY.get(model)) if name]
+    title, away = WORDS.get(word, word), [entry for entry in parts if entry.repo and not weights.find(entry)]
+    if not away:
+        return title
+    return f"{title} ({sum(entry.size for entry in away) / 1e6:.0f} MB download, license {away[0].license})"
 
 
 def _layers() -> list[str]:

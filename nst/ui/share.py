@@ -21,6 +21,7 @@ from nst.ui.limits import Rate
 
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 
+
 @dataclass(frozen=True)
 class Desk:
     """What sharing needs on this server.
@@ -132,9 +133,7 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
         given = {kind: path for kind, path in offer.inputs.items() if inputs and not isinstance(recipe.get(kind), str)}
         kept = {kind: decode(path).rgb for kind, path in given.items() if Path(path).is_file()}
         kept_smaller = any(image.width * image.height > MAX_INPUT for image in kept.values())
-        id, token = here.store.add(
-            picture.rgb, recipe, alpha=picture.alpha, before=beside, inputs=kept, public=public
-        )
+        id, token = here.store.add(picture.rgb, recipe, alpha=picture.alpha, before=beside, inputs=kept, public=public)
     except (ImageError, ResultsError) as error:
         journal.note("share failed", reason=type(error).__name__)
         raise gr.Error(str(error), print_exception=False) from None

@@ -10,6 +10,8 @@ from html import escape
 import gradio as gr
 
 from nst import fast, styles
+from nst import weights as weights_store
+from nst.weights import Weights
 
 MIDDLE = (0.5, 0.5)
 """Where a blend begins."""
@@ -24,8 +26,8 @@ def gallery(element: str) -> gr.HTML:
     return gr.HTML("", elem_id=element, apply_default_css=False, js_on_load=CLICK)
 
 
-def gallery_html(names: Sequence[str], chosen: Sequence[str]) -> str:
-    """Every style that a network has learned, as a picture that this network painted."""
+def gallery_html(names: Sequence[str], chosen: Sequence[str], networks: Sequence[Weights] = ()) -> str:
+    """Every style that a network has learned, as a picture that this network painted; then networks of others."""
     cells = ""
     for name in names:
         shown_title, picture = escape(title(name)), _thumbnail(name)
@@ -35,13 +37,30 @@ def gallery_html(names: Sequence[str], chosen: Sequence[str]) -> str:
             f'<button type="button" data-name="{quoted}" aria-pressed="{pressed}" title="{shown_title}">{shown}'
             f"<span>{shown_title}</span></button>"
         )
-    return f'<div class="gallery-of-styles" role="group" aria-label="Styles">{cells}</div>'
+    away = _networks_html(networks, chosen) if networks else ""
+    return f'<div class="gallery-of-styles" role="group" aria-label="Styles">{cells}</div>{away}'
+
+
+def _networks_html(networks: Sequence[Weights], chosen: Sequence[str]) -> str:
+    """Networks of one style each, with what is to be known before one is fetched."""
+    buttons = ""
+    for entry in networks:
+        pressed, here = str(entry.name in chosen).lower(), weights_store.find(entry)
+        terms = escape(f"{'here' if here else f'{entry.size / 1e6:.1f} MB'}, {entry.license}")
+        about = escape(f"{entry.source}; {entry.repo} on the Hub")
+        buttons += (
+            f'<button type="button" data-name="{escape(entry.name)}" aria-pressed="{pressed}" title="{about}">'
+            f"{escape(title(entry.name))} <small>{terms}</small></button>"
+        )
+    opened = " open" if {entry.name for entry in networks} & set(chosen) else ""
+    summary = "<summary>From the Hub, to download</summary>"
+    return f'<details class="from-the-hub"{opened}>{summary}<div>{buttons}</div></details>'
 
 
 def title(name: str) -> str:
     """What a style is called."""
     titles = {style.name: style.title for style in styles.list_styles()}
-    return titles.get(name, name.replace("_", " ").capitalize())
+    return titles.get(name, name.replace("_", " ").replace("-", " ").capitalize())
 
 
 def toggled(chosen: Sequence[str], name: str, blending: bool) -> list[str]:
@@ -89,6 +108,19 @@ def weights(count: int, corner: tuple[float, float]) -> list[float]:
         return [1 - x, x]
     top = [(1 - x) * (1 - y), x * (1 - y)]
     return [*top, y] if count == 3 else [*top, (1 - x) * y, x * y]
+
+
+def corner(shares: Sequence[float]) -> tuple[float, float]:
+    """The point of the pad where styles have these weights, or the nearest: the inverse of `weights`."""
+    total = sum(shares)
+    if len(shares) < 2 or len(shares) > 4 or total <= 0:
+        return MIDDLE
+    w = [share / total for share in shares]
+    if len(w) == 2:
+        return w[1], 0.5
+    if len(w) == 3:
+        return (w[1] / (w[0] + w[1]) if w[0] + w[1] else 0.5), w[2]
+    return w[1] + w[3], w[2] + w[3]
 
 
 CLICK = """element.addEventListener('click', event => {

@@ -20,7 +20,11 @@ here: the cat shows what happens to another animal. The button above fetches one
 
 **Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos, for a quarter of an hour.
 What **There and back** shows is what the pair is trained for: that the photo can be told from its painting again. The
-number is how far off it is."""
+number is how far off it is.
+
+**Horse → zebra, large**, and its way back are the networks of the CycleGAN paper's size. They are not part of Pastiche:
+the first press fetches both from the Hugging Face Hub (kerls/cyclegan-horsetozebra, 91 MB). Under which terms they may
+be used is not stated there."""
 
 
 class TranslateTab(Workbench):
@@ -39,7 +43,7 @@ class TranslateTab(Workbench):
     several = "One by one"
 
     def __init__(self, run: Run, tab: gr.Tab | None = None) -> None:
-        super().__init__(run, lambda *_, **__: None, tab)
+        super().__init__(run, translate.load_translator, tab)
 
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
@@ -58,9 +62,8 @@ class TranslateTab(Workbench):
     def order_also(self, *values: Any) -> Order:
         """The photo, what becomes of it, and that translated back, side by side."""
         plain = self.order(*values)
-        ways = translate.directions_of_all()[plain.settings["model"]]
         parts = ["Photo", settings.WORDS.get(plain.settings["direction"], "Translated")]
-        parts += ["And back"] if len(ways) == 2 else []
+        parts += ["And back"] if translate.comes_back(plain.settings["model"]) else []
         return Order(
             plain.settings, plain.pictures, task=self.task, names=plain.names, extras={"sheet": True},
             parts=tuple(parts), columns=len(parts), continues=False,

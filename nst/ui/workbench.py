@@ -125,11 +125,13 @@ class Workbench(Stage):
         """The closed section: further controls, and two buttons that set all of them."""
         with gr.Accordion("More settings", open=False, elem_id=self.id("more"), elem_classes="more-box"):
             self.controls |= settings.more_controls(sections, self.task, self.prefix)
-            with gr.Row():
-                self.reset = gr.Button("Reset all settings", size="sm", elem_id=self.id("reset"))
-                self.restore = gr.UploadButton(
-                    "Restore from a Pastiche picture", size="sm", elem_id=self.id("restore")
-                )
+            self.lay_out_resets()
+
+    def lay_out_resets(self) -> None:
+        """Two buttons that set all of the controls."""
+        with gr.Row():
+            self.reset = gr.Button("Reset all settings", size="sm", elem_id=self.id("reset"))
+            self.restore = gr.UploadButton("Restore from a Pastiche picture", size="sm", elem_id=self.id("restore"))
 
     def read(self, values: Sequence[Any]) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
         """Paths and names of the pictures, by slot, and the settings; from the values of `inputs`.
@@ -334,7 +336,7 @@ class Workbench(Stage):
 
     def restored(self, recipe: dict[str, Any]) -> Updates:
         """The page as a recipe has it."""
-        updates = self.set(settings_from_recipe(recipe, self.task))
+        updates = self.arranged(recipe)
         names = {slot.kind: names_of(recipe.get(slot.kind)) for slot in self.slots}
         for slot in self.slots:
             name = names[slot.kind].pop(0) if names[slot.kind] else None
@@ -364,9 +366,13 @@ class Workbench(Stage):
         except ImageError:
             recipe = None
         if recipe is not None and bench_of(recipe) == self.task:
-            updates |= self.set(settings_from_recipe(recipe, self.task))
+            updates |= self.arranged(recipe)
             gr.Info("This picture was made by Pastiche: all settings are those in its recipe now.")
         return updates
+
+    def arranged(self, recipe: dict[str, Any]) -> Updates:
+        """The page as a recipe has it, but for the pictures."""
+        return self.set(settings_from_recipe(recipe, self.task))
 
     def set(self, asked: dict[str, Any]) -> Updates:
         """The controls as these settings have them, but for the device: it belongs to this machine."""

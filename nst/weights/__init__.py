@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -73,10 +74,10 @@ def resolve(weights: Weights, *, progress: Progress | None = None, download: boo
     """A checked file that holds these weights: from `pretrained/`, the local cache, or the Hub.
 
     What is here already costs no request. Of an entry with a prefix only the wanted tensors are fetched,
-    unless the server sends whole files only. A whole file has its sha256 compared with `models.toml`:
-    once, then its size and date are remembered. An excerpt, whose hash nobody can tell beforehand, is
-    checked by names, shapes, types and finiteness; its own hash is then remembered and compared at
-    every later call.
+    unless the server sends whole files only. A whole file has its sha256 compared with `models.toml`,
+    or with what the Hub states where that has none: once, then its size and date are remembered. An
+    excerpt, whose hash nobody can tell beforehand, is checked by names, shapes, types and finiteness;
+    its own hash is then remembered and compared at every later call.
 
     Args:
         weights: an entry of `models.toml`.
@@ -178,17 +179,24 @@ def _state(path: Path) -> str:
     return "sound" if file_sha256(path) == remembered else "damaged: its hash changed since it was fetched"
 
 
+def _expected(weights: Weights, path: Path) -> str:
+    """The sha256 of a whole file: that of `models.toml`, or the Hub's, whose library names files in its cache after it;
+    "" where neither is told (the library has then compared the size)."""
+    blob = path.resolve().name
+    return weights.sha256 or (blob if re.fullmatch(r"[0-9a-f]{64}", blob) else "")
+
+
 def _is_pinned(weights: Weights, path: Path) -> bool:
-    """Whether a whole file has the sha256 of `models.toml`; once it has, its size and date are enough."""
-    stat = path.stat()
-    seen = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": weights.sha256}
+    """Whether a whole file has the sha256 that is expected; once it has, its size and date are enough."""
+    stat, expected = path.stat(), _expected(weights, path)
+    seen = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": expected}
     note = cache_dir() / f"{weights.name}-{weights.revision[:10]}.whole.json"
     try:
         if json.loads(note.read_text()) == seen:
             return True
     except (OSError, ValueError):
         pass
-    if file_sha256(path) != weights.sha256:
+    if expected and file_sha256(path) != expected:
         return False
     try:
         note.parent.mkdir(parents=True, exist_ok=True)

@@ -32,7 +32,8 @@ class Weights:
         file: name in `pretrained/`, or path in the Hub repository.
         license: of the weights.
         source: where they come from, in words.
-        sha256: of the whole file, 64 hex digits.
+        sha256: of the whole file, 64 hex digits. Of a file on the Hub it may be left out: its commit fixes what is in
+            it, and the sum that the Hub states for it is compared.
         size: of the whole file in bytes (about, for a file on the Hub).
         repo, revision: "owner/name" on the Hub and its commit (40 hex digits).
         prefix: only tensors whose names begin so are wanted; it is taken off when they are loaded.
@@ -49,7 +50,7 @@ class Weights:
     file: str
     license: str
     source: str
-    sha256: str
+    sha256: str = ""
     size: int = 0
     repo: str = ""
     revision: str = ""
@@ -144,7 +145,7 @@ def _entry(name: str, table: Any) -> Weights:
             near = difflib.get_close_matches(key, fields, 1)
             raise ValueError(f'[{name}] has the unknown key "{key}"' + (f': "{near[0]}"?' if near else ""))
     weights = Weights(name=name, **table)
-    if not re.fullmatch(r"[0-9a-f]{64}", weights.sha256):
+    if not re.fullmatch(r"[0-9a-f]{64}", weights.sha256) and (weights.sha256 or not weights.repo or weights.prefix):
         raise ValueError(f"[{name}] sha256 is not 64 hex digits")
     if weights.repo and not re.fullmatch(r"[0-9a-f]{40}", weights.revision):
         raise ValueError(f"[{name}] revision is not a commit of 40 hex digits")
