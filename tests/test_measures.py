@@ -16,6 +16,7 @@ from nst.metrics import (
     content_distances,
     edge_agreement,
     feature_agreement,
+    grain,
     luminance_ssim,
     perceptual_distance,
     psnr,
@@ -92,6 +93,15 @@ def test_variation_of_white_noise_and_of_nothing():
     # Each step's mean square is 2 / 12; the nine points weigh steps 2/3, 2/3, 1/6 and 1/6.
     assert variation(noise) == pytest.approx(2 / 12 * 5 / 3, rel=0.03)
     assert variation(torch.full((1, 3, 9, 9), 0.2)) == 0
+
+
+def test_grain_is_noise_and_not_edges():
+    noise = 0.1 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    assert grain(noise) == pytest.approx(0.1, rel=0.03)
+    squares = torch.zeros(1, 3, 128, 128)
+    squares[..., 33:64, 21:90] = 1.0
+    assert grain(squares) == 0 and grain(squares + noise) == pytest.approx(0.1, rel=0.05)
+    assert grain(resize(picture(1, 64, 64), 128)) < 0.005 and grain(torch.rand(1, 3, 1, 5)) == 0
 
 
 def test_seams_between_tiles_are_found():
