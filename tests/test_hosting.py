@@ -508,10 +508,25 @@ def test_the_temporary_folder_stays_small(tmp_path):
         path.parent.mkdir()
         path.write_bytes(bytes(1000))
     (tmp_path / scratch.MARK).touch()
+    example = tmp_path / scratch.EXAMPLES / "style" / "night.jpg"  # in everybody's page, and old
+    example.parent.mkdir(parents=True)
+    example.touch()
     assert scratch.remove_oldest(tmp_path, 3000, youngest=3600) == 0, "what is young is left"
     assert scratch.remove_oldest(tmp_path, 3000, youngest=-1) == 3000
-    assert len(list(tmp_path.iterdir())) == 4 and (tmp_path / scratch.MARK).exists()
+    assert len(list(tmp_path.iterdir())) == 5 and (tmp_path / scratch.MARK).exists()
     assert scratch.remove_oldest(tmp_path, 3000, youngest=-1) == 0
+    assert scratch.remove_oldest(tmp_path, 0, youngest=-1) == 3000 and example.exists()
+
+
+def test_a_picture_that_is_gone_is_told_without_its_place(visitor, tmp_path):
+    Image.new("RGB", (80, 60), "teal").save(tmp_path / "mine.png")
+    visitor.set("content", visitor.upload(tmp_path / "mine.png"))
+    begin, paint = visitor.events("paint")
+    assert visitor.call(begin)
+    Path(visitor.show("content")["path"]).unlink()  # swept away while one waits in line
+    assert not visitor.call(paint)
+    assert "gone; choose it again" in visitor.toasts[-1] and str(tmp_path.parent) not in visitor.toasts[-1]
+    assert "gone; choose it again" in visitor.show("status")
 
 
 def test_a_thread_looks_after_it(tmp_path, monkeypatch):

@@ -63,19 +63,26 @@ class Ready:
             return
         address = (scope["path"], scope["scheme"], scope.get("root_path", ""))
         address += tuple(request.headers.get(name, "") for name in ADDRESS)
-        async with self.making:  # many may come at once before it is first made
-            config, kept = scope["app"].get_blocks().config, self.kept.get(address)
-            if kept is None or kept.config is not config:
-                kept = await self._make(config, request, receive, send)
-        if kept is not None:
-            self.kept[address] = kept
-            self.kept.move_to_end(address)
-            while len(self.kept) > KEPT:
-                self.kept.popitem(last=False)
-            await _answer(request, kept)(scope, receive, send)
+        kept = self._found(address, scope)
+        if kept is None:
+            async with self.making:  # many may come at once before it is first made
+                kept = self._found(address, scope) or await self._make(request, receive, send)
+        if kept is None:  # and answered
+            return
+        self.kept[address] = kept
+        self.kept.move_to_end(address)
+        while len(self.kept) > KEPT:
+            self.kept.popitem(last=False)
+        await _answer(request, kept)(scope, receive, send)
 
-    async def _make(self, config: Any, request: Request, receive: Receive, send: Send) -> Kept | None:
+    def _found(self, address: tuple[str, ...], scope: Scope) -> Kept | None:
+        """What is kept for an address, if it is up to date."""
+        kept = self.kept.get(address)
+        return kept if kept and kept.config is scope["app"].get_blocks().config else None
+
+    async def _make(self, request: Request, receive: Receive, send: Send) -> Kept | None:
         """Have the page made; what is not to be kept, such as a refusal, is sent as it is, and None returned."""
+        config = request.scope["app"].get_blocks().config
         start: Message = {}
         pieces: list[bytes] = []
 
