@@ -26,7 +26,7 @@ SCALES = {
 }  # fmt: skip
 """The pyramid's scales in plain words."""
 
-GRADES = ((70, "An excellent pastiche"), (55, "A good pastiche"), (40, "A fair pastiche"), (20, "A weak pastiche"))
+GRADES = ((65, "An excellent pastiche"), (50, "A good pastiche"), (35, "A fair pastiche"), (20, "A weak pastiche"))
 NONE = "Hardly a pastiche"
 
 
