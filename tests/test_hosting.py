@@ -29,6 +29,7 @@ import httpx
 import pytest
 import torch
 from fake_run import FakeRun, no_load, quick_examples
+from gradio.state_holder import SessionState
 from gradio_client import Client
 from PIL import Image
 from tiny import picture
@@ -41,7 +42,7 @@ from nst.images import decode, read_recipe
 from nst.optimize import Step
 from nst.results import Store
 from nst.stylize import Estimate
-from nst.ui import endpoints, gallery, journal, limits, line, painting, scratch, serving, share, zerogpu
+from nst.ui import endpoints, gallery, journal, limits, line, painting, scratch, serving, sessions, share, zerogpu
 from nst.ui.optimize import create_tab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -54,12 +55,14 @@ def served(folder: Path, run: Any, load: Any = no_load, api: bool = False, **opt
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "served"))
         patch.setenv("PASTICHE_RESULTS", str(folder / "results"))
+        patch.setattr(SessionState, "__init__", SessionState.__init__)
+        sessions.remember_little()
         quick_examples(patch)
         patch.setattr("nst.ui.forecast.stylize.estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
         page = app.build_app([("Optimize", lambda: create_tab(run, load)), ("Gallery", gallery.create_tab)])
         if api:
             with page:
-                endpoints.create(limits.limited(run), no_load)
+                endpoints.create({"stylize": limits.limited(run)}, no_load)
         _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options(api=api) | options)
         yield url
         page.close()
@@ -505,10 +508,25 @@ def test_the_temporary_folder_stays_small(tmp_path):
         path.parent.mkdir()
         path.write_bytes(bytes(1000))
     (tmp_path / scratch.MARK).touch()
+    example = tmp_path / scratch.EXAMPLES / "style" / "night.jpg"  # in everybody's page, and old
+    example.parent.mkdir(parents=True)
+    example.touch()
     assert scratch.remove_oldest(tmp_path, 3000, youngest=3600) == 0, "what is young is left"
     assert scratch.remove_oldest(tmp_path, 3000, youngest=-1) == 3000
-    assert len(list(tmp_path.iterdir())) == 4 and (tmp_path / scratch.MARK).exists()
+    assert len(list(tmp_path.iterdir())) == 5 and (tmp_path / scratch.MARK).exists()
     assert scratch.remove_oldest(tmp_path, 3000, youngest=-1) == 0
+    assert scratch.remove_oldest(tmp_path, 0, youngest=-1) == 3000 and example.exists()
+
+
+def test_a_picture_that_is_gone_is_told_without_its_place(visitor, tmp_path):
+    Image.new("RGB", (80, 60), "teal").save(tmp_path / "mine.png")
+    visitor.set("content", visitor.upload(tmp_path / "mine.png"))
+    begin, paint = visitor.events("paint")
+    assert visitor.call(begin)
+    Path(visitor.show("content")["path"]).unlink()  # swept away while one waits in line
+    assert not visitor.call(paint)
+    assert "gone; choose it again" in visitor.toasts[-1] and str(tmp_path.parent) not in visitor.toasts[-1]
+    assert "gone; choose it again" in visitor.show("status")
 
 
 def test_a_thread_looks_after_it(tmp_path, monkeypatch):
@@ -675,12 +693,42 @@ def enclosed(color: str) -> str:
 
 def test_a_program_paints(api):
     client = Client(api, verbose=False)
-    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/stylize"]
+    named = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(named) == {f"/{tool.order.__name__}" for tool in endpoints.TOOLS}
     for content, style in (("chelsea", "waves"), (enclosed("teal"), enclosed("orange"))):
         path = client.predict(content, style, 60, 96, "draft", 3, api_name="/stylize")
         recipe = read_recipe(path)
         assert recipe and recipe["settings"]["strength"] == 60 and max(Image.open(path).size) == 96
         assert recipe.get("content") == (content if content == "chelsea" else None)
+
+
+def test_a_program_has_fast_styles_translations_and_faces(api):
+    client = Client(api, verbose=False)
+    for style in ("starry_night", enclosed("orange")):
+        path = client.predict("chelsea", style, 80, 64, "luminance", api_name="/paint_fast")
+        recipe = read_recipe(path)
+        assert recipe["task"] == "fast" and recipe["settings"]["strength"] == 80 and max(Image.open(path).size) == 64
+        assert recipe["style"] == ["a picture" if style.startswith("data:") else style]
+    path = client.predict("chelsea", "vangogh2photo", 64, api_name="/translate_photo")
+    assert read_recipe(path)["settings"]["model"] == "photo2vangogh" and max(Image.open(path).size) == 64
+    path = client.predict(3, 7, 0.5, api_name="/make_faces")
+    assert read_recipe(path)["settings"]["seed"] == 7 and Image.open(path).size == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "told"),
+    [
+        ("paint_fast", ("chelsea", "data:image/png;base64,aGVsbG8=", 100, 64, "none"), "not a picture"),
+        ("paint_fast", ("chelsea", "ink", 100, 100_000, "none"), "size"),
+        ("translate_photo", ("chelsea", "cat2dog", 64), "cat2dog"),
+        ("translate_photo", ("http://127.0.0.1/x.png", "horse2zebra", 64), "There is no"),
+        ("make_faces", (1000, 0, 0.7), "At most 64 faces"),
+        ("make_faces", (4, 0, 7.0), "maximum|1"),
+    ],
+)
+def test_every_tool_refuses_with_a_reason(api, name, asked, told):
+    with pytest.raises(Exception, match=told):
+        Client(api, verbose=False).predict(*asked, api_name=f"/{name}")
 
 
 @pytest.mark.parametrize(
@@ -702,8 +750,11 @@ def test_a_program_has_the_same_limits_and_the_same_queue(api, monkeypatch):
     with pytest.raises(Exception, match="at most 1024 pixels"):
         Client(api, verbose=False).predict("chelsea", "waves", 50, 2048, "draft", 0, api_name="/stylize")
     asked = {"data": ["chelsea", "waves", 50, 64, "draft", 0]}
-    answer = httpx.post(f"{api}gradio_api/run/stylize", json=asked)
-    assert answer.status_code >= 400 and "data" not in answer.json()
+    with pytest.raises(Exception, match="at most 1024 pixels"):
+        Client(api, verbose=False).predict("chelsea", "ink", 100, 2048, "none", api_name="/paint_fast")
+    for name, given in {"stylize": asked, "make_faces": {"data": [4, 0, 0.7]}}.items():
+        answer = httpx.post(f"{api}gradio_api/run/{name}", json=given)
+        assert answer.status_code >= 400 and "data" not in answer.json()
 
 
 # ZeroGPU

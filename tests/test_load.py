@@ -51,6 +51,10 @@ class Server:
         text = (self.proc / "status").read_text()
         return int(text.partition(f"{name}:")[2].split()[0])
 
+    def memory(self) -> float:
+        """MB of its own; what is resident of the libraries' files comes and goes as the system likes."""
+        return self.status("RssAnon") / 1024
+
     def open_files(self) -> int:
         return len(list((self.proc / "fd").iterdir()))
 
@@ -175,10 +179,10 @@ def weather(server: Server, crowd: Crowd, seconds: float, warm: float) -> tuple[
         if i % 10 == 0:
             folder = max(folder, server.bytes())
             if i % 100 == 0:
-                print(f"{spent:.0f} s: {server.status('VmRSS') // 1024} MB", end="; ", flush=True)
+                print(f"{spent:.0f} s: {server.memory():.0f} MB", end="; ", flush=True)
             if spent > warm:
                 times.append(spent / 60)
-                sizes.append(server.status("VmRSS") / 1024)
+                sizes.append(server.memory())
     windows: dict[int, list[float]] = {}
     for time_, size in zip(times, sizes, strict=True):
         windows.setdefault(int(3 * time_), []).append(size)
@@ -186,11 +190,13 @@ def weather(server: Server, crowd: Crowd, seconds: float, warm: float) -> tuple[
     return linear_regression(list(floor), list(floor.values())).slope, round(max(sizes)), folder
 
 
-def report(crowd: Crowd, **facts: object) -> None:
+def report(crowd: Crowd, **facts: object) -> float:
+    """Print what was measured; the seconds in which 95 of 100 pages answered."""
     waits = [seconds for runs in crowd.done for seconds in runs]
     worst = {"runs": len(waits), "longest": round(max(waits), 1), "fewest runs of a visitor": min(map(len, crowd.done))}
     p95 = round(quantiles(crowd.pages, n=20)[-1], 3)
     print("\n", dict(crowd.told), worst, {"pages p95": p95, "pages": len(crowd.pages)}, facts)
+    return p95
 
 
 @pytest.mark.slow
@@ -204,12 +210,13 @@ def test_some_visitors_at_once(tmp_path):
 
 
 @pytest.mark.slow
-def test_fifty_visitors_for_five_minutes(tmp_path):
+def test_fifty_visitors_for_five_minutes_after_warming_up(tmp_path):
     with serving(tmp_path) as server:
         crowd = Crowd(server.url, 50)
-        slope, most, folder = weather(server, crowd, seconds=300, warm=100)
-        report(crowd, slope=round(slope, 2), most=most, folder=folder)
+        slope, most, folder = weather(server, crowd, seconds=380, warm=80)
+        p95 = report(crowd, slope=round(slope, 2), most=most, folder=folder)
         assert not crowd.errors() and all(crowd.done), "nobody is starved"
+        assert p95 < 0.3, "seconds"
         assert slope < 1, "MB a minute"
         assert folder < MOST + 20_000_000
 

@@ -9,6 +9,7 @@ import torch
 from tiny import picture, tiny_encoder
 
 from nst.images import resize
+from nst.losses.colors import speckle
 from nst.metrics import (
     SCALES,
     Pyramid,
@@ -21,6 +22,7 @@ from nst.metrics import (
     perceptual_distance,
     psnr,
     seam_energy,
+    speckle_ratio,
     spectral_slope,
     stroke_ratio,
     style_distances,
@@ -198,3 +200,15 @@ def test_learned_distance_says_what_it_lacks(monkeypatch, tmp_path):
         perceptual_distance(picture(1), picture(2))
     with pytest.raises(ValueError, match="choose alex, vgg, squeeze"):
         perceptual_distance(picture(1), picture(2), "resnet")
+
+
+def test_speckle_is_noise_of_color_and_not_of_light():
+    torch.manual_seed(0)
+    grey, noise = torch.full((1, 3, 40, 50), 0.5), 0.1 * torch.randn(1, 1, 40, 50)
+    assert speckle_ratio(grey + noise, grey) < 0.1
+    split = grey.clone()
+    split[..., 25:] = torch.tensor([0.6, 0.4, 0.5])[:, None, None]
+    assert float(speckle(split + torch.cat([noise, -noise, 0 * noise], 1))) > 5 * float(speckle(split))
+    assert speckle_ratio(split, split) == pytest.approx(1)
+    one = picture(2, 40, 50)
+    assert speckle_ratio(one, one) == pytest.approx(1, abs=0.05)

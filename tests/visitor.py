@@ -34,7 +34,8 @@ class Visitor:
 
     def __init__(self, url: str, query: str = "", timeout: float = 120.0) -> None:
         self.url, self.query, self.session = url.rstrip("/"), query, secrets.token_hex(6)
-        self.http = httpx.Client(base_url=self.url, timeout=timeout)
+        # The server closes what was quiet for five seconds: who lets go earlier never asks in that very moment.
+        self.http = httpx.Client(base_url=self.url, timeout=timeout, limits=httpx.Limits(keepalive_expiry=3))
         self.http.get(f"/{query}").raise_for_status()
         self.config = self.http.get("/config").raise_for_status().json()
         self.values = {one["id"]: one["props"].get("value") for one in self.config["components"]}

@@ -5,7 +5,7 @@ number of several.
 """
 
 from nst.metrics.artifacts import checkerboard_energy, grain, seam_energy, variation
-from nst.metrics.color import chroma, color_distance
+from nst.metrics.color import chroma, color_distance, speckle_ratio
 from nst.metrics.content import content_distances, edge_agreement, feature_agreement, luminance_ssim, psnr
 from nst.metrics.perceptual import perceptual_distance
 from nst.metrics.pyramid import SCALES, Pyramid
@@ -33,6 +33,7 @@ __all__ = [
     "perceptual_distance",
     "psnr",
     "seam_energy",
+    "speckle_ratio",
     "spectral_slope",
     "stroke_ratio",
     "stroke_scale",

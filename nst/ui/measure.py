@@ -116,7 +116,7 @@ class MeasureTab:
                 if not path or not Path(path).is_file():
                     raise ValueError(f"Choose a {what} first: drop a picture.")
             image, manner = to_tensor(decode(str(result))), to_tensor(decode(str(style)))
-            content = to_tensor(decode(photo)) if photo else None
+            content = to_tensor(pictures.opened(photo)) if photo else None
             found = limits.on_painter(self.score, image, manner, content)
         except KIND_ERRORS as error:
             raise gr.Error(str(error), print_exception=False) from None

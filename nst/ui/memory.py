@@ -1,22 +1,25 @@
-"""The server's memory under load: what glibc's malloc keeps to itself, of which nobody has any use.
+"""The server's memory under load: what is held, though nobody has any use of it.
 
-With dozens of threads it makes eight pools a core, and after many pictures of many sizes each has holes: the process
-then grows by hundreds of megabytes, though nothing is held. Other systems have no such calls, and need none.
+With dozens of threads glibc's malloc makes eight pools a core, and after many pictures of many sizes each has holes:
+the process then grows by hundreds of megabytes. Other systems have no such calls, and need none. And Python looks for
+what is held only by itself, such as requests that are over, the more seldom the more there is to look through, which
+with torch and gradio is half a million objects.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import threading
 import time
 from contextlib import suppress
 
 M_ARENA_MAX = -8  # as malloc.h numbers it
-EVERY = 5.0
-"""Seconds between two times that memory is given back, which takes a few milliseconds and some page faults after."""
+SOON, EVERY = 1.0, 5.0
+"""Seconds after a run, in which its last pictures are let go of, and between two times that memory is given back: that
+takes a few milliseconds, and some page faults after."""
 
-_given = [0.0]
-_giving = threading.Lock()
+_wanted = threading.Event()
 
 
 def few_pools() -> None:
@@ -25,11 +28,25 @@ def few_pools() -> None:
         ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
 
 
+def look_after() -> None:
+    """Begin to give the system back what is free whenever that is asked for, on a thread of its own."""
+    threading.Thread(target=_work, daemon=True, name="memory").start()
+
+
 def give_back() -> None:
-    """Give the system back what is free, if that was not done just now."""
-    with _giving:
-        if time.monotonic() < _given[0] + EVERY:
-            return
-        _given[0] = time.monotonic()
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    """Have what is free given back to the system, soon."""
+    _wanted.set()
+
+
+def _work() -> None:
+    settled = False
+    while _wanted.wait():
+        time.sleep(SOON)
+        _wanted.clear()
+        gc.collect()
+        if not settled:  # all that is there after the first run stays, and need not be looked through again
+            gc.freeze()
+            settled = True
+        with suppress(AttributeError, OSError, TypeError):
+            ctypes.CDLL(None).malloc_trim(0)
+        time.sleep(EVERY - SOON)

@@ -12,10 +12,11 @@ from typing import Any
 
 from PIL import Image
 
-from nst.images import Picture, decode, fit, save, to_pil, to_tensor
+from nst.images import Picture, fit, save, to_pil, to_tensor
 from nst.optimize import Step, throttle
 from nst.recipes import DEFAULTS, TASKS, make_recipe
 from nst.ui import line, progress, scratch
+from nst.ui.pictures import opened
 from nst.video import save_animation, save_film
 
 PREVIEW, PREVIEW_OF_MANY = 512, 1024
@@ -143,18 +144,18 @@ class Painting:
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Of the run: pictures, and what is given by name."""
-        opened = {role: self._open(role, paths) for role, paths in self.order.pictures.items()}
-        count = len(opened) - self.order.by_name
-        named = dict(list(opened.items())[count:])
+        given = {role: self._open(role, paths) for role, paths in self.order.pictures.items()}
+        count = len(given) - self.order.by_name
+        named = dict(list(given.items())[count:])
         if self.start:
-            named["init"] = to_tensor(decode(self.start))
-        return tuple(opened.values())[:count], self.order.settings | self.order.extras | named
+            named["init"] = to_tensor(opened(self.start))
+        return tuple(given.values())[:count], self.order.settings | self.order.extras | named
 
     def _open(self, role: str, paths: str | list[str]) -> Any:
         """The picture as a tensor, or several."""
         if isinstance(paths, list):
-            return [to_tensor(decode(path)) for path in paths]
-        picture = decode(paths)
+            return [to_tensor(opened(path)) for path in paths]
+        picture = opened(paths)
         if role == "content" and not self.order.parts:
             self._keep(picture)
         return to_tensor(picture)
@@ -216,7 +217,7 @@ class Painting:
         }
         if self.order.tiled:
             view["tiled"] = _tiled(preview)
-        if step.work >= self.next_snapshot and not self.order.parts:
+        if step.work >= self.next_snapshot and step.total > 1 and not self.order.parts:
             self.next_snapshot = step.work + 1 / SNAPSHOTS
             view["snapshots"] = self._snapshot(preview, f"Step {index}")
         return view

@@ -16,7 +16,7 @@ from gradio.components import Component
 from PIL import Image
 
 from nst import styles
-from nst.images import ImageError, decode, encode, save
+from nst.images import ImageError, Picture, decode, encode, save
 from nst.ui import scratch
 
 KINDS = ("content", "style")
@@ -134,6 +134,17 @@ def accept(path: str) -> str:
     return str(save(scratch.new_file(f"{Path(path).stem[:80]}{suffix}"), picture.rgb, alpha=picture.alpha))
 
 
+def opened(path: str) -> Picture:
+    """The picture that a visitor chose.
+
+    Raises:
+        ImageError: it is gone; where it was is nobody's business.
+    """
+    if not Path(path).is_file():
+        raise ImageError("A picture was kept too long and is gone; choose it again.")
+    return decode(path)
+
+
 def shape(path: str | None) -> tuple[int, int] | None:
     """Height and width of a picture, without decoding it; None if it has none."""
     try:
@@ -202,7 +213,7 @@ def example_file(kind: str, name: str) -> Path:
     Raises:
         nst.styles.StyleNotFound: no such example, or it cannot be had now.
     """
-    folder = scratch.folder() / "examples"
+    folder = scratch.folder() / scratch.EXAMPLES
     path = folder / kind / f"{Path(name).name}.jpg"
     with _drawing:
         _serve_in_place(folder)

@@ -6,6 +6,7 @@ but it is the same for everybody who comes by the same address.
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from nst.ui import cards
+from nst.ui.address import home
 
 PATHS = ("/", "/config")
 ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
@@ -50,6 +54,7 @@ class Ready:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.kept: OrderedDict[tuple[str, ...], Kept] = OrderedDict()
+        self.making = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope) if scope["type"] == "http" else None
@@ -58,19 +63,26 @@ class Ready:
             return
         address = (scope["path"], scope["scheme"], scope.get("root_path", ""))
         address += tuple(request.headers.get(name, "") for name in ADDRESS)
-        config = scope["app"].get_blocks().config
-        kept = self.kept.get(address)
-        if kept is None or kept.config is not config:
-            kept = await self._make(config, scope, receive, send)
-        if kept is not None:
-            self.kept[address] = kept
-            self.kept.move_to_end(address)
-            while len(self.kept) > KEPT:
-                self.kept.popitem(last=False)
-            await _answer(request, kept)(scope, receive, send)
+        kept = self._found(address, scope)
+        if kept is None:
+            async with self.making:  # many may come at once before it is first made
+                kept = self._found(address, scope) or await self._make(request, receive, send)
+        if kept is None:  # and answered
+            return
+        self.kept[address] = kept
+        self.kept.move_to_end(address)
+        while len(self.kept) > KEPT:
+            self.kept.popitem(last=False)
+        await _answer(request, kept)(scope, receive, send)
 
-    async def _make(self, config: Any, scope: Scope, receive: Receive, send: Send) -> Kept | None:
+    def _found(self, address: tuple[str, ...], scope: Scope) -> Kept | None:
+        """What is kept for an address, if it is up to date."""
+        kept = self.kept.get(address)
+        return kept if kept and kept.config is scope["app"].get_blocks().config else None
+
+    async def _make(self, request: Request, receive: Receive, send: Send) -> Kept | None:
         """Have the page made; what is not to be kept, such as a refusal, is sent as it is, and None returned."""
+        config = request.scope["app"].get_blocks().config
         start: Message = {}
         pieces: list[bytes] = []
 
@@ -81,11 +93,14 @@ class Ready:
             elif message["type"] == "http.response.body":
                 pieces.append(message.get("body", b""))
 
-        await self.app(scope, receive, collect)
+        await self.app(request.scope, receive, collect)
         headers = dict(start["headers"])
         body = b"".join(pieces)
         if start["status"] == 200 and headers.keys() <= {b"content-type", b"content-length"}:
-            return Kept(config, headers[b"content-type"].decode(), gzip.compress(body, 6))
+            media_type = headers[b"content-type"].decode()
+            if media_type.startswith("text/html"):
+                body = cards.introduce(body.decode(), home(request)).encode()
+            return Kept(config, media_type, gzip.compress(body, 6))
         await send(start)
         await send({"type": "http.response.body", "body": body})
         return None

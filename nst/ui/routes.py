@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import secrets
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import cache
 from html import escape
@@ -15,13 +15,13 @@ from typing import Any
 
 from PIL import Image
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 import nst
 from nst.recipes import task_of
 from nst.results import Result, Store
-from nst.ui import journal, scratch, words
+from nst.ui import cards, journal, scratch, words
 from nst.ui.address import client, home, remix_query, result_link
 from nst.ui.limits import Rate
 
@@ -62,7 +62,8 @@ class Pages:
             ("/r", self.missing, ["GET"]),
         ]
         guarded = [Route(path, self._guarded(answer), methods=methods) for path, answer, methods in pages]
-        return [Route("/healthz", self.health, methods=["GET"]), *guarded]
+        own = [Route("/healthz", self.health, methods=["GET"]), Route(f"/{cards.PICTURE}", self.card, methods=["GET"])]
+        return [*own, *guarded]
 
     def _guarded(self, answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
         """The same, but for a client that has missed too often: whoever guesses gets no answer at all."""
@@ -95,7 +96,9 @@ class Pages:
             remix=f"../?{remix_query(result)}", download=f"{result.id}.webp", json=f"{result.id}.json",
             recipe=_Html("".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)),
         )  # fmt: skip
-        head = _tags(link, title, words.summary(result.recipe), Image.open(io.BytesIO(card)).size)
+        summary = words.summary(result.recipe)
+        head = cards.tags(link, title, summary, f"{link}.jpg", Image.open(io.BytesIO(card)).size)
+        head += f'\n<meta name="description" content="{escape(summary)}">\n<link rel="canonical" href="{escape(link)}">'
         if not result.public:
             head += '\n<meta name="robots" content="noindex">'
         return _page(request, f"{title} · Pastiche", body, head=head, size=(result.width, result.height))
@@ -163,6 +166,10 @@ class Pages:
         """What is told where nothing is."""
         text = "It was deleted, has grown old, or its address is not whole: check that all of the link was copied."
         return _message(request, 404, "There is no picture here", text)
+
+    def card(self, request: Request) -> Response:
+        """The picture of the app's own card."""
+        return FileResponse(ASSETS / cards.PICTURE, headers=HEADERS | {"Cache-Control": KEEP})
 
     def health(self, request: Request) -> Response:
         """For whoever watches the server: 200 if it works, 503 if its disk is full."""
@@ -248,20 +255,3 @@ def _hint(result: Result) -> str:
         return "Remix opens the app with the same settings; bring a photo and a style of your own."
     mine, yours = ("photo", "style") if have["photo"] else ("style", "photo")
     return f"Remix opens the app with the same {mine} and settings; bring a {yours} of your own."
-
-
-def _tags(link: str, title: str, text: str, card: tuple[int, int]) -> str:
-    """Open Graph and Twitter tags, from which chats make a card with the picture."""
-    graph: Mapping[str, Any] = {
-        "og:type": "website", "og:site_name": "Pastiche", "og:title": title, "og:description": text, "og:url": link,
-        "og:image": f"{link}.jpg", "og:image:type": "image/jpeg", "og:image:width": card[0],
-        "og:image:height": card[1], "og:image:alt": title,
-    }  # fmt: skip
-    twitter = {
-        "twitter:card": "summary_large_image", "twitter:title": title, "twitter:description": text,
-        "twitter:image": f"{link}.jpg", "twitter:image:alt": title,
-    }  # fmt: skip
-    lines = [f'<meta property="{name}" content="{escape(str(value))}">' for name, value in graph.items()]
-    lines += [f'<meta name="{name}" content="{escape(value)}">' for name, value in twitter.items()]
-    lines += [f'<meta name="description" content="{escape(text)}">', f'<link rel="canonical" href="{escape(link)}">']
-    return "\n".join(lines)

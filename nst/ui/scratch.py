@@ -19,6 +19,9 @@ PREFIX = "pastiche-app-"
 MARK = "in-use.lock"
 """The file that a running server holds locked in its folder; the system lets go of it when the server dies."""
 
+EXAMPLES = "examples"
+"""Its subfolder that stays: what all visitors have in their pages, and no more of it than there are examples."""
+
 MOST, YOUNGEST = 4_000_000_000, 900
 """Bytes that the folder may hold, and seconds for which a file is safe all the same."""
 
@@ -67,19 +70,19 @@ def keep_small(most: int = MOST, youngest: float = YOUNGEST, every: float = 60.0
 
 
 def remove_oldest(place: Path, most: int, youngest: float) -> int:
-    """Remove the oldest files of a folder until it holds at most `most` bytes, and subfolders left empty; the bytes
-    that went.
+    """Remove the oldest files of a folder, but the examples, until it holds at most `most` bytes, and subfolders left
+    empty; the bytes that went.
 
     Args:
         place: the folder.
         most: bytes.
         youngest: seconds; a file that was used since is left, since a run may be waiting to read it.
     """
-    found = []
+    found, staying = [], place / EXAMPLES
     for path in place.rglob("*"):
         with suppress(OSError):
             about = path.lstat()
-            if stat.S_ISREG(about.st_mode) and path.name != MARK:
+            if stat.S_ISREG(about.st_mode) and path.name != MARK and staying not in path.parents:
                 found.append((max(about.st_mtime, about.st_ctime), about.st_size, path))
     total, removed = sum(size for _, size, _ in found), 0
     for used, size, path in sorted(found):

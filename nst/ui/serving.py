@@ -21,6 +21,7 @@ def look_after() -> None:
     """Begin what a server does on its own while it runs: its log, its folders, the first example, publishing."""
     journal.start()
     memory.few_pools()
+    memory.look_after()
     sessions.remember_little()
     scratch.keep_small()
     pictures.draw_ahead()

@@ -174,7 +174,7 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
         form |= {"elem_classes": "segments", "min_width": 220, "scale": 3}
         return gr.Radio(_choices(name, task), value=default, **form)
     if name == "size":
-        own: list[Any] = [("The photo's own", AUTO)] if TASKS[task][name] is None else []
+        own: list[Any] = [("The photo's", AUTO)] if TASKS[task][name] is None else []
         return gr.Dropdown(own + list(SIZES), value=default, allow_custom_value=True, min_width=120, scale=2, **form)
     if name == "seamless":
         return gr.Checkbox(default, **form)

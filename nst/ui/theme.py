@@ -124,6 +124,8 @@ def theme() -> gr.themes.Base:
         button_cancel_background_fill_hover_dark="#ff9a87",
         button_cancel_text_color="white",
         button_cancel_text_color_dark="*neutral_950",
+        checkbox_border_color="*neutral_500",
+        checkbox_border_color_dark="*neutral_400",
         checkbox_label_background_fill_selected="*primary_700",
         checkbox_label_background_fill_selected_dark="*secondary_400",
         checkbox_label_text_color_selected="white",
@@ -161,7 +163,7 @@ const seen = value => {
     try { if (value) localStorage.setItem('pastiche:seen', value); return localStorage.getItem('pastiche:seen'); }
     catch { return null; } // a browser that keeps nothing is shown the hint each time
 };
-note.hidden = Boolean(seen());
+note.hidden = Boolean(seen()) || /[?&](task|remix)=/.test(location.search); // who follows a link knows what for
 const away = () => { note.hidden = true; seen('1'); };
 note.querySelector('button').addEventListener('click', away);
 document.addEventListener('click', event => { if (event.target.closest('#paint')) away(); });"""

@@ -51,8 +51,8 @@ class TranslateTab(Workbench):
             self.horse = gr.Button("Fetch a photo of a horse", size="sm", elem_id=self.id("horse"))
         with gr.Column(elem_classes="card"):
             self.controls = {name: self.control(name) for name in ("direction", "size")}
-        with gr.Accordion("What these networks are", open=False, elem_id=self.id("about"), elem_classes="more-box"):
-            gr.Markdown(ABOUT)
+            with gr.Accordion("What these networks are", open=False, elem_id=self.id("about"), elem_classes="more-box"):
+                gr.Markdown(ABOUT)
 
     def order(self, *values: Any) -> Order:
         (content,), (photo,), asked = self.read(values)
