@@ -299,6 +299,7 @@ def train_distill(
     batch: int = 4,
     size: int = 160,
     inner: Sequence[int] = (),
+    sees: int = 256,
     led: float = 1.0,
     hint_weight: float = 1.0,
     pixel_weight: float = 3.0,
@@ -323,6 +324,7 @@ def train_distill(
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         inner: channels inside each residual block; none means the teacher's, whose shape the student has else.
+        sees: the long side at which the student sees larger pictures; the teacher's pictures had 256 pixels a side.
         led: how likely each stage of the student is given what the teacher's stage before it told.
         hint_weight: of the error of each stage.
         pixel_weight: of the error of pixels.
@@ -337,7 +339,7 @@ def train_distill(
     where = training_device(device)
     seed_weights(seed, encoder)
     guide: Any = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
-    config: dict[str, Any] = {**guide.config, "directions": [name], "output": "blend"}
+    config: dict[str, Any] = {**guide.config, "directions": [name], "output": "blend", "sees": sees}
     if inner:
         config["inner"] = list(inner)
     model = Translator(**config)
