@@ -181,7 +181,7 @@ class Translator(nn.Module):
         if not 0 < self.sees < long:
             return generator(image)  # type: ignore[no-any-return]
         size = [max(1, round(side * self.sees / long)) for side in (height, width)]
-        small = F.interpolate(image, size, mode="bilinear", antialias=True)
+        small = F.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
         change = F.interpolate(generator(small) - small, (height, width), mode="bicubic")
         return (image + change).clamp(0, 1)
 
