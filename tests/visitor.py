@@ -20,6 +20,18 @@ class Refused(Exception):
         self.status = status
 
 
+class Again(httpx.HTTPTransport):
+    """Asks once more, as browsers do, where the server closed a kept connection in the moment in which it was asked."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return super().handle_request(request)
+        except httpx.RemoteProtocolError as error:
+            if "without sending a response" not in str(error):
+                raise
+            return super().handle_request(request)
+
+
 class Visitor:
     """One open page.
 
@@ -34,8 +46,7 @@ class Visitor:
 
     def __init__(self, url: str, query: str = "", timeout: float = 120.0) -> None:
         self.url, self.query, self.session = url.rstrip("/"), query, secrets.token_hex(6)
-        # The server closes what was quiet for five seconds: who lets go earlier never asks in that very moment.
-        self.http = httpx.Client(base_url=self.url, timeout=timeout, limits=httpx.Limits(keepalive_expiry=3))
+        self.http = httpx.Client(base_url=self.url, timeout=timeout, transport=Again())
         self.http.get(f"/{query}").raise_for_status()
         self.config = self.http.get("/config").raise_for_status().json()
         self.values = {one["id"]: one["props"].get("value") for one in self.config["components"]}

@@ -15,9 +15,9 @@ import time
 from contextlib import suppress
 
 M_ARENA_MAX = -8  # as malloc.h numbers it
-SOON, EVERY = 1.0, 5.0
+SOON, EVERY = 0.5, 2.0
 """Seconds after a run, in which its last pictures are let go of, and between two times that memory is given back: that
-takes a few milliseconds, and some page faults after."""
+takes some milliseconds, and some page faults after."""
 
 _wanted = threading.Event()
 
