@@ -195,6 +195,12 @@ def fast_styles() -> tuple[str, ...]:
     return tuple(load_model(NAMED).styles)  # type: ignore[arg-type]
 
 
+def any_style_models() -> list[str]:
+    """The networks that look at a picture of a style and paint in it, whatever it is; the default first."""
+    names = [entry.name for entry in list_models("style") if entry.architecture in ("predictor", "adain", "wct")]
+    return sorted(names, key=lambda name: name != ANY)
+
+
 def networks() -> list[Weights]:
     """The networks of others for one style each, which are fetched from the Hub when first used."""
     return [entry for entry in list_models("style") if entry.repo]

@@ -34,7 +34,7 @@ def style(page: Any, name: str) -> Any:
 def tab(open_page) -> Any:  # noqa: F811
     page = open_page()
     page.get_by_role("tab", name="Fast styles").click()
-    expect(page.locator("#fast-styles button")).to_have_count(len(fast_styles()))
+    expect(page.locator(".gallery-of-styles button")).to_have_count(len(fast_styles()))
     expect(page.locator("#fast-content img")).to_be_visible()
     return page
 

@@ -83,7 +83,7 @@ def test_fast_styles_are_judged_beside_the_judge_itself(files):
     )  # fmt: skip
     assert [row["style"] for row in rows] == ["wave", "mosaic", "mean"]
     assert [row["model"] for row in rows] == ["predictor", "cin", ""]
-    for name in ("closed", "closure", "ssim", "color_left", "strokes"):
+    for name in ("closed", "closure", "ssim", "color_left", "strokes", "speckle"):
         assert rows[2][name] == pytest.approx((rows[0][name] + rows[1][name]) / 2)
     assert rows[0]["closure"] != rows[0]["closed"] and rows[2]["worst"] == min(rows[0]["worst"], rows[1]["worst"])
     assert decode(files / "fast.jpg").rgb.size == (3 * 256, 2 * 256)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -132,6 +134,13 @@ def test_a_chart_escapes_names():
     rows = [{"method": "<b>", "kind": "network", "seconds": 0.1, "score": 40.0}]
     drawn = chart([*rows, {"method": "a", "kind": "neither", "seconds": 0.0, "score": 0.0}])
     assert "&lt;b&gt;" in drawn and "<b>" not in drawn and chart([]).startswith("<svg")
+
+
+def test_names_on_a_chart_stand_apart():
+    rows = [{"method": f"network {name}", "kind": "network", "seconds": 1.0, "score": 50.0} for name in "abcdef"]
+    names = re.findall(r'y="([\d.]+)">([a-f])</text>', chart(rows))
+    lines = sorted(float(y) for y, _ in names)
+    assert [name for _, name in names] == list("abcdef") and all(b - a >= 15 for a, b in itertools.pairwise(lines))
 
 
 def test_a_ledger_remembers_and_survives_damage(tmp_path):

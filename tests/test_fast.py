@@ -193,7 +193,7 @@ def test_a_style_by_name_finds_its_model():
 
 def test_the_embedded_models_paint_and_are_small():
     entries = [entry for kind in ("style", "texture") for entry in list_models(kind) if not entry.repo]
-    assert {"cin", "predictor", "texture"} <= {entry.name for entry in entries}
+    assert {"cin", "predictor", "adain", "texture"} <= {entry.name for entry in entries}
     assert sum(entry.size for entry in entries) <= 12_000_000
     for entry in entries:
         network = load_model(entry.name)

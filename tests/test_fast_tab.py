@@ -101,6 +101,18 @@ def test_an_own_picture_is_a_style_like_any(tab, run, photo):
     assert painting.order.names["style"] == ["ink", "a picture"], "an upload's name stays here"
 
 
+def test_which_network_paints_in_a_picture_can_be_chosen(tab, run, photo):
+    for chosen, model in (([OWN], "adain"), (["ink", OWN], "adain"), (["ink"], None)):
+        painting, _ = painted(tab, photo, chosen, own=photo, model="adain")
+        assert run.calls[-1].get("model") == model
+        assert read_recipe(painting.result)["settings"]["model"] == model
+        assert tab.open_picture(painting.result)[tab.controls["model"]] == (model or settings.AUTO)
+    painting, _ = painted(tab, photo, [OWN], own=photo)
+    assert "model" not in run.calls[-1], "left out, it is the default one"
+    next(tab.paint_live(Image.new("RGB", (8, 8)), [OWN], stylerow.MIDDLE, photo, 100, "adain"))
+    assert run.calls[-1]["model"] == "adain"
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 @pytest.mark.parametrize("corner", [(0.0, 0.0), (1.0, 0.0), (0.3, 0.7), (1.0, 1.0)])
 def test_weights_on_the_pad_sum_to_one(count, corner):

@@ -62,7 +62,7 @@ def served(folder: Path, run: Any, load: Any = no_load, api: bool = False, **opt
         page = app.build_app([("Optimize", lambda: create_tab(run, load)), ("Gallery", gallery.create_tab)])
         if api:
             with page:
-                endpoints.create(limits.limited(run), no_load)
+                endpoints.create({"stylize": limits.limited(run)}, no_load)
         _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options(api=api) | options)
         yield url
         page.close()
@@ -696,12 +696,42 @@ def enclosed(color: str) -> str:
 
 def test_a_program_paints(api):
     client = Client(api, verbose=False)
-    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/stylize"]
+    named = client.view_api(return_format="dict")["named_endpoints"]
+    assert set(named) == {f"/{tool.order.__name__}" for tool in endpoints.TOOLS}
     for content, style in (("chelsea", "waves"), (enclosed("teal"), enclosed("orange"))):
         path = client.predict(content, style, 60, 96, "draft", 3, api_name="/stylize")
         recipe = read_recipe(path)
         assert recipe and recipe["settings"]["strength"] == 60 and max(Image.open(path).size) == 96
         assert recipe.get("content") == (content if content == "chelsea" else None)
+
+
+def test_a_program_has_fast_styles_translations_and_faces(api):
+    client = Client(api, verbose=False)
+    for style in ("starry_night", enclosed("orange")):
+        path = client.predict("chelsea", style, 80, 64, "luminance", api_name="/paint_fast")
+        recipe = read_recipe(path)
+        assert recipe["task"] == "fast" and recipe["settings"]["strength"] == 80 and max(Image.open(path).size) == 64
+        assert recipe["style"] == ["a picture" if style.startswith("data:") else style]
+    path = client.predict("chelsea", "vangogh2photo", 64, api_name="/translate_photo")
+    assert read_recipe(path)["settings"]["model"] == "photo2vangogh" and max(Image.open(path).size) == 64
+    path = client.predict(3, 7, 0.5, api_name="/make_faces")
+    assert read_recipe(path)["settings"]["seed"] == 7 and Image.open(path).size == (256, 256)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "told"),
+    [
+        ("paint_fast", ("chelsea", "data:image/png;base64,aGVsbG8=", 100, 64, "none"), "not a picture"),
+        ("paint_fast", ("chelsea", "ink", 100, 100_000, "none"), "size"),
+        ("translate_photo", ("chelsea", "cat2dog", 64), "cat2dog"),
+        ("translate_photo", ("http://127.0.0.1/x.png", "horse2zebra", 64), "There is no"),
+        ("make_faces", (1000, 0, 0.7), "At most 64 faces"),
+        ("make_faces", (4, 0, 7.0), "maximum|1"),
+    ],
+)
+def test_every_tool_refuses_with_a_reason(api, name, asked, told):
+    with pytest.raises(Exception, match=told):
+        Client(api, verbose=False).predict(*asked, api_name=f"/{name}")
 
 
 @pytest.mark.parametrize(
@@ -723,8 +753,11 @@ def test_a_program_has_the_same_limits_and_the_same_queue(api, monkeypatch):
     with pytest.raises(Exception, match="at most 1024 pixels"):
         Client(api, verbose=False).predict("chelsea", "waves", 50, 2048, "draft", 0, api_name="/stylize")
     asked = {"data": ["chelsea", "waves", 50, 64, "draft", 0]}
-    answer = httpx.post(f"{api}gradio_api/run/stylize", json=asked)
-    assert answer.status_code >= 400 and "data" not in answer.json()
+    with pytest.raises(Exception, match="at most 1024 pixels"):
+        Client(api, verbose=False).predict("chelsea", "ink", 100, 2048, "none", api_name="/paint_fast")
+    for name, given in {"stylize": asked, "make_faces": {"data": [4, 0, 0.7]}}.items():
+        answer = httpx.post(f"{api}gradio_api/run/{name}", json=given)
+        assert answer.status_code >= 400 and "data" not in answer.json()
 
 
 # ZeroGPU

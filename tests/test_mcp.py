@@ -31,15 +31,37 @@ def ask(address: str, *, call: str = "", **given: Any) -> Any:
     return asyncio.run(asyncio.wait_for(asked(), 60))
 
 
-def test_there_is_one_tool_and_it_says_what_it_takes(tools):
-    (tool,) = ask(tools).tools
-    assert tool.name.endswith("stylize") and "painting" in tool.description
-    assert {"content", "style", "strength", "size", "preset", "seed"} <= set(tool.inputSchema["properties"])
+TAKEN = {
+    "stylize": {"content", "style", "strength", "size", "preset", "seed"},
+    "paint_fast": {"content", "style", "strength", "size", "preserve_color"},
+    "translate_photo": {"content", "direction", "size"},
+    "make_faces": {"count", "seed", "truncation"},
+}
 
 
-def test_it_paints(tools):
-    name = ask(tools).tools[0].name
-    answer = ask(tools, call=name, content="chelsea", style=enclosed("orange"), strength=60, size=64, preset="draft")
+def tool(address: str, name: str) -> Any:
+    return next(one for one in ask(address).tools if one.name.endswith(name))
+
+
+def test_there_are_tools_that_say_what_they_do_and_take(tools):
+    there = ask(tools).tools
+    assert len(there) == len(TAKEN)
+    for name, taken in TAKEN.items():
+        (one,) = (one for one in there if one.name.endswith(name))
+        assert set(one.inputSchema["properties"]) == taken and len(one.description) > 40
+        assert all(about.get("description") for about in one.inputSchema["properties"].values())
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("stylize", {"content": "chelsea", "style": enclosed("orange"), "strength": 60, "size": 64, "preset": "draft"}),
+        ("paint_fast", {"content": enclosed("teal"), "style": "mosaic", "size": 64}),
+        ("make_faces", {"count": 2, "seed": 5}),
+    ],
+)
+def test_they_paint(tools, name, given):
+    answer = ask(tools, call=tool(tools, name).name, **given)
     assert not answer.isError and any(part.type == "image" for part in answer.content)
 
 
@@ -48,5 +70,6 @@ def test_it_paints(tools):
     [({"size": 100_000}, "size"), ({"content": "http://127.0.0.1/x.png"}, "example"), ({"strength": 1e9}, "maximum")],
 )
 def test_what_the_page_refuses_is_refused_here(tools, given, told):
-    answer = ask(tools, call=ask(tools).tools[0].name, **{"content": "chelsea", "style": "waves", "size": 64, **given})
+    asked = {"content": "chelsea", "style": "waves", "size": 64, **given}
+    answer = ask(tools, call=tool(tools, "stylize").name, **asked)
     assert answer.isError and told in answer.content[0].text

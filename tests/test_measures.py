@@ -9,6 +9,7 @@ import torch
 from tiny import picture, tiny_encoder
 
 from nst.images import resize
+from nst.losses.colors import speckle
 from nst.metrics import (
     SCALES,
     Pyramid,
@@ -16,10 +17,12 @@ from nst.metrics import (
     content_distances,
     edge_agreement,
     feature_agreement,
+    grain,
     luminance_ssim,
     perceptual_distance,
     psnr,
     seam_energy,
+    speckle_ratio,
     spectral_slope,
     stroke_ratio,
     style_distances,
@@ -92,6 +95,15 @@ def test_variation_of_white_noise_and_of_nothing():
     # Each step's mean square is 2 / 12; the nine points weigh steps 2/3, 2/3, 1/6 and 1/6.
     assert variation(noise) == pytest.approx(2 / 12 * 5 / 3, rel=0.03)
     assert variation(torch.full((1, 3, 9, 9), 0.2)) == 0
+
+
+def test_grain_is_noise_and_not_edges():
+    noise = 0.1 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    assert grain(noise) == pytest.approx(0.1, rel=0.03)
+    squares = torch.zeros(1, 3, 128, 128)
+    squares[..., 33:64, 21:90] = 1.0
+    assert grain(squares) == 0 and grain(squares + noise) == pytest.approx(0.1, rel=0.05)
+    assert grain(resize(picture(1, 64, 64), 128)) < 0.005 and grain(torch.rand(1, 3, 1, 5)) == 0
 
 
 def test_seams_between_tiles_are_found():
@@ -188,3 +200,15 @@ def test_learned_distance_says_what_it_lacks(monkeypatch, tmp_path):
         perceptual_distance(picture(1), picture(2))
     with pytest.raises(ValueError, match="choose alex, vgg, squeeze"):
         perceptual_distance(picture(1), picture(2), "resnet")
+
+
+def test_speckle_is_noise_of_color_and_not_of_light():
+    torch.manual_seed(0)
+    grey, noise = torch.full((1, 3, 40, 50), 0.5), 0.1 * torch.randn(1, 1, 40, 50)
+    assert speckle_ratio(grey + noise, grey) < 0.1
+    split = grey.clone()
+    split[..., 25:] = torch.tensor([0.6, 0.4, 0.5])[:, None, None]
+    assert float(speckle(split + torch.cat([noise, -noise, 0 * noise], 1))) > 5 * float(speckle(split))
+    assert speckle_ratio(split, split) == pytest.approx(1)
+    one = picture(2, 40, 50)
+    assert speckle_ratio(one, one) == pytest.approx(1, abs=0.05)

@@ -48,6 +48,15 @@ def test_damage_costs(photo, style, pastiche):
     for damage in (noisy(pastiche, 0.2), blurred(pastiche, 2), compressed(pastiche, 8)):
         assert pastiche_score(damage, style, photo).total < whole - 2
     assert pastiche_score(compressed(pastiche, 8), style, photo).parts["cleanness"] < 0.8
+    assert pastiche_score(noisy(pastiche, 0.2), style, photo).parts["cleanness"] < 0.5
+
+
+def test_grain_is_no_color_and_a_faint_ghost_is_noticed(photo, style):
+    flat = torch.full_like(photo, 0.5)
+    colors = [pastiche_score(noisy(flat, level), style, photo).parts["color"] for level in (0, 0.1)]
+    assert colors[1] == pytest.approx(colors[0], abs=0.05)
+    ghost = photo + 0.1 * (photo.flip(-1) - 0.5)
+    assert pastiche_score(ghost.clamp(0, 1), style, photo).parts["content"] < 0.99
 
 
 def test_what_is_behind_is_told_apart(photo, style, pastiche):

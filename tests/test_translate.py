@@ -51,6 +51,21 @@ def test_a_picture_of_any_size_gives_one_of_its_size_in_range(config, size):
     assert out.shape == (2, 3, *size) and float(out.min()) >= 0 and float(out.max()) <= 1
 
 
+def test_a_network_that_sees_small_pictures_leaves_large_ones_their_details():
+    torch.manual_seed(0)
+    plain, small = (Translator(sees=sees, output="blend", **SMALL) for sees in (0, 24))
+    small.load_state_dict(plain.state_dict())
+    assert small.config["sees"] == 24 and "sees" not in plain.config
+    image = picture(3, 24, 20)
+    with torch.no_grad():
+        assert torch.equal(small(image), plain(image))
+        large = F.interpolate(image, (96, 80), mode="bicubic").clamp(0, 1)
+        change = small(large) - large
+        assert change.shape == large.shape and float(change.abs().mean()) > 0.01
+        wanted = F.interpolate(plain(image) - image, (96, 80), mode="bicubic")
+        assert float((change - wanted).abs().mean()) < 0.3 * float(wanted.abs().mean())
+
+
 def test_the_default_is_the_papers_generator():
     parameters = sum(p.numel() for p in Generator().parameters())
     assert parameters == 11_378_179  # of 9 blocks, which the paper's authors publish as 11.378 M

@@ -10,7 +10,7 @@ from nst.encoders import load_encoder
 from nst.evaluate.pictures import contact_sheet, last, load, means
 from nst.fast import ANY, NAMED, fast_styles, make_painter
 from nst.images import resize, save, to_tensor
-from nst.metrics import color_distance, luminance_ssim, stroke_scale, style_distance
+from nst.metrics import color_distance, luminance_ssim, speckle_ratio, stroke_scale, style_distance
 from nst.registry import load_model
 from nst.styles import list_styles, load_style
 
@@ -30,7 +30,8 @@ def compare_fast(
     `closed` is the share of the judge's style distance, from content to style, that is closed; `closure` the same
     relative to what optimizing on the judge itself closes; `worst` the least of a style's closures; `ssim` the
     structural similarity of the luminance to the content; `color_left` the share of the distance between the colors of
-    content and style that is left; `strokes` the size of the result's strokes relative to the style's.
+    content and style that is left; `strokes` the size of the result's strokes, and `speckle` its color noise, relative
+    to the style's.
 
     Args:
         judge: an encoder that has trained none of the networks, by name or file.
@@ -63,7 +64,8 @@ def compare_fast(
             score = {"closed": 1 - left / start, "closure": (1 - left / start) / best}
             score |= {"ssim": luminance_ssim(result, photo)}
             score |= {"color_left": color_distance(result, style) / color_distance(photo, style)}
-            scores.append(score | {"strokes": stroke_scale(result) / stroke_scale(style)})
+            score |= {"strokes": stroke_scale(result) / stroke_scale(style)}
+            scores.append(score | {"speckle": speckle_ratio(result, style)})
         rows.append(means(scores) | {"worst": min(score["closure"] for score in scores)})
         strips.append([style, *results])
         yield {"style": name, "model": Path(own).stem, **rows[-1]}

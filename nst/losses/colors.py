@@ -31,3 +31,13 @@ def sorted_colors(image: Tensor, directions: Tensor) -> Tensor:
     with torch.autocast(image.device.type, enabled=False):  # neighboring colors differ by less than bfloat16 can tell
         ordered = (directions.to(pixels) @ pixels).sort(-1).values
     return F.interpolate(ordered, QUANTILES, mode="linear")
+
+
+def speckle(image: Tensor) -> Tensor:
+    """How strongly neighboring pixels of images (N, 3, H, W) differ in color; (N,), 0 for grey ones and for areas.
+
+    The root mean square of colors (channels less their mean) less their means over 9 x 9 pixels.
+    """
+    colors = image - image.mean(1, keepdim=True)
+    fine = colors - F.avg_pool2d(colors, 9, 1, 4, count_include_pad=False)
+    return (fine.square().mean((1, 2, 3)) + 1e-8).sqrt()

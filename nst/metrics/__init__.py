@@ -4,8 +4,8 @@ A result is never judged by the network it was optimized on. Each measure is a f
 number of several.
 """
 
-from nst.metrics.artifacts import checkerboard_energy, seam_energy, variation
-from nst.metrics.color import chroma, color_distance
+from nst.metrics.artifacts import checkerboard_energy, grain, seam_energy, variation
+from nst.metrics.color import chroma, color_distance, speckle_ratio
 from nst.metrics.content import content_distances, edge_agreement, feature_agreement, luminance_ssim, psnr
 from nst.metrics.perceptual import perceptual_distance
 from nst.metrics.pyramid import SCALES, Pyramid
@@ -27,11 +27,13 @@ __all__ = [
     "edge_agreement",
     "feature_agreement",
     "find_judge",
+    "grain",
     "luminance_ssim",
     "pastiche_score",
     "perceptual_distance",
     "psnr",
     "seam_energy",
+    "speckle_ratio",
     "spectral_slope",
     "stroke_ratio",
     "stroke_scale",

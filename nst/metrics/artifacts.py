@@ -80,3 +80,17 @@ def _explained(values: np.ndarray, period: int) -> float:
         return 0.0
     share = float(cells.mean((0, 2)).var()) / total
     return max(0.0, (share - 1 / count) / (1 - 1 / count))
+
+
+def grain(image: Tensor) -> float:
+    """The deviation of the white noise that would explain the finest detail of an image (1, 3, H, W) in [0, 1].
+
+    The median of the diagonal differences within squares of 2 x 2 pixels, as a share of what noise of deviation 1 has
+    (Donoho and Johnstone 1994, "Ideal spatial adaptation by wavelet shrinkage"): a median, so that strokes and edges,
+    which are few, do not count. 0 for a flat picture, or one of fewer than 2 pixels a side.
+    """
+    tall, wide = (side // 2 * 2 for side in image.shape[-2:])
+    if not tall or not wide:
+        return 0.0
+    corners = [image[..., y:tall:2, x:wide:2].detach().float() for y in (0, 1) for x in (0, 1)]
+    return float(((corners[0] - corners[1] - corners[2] + corners[3]) / 2).abs().median()) / 0.6745

@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from nst.images import to_pil
-from nst.losses.colors import color_directions, sorted_colors
+from nst.losses.colors import color_directions, sorted_colors, speckle
 
 
 def color_distance(image: Tensor, style: Tensor) -> float:
@@ -17,6 +17,14 @@ def color_distance(image: Tensor, style: Tensor) -> float:
     """
     directions = color_directions(64)
     return float((sorted_colors(image, directions) - sorted_colors(style, directions)).abs().mean())
+
+
+def speckle_ratio(image: Tensor, style: Tensor) -> float:
+    """Color noise of a result relative to that of its style, both (1, 3, H, W) in [0, 1]; about 1 is the style's own.
+
+    A network can match textures by specks of color that no brush would make; see `nst.losses.colors.speckle`.
+    """
+    return float(speckle(image) / speckle(style).clamp_min(1 / 255))
 
 
 def chroma(image: Tensor) -> float:

@@ -14,7 +14,7 @@ from nst.encoders import STYLE_LAYERS, load_encoder
 from nst.images import resize
 from nst.losses import Features, StyleLoss, normalized_weights
 from nst.losses.colors import color_directions, sorted_colors
-from nst.metrics.artifacts import checkerboard_energy, seam_energy
+from nst.metrics.artifacts import checkerboard_energy, grain, seam_energy
 from nst.metrics.content import feature_agreement
 from nst.metrics.pyramid import SCALES, Pyramid
 from nst.optimize import Encoding
@@ -25,11 +25,14 @@ SIZE = 256
 AREAS = 64
 """Long side at which their colors are: those of areas. Grain makes the colors of pixels as many as any painting's."""
 
-PARTS = {"texture": 0.22, "color": 0.22, "content": 0.48, "cleanness": 0.08}
+PARTS = {"texture": 0.22, "color": 0.2, "content": 0.49, "cleanness": 0.09}
 """What the score is made of, and the exponent of each part in the product."""
 
 WHOLE, USUAL = 1024, 1.2
 """Pixels a side of a picture's middle in which grids are looked for, and the seam energy of a clean one."""
+
+FINE = 0.015
+"""How much more grain than photo and style a picture may have."""
 
 FAINT, EXACT = 1e-5, 1e-3
 """Mean square of features that are hardly there, and the precision of distances: the roots of matrices are iterated."""
@@ -165,6 +168,7 @@ class Aim:
         self.directions = color_directions(64)
         quantiles = [weight * self._quantiles(one) for weight, one in zip(weights, styles, strict=True)]
         self.colors = torch.stack(quantiles).sum(0)  # of a mixture: the weighted means
+        self.grain = max(grain(one) for one in (*styles, *([] if self.photo is None else [self.photo])))
         self.far_colors = 0.4 if self.photo is None else self._color_distance(self.photo)
 
     def score(self, image: Tensor) -> Score:
@@ -178,7 +182,7 @@ class Aim:
         content = {} if self.kept is None else self._agreement(seen, self.kept)
         if content:
             found["content"] = _kept(sum(content.values()) / len(content))
-        found["cleanness"] = _cleanness(image.float())
+        found["cleanness"] = _cleanness(image.float()) * min(1.0, (self.grain + FINE) / max(grain(small), FINE))
         return Score(total_of(found), found, texture, content, self.judge.name)
 
     def _fitted(self, image: Tensor) -> Tensor:

@@ -161,20 +161,29 @@ class Translator(nn.Module):
 
     Args:
         directions: a name for each generator, such as ("photo2vangogh", "vangogh2photo").
+        sees: the long side in pixels at which generators see larger images, for what they draw is as large as it was in
+            what they learned from; 0 for the image's own. What they change is enlarged; the image keeps its details.
         config: arguments of `Generator`, for all of them.
     """
 
-    def __init__(self, directions: Sequence[str] = ("forward",), **config: Any) -> None:
+    def __init__(self, directions: Sequence[str] = ("forward",), sees: int = 0, **config: Any) -> None:
         super().__init__()
         if not 0 < len(directions) <= 2:
             raise ValueError(f"A translator has one direction or two, not {len(directions)}.")
-        self.directions = tuple(directions)
-        self.config = {"directions": list(directions), **config}
+        self.directions, self.sees = tuple(directions), sees
+        self.config = {"directions": list(directions), **({"sees": sees} if sees else {}), **config}
         self.generators = nn.ModuleList(Generator(**config) for _ in directions)
 
     def forward(self, image: Tensor, direction: int = 0) -> Tensor:
         """The translated image (N, 3, H, W) in [0, 1] of an image (N, 3, H, W) in [0, 1], of any size."""
-        return self.generators[direction](image)  # type: ignore[no-any-return]
+        generator, (height, width) = self.generators[direction], image.shape[-2:]
+        long = max(height, width)
+        if not 0 < self.sees < long:
+            return generator(image)  # type: ignore[no-any-return]
+        size = [max(1, round(side * self.sees / long)) for side in (height, width)]
+        small = F.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
+        change = F.interpolate(generator(small) - small, (height, width), mode="bicubic")
+        return (image + change).clamp(0, 1)
 
 
 class PatchGAN(nn.Module):

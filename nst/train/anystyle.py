@@ -64,6 +64,7 @@ def train_adain(
     color_weight: float = 0.5,
     structure_weight: float = 0.5,
     tv_weight: float = 0.05,
+    speckle_weight: float = 0.1,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
     seed: int = 0,
@@ -79,6 +80,7 @@ def train_adain(
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
+        speckle_weight: weight of color noise beyond the style's.
         structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
         learning_rate: the top of the cycle.
         encoder: the network that compares, and that AdaIN looks through, by name or file.
@@ -89,7 +91,9 @@ def train_adain(
     where, plan = training_device(device), Plan(steps, learning_rate, seed, interval)
     seed_weights(seed, encoder)
     config = {"encoder": encoder}
-    weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight)
+    weights = Weights(
+        content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight
+    )  # fmt: skip
     model = AdaIN(**config)
     yield from _train(model, "adain", config, data, style, Path(out), start, batch, size, weights, where, plan, encoder)
 
@@ -111,6 +115,7 @@ def train_predictor(
     color_weight: float = 0.5,
     structure_weight: float = 0.5,
     tv_weight: float = 0.05,
+    speckle_weight: float = 0.1,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
     seed: int = 0,
@@ -131,6 +136,7 @@ def train_predictor(
         kernel: size of the first and last convolution.
         embedding: how many numbers are a style.
         content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
+        speckle_weight: weight of color noise beyond the style's.
         structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
         learning_rate: the top of the cycle.
         encoder: the network that compares, and that looks at styles, by name or file.
@@ -142,7 +148,9 @@ def train_predictor(
     seed_weights(seed, encoder)
     config = {"encoder": encoder, "embedding": embedding, "widths": list(widths), "blocks": blocks, "kernel": kernel}
     config |= {"ground": True}
-    weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight)
+    weights = Weights(
+        content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight
+    )  # fmt: skip
     model = StylePredictor(**config)  # type: ignore[arg-type]
     yield from _train(
         model, "predictor", config, data, style, Path(out), start, batch, size, weights, where, plan, encoder

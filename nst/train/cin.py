@@ -77,6 +77,7 @@ def train_cin(
     color_weight: float = 0.5,
     structure_weight: float = 0.0,
     tv_weight: float = 0.05,
+    speckle_weight: float = 0.1,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
     seed: int = 0,
@@ -97,6 +98,7 @@ def train_cin(
         blocks: residual blocks.
         kernel: size of the first and last convolution.
         content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
+        speckle_weight: weight of color noise beyond the style's.
         keep: how much more the content counts for each style; one number a style.
         structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
         learning_rate: the top of the cycle.
@@ -126,7 +128,9 @@ def train_cin(
         model.net.requires_grad_(False)
         model.plain.requires_grad_(False)
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    weights = Weights(content=content_weight, color=color_weight, tv=tv_weight, structure=structure_weight)
+    weights = Weights(
+        content=content_weight, color=color_weight, tv=tv_weight, structure=structure_weight, speckle=speckle_weight
+    )
     perceptual = Perceptual(load_encoder(encoder).to(where.device), where, weights)
     pictures = [where.place(resize(to_tensor(picture), style_size)) for _, picture in named]
     objective = NamedStyles(model, perceptual, pictures, keep or [1.0] * len(named)).to(where.device)
@@ -176,6 +180,7 @@ def train_johnson(
     content_weight: float = 0.07,
     color_weight: float = 0.5,
     tv_weight: float = 0.05,
+    speckle_weight: float = 0.1,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
     seed: int = 0,
@@ -197,6 +202,7 @@ def train_johnson(
         norm: instance or batch normalization.
         upsampling: "resize" (enlarge, then convolve) or "transposed".
         content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
+        speckle_weight: weight of color noise beyond the style's.
         learning_rate: the top of the cycle.
         encoder: the network that compares, by name or file.
         seed: of crops and initial weights.
@@ -212,7 +218,7 @@ def train_johnson(
     if start:
         warm_start(model, start)
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    weights = Weights(content=content_weight, color=color_weight, tv=tv_weight)
+    weights = Weights(content=content_weight, color=color_weight, tv=tv_weight, speckle=speckle_weight)
     perceptual = Perceptual(load_encoder(encoder).to(where.device), where, weights)
     styles = [where.place(resize(to_tensor(picture), style_size))]
     objective = NamedStyles(model, perceptual, styles, [1.0]).to(where.device)

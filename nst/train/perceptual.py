@@ -2,7 +2,8 @@
 
 Content, style and total variation as in Johnson et al. 2016, arXiv:1603.08155, each sample's terms relative to its own
 targets (see `nst.losses`), so that a dark style weighs as much as a bright one. Gram matrices say little of color,
-so the distribution of colors itself is compared as well (`nst.losses.colors`).
+so the distribution of colors itself is compared as well (`nst.losses.colors`); and specks of color, by which networks
+like to match textures, cost something where the style has fewer.
 """
 
 from __future__ import annotations
@@ -16,20 +17,21 @@ from torch import Tensor, nn
 from nst.device import Device
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder
 from nst.losses import EPS, Features, total_variation
-from nst.losses.colors import color_directions, sorted_colors
+from nst.losses.colors import color_directions, sorted_colors, speckle
 from nst.losses.structure import structural_similarity
 
 Statistics = dict[str, Tensor]
 
 
 def statistics(features: Features, directions: Tensor) -> Statistics:
-    """What a style is here: of each layer the Gram matrix (N, C, C), of the image the sorted colors."""
+    """What a style is here: of each layer the Gram matrix (N, C, C), of the image the sorted colors and their noise."""
     found: Statistics = {}
     for name in STYLE_LAYERS:
         # Channels last and in the features' own format: bfloat16 products are summed in float32.
         x = features[name].permute(0, 2, 3, 1).flatten(1, 2)
         found[f"{name} gram"] = (x.transpose(1, 2) @ x).float() / x.shape[1]
     found["colors"] = sorted_colors(features["image"], directions)
+    found["speckle"] = speckle(features["image"])
     return found
 
 
@@ -44,6 +46,7 @@ class Weights:
     enough: float = 0.45
     tv: float = 0.05
     plain: float = 3.0
+    speckle: float = 0.0
 
 
 class Perceptual(nn.Module):
@@ -95,6 +98,7 @@ class Perceptual(nn.Module):
         gram = torch.stack([_relative(found[f"{n} gram"], style[f"{n} gram"]) for n in STYLE_LAYERS]).mean(0)
         similarity = structural_similarity(painted, photo) if w.structure else strength.new_ones(())
         color = _relative(found["colors"], style["colors"], True)
+        noise = F.relu(found["speckle"] / (style["speckle"] + 1 / 255) - 1)
         plain = F.mse_loss(painted, photo, reduction="none").mean((1, 2, 3)) * 10
         return {
             "content": w.content * (factor * content).mean(),
@@ -103,6 +107,7 @@ class Perceptual(nn.Module):
             "structure": w.structure * (strength * F.relu(w.enough - similarity)).mean(),
             "plain": w.plain * ((1 - strength) ** 2 * plain).mean(),
             "tv": w.tv * total_variation(painted),
+            "speckle": w.speckle * (strength * noise).mean(),
         }
 
 

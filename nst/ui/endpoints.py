@@ -7,54 +7,168 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.components import Component
 
-from nst import encoders
-from nst.images import ImageError, decode
-from nst.recipes import DEFAULTS, valid_settings
+from nst import encoders, fast, translate
+from nst.faces import face_grid
+from nst.images import ImageError, decode, to_tensor
+from nst.recipes import DEFAULTS, LIMITS, TASKS, valid_settings
+from nst.registry import load_model
 from nst.styles import StyleNotFound
-from nst.stylize import BOUNDS, CHOICES, style_transfer
-from nst.ui import limits, pictures, scratch, zerogpu
+from nst.stylize import CHOICES, style_transfer
+from nst.ui import faces, limits, pictures, scratch, zerogpu
 from nst.ui.painting import Load, Order, Painting, Run
+from nst.weights import WeightsError, WeightsNotFound
 
-TOLD = (ImageError, StyleNotFound, ValueError)
+TOLD = (ImageError, StyleNotFound, ValueError, WeightsError, WeightsNotFound)
 
 
-def create(run: Run | None = None, load: Load = encoders.load_encoder) -> None:
-    """Add the endpoint `stylize` to the page that is being laid out.
+def stylize(
+    content: str,
+    style: str,
+    strength: float = DEFAULTS["strength"],
+    size: int = DEFAULTS["size"],
+    preset: str = DEFAULTS["preset"],
+    seed: int = DEFAULTS["seed"],
+) -> Order:
+    """Repaint a photo in the manner of a painting.
 
     Args:
-        run: paints; has the signature of `nst.stylize.style_transfer`, which is taken if left out.
-        load: loads an encoder by name.
+        content: the photo: the name of an example, such as "chelsea", or a picture as data:image/...;base64,...
+        style: the painting: the name of a style, such as "waves", or a picture as data:image/...;base64,...
+        strength: 0 keeps the photo as it is, 100 asks for the style alone.
+        size: long side of the result in pixels.
+        preset: draft, good or best: how long to paint.
+        seed: the same seed gives the same picture on the same machine.
+
+    Returns:
+        The result as PNG, with its recipe inside.
     """
-    run = run or limits.limited(zerogpu.on_gpu(style_transfer))
+    settings = _checked("style_transfer", strength=strength, size=size, preset=preset, seed=seed)
+    files: dict[str, str | list[str]] = {"content": _file("content", content), "style": _file("style", style)}
+    return Order(settings, files, names={"content": _name(content), "style": _name(style)})
 
-    def stylize(
-        content: str, style: str, strength: float = 50, size: int = 512, preset: str = "good", seed: int = 0
-    ) -> str:
-        """Repaint a photo in the manner of a painting.
 
-        Args:
-            content: the photo: the name of an example, such as "chelsea", or a picture as data:image/...;base64,...
-            style: the painting: the name of a style, such as "waves", or a picture as data:image/...;base64,...
-            strength: 0 keeps the photo as it is, 100 asks for the style alone.
-            size: long side of the result in pixels.
-            preset: draft, good or best: how long to paint.
-            seed: the same seed gives the same picture on the same machine.
+def paint_fast(
+    content: str,
+    style: str,
+    strength: float = TASKS["fast"]["strength"],
+    size: int = 512,
+    preserve_color: str = TASKS["fast"]["preserve_color"],
+) -> Order:
+    """Repaint a photo in a blink, by a network that has learned the style, or looks once at any picture.
 
-        Returns:
-            The result as PNG, with its recipe inside.
-        """
+    Args:
+        content: the photo: the name of an example, such as "chelsea", or a picture as data:image/...;base64,...
+        style: a style that a network has learned, such as "starry_night", the name of another one, such as "night", or
+            a picture as data:image/...;base64,...
+        strength: 0 gives the photo back, 100 the style in full.
+        size: long side of the result in pixels.
+        preserve_color: none, or how the photo's colors are kept.
+
+    Returns:
+        The result as PNG, with its recipe inside.
+    """
+    settings = _checked("fast", strength=strength, size=size, preserve_color=preserve_color)
+    learned, alone = style in fast.fast_styles(), style in {entry.name for entry in fast.networks()}
+    given = style if learned or alone else to_tensor(decode(_file("style", style)))
+    return Order(
+        settings | {"weights": [1.0]} | ({"model": style} if alone else {}), {"content": _file("content", content)},
+        task="fast", names={"content": _name(content), "style": [_name(style) or "a picture"]},
+        extras={"styles": [given]}, continues=False,
+    )  # fmt: skip
+
+
+def translate_photo(content: str, direction: str, size: int = TASKS["translate"]["size"]) -> Order:
+    """Make a zebra of a horse, a painting by van Gogh of a photo, or a photo of such a painting.
+
+    Args:
+        content: the photo: the name of an example, such as "chelsea", or a picture as data:image/...;base64,...
+        direction: what becomes of it.
+        size: long side of the result in pixels.
+
+    Returns:
+        The result as PNG, with its recipe inside.
+    """
+    settings = _checked("translate", direction=direction, size=size)
+    model = next(name for name, ways in translate.directions_of_all().items() if direction in ways)
+    return Order(
+        settings | {"model": model}, {"content": _file("content", content)}, task="translate",
+        names={"content": _name(content)}, continues=False,
+    )  # fmt: skip
+
+
+def make_faces(
+    count: int = TASKS["faces"]["count"],
+    seed: int = TASKS["faces"]["seed"],
+    truncation: float = TASKS["faces"]["truncation"],
+) -> Order:
+    """Make faces that never existed, side by side; for research, not for commercial use.
+
+    Args:
+        count: how many.
+        seed: the number of the first one.
+        truncation: how various they are: 0 is the mean face, 1 takes every risk.
+
+    Returns:
+        The sheet as PNG, with its recipe inside.
+    """
+    return faces.order_of(_checked("faces", count=count, seed=seed, truncation=truncation))
+
+
+@dataclass(frozen=True)
+class Tool:
+    """An endpoint: what its arguments order, as a function whose signature and docstring programs are shown; what
+    carries that out; what loads the model for it; and whether it optimizes (see `limits.limited`)."""
+
+    order: Callable[..., Order]
+    run: Run
+    load: Load = load_model
+    optimizes: bool = False
+
+
+TOOLS = (
+    Tool(stylize, style_transfer, encoders.load_encoder, optimizes=True),
+    Tool(paint_fast, fast.fast_run),
+    Tool(translate_photo, translate.translate_run),
+    Tool(make_faces, face_grid),
+)
+"""Every endpoint; its name is that of its first function."""
+
+
+def create(runs: Mapping[str, Run] | None = None, load: Load | None = None) -> None:
+    """Add the endpoints `TOOLS` to the page that is being laid out.
+
+    Args:
+        runs: what is to carry them out, by endpoint, in place of the recipes within the limits.
+        load: loads a model by name, for all of them.
+    """
+    for tool in TOOLS:
+        name = tool.order.__name__
+        own = (runs or {}).get(name)
+        run = own or limits.limited(zerogpu.on_gpu(tool.run), optimizes=tool.optimizes)
+        inputs = [_input(p.name, p.default) for p in inspect.signature(tool.order).parameters.values()]
+        result = gr.Image(label="result", type="filepath", format="png", visible=False)
+        gr.Button(visible=False).click(
+            _painting(tool.order, run, load or tool.load), inputs, result, api_name=name, api_visibility="public",
+            concurrency_limit=limits.IN_LINE, concurrency_id="device",
+        )  # fmt: skip
+
+
+def _painting(order: Callable[..., Order], run: Run, load: Load) -> Callable[..., str]:
+    """A function with the same arguments that paints what they order, and gives the path of the result."""
+
+    @functools.wraps(order)
+    def paint(*given: Any, **named: Any) -> str:
         try:
-            asked = {"strength": strength, "size": size, "preset": preset, "seed": seed}
-            settings = valid_settings(asked)
-            if wrong := sorted(name for name, value in asked.items() if settings.get(name) != value):
-                raise ValueError(f"This makes no sense: {', '.join(f'{name} {asked[name]!r:.40}' for name in wrong)}.")
-            limits.check(settings)
-            files: dict[str, str | list[str]] = {"content": _file("content", content), "style": _file("style", style)}
-            painting = Painting(Order(settings, files, names={"content": _name(content), "style": _name(style)}))
+            painting = Painting(order(*given, **named))
             for _ in painting.paint(run, load):
                 pass
             painting.finish()
@@ -62,20 +176,33 @@ def create(run: Run | None = None, load: Load = encoders.load_encoder) -> None:
             raise gr.Error(str(error), print_exception=False) from None
         return str(painting.result)
 
-    low, high = BOUNDS["strength"]
-    inputs: list[Any] = [
-        gr.Textbox(label="content", visible=False),
-        gr.Textbox(label="style", visible=False),
-        gr.Slider(low, high, DEFAULTS["strength"], label="strength", visible=False),
-        gr.Number(DEFAULTS["size"], label="size", precision=0, visible=False),
-        gr.Dropdown(list(CHOICES["preset"]), value=DEFAULTS["preset"], label="preset", visible=False),
-        gr.Number(DEFAULTS["seed"], label="seed", precision=0, visible=False),
-    ]
-    result = gr.Image(label="result", type="filepath", format="png", visible=False)
-    gr.Button(visible=False).click(
-        stylize, inputs, result, api_name="stylize", api_visibility="public", concurrency_limit=limits.IN_LINE,
-        concurrency_id="device",
-    )  # fmt: skip
+    return paint
+
+
+def _input(name: str, default: Any) -> Component:
+    """The component, which nobody sees, that says what an argument may be."""
+    form: dict[str, Any] = {"label": name, "visible": False}
+    if name == "direction":
+        ways = [way for known in translate.directions_of_all().values() for way in known]
+        return gr.Dropdown(ways, value=ways[0] if ways else None, **form)
+    if name in CHOICES:
+        return gr.Dropdown(list(CHOICES[name]), value=default, **form)
+    if isinstance(default, float):
+        return gr.Slider(*LIMITS[name], default, **form)
+    return gr.Textbox(**form) if isinstance(default, type) else gr.Number(default, precision=0, **form)
+
+
+def _checked(task: str, **asked: Any) -> dict[str, Any]:
+    """These settings.
+
+    Raises:
+        ValueError: one makes no sense, or is more than is painted here.
+    """
+    settings = valid_settings(asked, task)
+    if wrong := sorted(name for name, value in asked.items() if settings.get(name) != value):
+        raise ValueError(f"This makes no sense: {', '.join(f'{name} {asked[name]!r:.40}' for name in wrong)}.")
+    limits.check(settings)
+    return settings
 
 
 def _name(given: str) -> str | None:

@@ -32,6 +32,25 @@ STAGES = """From the left to the right, the same eight faces while the network l
 then 64 pixels are faded in, and details settle."""
 
 
+def order_of(asked: dict[str, Any]) -> Order:
+    """The order of a sheet of faces with these settings.
+
+    Raises:
+        ValueError: they are too many.
+    """
+    whole = TASKS["faces"] | asked
+    count, seed, like = whole["count"], whole["seed"], whole["like"]
+    side = LARGE.get(whole["model"])
+    if count > (SEVERAL if side else MOST):
+        most = f"{SEVERAL} faces of {side:,} pixels" if side else f"{MOST} faces"
+        raise ValueError(f"At most {most} at once here; the command line draws up to {faces.MAX_COUNT}.")
+    asked = asked | {"size": side} if side else asked
+    names = [f"Face {seed + i}" for i in range(count)]
+    if like is not None:
+        names = [f"Face {like}", *(f"Like {like}, {i}" for i in range(1, count))]
+    return Order(asked, {}, task="faces", parts=tuple(names), columns=faces.columns(count), continues=False)
+
+
 class SampleBench(Workbench):
     """Faces in rows, each with its number; see `nst.ui.workbench.Workbench`."""
 
@@ -62,27 +81,11 @@ class SampleBench(Workbench):
 
     def order(self, *values: Any) -> Order:
         _, _, asked = self.read(values)
-        return self.ordered(asked)
+        return order_of(asked)
 
     def settings_of(self, *values: Any) -> dict[str, Any]:
         """What the controls say."""
         return self.read(values)[2]
-
-    def ordered(self, asked: dict[str, Any]) -> Order:
-        """The order of these settings."""
-        whole = TASKS[self.task] | asked
-        count, seed, like = whole["count"], whole["seed"], whole["like"]
-        side = LARGE.get(whole["model"])
-        if count > (SEVERAL if side else MOST):
-            most = f"{SEVERAL} faces of {side:,} pixels" if side else f"{MOST} faces"
-            raise ValueError(f"At most {most} at once here; the command line draws up to {faces.MAX_COUNT}.")
-        asked = asked | {"size": side} if side else asked
-        names = [f"Face {seed + i}" for i in range(count)]
-        if like is not None:
-            names = [f"Face {like}", *(f"Like {like}, {i}" for i in range(1, count))]
-        return Order(
-            asked, {}, task=self.task, parts=tuple(names), columns=faces.columns(count), continues=False
-        )  # fmt: skip
 
     def begin_also(self, _: Painting | None, *values: Any) -> Updates:
         """Press on Next faces."""
@@ -90,7 +93,7 @@ class SampleBench(Workbench):
         whole = TASKS[self.task] | asked
         seed = min(whole["seed"] + whole["count"], faces.LAST - MOST)
         asked = {name: value for name, value in asked.items() if name != "like"} | {"seed": seed}
-        updates = self.prepared(Painting(self.told(self.ordered, asked)))
+        updates = self.prepared(Painting(self.told(order_of, asked)))
         return updates | {self.controls["seed"]: seed, self.controls["like"]: None}
 
     def begin_alike(self, before: Painting | None, chosen: int | None, *values: Any) -> Updates:
@@ -103,7 +106,7 @@ class SampleBench(Workbench):
             raise gr.Error(told, print_exception=False)
         number = whole["like"] if whole["like"] is not None else whole["seed"] + chosen
         asked = self.told(self.settings_of, *values) | {"like": number}
-        return self.prepared(Painting(self.told(self.ordered, asked))) | {self.controls["like"]: number}
+        return self.prepared(Painting(self.told(order_of, asked))) | {self.controls["like"]: number}
 
     def prepared(self, painting: Painting) -> Updates:
         return super().prepared(painting) | {self.chosen: None}

@@ -79,6 +79,7 @@ class FastTab(Workbench):
                 for name in ("size", "preserve_color"):
                     self.controls[name] = settings.control(name, self.task, self.prefix)
             self.controls["brush"] = settings.control("brush", self.task, self.prefix)
+            self.controls["model"] = settings.control("model", self.task, self.prefix)
             self.lay_out_resets()
 
     def lay_out_result(self) -> None:
@@ -107,6 +108,8 @@ class FastTab(Workbench):
         given = [to_tensor(decode(str(own))) if name == OWN else name for name in names]
         said = [manner or "a picture" if name == OWN else name for name in names]
         asked["weights"] = stylerow.weights(len(names), corner)
+        if OWN not in names:
+            asked.pop("model", None)
         if names[0] in self.networks():
             asked["model"] = names[0]
         shape = pictures.shape(content)
@@ -175,7 +178,8 @@ class FastTab(Workbench):
         ready = self.every.click(self.begin_all, [self.painting, *self.inputs], [self.painting, *self.shown], **TELLING)
         ready.success(self.paint, [self.painting], self.shown, **RUNNING)
         self.camera.stream(
-            self.paint_live, [self.camera, *choice[:1], self.corner, own.picture, self.controls["strength"]],
+            self.paint_live,
+            [self.camera, *choice[:1], self.corner, own.picture, *(self.controls[n] for n in ("strength", "model"))],
             [self.live, self.rate], stream_every=0.1, time_limit=120, concurrency_limit=2, show_progress="hidden",
             api_visibility="private",
         )  # fmt: skip
@@ -189,7 +193,13 @@ class FastTab(Workbench):
         return self.prepared(Painting(self.told(self.order_all, *values)))
 
     def paint_live(
-        self, seen: Image.Image | None, chosen: list[str], corner: tuple[float, float], own: str | None, strength: float
+        self,
+        seen: Image.Image | None,
+        chosen: list[str],
+        corner: tuple[float, float],
+        own: str | None,
+        strength: float,
+        model: str = settings.AUTO,
     ) -> Iterator[list[Any]]:
         """One picture of the camera, painted; while somebody else computes, it is left out."""
         names = [name for name in chosen if name != OWN or own]
@@ -205,7 +215,8 @@ class FastTab(Workbench):
             began = time.monotonic()
             given = [to_tensor(decode(str(own))) if name == OWN else name for name in names]
             shares = stylerow.weights(len(names), corner)
-            painted = self.paint_one(to_tensor(seen), given, shares, size=LIVE, strength=strength)
+            which = {"model": model} if OWN in names and model != settings.AUTO else {}
+            painted = self.paint_one(to_tensor(seen), given, shares, size=LIVE, strength=strength, **which)
             rate = 1 / max(time.monotonic() - began, 1e-3)
         finally:
             lock.release()

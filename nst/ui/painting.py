@@ -217,7 +217,7 @@ class Painting:
         }
         if self.order.tiled:
             view["tiled"] = _tiled(preview)
-        if step.work >= self.next_snapshot and not self.order.parts:
+        if step.work >= self.next_snapshot and step.total > 1 and not self.order.parts:
             self.next_snapshot = step.work + 1 / SNAPSHOTS
             view["snapshots"] = self._snapshot(preview, f"Step {index}")
         return view

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from nst import translate, weights
+from nst import fast, translate, weights
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
 from nst.recipes import LIMITS, TASKS, WHOLE, valid_settings
 from nst.registry import find_model, list_models
@@ -56,6 +56,8 @@ WORDS = {
     "vangogh2photo": "Van Gogh → photo",
     "horse2zebra_large": "Horse → zebra, large",
     "zebra2horse": "Zebra → horse, large",
+    "predictor": "Predicted",
+    "adain": "AdaIN",
     "faces": "Ours, 64 pixels",
     "faces_1024": "PGGAN, 1,024 pixels",
 }
@@ -166,6 +168,11 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
         ways = {way: model for model, known in translate.directions_of_all().items() for way in known}
         titles = [(_title(way, model), way) for way, model in ways.items()]
         return gr.Radio(titles, value=default or next(iter(ways), None), **form)
+    if name == "model" and task == "fast":
+        first, *others = fast.any_style_models()
+        titles = [(WORDS[first], AUTO), *((WORDS.get(other, other), other) for other in others)]
+        form |= {"label": "Any other style", "info": "Which network paints in it.", "visible": bool(others)}
+        return gr.Radio(titles, value=default, **form)
     if name == "model":
         return gr.Dropdown(
             [(_title(entry.name, entry.name), entry.name) for entry in list_models(task)], value=default, **form
@@ -174,7 +181,7 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
         form |= {"elem_classes": "segments", "min_width": 220, "scale": 3}
         return gr.Radio(_choices(name, task), value=default, **form)
     if name == "size":
-        own: list[Any] = [("The photo's own", AUTO)] if TASKS[task][name] is None else []
+        own: list[Any] = [("The photo's", AUTO)] if TASKS[task][name] is None else []
         return gr.Dropdown(own + list(SIZES), value=default, allow_custom_value=True, min_width=120, scale=2, **form)
     if name == "seamless":
         return gr.Checkbox(default, **form)
@@ -228,6 +235,8 @@ def shown(name: str, value: Any, task: str = "style_transfer") -> Any:
         return str(value or TASKS[task][name]).split("+")
     if name == "style_scale" and isinstance(value, list):
         return value[0]
+    if name == "model" and task == "fast":
+        return value if value in fast.any_style_models()[1:] else AUTO
     return AUTO if value is None and (name in CHOICES or name == "size") else value
 
 

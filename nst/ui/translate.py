@@ -13,10 +13,11 @@ from nst.ui.painting import Order, Run
 from nst.ui.pictures import Choice
 from nst.ui.workbench import TELLING, Updates, Workbench
 
-ABOUT = """**Horse → zebra** is a small copy of a larger network, which learned from photos of horses and of zebras that
-do not belong together (CycleGAN). The copy is half trained: it finds brown animals and leaves the meadow alone, but its
-stripes are narrow and brownish. Grey horses get few, dogs may get some. There is no horse among the examples that lie
-here: the cat shows what happens to another animal. The button above fetches one.
+ABOUT = """**Horse → zebra** learned from another network, stage by stage, what that one draws; and that in turn
+learned from photos of horses and of zebras that do not belong together (CycleGAN). It gives stripes to brown animals,
+and leaves the meadow alone, which its teacher darkens. Grey horses get few, dogs may get some, and so may bare arms.
+A horse should be seen whole: a head alone stays brown. There is no horse among the examples that lie here: the cat
+shows what happens to another animal. The button above fetches one.
 
 **Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos, for a quarter of an hour.
 What **There and back** shows is what the pair is trained for: that the photo can be told from its painting again. The

@@ -17,7 +17,7 @@ TITLES = {
     "texture": ("Brushwork", "how near it comes to the painting's; parts of the painting itself get about 50%"),
     "color": ("Colors", "how near they come to the painting's"),
     "content": ("The photo is still there", "how much of what stands where is found again"),
-    "cleanness": ("Cleanness", "how free it is of grids, blocks and seams"),
+    "cleanness": ("Cleanness", "how free it is of grids, blocks and grain"),
 }
 """The parts of the score in plain words."""
 
@@ -26,7 +26,7 @@ SCALES = {
 }  # fmt: skip
 """The pyramid's scales in plain words."""
 
-GRADES = ((70, "An excellent pastiche"), (55, "A good pastiche"), (40, "A fair pastiche"), (20, "A weak pastiche"))
+GRADES = ((65, "An excellent pastiche"), (50, "A good pastiche"), (35, "A fair pastiche"), (20, "A weak pastiche"))
 NONE = "Hardly a pastiche"
 
 
@@ -102,7 +102,7 @@ def reasons(score: Score) -> str:
         "texture": "What keeps it down is the brushwork: it is still far from the painting's.",
         "color": "What keeps it down are the colors: they are not the painting's.",
         "content": "What keeps it down is the photo: little of it is left.",
-        "cleanness": "What keeps it down are grids or blocks that neither picture has.",
+        "cleanness": "What keeps it down are grids, blocks or grain that neither picture has.",
     }
     good = [praise[best]] if parts.get(best, 0.0) >= 0.5 else []
     return " ".join([*good, blame[worst]]) if parts[worst] < 0.5 else " ".join(good)
