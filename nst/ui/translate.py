@@ -19,7 +19,7 @@ and leaves the meadow alone, which its teacher darkens. Grey horses get few, dog
 A horse should be seen whole: a head alone stays brown. There is no horse among the examples that lie here: the cat
 shows what happens to another animal. The button above fetches one.
 
-**Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos, for a quarter of an hour.
+**Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos, for twenty minutes.
 What **There and back** shows is what the pair is trained for: that the photo can be told from its painting again. The
 number is how far off it is.
 
