@@ -68,6 +68,12 @@ def test_what_is_behind_is_told_apart(photo, style, pastiche):
     assert pastiche_score(grey, style, photo).parts["color"] < found.parts["color"]
 
 
+def test_colors_that_were_near_all_along_are_near(photo):
+    style = photo.flip(-1).clamp(0, 0.97)
+    assert pastiche_score(photo, style, photo).parts["color"] > 0.6
+    assert pastiche_score(0.9 * photo, style, photo).parts["color"] > 0.2
+
+
 def test_sizes_and_small_crops_hardly_matter(photo, style, pastiche):
     whole = pastiche_score(pastiche, style, photo).total
     resized = pastiche_score(resize(pastiche, 320), resize(style, 240), resize(photo, 100)).total

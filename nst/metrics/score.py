@@ -40,8 +40,9 @@ FAINT, EXACT = 1e-5, 1e-3
 HARDLY = 1e-3
 """What is added to features before their roots are taken, so that rounding in flat pictures stays rounding."""
 
-NEAR_COLORS, CHANCE = 0.05, 0.1
-"""The distance of colors that is near, and the agreement that two pictures may have by chance."""
+NEAR_COLORS, FAR_COLORS, CHANCE = 0.05, 0.15, 0.1
+"""Distances of colors that are near and far, and the agreement that two pictures may have by chance. A photo whose own
+colors are not far counts as far, or else it would be held against a result that they were near all along."""
 
 STATISTIC = "wasserstein"
 """What a judge compares textures by: mean and covariance of the features."""
@@ -169,7 +170,7 @@ class Aim:
         quantiles = [weight * self._quantiles(one) for weight, one in zip(weights, styles, strict=True)]
         self.colors = torch.stack(quantiles).sum(0)  # of a mixture: the weighted means
         self.grain = max(grain(one) for one in (*styles, *([] if self.photo is None else [self.photo])))
-        self.far_colors = 0.4 if self.photo is None else self._color_distance(self.photo)
+        self.far_colors = 0.4 if self.photo is None else max(FAR_COLORS, self._color_distance(self.photo))
 
     def score(self, image: Tensor) -> Score:
         """The score of a result (1, 3, H, W) in [0, 1]."""
