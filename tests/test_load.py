@@ -172,22 +172,22 @@ def weather(server: Server, crowd: Crowd, seconds: float, warm: float) -> tuple[
     """Let the crowd stay; the slope of the memory in MB a minute after `warm` seconds, its most in MB, and the most
     bytes of the temporary folder. Every ten seconds, the memory is printed.
 
-    The slope is that of the floor, the least of each 20 seconds, which what is kept for good raises: above it, a
-    picture that is being painted comes and goes with some hundred megabytes."""
-    times, sizes, folder = [], [], 0
+    The slope is that of the floor, the least of each fifteenth of that time, which what is kept for good raises: above
+    it, a picture that is being painted comes and goes with some hundred megabytes."""
+    floor: dict[int, float] = {}
+    folder, most, window = 0, 0.0, (seconds - warm) / 15
     for i, spent in enumerate(crowd.stay(seconds)):
+        size = server.memory()
         if i % 10 == 0:
             folder = max(folder, server.bytes())
-            if i % 100 == 0:
-                print(f"{spent:.0f} s: {server.memory():.0f} MB", end="; ", flush=True)
-            if spent > warm:
-                times.append(spent / 60)
-                sizes.append(server.memory())
-    windows: dict[int, list[float]] = {}
-    for time_, size in zip(times, sizes, strict=True):
-        windows.setdefault(int(3 * time_), []).append(size)
-    floor = {window / 3: min(found) for window, found in windows.items()}
-    return linear_regression(list(floor), list(floor.values())).slope, round(max(sizes)), folder
+        if i % 100 == 0:
+            print(f"{spent:.0f} s: {size:.0f} MB", end="; ", flush=True)
+        if spent > warm:
+            most, number = max(most, size), int((spent - warm) / window)
+            floor[number] = min(size, floor.get(number, size))
+    print("\nfloor:", [round(size) for size in floor.values()])
+    slope = linear_regression(list(floor), list(floor.values())).slope * 60 / window
+    return slope, round(most), folder
 
 
 def report(crowd: Crowd, **facts: object) -> float:
@@ -203,7 +203,7 @@ def report(crowd: Crowd, **facts: object) -> float:
 def test_some_visitors_at_once(tmp_path):
     with serving(tmp_path) as server:
         crowd = Crowd(server.url, 6)
-        _, _, folder = weather(server, crowd, seconds=10, warm=2)
+        _, _, folder = weather(server, crowd, seconds=20, warm=5)
         report(crowd, folder=folder)
         assert not crowd.errors() and all(crowd.done), "nobody is starved"
         assert folder < MOST + 10_000_000
