@@ -123,13 +123,16 @@ def test_a_remix_of_nothing_opens_with_the_link_s_settings(url):
     visitor.close()
 
 
-def test_an_outage_of_the_hub_is_told_and_the_next_run_works(tmp_path):
+def test_an_outage_of_the_hub_is_told_and_the_next_run_works(tmp_path, monkeypatch):
     with served(tmp_path, FakeRun(), load=load_encoder) as address:
         visitor = Visitor(address, "?size=64&num_steps=2")
         visitor.open()
         visitor.set("encoder", "vgg19")
         assert not visitor.click("paint") and "weights of vgg19 are not here" in visitor.toasts[-1]
         assert "did not work" in visitor.show("status") and not lock.locked()
+        monkeypatch.setenv("PASTICHE_LIMITS", "strict")  # strangers are not told where it was looked for
+        assert not visitor.click("paint") and "could not be fetched" in visitor.toasts[-1]
+        assert str(ROOT) not in visitor.toasts[-1] and "/" not in visitor.toasts[-1]
         visitor.set("encoder", "compact")
         assert visitor.click("paint") and "Finished" in visitor.show("status")
         visitor.close()

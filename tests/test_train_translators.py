@@ -21,7 +21,9 @@ from nst.registry import load_model
 from nst.train.cycle import Pool
 from nst.train.cyclegan import gathered, linear_decay, train_cyclegan
 from nst.train.data import Pictures
-from nst.train.distill import Chosen, Imitation, Varied, drawn, successes, train_distill
+from nst.train.distill import Imitation, train_distill
+from nst.train.drawn import drawn
+from nst.train.successes import Chosen, Varied, successes
 from nst.weights import WeightsError
 
 NET = {"widths": (4, 4, 6), "blocks": 1, "kernel": 3}

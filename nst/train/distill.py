@@ -21,62 +21,27 @@ they are, and of those that do most is learned where the result is likeliest to 
 from __future__ import annotations
 
 import copy
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from PIL import Image
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from nst.device import Device
 from nst.encoders import Encoder, load_encoder
-from nst.images import ImageError, resize, to_tensor
 from nst.losses import EPS
-from nst.losses.structure import LUMINANCE
 from nst.models.cyclegan import Translator
 from nst.models.squeezenet import ZEBRA
 from nst.registry import load_model
-from nst.train.data import Crops, Pictures
+from nst.train.data import Pictures
+from nst.train.drawn import drawn
 from nst.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
+from nst.train.successes import Varied, successes
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 """Of the encoder that compares student and target: edges, textures, parts."""
-
-CELL = 1 / 16
-"""Side of the squares, relative to the picture's, within which light is compared."""
-
-STAYING = 0.3
-"""Share of the crops that are to stay as they are."""
-
-MAMMALS, ENOUGH = slice(151, 389), 0.1
-"""Classes of ImageNet, and how likely they must be together."""
-
-FAINT, STRONG = 0.07, 0.14
-"""Deviation of the change of light within a square: below the first nothing is drawn, above the second all is."""
-
-
-def drawn(photo: Tensor, painted: Tensor) -> Tensor:
-    """Where and how strongly something was drawn over photos: (N, 1, H, W), 0 for not at all to 1.
-
-    The deviation, within squares of `CELL`, of the change of luminance: an even change, however large, has none. What
-    is drawn around is drawn on, too: single squares between drawn ones are filled (a morphological closing). Images
-    are (N, 3, H, W) in [0, 1].
-    """
-    height, width = photo.shape[-2:]
-    cell = max(2, round(min(height, width) * CELL))
-    change = ((painted - photo) * photo.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(1, keepdim=True)
-    padded = F.pad(change, (0, -width % cell, 0, -height % cell), mode="replicate")
-    mean, square = F.avg_pool2d(padded, cell), F.avg_pool2d(padded**2, cell)
-    deviation = (square - mean**2).clamp_min(0).sqrt()
-    strength = ((deviation - FAINT) / (STRONG - FAINT)).clamp(0, 1)
-    around = F.max_pool2d(F.pad(strength, (1,) * 4, mode="replicate"), 3, 1)
-    strength = -F.max_pool2d(-F.pad(around, (1,) * 4, mode="replicate"), 3, 1)
-    smooth = F.interpolate(strength, scale_factor=cell, mode="bilinear")
-    return smooth[..., :height, :width]
 
 
 class Imitation(nn.Module):
@@ -186,103 +151,6 @@ like neither animal."""
 
 LEAST = 0.01
 """The share of a picture that must be drawn on for it to have a texture."""
-
-
-class Varied:
-    """Crops of photos of two kinds, half of them in a slightly other light and tint; seeded.
-
-    Args:
-        photos: all.
-        translated, others: the numbers of those that are to be translated, and of those that are to stay as they are,
-            of which `STAYING` of the crops are taken.
-        size: side of a crop in pixels.
-    """
-
-    def __init__(
-        self, photos: Sequence[Image.Image], translated: Sequence[int], others: Sequence[int], size: int
-    ) -> None:
-        chosen = [Chosen(photos, numbers) for numbers in (translated, others)]
-        self.translated, self.others = (Crops(pictures, size, smallest=0.7) for pictures in chosen)
-        self.staying = STAYING if others else 0.0
-        self.random = random.Random(0)
-
-    @property
-    def skipped(self) -> int:
-        return self.translated.skipped + self.others.skipped
-
-    def batch(self, count: int) -> tuple[Tensor, Tensor]:
-        """`count` crops, (count, 3, size, size), and whether each is to be translated, (count,) of 1 or 0."""
-        crops, of_kind = zip(*(self._one() for _ in range(count)), strict=True)
-        return torch.cat(crops), torch.tensor(of_kind)
-
-    def _one(self) -> tuple[Tensor, float]:
-        stays = self.random.random() < self.staying
-        source = self.others if stays else self.translated
-        source.random.seed(self.random.random())
-        crop = source.one()
-        if self.random.random() < 0.5:
-            tint = torch.tensor([self.random.uniform(0.93, 1.07) for _ in range(3)]).view(1, 3, 1, 1)
-            crop = (crop * tint).clamp(0, 1) ** self.random.uniform(0.85, 1.2)
-        return crop, float(not stays)
-
-
-class Chosen(Sequence[Image.Image]):
-    """Some of a sequence of pictures, by their numbers."""
-
-    def __init__(self, pictures: Sequence[Image.Image], numbers: Sequence[int]) -> None:
-        self.pictures, self.numbers = pictures, numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, index: int) -> Image.Image:  # type: ignore[override]
-        return self.pictures[self.numbers[index]]
-
-
-def successes(
-    photos: Sequence[Image.Image],
-    teacher: nn.Module,
-    classifier: str,
-    label: int,
-    count: int,
-    kept: Path,
-    where: Device,
-) -> tuple[list[int], list[int]]:
-    """The numbers of the `count` photos of mammals whose translations likeliest show a label, and of no mammals.
-
-    Args:
-        classifier: SqueezeNet's file.
-        kept: file for what the classifier said, so that a training that is gone on with need not ask again.
-    """
-    if not kept.is_file():
-        save_file({"seen": _classified(photos, teacher, classifier, label, where)}, kept)
-    mammal, success = load_file(kept)["seen"].unbind(1)
-    best = success.argsort(descending=True, stable=True)[:count]
-    return [int(n) for n in best if success[n] > 0], (mammal.abs() <= ENOUGH).nonzero().flatten().tolist()
-
-
-@torch.no_grad()
-def _classified(
-    photos: Sequence[Image.Image], teacher: nn.Module, classifier: str, label: int, where: Device
-) -> Tensor:
-    """Probabilities (N, 2) that a photo shows a mammal, and what the teacher makes of it the label: the latter of
-    mammals only, else 0; -1 for a photo that cannot be read."""
-    judge: Any = copy.deepcopy(load_model(Path(classifier), architecture="squeezenet")).to(where.device)
-    found = torch.zeros(len(photos), 2)
-    for number in range(len(photos)):
-        try:
-            photo = to_tensor(photos[number])
-        except ImageError:
-            found[number] = -1
-            continue
-        with where.autocast():
-            found[number, 0] = judge(where.place(resize(photo, (227, 227))))[0, MAMMALS].sum()
-            if found[number, 0] > ENOUGH:
-                small = where.place(resize(photo, (192, 192)))
-                painted = teacher(small)
-                result = torch.lerp(small, painted, drawn(small, painted))
-                found[number, 1] = judge(resize(result, (227, 227)))[0, label]
-    return found
 
 
 def train_distill(

@@ -382,6 +382,9 @@ class Workbench(Stage):
 
 def _explain(error: Exception) -> str:
     """One sentence for the visitor; what nobody foresaw goes to the log whole."""
+    if isinstance(error, WeightsNotFound) and limits.current() is limits.STRICT:
+        log.error(str(error))  # places on this server, and a command to be given there
+        return "This network is not on the server, and could not be fetched now; choose another, or try again later."
     if isinstance(error, KIND_ERRORS):
         return str(error)
     if isinstance(error, MemoryError) or "memory" in str(error).lower():
