@@ -210,10 +210,11 @@ def test_some_visitors_at_once(tmp_path):
 
 
 @pytest.mark.slow
-def test_fifty_visitors_for_five_minutes_after_warming_up(tmp_path):
+def test_fifty_visitors_for_ten_minutes_after_warming_up(tmp_path):
+    """Five minutes are too short to tell a megabyte a minute from what comes and goes."""
     with serving(tmp_path) as server:
         crowd = Crowd(server.url, 50)
-        slope, most, folder = weather(server, crowd, seconds=380, warm=80)
+        slope, most, folder = weather(server, crowd, seconds=680, warm=80)
         p95 = report(crowd, slope=round(slope, 2), most=most, folder=folder)
         assert not crowd.errors() and all(crowd.done), "nobody is starved"
         assert p95 < 0.3, "seconds"
