@@ -169,7 +169,8 @@ def findings(page: Any) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_use_the_page(open_page, scheme):  # noqa: F811
     page = open_page("?size=64&num_steps=3", color_scheme=scheme)
     page.get_by_role("button", name="More settings").click()

@@ -82,6 +82,7 @@ def test_a_link_opens_the_tab_on_a_phone_and_the_first_press_paints(open_tab, tm
     assert too_wide(page) <= 0
 
 
+@pytest.mark.slow
 def test_on_a_tablet_each_tab_is_filled_in_when_first_looked_at_and_everything_has_a_name(open_page):  # noqa: F811
     page = open_page(width=820, height=1180, has_touch=True)
     for name, titles in TITLES.items():
