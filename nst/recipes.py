@@ -88,7 +88,7 @@ def make_recipe(
     """
     defaults = TASKS[task]
     kept, hashes = defaults | valid_settings(settings, task), dict[str, str]()
-    known = {weights.name: weights.sha256 or weights.revision for weights in list_models()}
+    known = {weights.name: weights.identity for weights in list_models()}
     if model := settings.get("model") or kept.get("model"):  # or a file of the user's own, as below
         kept["model"] = model if model in known else Path(model).name
         hashes[kept["model"]] = known[model] if model in known else file_sha256(Path(model))
@@ -116,7 +116,7 @@ def make_fast_recipe(
         weights: of the styles.
         model: the network, by name or file.
     """
-    known = {entry.name: entry.sha256 or entry.revision for entry in list_models("style")}
+    known = {entry.name: entry.identity for entry in list_models("style")}
     name = model if model in known else Path(model).name
     kept = FAST_DEFAULTS | {key: value for key, value in settings.items() if key in FAST_DEFAULTS} | {"model": name}
     hashes = {name: known[name] if model in known else file_sha256(Path(model))}
@@ -197,7 +197,7 @@ def _read(name: str, value: Any) -> Any:
     if name == "model":
         return value if value in {entry.name for kind in PASSES for entry in list_models(kind)} else None
     if name == "direction":
-        return value if value in {way for ways in translate.directions_of_all().values() for way in ways} else None
+        return value if value in translate.model_of_each() else None
     if name == "seamless":
         return {"true": True, "1": True, "false": False, "0": False}.get(str(value).lower())
     items = _items(value)

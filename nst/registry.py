@@ -92,7 +92,7 @@ def load_model(
     path = Path(name_or_path).expanduser() if _is_path(name_or_path) else None
     if path is None:
         entry = find_model(str(name_or_path))
-        key: tuple[object, ...] = (entry.name, entry.sha256)
+        key: tuple[object, ...] = (entry.name, entry.identity)
     elif path.is_file():
         stat = path.stat()
         key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, architecture)

@@ -92,7 +92,7 @@ def translate(
     if not low <= size <= high:
         raise ValueError(f"size must be a number from {low:g} to {high:g}, not {size!r}.")
     where = choose_device(device)
-    network: Any = _placed(model, str(where.device))
+    network: Any = placed(model, str(where.device))
     directions = getattr(network, "directions", ())
     if not directions:
         raise ValueError(f'"{model}" does not translate pictures. There are: {", ".join(directions_of_all())}.')
@@ -102,7 +102,7 @@ def translate(
         made = network(seen, way)
         back = network(made, 1 - way) if len(directions) == 2 else None
         if other := OTHER_WAY.get(model):
-            back = _placed(other, str(where.device))(made)
+            back = placed(other, str(where.device))(made)
     shown = [None if x is None else x.float().clamp(0, 1).cpu() for x in (seen, made, back)]
     return Translation(*shown)  # type: ignore[arg-type]
 
@@ -143,6 +143,11 @@ def directions_of_all() -> dict[str, tuple[str, ...]]:
     return {entry.name: tuple(entry.config["directions"]) for entry in list_models("translator")}
 
 
+def model_of_each() -> dict[str, str]:
+    """Every direction that there is, and the name of the model that knows it."""
+    return {way: model for model, ways in directions_of_all().items() for way in ways}
+
+
 def _number(direction: str | None, known: tuple[str, ...]) -> int:
     if direction is None:
         return 0
@@ -153,8 +158,8 @@ def _number(direction: str | None, known: tuple[str, ...]) -> int:
     raise ValueError(f'This model knows {" and ".join(known)}, not "{direction[:60]}".{hint}')
 
 
-def _placed(name: str, device: str) -> nn.Module:
-    """The model on this device; the registry's own stays on the CPU."""
+def placed(name: str, device: str) -> nn.Module:
+    """The translator of this name or file on this device; the registry's own stays on the CPU."""
     network = load_model(name, architecture="cyclegan")
     return network if device == "cpu" else _moved(network, device)
 

@@ -16,6 +16,10 @@ import threading
 import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,17 @@ class Asked:
     path: str
     range: str
     authorization: str
+
+
+def go_online(monkeypatch: Any, folder: Path) -> None:
+    """Let a test reach what `HF_ENDPOINT` will name, with empty caches in `folder`."""
+    monkeypatch.setenv("PASTICHE_CACHE", str(folder / "cache"))
+    monkeypatch.setenv("HF_HUB_CACHE", str(folder / "hub"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    huggingface_hub.close_session()
 
 
 class FakeHub:

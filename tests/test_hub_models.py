@@ -7,7 +7,7 @@ import io
 import huggingface_hub
 import pytest
 import torch
-from fake_hub import FakeHub
+from fake_hub import FakeHub, go_online
 from test_face_models import genforce
 from test_translate import foreign
 from tiny import picture
@@ -22,14 +22,8 @@ from nst.weights import WeightsError, WeightsNotFound, hub
 @pytest.fixture
 def fake(tmp_path, monkeypatch):
     """A Hub on loopback that has nothing yet, and empty caches."""
-    monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("HF_HUB_OFFLINE")
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    go_online(monkeypatch, tmp_path)
     monkeypatch.setattr(hub, "RETRY_WAITS", (0.01,))
-    huggingface_hub.close_session()
     registry.forget_models()
     with FakeHub() as server:
         monkeypatch.setenv("HF_ENDPOINT", server.endpoint)

@@ -9,7 +9,7 @@ import gradio as gr
 import huggingface_hub
 import pytest
 import torch
-from fake_hub import FakeHub
+from fake_hub import FakeHub, go_online
 from fake_run import quick_examples
 from PIL import Image
 from test_fast_tab import asked
@@ -29,15 +29,9 @@ PTH, ONNX = "starry-night-512", "candy"
 def hub(example, tmp_path, monkeypatch):  # noqa: F811
     """One of the networks as a .pth file, and one as an .onnx file that is not the one asked for."""
     _, tensors = example
-    monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    go_online(monkeypatch, tmp_path)
     quick_examples(monkeypatch)
-    huggingface_hub.close_session()
     file = io.BytesIO()
     torch.save(tensors, file)
     with FakeHub() as server:

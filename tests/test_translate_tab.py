@@ -40,7 +40,7 @@ def _own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     quick_examples(monkeypatch)
     monkeypatch.setattr(translate, "directions_of_all", lambda: MODELS)
-    known = [SimpleNamespace(name=name, sha256="0" * 64) for name in MODELS]
+    known = [SimpleNamespace(name=name, identity="0" * 64) for name in MODELS]
     monkeypatch.setattr(recipes, "list_models", lambda kind=None: known)
 
 

@@ -20,7 +20,7 @@ import huggingface_hub
 import huggingface_hub.constants
 import pytest
 import torch
-from fake_hub import FakeHub
+from fake_hub import FakeHub, go_online
 from safetensors.torch import load_file, save, save_file
 
 from nst import weights
@@ -69,16 +69,10 @@ def place(tmp_path, monkeypatch):
     """Empty caches and an empty pretrained folder; nothing but loopback, and short waits."""
     (tmp_path / "pretrained").mkdir()
     monkeypatch.setattr(manifest, "PRETRAINED", tmp_path / "pretrained")
-    monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_TELEMETRY", True)
+    go_online(monkeypatch, tmp_path)
     monkeypatch.setattr(hub, "RETRY_WAITS", (0.01, 0.01, 0.01))
     monkeypatch.setattr(hub, "READ_SECONDS", 2.0)
     monkeypatch.setattr(hub, "LONGEST_WAIT", 0.05)
-    huggingface_hub.close_session()
     yield tmp_path
     huggingface_hub.close_session()
 

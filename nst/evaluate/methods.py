@@ -6,7 +6,6 @@ arXiv:1705.04058, section 6).
 
 from __future__ import annotations
 
-import copy
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +28,7 @@ from nst.metrics import Aim, find_judge
 from nst.registry import list_models, load_model
 from nst.styles import list_styles
 from nst.stylize import PRESETS
-from nst.translate import directions_of_all
+from nst.translate import directions_of_all, placed
 from nst.weights import WeightsNotFound
 
 CONTENTS = ("chelsea", "coffee", "astronaut")
@@ -223,7 +222,7 @@ def _translating(model: str) -> Paint:
     @torch.no_grad()
     def paint(content: Tensor, _: Manner) -> Tensor:
         where = choose_device()
-        network = copy.deepcopy(load_model(model, architecture="cyclegan")).to(where.device)
+        network = placed(model, str(where.device))
         with where.autocast():
             image: Tensor = network(where.place(content), 0)
         return image.float().clamp(0, 1).cpu()

@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nst.images import resize
 from nst.models.blocks import Conv, ResizeConv, conv2d, instance_norm, pad_reflecting
 from nst.models.layouts import from_other_layouts
 from nst.models.unet import UNet
@@ -177,11 +178,9 @@ class Translator(nn.Module):
     def forward(self, image: Tensor, direction: int = 0) -> Tensor:
         """The translated image (N, 3, H, W) in [0, 1] of an image (N, 3, H, W) in [0, 1], of any size."""
         generator, (height, width) = self.generators[direction], image.shape[-2:]
-        long = max(height, width)
-        if not 0 < self.sees < long:
+        if not 0 < self.sees < max(height, width):
             return generator(image)  # type: ignore[no-any-return]
-        size = [max(1, round(side * self.sees / long)) for side in (height, width)]
-        small = F.interpolate(image, size, mode="bicubic", antialias=True).clamp(0, 1)
+        small = resize(image, self.sees)
         change = F.interpolate(generator(small) - small, (height, width), mode="bicubic")
         return (image + change).clamp(0, 1)
 

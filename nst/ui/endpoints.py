@@ -98,7 +98,7 @@ def translate_photo(content: str, direction: str, size: int = TASKS["translate"]
         The result as PNG, with its recipe inside.
     """
     settings = _checked("translate", direction=direction, size=size)
-    model = next(name for name, ways in translate.directions_of_all().items() if direction in ways)
+    model = translate.model_of_each()[direction]
     return Order(
         settings | {"model": model}, {"content": _file("content", content)}, task="translate",
         names={"content": _name(content)}, continues=False,
@@ -183,7 +183,7 @@ def _input(name: str, default: Any) -> Component:
     """The component, which nobody sees, that says what an argument may be."""
     form: dict[str, Any] = {"label": name, "visible": False}
     if name == "direction":
-        ways = [way for known in translate.directions_of_all().values() for way in known]
+        ways = list(translate.model_of_each())
         return gr.Dropdown(ways, value=ways[0] if ways else None, **form)
     if name in CHOICES:
         return gr.Dropdown(list(CHOICES[name]), value=default, **form)

@@ -165,7 +165,7 @@ def control(name: str, task: str = "style_transfer", prefix: str = "", *, segmen
     if name == "strength":
         return gr.Slider(*LIMITS[name], default, step=1, **form)
     if name == "direction":
-        ways = {way: model for model, known in translate.directions_of_all().items() for way in known}
+        ways = translate.model_of_each()
         titles = [(_title(way, model), way) for way, model in ways.items()]
         return gr.Radio(titles, value=default or next(iter(ways), None), **form)
     if name == "model" and task == "fast":

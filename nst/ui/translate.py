@@ -91,11 +91,10 @@ class TranslateTab(Workbench):
 
 def _told(direction: str | None) -> tuple[str, str]:
     """The model that knows a direction, and the direction; what comes first for None."""
-    known = translate.directions_of_all()
-    for model, ways in known.items():
-        if direction in ways:
-            return model, str(direction)
-    return translate.MODEL, known[translate.MODEL][0]
+    known = translate.model_of_each()
+    if direction in known:
+        return known[direction], direction
+    return translate.MODEL, translate.directions_of_all()[translate.MODEL][0]
 
 
 def create_tab(run: Run | None = None) -> TranslateTab:

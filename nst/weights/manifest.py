@@ -62,6 +62,11 @@ class Weights:
     data: str = ""
     command: str = ""
 
+    @property
+    def identity(self) -> str:
+        """What tells these weights from others of the name: the sha256, or the commit of a file on the Hub without."""
+        return self.sha256 or self.revision
+
 
 def read_manifest() -> dict[str, Weights]:
     """Every entry of `pretrained/models.toml` by name, in the order of the file.
