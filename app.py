@@ -62,11 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = {"GRADIO_ROOT_PATH": options.root_path, "PASTICHE_LIMITS": "strict" if options.strict else None}
     os.environ.update({name: value for name, value in environment.items() if value})
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-    from nst.ui import scratch, zerogpu
+    from nst.server import tempfiles, zerogpu
 
     zerogpu.prepare()  # before torch
-    scratch.open_folder()  # before gradio asks where to put files
-    from nst.ui import serving
+    tempfiles.open_folder()  # before gradio asks where to put files
+    from nst.server import serving
 
     serving.look_after()
     build_app(api=options.api).launch(

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 import nst
-from nst.commands.arguments import PROGRAM, choose
-from nst.commands.complaints import complaint
+from nst.cli.arguments import PROGRAM, choose
+from nst.cli.errors import complaint
 
 DESCRIPTION = """Pastiche paints a photo in the manner of a painting.
 
@@ -55,13 +55,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
-    from nst.commands import models, rows
+    from nst.cli import experiments, models
 
     if name in ("models", "styles"):
         return models.main(name, rest)
     if name in ("train", "bench", "evaluate"):
-        return rows.main(name, rest)
-    return int(importlib.import_module(f"nst.commands.{name}").main(rest))  # imported here: torch takes seconds
+        return experiments.main(name, rest)
+    return int(importlib.import_module(f"nst.cli.{name}").main(rest))  # imported here: torch takes seconds
 
 
 if __name__ == "__main__":

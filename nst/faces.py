@@ -299,5 +299,5 @@ def _moved(network: Any, device: str) -> Any:
     return copy.deepcopy(network).to(device)
 
 
-STRIP = Path(__file__).parent / "ui" / "assets" / "faces" / "training.webp"
+STRIP = Path(__file__).parent / "pictures" / "faces" / "training.webp"
 """The same latents through the training of the embedded generator, from the left to the right."""

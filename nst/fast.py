@@ -310,7 +310,7 @@ def fast_run(
 SHEET_SIZE = 256
 """Long side in pixels of each picture on the sheet of all styles."""
 
-THUMBNAILS = Path(__file__).parent / "ui" / "assets" / "fast"
+THUMBNAILS = Path(__file__).parent / "pictures" / "fast"
 
 
 def thumbnail(name: str) -> bytes | None:

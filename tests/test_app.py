@@ -18,9 +18,10 @@ import app
 from nst.device import lock
 from nst.images import decode, encode, read_recipe
 from nst.recipes import DEFAULTS
+from nst.server import serving, tempfiles
 from nst.styles import StyleNotFound
 from nst.stylize import Estimate
-from nst.ui import forecast, pictures, progress, scratch, serving, settings, theme
+from nst.ui import forecast, pictures, progress, settings, theme
 from nst.ui.optimize import OptimizeTab, create_tab
 from nst.ui.painting import Painting
 from nst.weights import WeightsNotFound
@@ -424,17 +425,17 @@ def test_the_estimate_is_of_what_the_controls_say(tab, photo, monkeypatch):
 
 def test_leftovers_of_crashed_servers_are_removed_and_no_others(tmp_path, monkeypatch):
     monkeypatch.delenv("GRADIO_TEMP_DIR")
-    monkeypatch.setattr(scratch.tempfile, "gettempdir", lambda: str(tmp_path))
-    monkeypatch.setattr(scratch.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfiles.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(tempfiles.tempfile, "tempdir", str(tmp_path))
     at_exit: list[Any] = []
-    monkeypatch.setattr(scratch.atexit, "register", lambda *call: at_exit.append(call))
+    monkeypatch.setattr(tempfiles.atexit, "register", lambda *call: at_exit.append(call))
     for name in ("pastiche-app-crashed", "pastiche-app-strange", "other"):
         (tmp_path / name).mkdir()
-    (tmp_path / "pastiche-app-crashed" / scratch.MARK).touch()
+    (tmp_path / "pastiche-app-crashed" / tempfiles.MARK).touch()
     (tmp_path / "pastiche-app-crashed" / "upload.png").touch()
-    running = scratch.open_folder()
+    running = tempfiles.open_folder()
     monkeypatch.delenv("GRADIO_TEMP_DIR")
-    scratch.open_folder()
+    tempfiles.open_folder()
     left = {path.name for path in tmp_path.iterdir()}
     assert "pastiche-app-crashed" not in left and {"pastiche-app-strange", "other", running.name} <= left
     for close, *given in at_exit:

@@ -6,10 +6,10 @@ import pytest
 import torch
 from tiny import picture, tiny_encoder, tiny_encoder_file
 
-from nst.bench import optimization as bench
 from nst.color import COLOR_MODES
 from nst.device import choose_device, peak_memory, resident_memory
 from nst.losses import STYLE_LOSSES
+from nst.research.bench import optimization as bench
 
 
 @pytest.fixture(autouse=True)

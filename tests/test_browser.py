@@ -19,8 +19,9 @@ import app
 from nst.encoders import load_encoder
 from nst.images import encode, read_recipe
 from nst.recipes import make_recipe
+from nst.server import serving
 from nst.stylize import Estimate, style_transfer
-from nst.ui import forecast, serving
+from nst.ui import forecast
 from nst.ui.optimize import create_tab
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

@@ -15,7 +15,8 @@ from test_browser import PATIENCE, browser, expect, open_page, serving_page, sta
 
 from nst.encoders import load_encoder
 from nst.images import decode
-from nst.ui import gallery, limits
+from nst.server import limits
+from nst.ui import gallery
 from nst.ui.optimize import create_tab
 
 axe_playwright = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")

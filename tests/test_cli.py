@@ -20,10 +20,10 @@ from tiny import picture, tiny_encoder_file
 
 import nst
 from nst.__main__ import COMMANDS, main
-from nst.commands import models, pictures, rows, stylize
-from nst.commands.arguments import Parser, add_options, described, given
-from nst.commands.complaints import complaint
-from nst.commands.table import growing
+from nst.cli import experiments, models, pictures, stylize
+from nst.cli.arguments import Parser, add_options, described, given
+from nst.cli.errors import complaint
+from nst.cli.table import growing
 from nst.images import decode, read_recipe, save, to_pil
 from nst.registry import list_models
 from nst.styles import list_styles
@@ -397,8 +397,8 @@ def run_steps(*, count: int = 2):
 
 @pytest.fixture
 def toys(monkeypatch):
-    made = {name: rows.Entry(__name__, f"run_{name}", "A toy.") for name in ("toy", "steps")}
-    monkeypatch.setattr(rows, "entries", lambda family: made)
+    made = {name: experiments.Entry(__name__, f"run_{name}", "A toy.") for name in ("toy", "steps")}
+    monkeypatch.setattr(experiments, "entries", lambda family: made)
 
 
 def test_rows_make_a_table_and_a_file(toys, tmp_path, capsys):
@@ -425,12 +425,12 @@ def test_a_family_explains_itself_without_importing(capsys):
     assert "compact" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("family", rows.FAMILIES)
+@pytest.mark.parametrize("family", experiments.FAMILIES)
 def test_every_entry_has_options(family):
-    found = rows.entries(family)
+    found = experiments.entries(family)
     assert found
     for name, entry in found.items():
-        assert entry.help and "--json" in rows.parser(family, name).format_help()
+        assert entry.help and "--json" in experiments.parser(family, name).format_help()
 
 
 # ---- complaints

@@ -8,8 +8,8 @@ from PIL import Image
 from tiny import picture, tiny_encoder_file
 
 from nst.__main__ import main
-from nst.commands import invert, mix, stylize, texture
-from nst.commands.settings import GROUPS, OTHERS, REPEATED, WORDS
+from nst.cli import invert, mix, stylize, texture
+from nst.cli.settings import GROUPS, OTHERS, REPEATED, WORDS
 from nst.images import decode, read_recipe, save, to_pil, to_tensor
 from nst.metrics import psnr
 from nst.recipes import TASKS

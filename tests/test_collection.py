@@ -14,8 +14,8 @@ from tiny import picture, tiny_encoder, tiny_encoder_file
 
 from nst.__main__ import main
 from nst.collection import KINDS, content_look, map_page, read_collection, rows, style_look, survey
-from nst.collection.looks import LAYERS
-from nst.collection.survey import inner_products, principal_components
+from nst.collection.atlas import inner_products, principal_components
+from nst.collection.embeddings import LAYERS
 from nst.images import ImageError, resize, save, to_pil
 
 

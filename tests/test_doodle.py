@@ -11,7 +11,7 @@ from nst import styles
 from nst.images import decode, encode, resize, to_tensor
 from nst.stylize import doodle, map_colors, painted_map, propose_map
 from nst.stylize.doodle import scattered
-from nst.stylize.maps import MOST, meaning_planes
+from nst.stylize.segmentation import MOST, meaning_planes
 
 RED, GREEN, BLUE = "#d02010", "#109a40", "#2030c0"
 

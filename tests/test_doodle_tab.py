@@ -14,8 +14,9 @@ from test_tabs import FakeSheet, names, opened
 from nst import styles
 from nst.images import decode, read_recipe, to_tensor
 from nst.recipes import TASKS
+from nst.server import tempfiles, words
 from nst.stylize import map_colors
-from nst.ui import doodle, pictures, scratch, settings, stage, tabs, words
+from nst.ui import doodle, pictures, result_panel, settings, tabs
 from nst.ui.pictures import Choice
 
 FIRST = "night"
@@ -84,7 +85,7 @@ def test_strokes_are_painted_over_what_one_begins_with(bench, begin):
     shown, tree = first_look(bench), styles.meanings(FIRST)["Trees"]
     layer = Image.new("RGBA", (640, 512))
     ImageDraw.Draw(layer).rectangle((0, 0, 319, 511), fill=tree)
-    path = scratch.new_file("layer.png")
+    path = tempfiles.new_file("layer.png")
     layer.save(path)
     (drawn, _, style_map), _, _ = press(bench, inputs(bench, shown, (str(path),), begin=begin))
     left, right = drawn[..., : drawn.shape[-1] // 2 - 2], drawn[..., drawn.shape[-1] // 2 + 2 :]
@@ -104,7 +105,7 @@ def test_a_painting_of_ones_own_gets_a_proposal_and_keeps_it_when_shared(bench, 
     painting = bench.begin(None, *inputs(bench, shown))[bench.painting]
     for _ in bench.paint(painting):
         pass
-    offer = stage._offer(painting)
+    offer = result_panel._offer(painting)
     assert set(offer.inputs) == {"content", "style", "style_map"} and offer.before == painting.order.pictures["content"]
 
 
@@ -114,7 +115,7 @@ def test_a_shared_doodle_comes_back_with_its_map(bench, tmp_path, monkeypatch):
         files[role] = str(tmp_path / f"{role}.png")
         Image.new("RGB", (60, 40), color).save(files[role])
     remix = SimpleNamespace(recipe={"task": "doodle", "settings": {"seed": 5}}, files=dict(files))
-    monkeypatch.setattr("nst.ui.workbench.share.remix", lambda *_: remix)
+    monkeypatch.setattr("nst.ui.task_tab.share.remix", lambda *_: remix)
     shown = first_look(bench, remix="x")
     assert [shown[slot.picture]["value"] for slot in bench.slots] == [
         files["style"], files["style_map"], files["content"],

@@ -6,19 +6,19 @@ import pytest
 import torch
 from tiny import picture, tiny_encoder_file
 
-from nst.evaluate.contrast import compare_contrast, less_contrast
-from nst.evaluate.controls import compare_controls
-from nst.evaluate.encoders import compare_encoders
-from nst.evaluate.fast import compare_fast
-from nst.evaluate.pictures import contact_sheet, load
-from nst.evaluate.sizes import compare_sizes
-from nst.evaluate.tricks import VARIANTS, compare_tricks
 from nst.images import decode, save, to_pil
 from nst.losses import STYLE_LOSSES
 from nst.models.johnson import Johnson
+from nst.research.evaluate.contrast import compare_contrast, less_contrast
+from nst.research.evaluate.controls import compare_controls
+from nst.research.evaluate.encoders import compare_encoders
+from nst.research.evaluate.fast import compare_fast
+from nst.research.evaluate.pictures import contact_sheet, load
+from nst.research.evaluate.sizes import compare_sizes
+from nst.research.evaluate.tricks import VARIANTS, compare_tricks
+from nst.research.train.loop import write_model
 from nst.sheets import SHEETS, sky
 from nst.stylize import Preset
-from nst.train.loop import write_model
 
 
 @pytest.fixture

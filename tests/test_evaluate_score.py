@@ -14,16 +14,16 @@ from safetensors.torch import save_file
 from tiny import picture, tiny_encoder_file
 
 from nst.__main__ import main
-from nst.evaluate import sweeps
-from nst.evaluate.chart import chart
-from nst.evaluate.crops import compare_crops
-from nst.evaluate.ledger import Ledger
-from nst.evaluate.methods import compare_methods, find_methods
-from nst.evaluate.results import compare_results
-from nst.evaluate.score import _rho, compare_score
 from nst.images import ImageError, decode, resize, save, to_pil, to_tensor
 from nst.losses import STYLE_LOSSES
 from nst.metrics import PARTS, psnr
+from nst.research.evaluate import sweeps
+from nst.research.evaluate.chart import chart
+from nst.research.evaluate.crops import compare_crops
+from nst.research.evaluate.ledger import Ledger
+from nst.research.evaluate.methods import compare_methods, find_methods
+from nst.research.evaluate.results import compare_results
+from nst.research.evaluate.score import _rho, compare_score
 from nst.stylize import PRESETS
 
 
@@ -119,12 +119,12 @@ def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     assert (out / "methods.svg").read_text().count("<circle") == len(names) - 1 + 3
     known = json.loads((out / "methods.json").read_text())
     assert len(known) == 2 * (len(names) - 1) - 2, "two networks know one of the two styles"
-    monkeypatch.setattr("nst.evaluate.methods._painted", None)
+    monkeypatch.setattr("nst.research.evaluate.methods._painted", None)
     assert list(compare_methods(**asked)) == rows
     anew = list(compare_methods(**asked, retime=True))
     assert [row["score"] for row in anew] == [row["score"] for row in rows], "the pictures are the same"
     assert all(one["seconds"] != other["seconds"] for one, other in zip(anew[:-1], rows, strict=False))
-    monkeypatch.setattr("nst.evaluate.methods._timed", None)
+    monkeypatch.setattr("nst.research.evaluate.methods._timed", None)
     assert list(compare_methods(**asked)) == anew, "the new times stay"
     with pytest.raises(ValueError, match="No method is called like that"):
         next(compare_methods(**{**asked, "methods": ["magic"]}))

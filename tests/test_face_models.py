@@ -12,8 +12,8 @@ from nst.models.dcgan import DCGAN, DCGANDiscriminator
 from nst.models.progan import Equalized, GrowingDiscriminator, ProGAN, minibatch_deviation, pixel_norm
 from nst.models.stylegan import StyledConv, StyleGAN, mix_styles
 from nst.registry import load_model
-from nst.train.growth import Growth, Stage, shrink
-from nst.train.loop import write_model
+from nst.research.train.growth import Growth, Stage, shrink
+from nst.research.train.loop import write_model
 from nst.weights import WeightsError
 
 CONFIGS = {

@@ -13,15 +13,15 @@ from tiny import clear_encoder_file, tiny_encoder_file
 
 from nst import faces
 from nst.__main__ import main
-from nst.evaluate.faces import compare_faces
 from nst.images import ImageError, read_recipe, resize, save, to_pil
 from nst.models.dcgan import DCGAN
 from nst.models.stylegan import StyleGAN
 from nst.params import LatentImage
 from nst.recipes import from_query, make_recipe, settings_from_recipe, to_query
 from nst.registry import list_models, load_model
+from nst.research.evaluate.faces import compare_faces
+from nst.research.train.loop import write_model
 from nst.stylize import cut
-from nst.train.loop import write_model
 from nst.video import save_film
 
 SMALL = {"latent_dim": 16, "widths": [8, 8, 8, 6], "patch": 1, "depth": 2}

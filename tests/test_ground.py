@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from tiny import picture
 
-from nst.models.ground import prepare_ground
 from nst.models.johnson import TransformNet
+from nst.models.preprocess import prepare_ground
 
 
 def deviation(image: torch.Tensor) -> float:

@@ -40,9 +40,10 @@ from nst.device import Device, free_memory, lock
 from nst.encoders import load_encoder
 from nst.images import decode, read_recipe
 from nst.optimize import Step
-from nst.results import Store
+from nst.server import limits, log, queue, serving, sessions, tempfiles, zerogpu
+from nst.server.results import Store
 from nst.stylize import Estimate
-from nst.ui import endpoints, gallery, journal, limits, line, painting, scratch, serving, sessions, share, zerogpu
+from nst.ui import endpoints, gallery, painting, share
 from nst.ui.optimize import create_tab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -140,21 +141,21 @@ def test_an_outage_of_the_hub_is_told_and_the_next_run_works(tmp_path, monkeypat
 
 def test_who_waits_is_told_their_place_and_about_how_long(monkeypatch):
     first, second, third = (painting.Painting(painting.Order({}, {})) for _ in range(3))
-    monkeypatch.setattr(line, "_line", [second])
-    monkeypatch.setattr(line, "_running", [])
-    monkeypatch.setattr(line, "_spent", deque())
-    assert line._expected(1) == 0.0, "nobody can tell yet"
-    line._running.append(first)
+    monkeypatch.setattr(queue, "_line", [second])
+    monkeypatch.setattr(queue, "_running", [])
+    monkeypatch.setattr(queue, "_spent", deque())
+    assert queue._expected(1) == 0.0, "nobody can tell yet"
+    queue._running.append(first)
     first.started, first.work = time.monotonic() - 20, 0.5
-    assert 19 < line._expected(0) < 21 and line._expected(1) == 0.0
-    line._spent.extend([50, 60, 70])
-    assert 79 < line._expected(1) < 81
+    assert 19 < queue._expected(0) < 21 and queue._expected(1) == 0.0
+    queue._spent.extend([50, 60, 70])
+    assert 79 < queue._expected(1) < 81
     with lock:
-        waiting = line.wait(third)
+        waiting = queue.wait(third)
         assert "1 more before yours, in about 80 s" in next(waiting)
         third.stopped = True
         assert not list(waiting)
-    assert line._line == [second]
+    assert queue._line == [second]
 
 
 # What a visitor may not do
@@ -214,7 +215,7 @@ def test_a_visitor_s_files_have_names_that_nobody_guesses(url, visitor, tmp_path
     assert visitor.click("paint")
     result = Path(visitor.show("download")["path"])
     assert re.fullmatch(r"[0-9a-f]{16,}", result.parent.name)
-    for folder in (scratch.folder(), Path(mine).parent, result.parent, scratch.folder() / "deep_links"):
+    for folder in (tempfiles.folder(), Path(mine).parent, result.parent, tempfiles.folder() / "deep_links"):
         assert httpx.get(f"{url}gradio_api/file={folder}").status_code == 403
         assert httpx.get(f"{url}gradio_api/file={folder}/").status_code in (403, 404)
 
@@ -300,7 +301,7 @@ def test_hostile_files_are_refused_and_never_run_in_a_browser(url, visitor, tmp_
     assert told in visitor.toasts[-1] and not lock.locked()
 
 
-@pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/passwd", str(ROOT / "nst" / "ui" / "assets" / "hero.jpg")])
+@pytest.mark.parametrize("path", ["/etc/passwd", "../../etc/passwd", str(ROOT / "nst" / "pictures" / "hero.jpg")])
 def test_a_forged_path_reaches_no_file(visitor, path):
     visitor.set("content", {"path": path, "meta": {"_type": "gradio.FileData"}})
     assert not visitor.click("paint") and not lock.locked()
@@ -325,7 +326,7 @@ def test_headers_for_browsers(url):
 
 def test_the_server_is_well(url, monkeypatch):
     assert httpx.get(f"{url}healthz").json()["status"] == "ok"
-    monkeypatch.setattr("nst.ui.routes.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr("nst.server.routes.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
     answer = httpx.get(f"{url}healthz")
     assert answer.status_code == 503 and answer.json()["status"] == "disk full"
 
@@ -342,21 +343,21 @@ def test_the_page_can_be_installed(url):
 
 
 @pytest.fixture
-def log(caplog) -> list[dict[str, Any]]:
+def logged(caplog) -> list[dict[str, Any]]:
     """What is logged, as it is written."""
     lines: list[dict[str, Any]] = []
 
     class Keep(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(json.loads(journal.Lines().format(record)))
+            lines.append(json.loads(log.Lines().format(record)))
 
     handler = Keep()
-    before = journal.LOGGER.level
-    journal.LOGGER.addHandler(handler)
-    journal.LOGGER.setLevel(logging.INFO)
+    before = log.LOGGER.level
+    log.LOGGER.addHandler(handler)
+    log.LOGGER.setLevel(logging.INFO)
     yield lines
-    journal.LOGGER.removeHandler(handler)
-    journal.LOGGER.setLevel(before)
+    log.LOGGER.removeHandler(handler)
+    log.LOGGER.setLevel(before)
 
 
 @pytest.fixture
@@ -401,12 +402,14 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_starts(monkeypatch, 
     assert next(limits.limited(run)(*PAIR, size=64))
 
 
-def test_a_run_that_takes_too_long_ends_with_the_picture_so_far(monkeypatch, plenty, log):
+def test_a_run_that_takes_too_long_ends_with_the_picture_so_far(monkeypatch, plenty, logged):
     run = FakeRun(seconds=0.02, num_steps=1000)
     monkeypatch.setattr(limits, "LOCAL", limits.Limits(4096, 5000, 0.1, 0.9))
     steps = list(limits.limited(run)(*PAIR, size=64))
     assert 1 < len(steps) < 30 and "at most" in str(steps[-1].note) and run.open == 0
-    assert log[-1]["event"] == "painted" and log[-1]["outcome"] == "cut short" and log[-1]["steps"] == len(steps)
+    assert (
+        logged[-1]["event"] == "painted" and logged[-1]["outcome"] == "cut short" and logged[-1]["steps"] == len(steps)
+    )
 
 
 def test_textures_have_the_same_limits(monkeypatch, plenty):
@@ -454,7 +457,7 @@ def test_all_painting_is_done_on_one_thread_in_the_context_of_who_asks(plenty):
     assert {thread for thread, _ in seen} == {"painter_0"}
 
 
-def test_how_a_run_ends_is_logged(plenty, log):
+def test_how_a_run_ends_is_logged(plenty, logged):
     list(limits.limited(FakeRun())(*PAIR, size=64))
     steps = limits.limited(FakeRun())(*PAIR, size=64)
     next(steps)
@@ -466,7 +469,7 @@ def test_how_a_run_ends_is_logged(plenty, log):
 
     with pytest.raises(MemoryError):
         list(limits.limited(fails)(*PAIR, size=64))
-    assert [line["outcome"] for line in log] == ["done", "cancelled", "MemoryError"]
+    assert [line["outcome"] for line in logged] == ["done", "cancelled", "MemoryError"]
 
 
 def test_free_memory_is_that_of_the_container_too(tmp_path, monkeypatch):
@@ -484,22 +487,22 @@ def test_free_memory_is_that_of_the_container_too(tmp_path, monkeypatch):
 # The log
 
 
-def test_the_log_tells_nothing_of_a_visitor(log):
-    journal.note("shared", public=True, seconds=0.5)
+def test_the_log_tells_nothing_of_a_visitor(logged):
+    log.note("shared", public=True, seconds=0.5)
     try:
         raise ValueError("/tmp/holiday.jpg cannot be read")
     except ValueError as error:
-        logging.getLogger("nst.ui.workbench").error("A painting failed", exc_info=error)
-    assert log[0].items() >= {"event": "shared", "level": "info", "public": True, "seconds": 0.5}.items()
-    assert log[1]["error"] == "ValueError" and log[1]["at"] and "holiday" not in json.dumps(log)
+        logging.getLogger("nst.ui.task_tab").error("A painting failed", exc_info=error)
+    assert logged[0].items() >= {"event": "shared", "level": "info", "public": True, "seconds": 0.5}.items()
+    assert logged[1]["error"] == "ValueError" and logged[1]["at"] and "holiday" not in json.dumps(logged)
 
 
-def test_what_visitors_do_is_logged_without_what_they_sent(url, visitor, tmp_path, log):
+def test_what_visitors_do_is_logged_without_what_they_sent(url, visitor, tmp_path, logged):
     Image.new("RGB", (64, 48), "teal").save(tmp_path / "holiday.png")
     visitor.set("content", visitor.upload(tmp_path / "holiday.png"))
     assert visitor.click("paint") and visitor.click("share-create")
-    assert [line["event"] for line in log] == ["shared"]
-    assert not re.search(r"holiday|127\.0\.0\.1|/tmp|teal", json.dumps(log))
+    assert [line["event"] for line in logged] == ["shared"]
+    assert not re.search(r"holiday|127\.0\.0\.1|/tmp|teal", json.dumps(logged))
 
 
 # The temporary folder
@@ -510,15 +513,15 @@ def test_the_temporary_folder_stays_small(tmp_path):
         path = tmp_path / f"{i:016x}" / "preview.jpg"
         path.parent.mkdir()
         path.write_bytes(bytes(1000))
-    (tmp_path / scratch.MARK).touch()
-    example = tmp_path / scratch.EXAMPLES / "style" / "night.jpg"  # in everybody's page, and old
+    (tmp_path / tempfiles.MARK).touch()
+    example = tmp_path / tempfiles.EXAMPLES / "style" / "night.jpg"  # in everybody's page, and old
     example.parent.mkdir(parents=True)
     example.touch()
-    assert scratch.remove_oldest(tmp_path, 3000, youngest=3600) == 0, "what is young is left"
-    assert scratch.remove_oldest(tmp_path, 3000, youngest=-1) == 3000
-    assert len(list(tmp_path.iterdir())) == 5 and (tmp_path / scratch.MARK).exists()
-    assert scratch.remove_oldest(tmp_path, 3000, youngest=-1) == 0
-    assert scratch.remove_oldest(tmp_path, 0, youngest=-1) == 3000 and example.exists()
+    assert tempfiles.remove_oldest(tmp_path, 3000, youngest=3600) == 0, "what is young is left"
+    assert tempfiles.remove_oldest(tmp_path, 3000, youngest=-1) == 3000
+    assert len(list(tmp_path.iterdir())) == 5 and (tmp_path / tempfiles.MARK).exists()
+    assert tempfiles.remove_oldest(tmp_path, 3000, youngest=-1) == 0
+    assert tempfiles.remove_oldest(tmp_path, 0, youngest=-1) == 3000 and example.exists()
 
 
 def test_a_picture_that_is_gone_is_told_without_its_place(visitor, tmp_path):
@@ -535,7 +538,7 @@ def test_a_picture_that_is_gone_is_told_without_its_place(visitor, tmp_path):
 def test_a_thread_looks_after_it(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     (tmp_path / "old").write_bytes(bytes(10))
-    done = scratch.keep_small(5, youngest=-1, every=0.01)
+    done = tempfiles.keep_small(5, youngest=-1, every=0.01)
     deadline = time.monotonic() + 5
     while (tmp_path / "old").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -807,5 +810,7 @@ def test_elsewhere_nothing_of_it_happens(monkeypatch):
     run = FakeRun()
     assert zerogpu.on_gpu(run) is run
     zerogpu.prepare()
-    script = "import app, sys, nst.ui.zerogpu as z; z.prepare(); sys.exit(bool({'torch', 'spaces'} & {*sys.modules}))"
+    script = (
+        "import app, sys, nst.server.zerogpu as z; z.prepare(); sys.exit(bool({'torch', 'spaces'} & {*sys.modules}))"
+    )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

@@ -18,9 +18,10 @@ from nst.device import lock
 from nst.images import encode, save, to_pil
 from nst.metrics import Score
 from nst.recipes import make_recipe
+from nst.server import limits
 from nst.styles import load_style as real_load_style
-from nst.ui import limits, verdict
-from nst.ui.atlas import Atlas
+from nst.ui import score_view
+from nst.ui.map_tab import Atlas
 from nst.ui.measure import EXAMPLE, MeasureTab, create_tab
 from nst.ui.optimize import create_tab as create_optimize
 from nst.ui.painting import Order, Painting
@@ -93,15 +94,15 @@ def painted(files: dict[str, str], **changes: Any) -> Painting:
 
 
 def test_every_painting_has_a_score(files):
-    assert "of 100." in verdict.of_painting(painted(files))
+    assert "of 100." in score_view.of_painting(painted(files))
     with pytest.raises(ValueError, match="paint one first"):
-        verdict.of_painting(None)
+        score_view.of_painting(None)
     with pytest.raises(ValueError, match="no style"):
-        verdict.of_painting(Painting(Order({}, {"content": files["photo"]}), result=files["result"]))
+        score_view.of_painting(Painting(Order({}, {"content": files["photo"]}), result=files["result"]))
 
 
 def test_a_doodle_is_judged_by_brushwork_and_colors(files):
-    told = verdict.of_painting(painted(files, task="doodle"))
+    told = score_view.of_painting(painted(files, task="doodle"))
     assert "of 100." in told and "Brushwork" in told and "still there" not in told
 
 
@@ -111,22 +112,23 @@ def test_the_parts_of_a_sheet_have_a_score_each(files, tmp_path):
         sheet.paste(Image.open(files["result"]), (64 * i, 0))
     path = str(save(tmp_path / "sheet.png", sheet))
     order = Order({}, {"content": files["photo"], "style": files["style"]}, parts=("One", "Two"), columns=2)
-    told = verdict.of_painting(Painting(order, result=path))
+    told = score_view.of_painting(Painting(order, result=path))
     assert told.count('class="measure"') == 2 and "One" in told and "Two" in told
     film = Order({}, {"content": files["photo"], "style": [files["result"], files["style"]]}, parts=("1", "2"),
                  columns=2, film=True)  # fmt: skip
-    shares = [float(share) for share in re.findall(r"width:(\d+)%", verdict.of_painting(Painting(film, result=path)))]
+    told = score_view.of_painting(Painting(film, result=path))
+    shares = [float(share) for share in re.findall(r"width:(\d+)%", told)]
     assert shares[0] > shares[1], "the first picture is all in the first style, which it is itself"
 
 
 def test_fast_styles_are_scored_by_their_own_pictures(files, monkeypatch):
     extras = {"styles": ["waves", picture(2, 40, 40)]}
     order = Order({"weights": [0.5, 0.5]}, {"content": files["photo"]}, extras=extras)
-    assert "of 100." in verdict.of_painting(Painting(order, result=files["result"]))
+    assert "of 100." in score_view.of_painting(Painting(order, result=files["result"]))
     monkeypatch.setattr("nst.styles.load_style", real_load_style)  # which is away, and would have to be fetched
     order = Order({}, {"content": files["photo"]}, extras={"styles": ["starry_night"]})
     with pytest.raises(ValueError, match="the style's own picture"):
-        verdict.of_painting(Painting(order, result=files["result"]))
+        score_view.of_painting(Painting(order, result=files["result"]))
 
 
 def test_the_button_tells_the_score_and_a_new_run_takes_it_away(files):
@@ -141,7 +143,7 @@ def test_the_button_tells_the_score_and_a_new_run_takes_it_away(files):
 @pytest.mark.parametrize("total, words", [(90, "excellent"), (61, "good"), (46, "fair"), (30, "weak"), (3, "Hardly")])
 def test_grades_and_reasons(total, words):
     parts = {"texture": 0.1, "color": 0.7, "content": 0.9, "cleanness": 1.0}
-    told = verdict.html(Score(total, parts, {"scale2": 0.1}, {}, "pyramid"))
+    told = score_view.html(Score(total, parts, {"scale2": 0.1}, {}, "pyramid"))
     assert words in told and "brushwork: it is still far" in told and "Fine strokes" in told
 
 

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from nst.images import read_recipe
-from nst.results import Store, publish
+from nst.server.results import Store, publish
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = {"settings": {"seed": 5}}
@@ -84,8 +84,8 @@ def hub(dataset: Dataset) -> Iterator[str]:
 PUBLISH = """
 import sys
 from pathlib import Path
-from nst.results import Store
-from nst.results.publish import Publisher
+from nst.server.results import Store
+from nst.server.results.publish import Publisher
 publisher = Publisher(Store(Path(sys.argv[1])), "me/art", "hf_secret", minutes=1e6)
 try:
     publisher.trigger().result()  # after the round that begins by itself

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from nst.__main__ import COMMANDS
-from nst.commands import doodle, faces, fast, invert, mix, models, morph, rows, stylize, texture, translate
-from nst.commands import map as mapping
+from nst.cli import doodle, experiments, faces, fast, invert, mix, models, morph, stylize, texture, translate
+from nst.cli import map as mapping
 from nst.registry import list_models
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,9 +31,9 @@ def parsers():
         yield command.__name__.rpartition(".")[2], command.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)
-    for family in rows.FAMILIES:
-        for name in rows.entries(family):
-            yield f"{family} {name}", rows.parser(family, name)
+    for family in experiments.FAMILIES:
+        for name in experiments.entries(family):
+            yield f"{family} {name}", experiments.parser(family, name)
 
 
 PARSERS = dict(parsers())

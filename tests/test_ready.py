@@ -18,8 +18,8 @@ from PIL import Image
 from test_hosting import served
 from visitor import Visitor
 
-from nst.ui import cards, memory
-from nst.ui.ready import KEPT, Ready
+from nst.server import cards, memory
+from nst.server.page_cache import KEPT, Ready
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from nst.images import decode, read_recipe
-from nst.results import MAX_INPUT, ResultsError, Store, place, results_dir
+from nst.server.results import MAX_INPUT, ResultsError, Store, place, results_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = {"task": "style_transfer", "settings": {"strength": 60.0, "seed": 3}, "style": "waves"}
@@ -183,7 +183,7 @@ SHARE = """
 import sys
 from pathlib import Path
 from PIL import Image
-from nst.results import Store
+from nst.server.results import Store
 store = Store(Path(sys.argv[1]))
 for i in range(int(sys.argv[2])):
     id, token = store.add(Image.effect_noise((400, 300), 50).convert("RGB"), {"settings": {"seed": i}}, public=True)

@@ -7,10 +7,10 @@ import torch
 from tiny import picture, tiny_encoder_file
 
 from nst.color import recolor
-from nst.evaluate.sweeps import blurred, compressed, noisy
 from nst.images import resize, to_tensor
 from nst.metrics import PARTS, Judge, find_judge, pastiche_score
 from nst.metrics.score import total_of
+from nst.research.evaluate.sweeps import blurred, compressed, noisy
 from nst.styles import load_content, thumbnail
 
 

@@ -19,10 +19,11 @@ from starlette.testclient import TestClient
 
 from nst.images import decode, read_recipe, save
 from nst.recipes import DEFAULTS, from_query, make_recipe
-from nst.results import ResultsError, Store
-from nst.ui import address, gallery, share, words
-from nst.ui.limits import Rate
-from nst.ui.routes import Pages
+from nst.server import address, routes, words
+from nst.server.limits import Rate
+from nst.server.results import ResultsError, Store
+from nst.server.routes import Pages
+from nst.ui import gallery, share
 
 RECIPE = make_recipe({"strength": 72.0, "size": 96, "seed": 5}, content="chelsea", style="waves")
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
@@ -402,7 +403,7 @@ def test_where_nothing_can_be_kept_sharing_is_hidden_with_a_word_why(tmp_path, m
 
 def test_a_rate_recovers_with_time(monkeypatch):
     now = [0.0]
-    monkeypatch.setattr("nst.ui.limits.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("nst.server.limits.time.monotonic", lambda: now[0])
     rate = Rate(2, 60)
     assert [rate.spend("a") for _ in range(3)] == [True, True, False] and rate.spend("b")
     now[0] = 31.0
@@ -471,7 +472,7 @@ def test_any_recipe_can_be_told(recipe):
 
 
 def test_the_assets_are_whole():
-    pages = Path(share.__file__).parent / "assets" / "pages"
+    pages = Path(routes.__file__).parent / "pages"
     assert {path.name for path in pages.iterdir()} == {
         "compare.html", "delete.html", "message.html", "page.css", "page.html", "page.js", "result.html",
     }  # fmt: skip

@@ -11,7 +11,6 @@ from safetensors.torch import save_file
 from tiny import photo_folder, picture, tiny_encoder_file
 
 from nst.__main__ import main
-from nst.bench.fast import PlainNet, bench_fast
 from nst.losses import moments
 from nst.metrics import psnr
 from nst.models.adain import AdaIN, adaptive_instance_norm
@@ -20,7 +19,8 @@ from nst.models.johnson import TransformNet
 from nst.models.texture import TextureNet
 from nst.models.wct import WCT, whiten_and_color
 from nst.registry import load_model
-from nst.train.cin import train_johnson
+from nst.research.bench.fast import PlainNet, bench_fast
+from nst.research.train.cin import train_johnson
 from nst.weights import WeightsError
 from nst.weights.onnx import OnnxError, read_initializers
 

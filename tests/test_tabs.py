@@ -23,9 +23,22 @@ from nst.images import decode, read_recipe
 from nst.optimize import Step
 from nst.recipes import TASKS, UNNAMED, make_recipe
 from nst.stylize import Estimate
-from nst.ui import canvas, color, explore, faces, forecast, gallery, mix, optimize, pictures, settings, stage, tabs
+from nst.ui import (
+    canvas,
+    color,
+    explore,
+    faces,
+    forecast,
+    gallery,
+    mix,
+    optimize,
+    pictures,
+    result_panel,
+    settings,
+    tabs,
+)
 from nst.ui.painting import Painting
-from nst.ui.workbench import Workbench
+from nst.ui.task_tab import Workbench
 
 
 @pytest.fixture(autouse=True)
@@ -238,7 +251,7 @@ def strokes(*painted: tuple[int, tuple[int, int, int, int]]) -> bytes:
     layer = Image.new("RGBA", (60, 40))
     for number, box in painted:
         ImageDraw.Draw(layer).rectangle(box, fill=f"{mix.COLORS[number]}{round(255 * STROKE):02x}")
-    path = pictures.scratch.new_file("layer.png")
+    path = pictures.tempfiles.new_file("layer.png")
     layer.save(path)
     return str(path)
 
@@ -406,16 +419,16 @@ def test_what_is_shared_beside_a_mix_are_the_pictures_that_have_no_name(benches,
     waves = {2: pictures.Choice(photo, "waves")}
     painting, _ = press(bench, FakeSheet(), inputs(bench, photo, styles=3, chosen=waves))
     assert painting.order.names["style"] == [UNNAMED, "waves", UNNAMED]
-    offer = stage._offer(painting)
+    offer = result_panel._offer(painting)
     assert set(offer.inputs) == {"content", "style", "style-3"} and offer.before == photo
-    assert stage._offer(None) is None
+    assert result_panel._offer(None) is None
 
 
 def test_a_remixed_mix_has_its_pictures_in_their_places(benches, photo, monkeypatch):
     bench, slots = benches["mix"], benches["mix"].slots
     recipe = make_recipe({"style_weights": [1.0, 2.0]}, content="chelsea", style=["-", "waves"])
     remix = SimpleNamespace(recipe=recipe, files={"style": photo})
-    monkeypatch.setattr("nst.ui.workbench.share.remix", lambda *_: remix)
+    monkeypatch.setattr("nst.ui.task_tab.share.remix", lambda *_: remix)
     monkeypatch.setattr(pictures, "choose", lambda kind, name: [f"/{name}.jpg", "", pictures.Choice("", name)])
     updates = opened(bench, {"style": "-|waves", "remix": "x"})
     shown = [updates[slot.picture]["value"] if slot.picture in updates else None for slot in slots]

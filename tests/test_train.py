@@ -13,8 +13,8 @@ from tiny import photo_folder
 
 from nst.encoders import VGG_DEPTHS, load_encoder
 from nst.images import ImageError
-from nst.train.compact import train_compact
-from nst.train.data import Crops, Pictures
+from nst.research.train.compact import train_compact
+from nst.research.train.data import Crops, Pictures
 
 
 @pytest.fixture(scope="module")

@@ -21,11 +21,11 @@ from nst.fidelity import kernel_distance, pooled_features
 from nst.images import ImageError
 from nst.losses import GAMES
 from nst.registry import load_model
-from nst.train.augment import POLICIES, augment
-from nst.train.course import Faces
-from nst.train.duel import Failed, Players, Rules, duel
-from nst.train.faces import train_gan, train_progan, train_stylegan
-from nst.train.loop import Plan
+from nst.research.train.augment import POLICIES, augment
+from nst.research.train.faces import train_gan, train_progan, train_stylegan
+from nst.research.train.gan_loop import Failed, Players, Rules, duel
+from nst.research.train.gan_run import Faces
+from nst.research.train.loop import Plan
 from nst.weights import WeightsError
 
 GROWN = {"widths": [8, 6], "patch": 2, "latent_dim": 16, "level_steps": 2}

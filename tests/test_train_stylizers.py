@@ -17,9 +17,9 @@ from tiny import photo_folder, picture, tiny_encoder_file
 from nst.images import save, to_pil
 from nst.losses.colors import color_directions, sorted_colors
 from nst.registry import load_model
-from nst.train import anystyle, autoencoder, cin, texture, wct
-from nst.train.data import StyleCrops, random_strengths
-from nst.train.loop import Plan
+from nst.research.train import anystyle, autoencoder, cin, texture, wct
+from nst.research.train.data import StyleCrops, random_strengths
+from nst.research.train.loop import Plan
 from nst.weights import WeightsError
 
 SMALL = {"widths": (4, 4, 8), "blocks": 1, "kernel": 3}

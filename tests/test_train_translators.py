@@ -18,12 +18,12 @@ from nst.images import save, to_pil
 from nst.losses.adversarial import GAMES
 from nst.models.cyclegan import Translator
 from nst.registry import load_model
-from nst.train.cycle import Pool
-from nst.train.cyclegan import gathered, linear_decay, train_cyclegan
-from nst.train.data import Pictures
-from nst.train.distill import Imitation, train_distill
-from nst.train.drawn import drawn
-from nst.train.successes import Chosen, Varied, successes
+from nst.research.train.cycle import Pool
+from nst.research.train.cyclegan import gathered, linear_decay, train_cyclegan
+from nst.research.train.data import Pictures
+from nst.research.train.distill import Imitation, train_distill
+from nst.research.train.drawn import drawn
+from nst.research.train.teacher_filter import Chosen, Varied, successes
 from nst.weights import WeightsError
 
 NET = {"widths": (4, 4, 6), "blocks": 1, "kernel": 3}

@@ -14,12 +14,12 @@ from safetensors.torch import save_file
 from tiny import picture, tiny_encoder_file
 
 from nst.__main__ import main
-from nst.evaluate.translate import background_of, color_shift, compare_cycle, compare_translate
 from nst.images import decode, read_recipe, save, to_pil
 from nst.models.cyclegan import Generator, PatchGAN, ResNet, Translator
 from nst.models.unet import UNet
 from nst.recipes import from_query, make_recipe, settings_from_recipe, to_query
 from nst.registry import load_model
+from nst.research.evaluate.translate import background_of, color_shift, compare_cycle, compare_translate
 from nst.translate import Translation, translate, translate_run
 from nst.weights import WeightsError
 

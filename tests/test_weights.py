@@ -24,7 +24,7 @@ from fake_hub import FakeHub, go_online
 from safetensors.torch import load_file, save, save_file
 
 from nst import weights
-from nst.weights import Weights, WeightsError, WeightsNotFound, excerpt, hub, manifest, resolve
+from nst.weights import Weights, WeightsError, WeightsNotFound, hub, manifest, partial_download, resolve
 
 REPO, REVISION = "owner/tiny.vgg", "0123456789abcdef0123456789abcdef01234567"
 ROOT = Path(__file__).resolve().parent.parent
@@ -121,7 +121,7 @@ def test_no_request_when_cached(fake, monkeypatch):
 
 
 def test_a_header_longer_than_the_first_read_takes_one_more_request(fake, monkeypatch):
-    monkeypatch.setattr(excerpt, "FIRST_READ", 100)
+    monkeypatch.setattr(partial_download, "FIRST_READ", 100)
     assert_sound(resolve(entry(fake.sha256)))
     assert len(fake.requests) == 3
 
@@ -580,7 +580,7 @@ def test_disk_that_fills_up_midway_is_told(fake, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(excerpt.os, "fsync", full)
+    monkeypatch.setattr(partial_download.os, "fsync", full)
     with pytest.raises(WeightsNotFound, match="disk is full"):
         resolve(entry(fake.sha256))
 

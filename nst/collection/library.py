@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from nst.collection.looks import LAYERS, content_look, style_look
+from nst.collection.embeddings import LAYERS, content_look, style_look
 from nst.device import choose_device
 from nst.encoders import load_encoder
 from nst.images import IMAGE_SUFFIXES, ImageError, decode, encode, to_tensor
@@ -44,7 +44,7 @@ class Collection:
 
     Attributes:
         names: the files' names, within the folder.
-        style, content: (N, D) each, see `nst.collection.looks`.
+        style, content: (N, D) each, see `nst.collection.embeddings`.
         thumbnails: WebP.
         broken: what is wrong with files that are no pictures, by name.
     """

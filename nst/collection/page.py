@@ -10,8 +10,8 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
+from nst.collection.atlas import Survey
 from nst.collection.library import Collection
-from nst.collection.survey import Survey
 
 TEMPLATE = Path(__file__).with_name("map.html")
 

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.models.blocks import EPS, Conv, ResizeConv, instance_norm
-from nst.models.ground import prepare_ground
+from nst.models.preprocess import prepare_ground
 from nst.registry import register
 
 SLIM = {"widths": (16, 32, 64), "blocks": 4, "kernel": 5}

@@ -35,7 +35,7 @@ def thumbnail(name: str) -> Image.Image | None:
 
 
 def _file(name: str) -> Path:
-    return Path(__file__).parent / "small" / f"{name}.webp"
+    return Path(__file__).parents[1] / "pictures" / "styles" / f"{name}.webp"
 
 
 def _square(image: Image.Image) -> Image.Image:

@@ -3,14 +3,14 @@
 from nst.stylize.color_modes import COLOR_COLUMNS, color_modes
 from nst.stylize.doodle import DEARER, doodle
 from nst.stylize.estimate import Estimate, estimate
+from nst.stylize.grid import cut, side_by_side
 from nst.stylize.invert import invert
-from nst.stylize.maps import map_colors, painted_map, propose_map
+from nst.stylize.layer_grid import SURVEY_LAYERS, layer_survey
+from nst.stylize.masks import painted_masks
 from nst.stylize.mix import mix_path
-from nst.stylize.painted import painted_masks
 from nst.stylize.scales import Part, plan
+from nst.stylize.segmentation import map_colors, painted_map, propose_map
 from nst.stylize.settings import BALANCE, BOUNDS, CHOICES, PRESETS, Preset, balance, check
-from nst.stylize.strips import cut, side_by_side
-from nst.stylize.survey import SURVEY_LAYERS, layer_survey
 from nst.stylize.texture import reconstruct_style, texture
 from nst.stylize.transfer import style_transfer
 

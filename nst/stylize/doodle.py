@@ -21,8 +21,8 @@ from nst.losses import PerceptualLoss, StyleOptions, TotalVariationLoss
 from nst.optimize import Step
 from nst.stylize.brushes import Brush, Manner
 from nst.stylize.guides import Region
-from nst.stylize.maps import map_colors, meaning_planes
 from nst.stylize.scales import fitted_style, plan
+from nst.stylize.segmentation import map_colors, meaning_planes
 from nst.stylize.settings import Preset, check, checked, chosen_preset, split
 from nst.stylize.transfer import Canvas, Objective, load_onto, paint
 

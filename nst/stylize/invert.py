@@ -16,9 +16,9 @@ from nst.images import resize
 from nst.losses import ContentLoss, NormLoss, PerceptualLoss, TotalVariationLoss
 from nst.optimize import AdamState, Step, optimize
 from nst.params import PixelImage
+from nst.stylize.grid import side_by_side
 from nst.stylize.scales import plan
 from nst.stylize.settings import Preset, check, checked, chosen_preset
-from nst.stylize.strips import side_by_side
 from nst.stylize.transfer import first_picture, load_onto
 
 

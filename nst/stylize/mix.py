@@ -10,8 +10,8 @@ from torch import Tensor
 
 from nst.images import resize
 from nst.optimize import Step
+from nst.stylize.grid import side_by_side
 from nst.stylize.settings import check
-from nst.stylize.strips import side_by_side
 from nst.stylize.transfer import style_transfer
 
 

@@ -11,7 +11,7 @@ from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs, EditorData
 
 from nst.images import decode, save
-from nst.ui import scratch
+from nst.server import tempfiles
 
 SIZE = 640
 """Long side of what is painted on, in pixels: a mask needs no more, and it travels at each press."""
@@ -79,7 +79,7 @@ def upon(picture: str | None) -> dict[str, Any] | None:
         return None
     small = decode(picture).rgb
     small.thumbnail((SIZE, SIZE))
-    path = str(save(scratch.new_file("canvas.jpg"), small, quality=85))
+    path = str(save(tempfiles.new_file("canvas.jpg"), small, quality=85))
     return {"background": path, "layers": [], "composite": None}
 
 

@@ -8,9 +8,10 @@ import gradio as gr
 
 from nst import encoders, stylize
 from nst.color import COLOR_MODES
-from nst.ui import limits, pictures, settings, tabs, zerogpu
+from nst.server import limits, zerogpu
+from nst.ui import pictures, settings, tabs
 from nst.ui.painting import Load, Order, Run
-from nst.ui.workbench import Workbench
+from nst.ui.task_tab import Workbench
 
 MORE: settings.Sections = {
     "": ["style_scale", "tv_weight", "init", "seed"],
@@ -22,7 +23,7 @@ MORE: settings.Sections = {
 
 
 class ColorTab(Workbench):
-    """See `nst.ui.workbench.Workbench`."""
+    """See `nst.ui.task_tab.Workbench`."""
 
     task = "colors"
     prefix = "color"

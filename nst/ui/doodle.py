@@ -11,10 +11,11 @@ from torch import Tensor
 
 from nst import styles, stylize
 from nst.images import ImageError, decode, save, to_pil, to_tensor
-from nst.ui import canvas, pictures, progress, scratch, settings
+from nst.server import tempfiles
+from nst.ui import canvas, pictures, progress, settings
 from nst.ui.painting import Order
 from nst.ui.pictures import Choice, Slot
-from nst.ui.workbench import QUICK, TELLING, Updates, Workbench
+from nst.ui.task_tab import QUICK, TELLING, Updates, Workbench
 
 FIRST = "night"
 """The painting that it opens with."""
@@ -37,7 +38,7 @@ MORE: settings.Sections = {
 
 
 class DoodleBench(Workbench):
-    """See `nst.ui.workbench.Workbench`.
+    """See `nst.ui.task_tab.Workbench`.
 
     Attributes:
         style, map, file: the slots for the painting, for what is where in it, and for a doodle that is there already.
@@ -95,7 +96,7 @@ class DoodleBench(Workbench):
             raise ValueError("The painting needs a map of what is where in it: drop one, or choose the painting anew.")
         colors = stylize.map_colors(to_tensor(decode(map_path)))
         drawn = stylize.painted_map(_ground(map_path, map_name, file, begin, colors), layers or [], colors)
-        path = str(save(scratch.new_file("doodle.png"), to_pil(drawn)))
+        path = str(save(tempfiles.new_file("doodle.png"), to_pil(drawn)))
         return Order(
             asked, {"content": path, "style": str(style), "style_map": map_path}, task=self.task,
             names={"style": manner},
@@ -145,7 +146,7 @@ class DoodleBench(Workbench):
             picture = styles.load_map(style.name)
         else:
             picture = to_pil(stylize.propose_map(to_tensor(decode(style.path))))
-        path = str(save(scratch.new_file("map.png"), picture))
+        path = str(save(tempfiles.new_file("map.png"), picture))
         chosen = Choice(path, style.name)
         updates = self.map.filled([path, "", chosen]) | self.file.filled([None, "", None])
         return updates | self.show_canvas(path, chosen, None, "example")
@@ -172,7 +173,7 @@ class DoodleBench(Workbench):
             ground = stylize.painted_map(under, [], colors)
         except (ImageError, ValueError) as error:
             raise gr.Error(str(error), print_exception=False) from None
-        return gr.update(value=canvas.upon(str(save(scratch.new_file("ground.png"), to_pil(ground)))))
+        return gr.update(value=canvas.upon(str(save(tempfiles.new_file("ground.png"), to_pil(ground)))))
 
 
 def _ground(map_path: str, name: str | None, file: str | None, begin: str, colors: list[str]) -> Tensor:

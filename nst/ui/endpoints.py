@@ -21,9 +21,10 @@ from nst.faces import face_grid
 from nst.images import ImageError, decode, to_tensor
 from nst.recipes import DEFAULTS, LIMITS, TASKS, valid_settings
 from nst.registry import load_model
+from nst.server import limits, tempfiles, zerogpu
 from nst.styles import StyleNotFound
 from nst.stylize import CHOICES, style_transfer
-from nst.ui import faces, limits, pictures, scratch, zerogpu
+from nst.ui import faces, pictures
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.weights import WeightsError, WeightsNotFound
 
@@ -223,6 +224,6 @@ def _file(kind: str, given: str) -> str:
     except binascii.Error:
         raise ImageError("The picture inside the request is damaged: it is not base64.") from None
     decode(data)
-    path = scratch.new_file(f"{kind}.bin")
+    path = tempfiles.new_file(f"{kind}.bin")
     path.write_bytes(data)
     return str(path)

@@ -7,16 +7,17 @@ from typing import Any
 import gradio as gr
 
 from nst import encoders, stylize
-from nst.ui import limits, pictures, settings, tabs, zerogpu
+from nst.server import limits, zerogpu
+from nst.ui import pictures, settings, tabs
 from nst.ui.doodle import DoodleBench
 from nst.ui.painting import Load, Order, Run
-from nst.ui.workbench import Workbench
+from nst.ui.task_tab import Workbench
 
 COMPUTED: settings.Sections = {"Where it is computed": ["encoder", "device"]}
 
 
 class SurveyBench(Workbench):
-    """What each layer keeps of a photo, and of a style; see `nst.ui.workbench.Workbench`."""
+    """What each layer keeps of a photo, and of a style; see `nst.ui.task_tab.Workbench`."""
 
     task = "survey"
     prefix = "survey"
@@ -55,7 +56,7 @@ class SurveyBench(Workbench):
 
 
 class TextureBench(Workbench):
-    """A texture of any size from a style, shown tiled as well; see `nst.ui.workbench.Workbench`."""
+    """A texture of any size from a style, shown tiled as well; see `nst.ui.task_tab.Workbench`."""
 
     task = "texture"
     prefix = "texture"
@@ -89,7 +90,7 @@ class TextureBench(Workbench):
 
 
 class InvertBench(Workbench):
-    """Pictures that look the same to a layer; see `nst.ui.workbench.Workbench`."""
+    """Pictures that look the same to a layer; see `nst.ui.task_tab.Workbench`."""
 
     task = "invert"
     prefix = "invert"

@@ -12,9 +12,10 @@ from nst import faces
 from nst.images import decode, save
 from nst.recipes import TASKS
 from nst.registry import load_model
-from nst.ui import limits, pictures, scratch, tabs, theme, zerogpu
+from nst.server import limits, tempfiles, zerogpu
+from nst.ui import pictures, tabs, theme
 from nst.ui.painting import Load, Order, Painting, Run
-from nst.ui.workbench import RUNNING, TELLING, Updates, Workbench
+from nst.ui.task_tab import RUNNING, TELLING, Updates, Workbench
 
 MOST = 64
 """Faces in one grid here."""
@@ -52,7 +53,7 @@ def order_of(asked: dict[str, Any]) -> Order:
 
 
 class SampleBench(Workbench):
-    """Faces in rows, each with its number; see `nst.ui.workbench.Workbench`."""
+    """Faces in rows, each with its number; see `nst.ui.task_tab.Workbench`."""
 
     task = "faces"
     prefix = "faces"
@@ -125,7 +126,7 @@ class SampleBench(Workbench):
 
 
 class MixBench(Workbench):
-    """Two faces, and each with one level of the other's style; see `nst.ui.workbench.Workbench`."""
+    """Two faces, and each with one level of the other's style; see `nst.ui.task_tab.Workbench`."""
 
     task = "mix_faces"
     prefix = "mix-faces"
@@ -151,7 +152,7 @@ class MixBench(Workbench):
 
 
 class MorphBench(Workbench):
-    """A film from each face to the next; see `nst.ui.workbench.Workbench`."""
+    """A film from each face to the next; see `nst.ui.task_tab.Workbench`."""
 
     task = "morph"
     prefix = "morph"
@@ -180,7 +181,7 @@ class MorphBench(Workbench):
 
 
 class ProjectBench(Workbench):
-    """The face that comes nearest to a photo; see `nst.ui.workbench.Workbench`."""
+    """The face that comes nearest to a photo; see `nst.ui.task_tab.Workbench`."""
 
     task = "project"
     prefix = "project"
@@ -199,7 +200,7 @@ class ProjectBench(Workbench):
         image = decode(str(content)).rgb
         short = min(image.size)
         left, top = (image.width - short) // 2, (image.height - short) // 2
-        square = save(scratch.new_file("face.png"), image.crop((left, top, left + short, top + short)))
+        square = save(tempfiles.new_file("face.png"), image.crop((left, top, left + short, top + short)))
         return Order(asked, {"content": str(square)}, task=self.task, names={"content": photo}, continues=False)
 
 

@@ -15,10 +15,11 @@ from nst.device import lock
 from nst.images import decode, to_pil, to_tensor
 from nst.recipes import from_query, names_of, settings_from_recipe
 from nst.registry import load_model
-from nst.ui import limits, pictures, progress, settings, stylerow, tabs, theme, zerogpu
+from nst.server import limits, zerogpu
+from nst.ui import pictures, progress, settings, stylerow, tabs, theme
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice
-from nst.ui.workbench import QUICK, RUNNING, TELLING, Updates, Workbench
+from nst.ui.task_tab import QUICK, RUNNING, TELLING, Updates, Workbench
 from nst.weights import Weights
 
 OWN = "own"
@@ -32,7 +33,7 @@ LIVE = 384
 
 
 class FastTab(Workbench):
-    """See `nst.ui.workbench.Workbench`; its run is one step long.
+    """See `nst.ui.task_tab.Workbench`; its run is one step long.
 
     Args:
         run: has the signature of `nst.fast.fast_run`.

@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from nst.results import Result
-from nst.ui import share, words
-from nst.ui.address import home, remix_query, result_link
+from nst.server import words
+from nst.server.address import home, remix_query, result_link
+from nst.server.results import Result
+from nst.ui import share
 
 PAGE = 24
 """How many results are shown at first, and how many more each time."""

@@ -12,11 +12,12 @@ from gradio.components import Component
 from nst.images import ImageError, decode, read_recipe, to_tensor
 from nst.metrics import Score, pastiche_score
 from nst.recipes import names_of
-from nst.ui import atlas, limits, pictures, progress, tabs, theme, verdict
+from nst.server import limits
+from nst.ui import map_tab, pictures, progress, score_view, tabs, theme
 from nst.ui.pictures import Choice, Slot
-from nst.ui.workbench import KIND_ERRORS, QUICK, TELLING
+from nst.ui.task_tab import KIND_ERRORS, QUICK, TELLING
 
-EXAMPLE = theme.ASSETS / "measure.webp"
+EXAMPLE = theme.PICTURES / "measure.webp"
 """What is in the place of the result when the tab opens: the first photo in the first style, by the preset draft."""
 
 Updates = dict[Component, Any]
@@ -121,15 +122,15 @@ class MeasureTab:
         except KIND_ERRORS as error:
             raise gr.Error(str(error), print_exception=False) from None
         about = "" if photo else "Without a photo, what was kept of it is not judged."
-        return [progress.status("Measured", about, kind="done"), verdict.html(found)]
+        return [progress.status("Measured", about, kind="done"), score_view.html(found)]
 
 
 def create_tab(score: Scoring = pastiche_score) -> MeasureTab:
-    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MeasureTab` and `nst.ui.atlas`."""
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MeasureTab` and `nst.ui.map_tab`."""
     outer = tabs.current()
     with gr.Tabs(elem_id="measures", elem_classes="inner"):
         with gr.Tab("One result", id="one"):
             tab = MeasureTab(score, outer)
         with gr.Tab("Map", id="map"):
-            atlas.create()
+            map_tab.create()
     return tab

@@ -13,9 +13,10 @@ from nst import encoders, stylize
 from nst.images import ImageError, decode, resize, to_tensor
 from nst.optimize import Step
 from nst.recipes import UNNAMED
-from nst.ui import canvas, limits, pictures, settings, tabs, zerogpu
+from nst.server import limits, zerogpu
+from nst.ui import canvas, pictures, settings, tabs
 from nst.ui.painting import Load, Order, Run
-from nst.ui.workbench import QUICK, TELLING, Updates, Workbench
+from nst.ui.task_tab import QUICK, TELLING, Updates, Workbench
 
 STYLES, AT_FIRST = 4, 2
 """How many styles there can be, and how many are in sight at first."""
@@ -48,7 +49,7 @@ ABOUT_REGIONS = (
 
 
 class MixTab(Workbench):
-    """See `nst.ui.workbench.Workbench`.
+    """See `nst.ui.task_tab.Workbench`.
 
     Attributes:
         extra: inputs beside pictures and settings, by name.

@@ -7,9 +7,10 @@ from typing import Any
 import gradio as gr
 
 from nst import encoders, stylize
-from nst.ui import limits, pictures, settings, zerogpu
+from nst.server import limits, zerogpu
+from nst.ui import pictures, settings
 from nst.ui.painting import Load, Order, Run
-from nst.ui.workbench import Workbench
+from nst.ui.task_tab import Workbench
 
 MORE: settings.Sections = {
     "": ["style_scale", "tv_weight", "preserve_color", "color_when", "init", "seed"],
@@ -27,7 +28,7 @@ MORE: settings.Sections = {
 
 
 class OptimizeTab(Workbench):
-    """See `nst.ui.workbench.Workbench`."""
+    """See `nst.ui.task_tab.Workbench`."""
 
     scored = True
 

@@ -15,7 +15,8 @@ from PIL import Image
 from nst.images import Picture, fit, save, to_pil, to_tensor
 from nst.optimize import Step, throttle
 from nst.recipes import DEFAULTS, TASKS, make_recipe
-from nst.ui import line, progress, scratch
+from nst.server import queue, tempfiles
+from nst.ui import progress
 from nst.ui.pictures import opened
 from nst.video import save_animation, save_film
 
@@ -28,7 +29,7 @@ SNAPSHOTS = 8
 Run = Callable[..., Iterator[Step]]
 Load = Callable[..., object]
 View = dict[str, Any]
-"""What is to be shown anew, by part of the page: see `nst.ui.stage.Stage`."""
+"""What is to be shown anew, by part of the page: see `nst.ui.result_panel.Stage`."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,10 @@ class Painting:
         """
         try:
             yield from self._load(load)
-            held = yield from _as_views(line.wait(self))
+            held = yield from _as_views(queue.wait(self))
             if not held:
                 return
-            with line.computing(self):
+            with queue.computing(self):
                 pictures, settings = self._arguments()  # only now: many may wait, and a photo can take 150 MB
                 steps = throttle(run(*pictures, **settings))
                 try:
@@ -185,13 +186,13 @@ class Painting:
 
         thread = threading.Thread(target=work, daemon=True)
         thread.start()
-        thread.join(line.POLL)
+        thread.join(queue.POLL)
         while thread.is_alive() and not self.stopped:
             now, total = done
             detail = f"Downloading, {now / 1e6:.0f} of {total / 1e6:.0f} MB, this once." if total else ""
             share = now / total if total else 0.0
             yield {"status": progress.status(f"Getting the {what}", detail, done=share, kind="busy")}
-            thread.join(line.POLL)
+            thread.join(queue.POLL)
         if failed and not isinstance(failed[0], Stopped):
             raise failed[0]
 
@@ -223,7 +224,7 @@ class Painting:
         return view
 
     def _snapshot(self, preview: Image.Image, caption: str) -> list[tuple[str, str]]:
-        path = save(scratch.new_file(f"{caption.lower().replace(' ', '-')}.jpg"), preview)
+        path = save(tempfiles.new_file(f"{caption.lower().replace(' ', '-')}.jpg"), preview)
         self.snapshots.append((str(path), caption))
         return list(self.snapshots)
 
@@ -237,7 +238,7 @@ class Painting:
         order = self.order
         recipe = make_recipe(order.settings, task=order.task, **order.names)
         recipe |= {"steps": self.steps, "continued": self.start is not None}
-        path = save(scratch.new_file(self._file_name("png")), picture, recipe=recipe, alpha=self.alpha)
+        path = save(tempfiles.new_file(self._file_name("png")), picture, recipe=recipe, alpha=self.alpha)
         self.result = str(path)
         whole = self.steps >= self.total
         spent = progress.duration(time.monotonic() - self.started)
@@ -268,13 +269,13 @@ class Painting:
         corners = [(wide * (i % order.columns), tall * (i // order.columns)) for i in range(len(order.parts))]
         pictures = [picture.crop((left, top, left + wide, top + tall)) for left, top in corners]
         if order.plays:
-            film = str(save_film(scratch.new_file(self._file_name("webp")), pictures))
+            film = str(save_film(tempfiles.new_file(self._file_name("webp")), pictures))
             return {"film": film, "preview": film}
         named = list(zip(order.parts, pictures, strict=True))
-        files = [save(scratch.new_file(f"{i:02d}-{_plain(part)}.png"), one) for i, (part, one) in enumerate(named, 1)]
+        files = [save(tempfiles.new_file(f"{i:02d}-{_plain(part)}.png"), one) for i, (part, one) in enumerate(named, 1)]
         view: View = {"snapshots": [(str(file), part) for file, part in zip(files, order.parts, strict=True)]}
         if order.film:
-            view["film"] = str(save_animation(scratch.new_file(self._file_name("gif")), pictures))
+            view["film"] = str(save_animation(tempfiles.new_file(self._file_name("gif")), pictures))
         return view
 
     def _file_name(self, suffix: str) -> str:

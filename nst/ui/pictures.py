@@ -17,7 +17,7 @@ from PIL import Image
 
 from nst import styles
 from nst.images import ImageError, Picture, decode, encode, save
-from nst.ui import scratch
+from nst.server import tempfiles
 
 KINDS = ("content", "style")
 DEFAULT = {"content": "chelsea", "style": "night"}
@@ -131,7 +131,7 @@ def accept(path: str) -> str:
     if Path(path).suffix.lower() in SHOWN_BY_BROWSERS:
         return path
     suffix = ".png" if picture.alpha else ".jpg"
-    return str(save(scratch.new_file(f"{Path(path).stem[:80]}{suffix}"), picture.rgb, alpha=picture.alpha))
+    return str(save(tempfiles.new_file(f"{Path(path).stem[:80]}{suffix}"), picture.rgb, alpha=picture.alpha))
 
 
 def opened(path: str) -> Picture:
@@ -213,7 +213,7 @@ def example_file(kind: str, name: str) -> Path:
     Raises:
         nst.styles.StyleNotFound: no such example, or it cannot be had now.
     """
-    folder = scratch.folder() / scratch.EXAMPLES
+    folder = tempfiles.folder() / tempfiles.EXAMPLES
     path = folder / kind / f"{Path(name).name}.jpg"
     with _drawing:
         _serve_in_place(folder)

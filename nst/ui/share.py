@@ -14,10 +14,10 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError, decode
-from nst.results import MAX_INPUT, Result, ResultsError, Store, results_dir
-from nst.ui import journal, scratch
-from nst.ui.address import client, home, result_link
-from nst.ui.limits import Rate
+from nst.server import log, tempfiles
+from nst.server.address import client, home, result_link
+from nst.server.limits import Rate
+from nst.server.results import MAX_INPUT, Result, ResultsError, Store, results_dir
 
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -125,7 +125,7 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
         raise gr.Error("There is no finished picture to share yet: press Paint first.", print_exception=False)
     if here.store is None or not here.shares.spend(client(request)):
         raise gr.Error("That was a lot of sharing: wait some minutes, then try again.", print_exception=False)
-    clock, kept_smaller = journal.Clock(), False
+    clock, kept_smaller = log.Clock(), False
     try:
         picture = decode(offer.result)
         recipe = picture.recipe or {}
@@ -135,9 +135,9 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
         kept_smaller = any(image.width * image.height > MAX_INPUT for image in kept.values())
         id, token = here.store.add(picture.rgb, recipe, alpha=picture.alpha, before=beside, inputs=kept, public=public)
     except (ImageError, ResultsError) as error:
-        journal.note("share failed", reason=type(error).__name__)
+        log.note("share failed", reason=type(error).__name__)
         raise gr.Error(str(error), print_exception=False) from None
-    journal.note("shared", public=public, before=before, inputs=len(kept), seconds=clock.seconds)
+    log.note("shared", public=public, before=before, inputs=len(kept), seconds=clock.seconds)
     return _links(result_link(home(request), id), token, kept_smaller)
 
 
@@ -162,7 +162,7 @@ def _files(store: Store, result: Result) -> dict[str, str]:
     found = {}
     for name in result.inputs:
         if content := store.read(result.id, name):
-            path = scratch.new_file(name)
+            path = tempfiles.new_file(name)
             path.write_bytes(content)
             found[name.removesuffix(".png")] = str(path)
     return found

@@ -10,7 +10,8 @@ from typing import Any
 import gradio as gr
 from gradio.themes.utils import sizes
 
-ASSETS = Path(__file__).parent / "assets"
+STATIC = Path(__file__).parent / "static"
+PICTURES = Path(__file__).parents[1] / "pictures"
 
 ULTRAMARINE = gr.themes.Color(
     "#eef1ff", "#dfe4ff", "#c3ccff", "#9fadff", "#7386f7", "#4d61e6", "#2f44c8", "#2438b4", "#1d2c8c", "#17226a",
@@ -35,9 +36,9 @@ def appearance() -> dict[str, Any]:
     """What `Blocks.launch` wants to know about looks."""
     return {
         "theme": theme(),
-        "css_paths": ASSETS / "style.css",
-        "head_paths": ASSETS / "head.html",
-        "favicon_path": ASSETS / "mark.svg",
+        "css_paths": STATIC / "style.css",
+        "head_paths": STATIC / "head.html",
+        "favicon_path": PICTURES / "mark.svg",
         "footer_links": ["settings", "gradio"],
     }
 
@@ -137,7 +138,7 @@ def theme() -> gr.themes.Base:
 
 def header() -> gr.HTML:
     """The mark, the wordmark and what this is, in one sentence."""
-    mark, word = ((ASSETS / name).read_text(encoding="utf-8") for name in ("mark.svg", "wordmark.svg"))
+    mark, word = ((PICTURES / name).read_text(encoding="utf-8") for name in ("mark.svg", "wordmark.svg"))
     return gr.HTML(
         f"<header><span class='mark' aria-hidden='true'>{mark}</span><h1>{word}</h1>"
         "<p>A photo, repainted in the manner of a painting.</p></header>",

@@ -8,10 +8,11 @@ import gradio as gr
 
 from nst import styles, translate
 from nst.images import save
-from nst.ui import limits, pictures, scratch, settings, tabs, zerogpu
+from nst.server import limits, tempfiles, zerogpu
+from nst.ui import pictures, settings, tabs
 from nst.ui.painting import Order, Run
 from nst.ui.pictures import Choice
-from nst.ui.workbench import TELLING, Updates, Workbench
+from nst.ui.task_tab import TELLING, Updates, Workbench
 
 ABOUT = """**Horse → zebra** learned from another network, stage by stage, what that one draws; and that in turn
 learned from photos of horses and of zebras that do not belong together (CycleGAN). It gives stripes to brown animals,
@@ -29,7 +30,7 @@ be used is not stated there."""
 
 
 class TranslateTab(Workbench):
-    """See `nst.ui.workbench.Workbench`; its run is one step long.
+    """See `nst.ui.task_tab.Workbench`; its run is one step long.
 
     Args:
         run: has the signature of `nst.translate.translate_run`.
@@ -77,7 +78,7 @@ class TranslateTab(Workbench):
     def fetch_horse(self) -> list[Any]:
         """Press on the button: picture, row and choice; what is wrong is told."""
         try:
-            path = save(scratch.new_file("horse.jpg"), styles.open_horse())
+            path = save(tempfiles.new_file("horse.jpg"), styles.open_horse())
         except styles.StyleNotFound as error:
             raise gr.Error(str(error), print_exception=False) from None
         gr.Info(f"{styles.HORSE.title}, by the {styles.HORSE.author} ({styles.HORSE.license}).")

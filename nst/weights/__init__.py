@@ -18,10 +18,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from nst.weights import excerpt, manifest
-from nst.weights.excerpt import HeaderError, Span
+from nst.weights import manifest, partial_download
 from nst.weights.hub import HubError, RangesRefusedError, RemoteFile
 from nst.weights.manifest import Weights, file_sha256, read_manifest, record
+from nst.weights.partial_download import HeaderError, Span
 from nst.weights.tensors import (
     WeightsError,
     WeightsNotFound,
@@ -253,7 +253,7 @@ def _alone(path: Path, total: int, progress: Progress | None) -> Iterator[None]:
 
 
 def _fetch_excerpt(weights: Weights, remote: RemoteFile, path: Path, progress: Progress | None) -> None:
-    spans = excerpt.read_header(remote)
+    spans = partial_download.read_header(remote)
     if remote.sha256 and remote.sha256 != weights.sha256:
         raise HubError("it holds another file than models.toml describes: its sha256 differs")
     spans = [span for span in spans if span.name.startswith(weights.prefix)]
@@ -270,7 +270,7 @@ def _fetch_excerpt(weights: Weights, remote: RemoteFile, path: Path, progress: P
         "license": weights.license,
         "source": f"{weights.repo}@{weights.revision}/{weights.file}",
     }
-    excerpt.copy(remote, spans, notes, partial, progress)
+    partial_download.copy(remote, spans, notes, partial, progress)
     try:
         check_finite(read_safetensors(partial), partial)
     except WeightsError as error:

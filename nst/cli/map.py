@@ -1,0 +1,100 @@
+"""`python -m nst map`: a folder of pictures by what resembles what, as a page to open in a browser."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tqdm import tqdm
+
+from nst.cli.arguments import PROGRAM, Parser
+from nst.cli.table import table
+from nst.collection import KINDS, LAYOUTS, Collection, Survey, map_page, read_collection, rows, survey
+from nst.images import ImageError
+
+
+def parser() -> Parser:
+    """The parser of this command."""
+    made = Parser(
+        prog=f"{PROGRAM} map",
+        description="Draw a map of a folder of pictures: what resembles what, by style and by content.",
+        epilog=f"Example: {PROGRAM} map paintings/ -o map.html --csv map.csv",
+    )
+    made.add_argument("folder", metavar="FOLDER", help="a folder of pictures; those in folders inside it count too")
+    made.add_argument("-o", "--output", metavar="OUT", help="the page to write (.html); left out is none")
+    made.add_argument("--csv", metavar="FILE", help="also write a table: places, clusters, nearest, outliers")
+    made.add_argument("--near", metavar="PICTURE", help="print what is nearest to this picture of the folder")
+    made.add_argument("--layout", choices=LAYOUTS, default=LAYOUTS[0], help="how places are found (default: pca)")
+    made.add_argument("--clusters", metavar="N", type=int, help="how many groups (default: by the number of pictures)")
+    made.add_argument("--encoder", default="compact", help="what looks at the pictures (default: compact)")
+    made.add_argument("--no-cache", action="store_true", help="neither use nor keep what is found")
+    return made
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command: 0 when done."""
+    args = parser().parse_args(argv)
+    for path, suffix in ((args.output, ".html"), (args.csv, ".csv")):
+        if path and Path(path).suffix.lower() != suffix:
+            raise ImageError(f"'{path}' must end in {suffix}.")
+    with tqdm(desc=Path(args.folder).name, unit=" pictures", file=sys.stderr, disable=None) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        found = read_collection(args.folder, encoder=args.encoder, keep=not args.no_cache, progress=progress)
+    for name, why in found.broken.items():
+        print(f"{name}: {why}", file=sys.stderr)
+    surveys = {kind: survey(getattr(found, kind), layout=args.layout, clusters=args.clusters) for kind in KINDS}
+    if args.near:
+        for line in table(nearest(found, surveys, args.near)):
+            print(line)
+    else:
+        print(f"{len(found.names)} pictures, {len(found.broken)} left out")
+        for line in table(groups(found, surveys)):
+            print(line)
+    if args.csv:
+        write_csv(Path(args.csv), found, surveys)
+        print(args.csv)
+    if args.output:
+        out = Path(args.output)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(map_page(found, surveys, Path(args.folder).resolve().name), encoding="utf-8")
+        print(out)
+    return 0
+
+
+def nearest(found: Collection, surveys: dict[str, Survey], picture: str) -> list[dict[str, object]]:
+    """A row for each of the pictures that are nearest to one, by each kind."""
+    wanted = [i for i, name in enumerate(found.names) if picture in (name, Path(name).name)]
+    if not wanted:
+        raise ImageError(f"'{picture}' is not among the {len(found.names)} pictures; give its name in the folder.")
+    return [
+        {"by": kind, "nearest": found.names[int(j)], "distance": float(far)}
+        for kind, one in surveys.items()
+        for j, far in zip(one.nearest[wanted[0]], one.distances[wanted[0]], strict=True)
+    ]
+
+
+def groups(found: Collection, surveys: dict[str, Survey]) -> list[dict[str, object]]:
+    """A row for each group: how many it holds, and what stands in its middle; and one for each outlier."""
+    listed: list[dict[str, object]] = []
+    for kind, one in surveys.items():
+        for i, medoid in enumerate(one.medoids):
+            count, name = one.clusters.count(i), found.names[medoid]
+            listed.append({"by": kind, "group": i + 1, "pictures": count, "middle": name})
+        listed += [{"by": kind, "group": "alone", "pictures": 1, "middle": found.names[i]} for i in one.outliers]
+    return listed
+
+
+def write_csv(path: Path, found: Collection, surveys: dict[str, Survey]) -> None:
+    """Write the table of `nst.collection.rows`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = list(rows(found, surveys))
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, lines[0])
+        writer.writeheader()
+        writer.writerows(lines)

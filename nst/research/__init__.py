@@ -1,0 +1,1 @@
+"""What makes and judges networks: training, evaluation, benchmarks. Only the command line imports it."""

@@ -1,0 +1,126 @@
+"""Speed of networks that paint in one pass, ours beside the one that most people know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst.device import choose_device
+from nst.fast import make_painter
+from nst.images import resize, to_tensor
+from nst.registry import load_model
+from nst.research.bench.optimization import peak_memory
+from nst.styles import load_content
+
+
+class PlainNet(nn.Module):
+    """Johnson's network in the layout and arithmetic of pytorch/examples, with PyTorch's own layers.
+
+    Images are 0 to 255 on both sides; widths 32, 64 and 128, five residual blocks, 9x9 convolutions at both ends,
+    nearest-neighbor enlargement, instance normalization.
+    """
+
+    def __init__(self, blocks: int = 5) -> None:
+        super().__init__()
+        sizes = {"conv1": (3, 32, 9), "conv2": (32, 64, 3), "conv3": (64, 128, 3)}
+        sizes |= {f"res{i}_{k}": (128, 128, 3) for i in range(1, blocks + 1) for k in (1, 2)}
+        sizes |= {"deconv1": (128, 64, 3), "deconv2": (64, 32, 3), "deconv3": (32, 3, 9)}
+        strides = {"conv2": 2, "conv3": 2}
+        self.blocks = blocks
+        self.convs = nn.ModuleDict({n: nn.Conv2d(a, b, k, strides.get(n, 1)) for n, (a, b, k) in sizes.items()})
+        self.norms = nn.ModuleDict(
+            {n: nn.InstanceNorm2d(b, affine=True) for n, (_, b, _) in sizes.items() if n != "deconv3"}
+        )
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over weights under pytorch/examples' names, strictly."""
+        norms = {"in1": "conv1", "in2": "conv2", "in3": "conv3", "in4": "deconv1", "in5": "deconv2"}
+        found = {}
+        for name, tensor in tensors.items():
+            first, *rest = name.split(".")
+            if first.startswith("res"):
+                kind, part = rest[0], rest[-1]
+                group = "norms" if kind.startswith("in") else "convs"
+                found[f"{group}.{first}_{kind[-1]}.{part}"] = tensor
+            else:
+                group = "norms" if first in norms else "convs"
+                found[f"{group}.{norms.get(first, first)}.{rest[-1]}"] = tensor
+        self.load_state_dict(found)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(N, 3, H, W), 0 to 255, to the same."""
+
+        def conv(x: Tensor, name: str) -> Tensor:
+            size = self.convs[name].kernel_size[0] // 2  # type: ignore[union-attr, index, operator]
+            return self.convs[name](F.pad(x, (size,) * 4, mode="reflect"))  # type: ignore[arg-type]
+
+        x = image
+        for name in ("conv1", "conv2", "conv3"):
+            x = F.relu(self.norms[name](conv(x, name)))
+        for i in range(1, self.blocks + 1):
+            inner = F.relu(self.norms[f"res{i}_1"](conv(x, f"res{i}_1")))
+            x = x + self.norms[f"res{i}_2"](conv(inner, f"res{i}_2"))
+        for name in ("deconv1", "deconv2"):
+            x = F.relu(self.norms[name](conv(F.interpolate(x, scale_factor=2, mode="nearest"), name)))
+        return conv(x, "deconv3")
+
+
+def bench_fast(
+    *,
+    sizes: Sequence[int] = (512, 1280),
+    models: Sequence[str] = ("cin", "predictor"),
+    rounds: int = 5,
+    device: str = "auto",
+    seed: int = 0,
+) -> Iterator[dict[str, Any]]:
+    """Seconds a picture takes in one pass, of pytorch/examples' network in float32 and of ours, in turn.
+
+    A row for each size and network: `seconds` (the median of the rounds), `speedup` over pytorch/examples, `frames` a
+    second, `memory` (bytes above what the process held before, at the peak). A size is 16:9, but 512 is square.
+
+    Args:
+        sizes: long sides in pixels.
+        models: of ours, by name or file.
+        rounds: how often they take turns, after one that is not counted.
+        device: see `nst.device.choose_device`.
+        seed: of the weights of pytorch/examples' network, which do not matter for speed.
+    """
+    where = choose_device(device)
+    torch.manual_seed(seed)
+    plain = PlainNet().to(where.device).eval().requires_grad_(False)
+    photo, style = to_tensor(load_content("coffee")), to_tensor(load_content("chelsea"))
+    painters = {}
+    for name in models:
+        network = load_model(name)
+        own: dict[object, list[Any]] = {"names": list(getattr(network, "styles", ()))[:1], "pictures": [style]}
+        painters[name] = make_painter(own.get(network.takes, []), model=name, device=device)
+    for size in sizes:
+        image = resize(photo, (size, size) if size == 512 else (size * 9 // 16, size))
+        placed, shown = image.to(where.device), where.place(image)
+        calls: dict[str, Callable[[], object]] = {"pytorch/examples, float32": lambda x=placed: plain(x * 255)}  # type: ignore[misc]
+        for name, painter in painters.items():
+            calls[f"{name}, {where.name}"] = lambda p=painter, x=shown: p.pass_through(x)  # type: ignore[misc]
+        times: dict[str, list[float]] = {name: [] for name in calls}
+        peaks = dict.fromkeys(calls, 0)
+        with torch.no_grad():
+            for turn in range(rounds + 1):
+                for name, call in calls.items():
+                    with peak_memory(where.device) as peak:
+                        began = time.perf_counter()
+                        call()
+                        if where.device.type == "cuda":
+                            torch.cuda.synchronize()
+                        if turn:
+                            times[name].append(time.perf_counter() - began)
+                    peaks[name] = max(peaks[name], peak())
+        first_name, *_ = calls
+        for name, seconds in ((name, median(values)) for name, values in times.items()):
+            row: dict[str, Any] = {"size": f"{image.shape[3]} x {image.shape[2]}", "network": name, "seconds": seconds}
+            row |= {"speedup": median(times[first_name]) / seconds, "frames": 1 / seconds, "memory": peaks[name]}
+            yield row

@@ -1,0 +1,267 @@
+"""Every method that the package holds, beside each other: speed, flexibility, quality.
+
+The three that the survey weighs against each other (Jing et al., "Neural Style Transfer: A Review", 2017,
+arXiv:1705.04058, section 6).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nst.color import recolor
+from nst.device import Device, choose_device, peak_memory
+from nst.fast import make_painter
+from nst.images import resize, to_pil
+from nst.losses import STYLE_LOSSES
+from nst.metrics import Aim, find_judge
+from nst.registry import list_models, load_model
+from nst.research.evaluate.chart import chart
+from nst.research.evaluate.ledger import Ledger
+from nst.research.evaluate.pictures import contact_sheet, last, load, means, open_content, open_style, write
+from nst.styles import list_styles
+from nst.stylize import PRESETS
+from nst.translate import directions_of_all, placed
+from nst.weights import WeightsNotFound
+
+CONTENTS = ("chelsea", "coffee", "astronaut")
+STYLES = ("glass", "mosaic", "ink", "waves")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """A style: its picture (1, 3, H, W), and the name by which a network may know it."""
+
+    name: str
+    picture: Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A photo (1, 3, H, W), its name, and a style to paint it in."""
+
+    photo: str
+    content: Tensor
+    manner: Manner
+
+    @property
+    def name(self) -> str:
+        return f"{self.photo}-{self.manner.name}"
+
+
+Paint = Callable[[Tensor, Manner], Tensor]
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to paint.
+
+    Attributes:
+        name: for the table.
+        kind: "optimized", "network" or "neither".
+        styles: how many it can paint in, in words.
+        training: what it had to learn beforehand, in words.
+        paint: photo and style to result, all (1, 3, H, W) in [0, 1]; at the photo's size.
+        knows: the styles it can paint in; None means any.
+    """
+
+    name: str
+    kind: str
+    styles: str
+    training: str
+    paint: Paint
+    knows: tuple[str, ...] | None = None
+
+    @property
+    def plain(self) -> str:
+        """The name for files."""
+        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+
+
+def compare_methods(
+    *,
+    out: str = "methods",
+    contents: Sequence[str] = CONTENTS,
+    styles: Sequence[str] = STYLES,
+    methods: Sequence[str] | None = None,
+    models: Sequence[str] = (),
+    judge: str | None = None,
+    encoder: str = "compact",
+    size: int = 256,
+    retime: bool = False,
+) -> Iterator[dict[str, Any]]:
+    """Every method that the package holds, on every photo in every style: a row for each, means over the pictures.
+
+    `seconds` (of one core where there is no GPU, whatever else the machine does) and `memory` (MB above what the
+    process held before) of one picture on this machine, `styles` and `training` beforehand, then the pastiche score and
+    its parts (see `nst.metrics.pastiche_score`). With `judge`, its score as well, and a last row with Kendall's tau of
+    both judges' order of the methods. A method that knows certain styles only is judged on those. Pictures and numbers
+    are kept in `out`, and found ones not painted again.
+
+    Args:
+        out: folder for pictures, numbers (methods.json), a contact sheet and a chart.
+        contents: picture files, or names of examples.
+        styles: picture files or names of styles; or NAME=FILE where a network knows by name what the file shows.
+        methods: those to compare whose names contain one of these words; left out is all.
+        models: files of further networks that paint in one pass.
+        judge: a second judge, an encoder by name or file that painted none of them; left out is none.
+        encoder: to optimize on, by name or file.
+        size: long side in pixels.
+        retime: time every method anew, on the first photo in the first style that it knows; from then on these are its
+            seconds and its memory, and the pictures stay.
+    """
+    folder, where = Path(out), choose_device()
+    photos = {Path(name).stem: resize(open_content(name), size) for name in contents}
+    manners = [_manner(text, size) for text in styles]
+    grid = [Pair(photo, content, manner) for photo, content in photos.items() for manner in manners]
+    judges = {"score": find_judge(), **({"judge": find_judge(judge)} if judge else {})}
+    aims = {
+        pair.name: {name: Aim(pair.manner.picture, pair.content, judge=who) for name, who in judges.items()}
+        for pair in grid
+    }
+    strips = {pair.name: [pair.content, pair.manner.picture] for pair in grid}
+    wanted = [m for m in find_methods(encoder, models) if not methods or any(word in m.name for word in methods)]
+    if not wanted:
+        raise ValueError(f"No method is called like that. There are: {', '.join(m.name for m in find_methods())}.")
+    known, rows = Ledger(folder / "methods.json"), list[dict[str, Any]]()
+    for method in wanted:
+        pairs = [pair for pair in grid if method.knows is None or pair.manner.name in method.knows]
+        if not pairs:
+            continue
+        found = []
+        for pair in grid:
+            if pair not in pairs:
+                strips[pair.name].append(torch.ones_like(pair.content))
+                continue
+            path = folder / "pictures" / f"{method.plain}-{pair.name}.png"
+            cost = known.get(path.stem, lambda m=method, p=pair, at=path: _painted(m, p, where, at))  # type: ignore[misc]
+            if not path.is_file():  # numbers without their picture
+                _painted(method, pair, where, path)
+            image = load(path)
+            strips[pair.name].append(image)
+            scores = {name: aim.score(image) for name, aim in aims[pair.name].items()}
+            found.append(cost | {name: one.total for name, one in scores.items()} | scores["score"].parts)
+        row = {"method": method.name, "styles": method.styles, "training": method.training, **means(found)}
+        if retime:
+            row |= known.put(f"{method.plain} alone", _timed(method, pairs[0], where)[1])
+        row |= known.known.get(f"{method.plain} alone", {})
+        rows.append(row | {"kind": method.kind})
+        yield row
+    if judge and len(rows) > 2:
+        yield {"method": "tau of both judges", "score": _tau([r["score"] for r in rows], [r["judge"] for r in rows])}
+    write(folder / "methods.jpg", contact_sheet(list(strips.values()), cell=192, columns=1))
+    (folder / "methods.svg").write_text(chart(rows), encoding="utf-8")
+
+
+def find_methods(encoder: str = "compact", models: Sequence[str] = ()) -> list[Method]:
+    """Every method there is here: references, optimizing by preset and by style loss, and networks, translators into a
+    painter's manner among them.
+
+    Args:
+        encoder: to optimize on.
+        models: files of further networks.
+    """
+
+    def optimizing(**settings: Any) -> Paint:
+        return lambda content, manner: last(
+            content, manner.picture, encoder=encoder, size=max(content.shape[-2:]), **settings
+        )
+
+    found = [
+        Method("the photo itself", "neither", "-", "-", lambda content, _: content),
+        Method("the style itself", "neither", "-", "-", lambda c, s: resize(s.picture, (c.shape[-2], c.shape[-1]))),
+        Method("its colors alone", "neither", "any", "none", lambda c, s: recolor(c, s.picture, "pca")),
+    ]
+    found += [Method(f"optimized, {p}", "optimized", "any", "none", optimizing(preset=p)) for p in PRESETS]
+    found += [
+        Method(f"optimized, draft, {loss}", "optimized", "any", "none", optimizing(preset="draft", style_loss=loss))
+        for loss in STYLE_LOSSES
+        if loss != "wasserstein"
+    ]
+    for name in [*(entry.name for entry in list_models("style")), *models]:
+        try:
+            network = load_model(name, download=False)
+        except WeightsNotFound:
+            continue
+        if (takes := getattr(network, "takes", "")) not in ("names", "pictures", "photo"):
+            continue
+        learned = tuple(getattr(network, "styles", ())) if takes == "names" else None
+        knows = (Path(name).stem,) if takes == "photo" else learned
+        many = "any" if knows is None else str(len(knows))
+        paint = _passing(name, takes)
+        found.append(Method(f"network {Path(name).stem}", "network", many, _training(name), paint, knows))
+    for name, ways in directions_of_all().items():
+        hand = ways[0].removeprefix("photo2")  # a painter, all of whose works are one manner to it
+        knows = tuple(style.name for style in list_styles() if style.author.lower().replace(" ", "").endswith(hand))
+        if knows:
+            found.append(Method(f"network {name}", "network", "1", _training(name), _translating(name), knows))
+    return found
+
+
+def _passing(model: str, takes: str) -> Paint:
+    """In one pass; what a network knows of a style is looked at anew each time, as the others must."""
+
+    def paint(content: Tensor, manner: Manner) -> Tensor:
+        own: dict[str, list[str | Tensor]] = {"names": [manner.name], "pictures": [manner.picture]}
+        given = own.get(takes, [])
+        return make_painter(given, model=model).paint(content)
+
+    return paint
+
+
+def _translating(model: str) -> Paint:
+    """There, in the first direction, and not back."""
+
+    @torch.no_grad()
+    def paint(content: Tensor, _: Manner) -> Tensor:
+        where = choose_device()
+        network = placed(model, str(where.device))
+        with where.autocast():
+            image: Tensor = network(where.place(content), 0)
+        return image.float().clamp(0, 1).cpu()
+
+    return paint
+
+
+def _training(name: str) -> str:
+    """What a model of ours was trained for, as its command says."""
+    command = next((entry.command for entry in list_models() if entry.name == name), "")
+    steps = re.search(r"--steps (\d+)", command)
+    return f"{steps[1]} steps" if steps else "?"
+
+
+def _manner(text: str, size: int) -> Manner:
+    name, _, file = text.partition("=") if "=" in text else (Path(text).stem, "", text)
+    return Manner(name, resize(open_style(file), size))
+
+
+def _timed(method: Method, pair: Pair, where: Device) -> tuple[Tensor, dict[str, float]]:
+    """The picture, and the seconds and the memory that it took, after networks are loaded."""
+    clock = time.process_time if where.device.type == "cpu" else time.perf_counter
+    if method.kind == "network":
+        method.paint(pair.content, pair.manner)
+    with peak_memory(where.device) as peak:
+        began = clock()
+        image = method.paint(pair.content, pair.manner)
+        seconds = clock() - began
+    return image, {"seconds": seconds, "memory": peak() / 1e6}
+
+
+def _painted(method: Method, pair: Pair, where: Device, path: Path) -> dict[str, float]:
+    """Paint it and save it; what it took."""
+    image, cost = _timed(method, pair, where)
+    write(path, to_pil(image))
+    return cost
+
+
+def _tau(first: Sequence[float], second: Sequence[float]) -> float:
+    from scipy.stats import kendalltau
+
+    return float(kendalltau(first, second).statistic)

@@ -1,0 +1,142 @@
+"""How well do translators do, what do they do to the background, and what does the way back lose?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from nst.color import to_lab
+from nst.encoders import load_encoder
+from nst.images import resize
+from nst.metrics import style_distance
+from nst.registry import load_model
+from nst.research.evaluate.pictures import contact_sheet, load, means, write
+from nst.translate import MODEL, translate
+
+BACKGROUND, AROUND = 0.1, 3
+"""See `background_of`."""
+
+
+def compare_translate(
+    *,
+    judge: str,
+    photos: Sequence[str],
+    models: Sequence[str] = (MODEL,),
+    source: int = 339,
+    label: int = 340,
+    size: int = 256,
+    out: str | None = None,
+) -> Iterator[dict[str, Any]]:
+    """How well translators do, side by side: a row for each photo and model, and each model's mean.
+
+    `label` is the probability, by the judge, that the result shows what it should, and `top` whether that is what it
+    finds likeliest; `background` is how far the colors moved (CIE Lab, see `color_shift`) where the judge sees nothing
+    of what was to be translated; `changed` the mean absolute change of all pixels; `seconds` the time.
+
+    Args:
+        judge: SqueezeNet's file.
+        photos: picture files.
+        models: translators, by name or file; of layouts of others too.
+        source: number of the judge's class that is to be translated; 339 is a brown horse.
+        label: number of the class that it should become; 340 is a zebra.
+        size: long side in pixels.
+        out: folder for a contact sheet: a row for each photo, which stands first.
+    """
+    network: Any = load_model(Path(judge), architecture="squeezenet")
+    rows: dict[str, list[dict[str, float]]] = {model: [] for model in models}
+    strips = []
+    for path in photos:
+        photo = resize(load(path), size)
+        background = background_of(network.locate(resize(photo, 384), source))
+        strips.append([photo])
+        for model in models:
+            translate(photo, model=model, size=size)  # once for nothing: what follows is timed
+            began = time.perf_counter()
+            found = translate(photo, model=model, size=size)
+            seconds = time.perf_counter() - began
+            judged = network(resize(found.image, (227, 227)))[0]
+            row = {"label": float(judged[label]), "top": float(judged.argmax() == label)}
+            row |= {"background": color_shift(found.image, photo, background)}
+            row |= {"changed": found.changed, "seconds": seconds}
+            rows[model].append(row)
+            strips[-1].append(found.image)
+            yield {"photo": Path(path).stem, "model": Path(model).stem, **row}
+    for model, of_model in rows.items():
+        yield {"photo": "mean", "model": Path(model).stem, **means(of_model)}
+    if out:
+        write(Path(out) / "translate.jpg", contact_sheet(strips, columns=1))
+
+
+def compare_cycle(
+    *,
+    judge: str,
+    photos: Sequence[str],
+    styles: Sequence[str],
+    model: str = "photo2vangogh",
+    size: int = 256,
+    out: str | None = None,
+) -> Iterator[dict[str, Any]]:
+    """What a translator of two directions does to photos, and what comes back: a row for each, and their mean.
+
+    `cycle` is the mean absolute difference (L1) between the photo and what came back; `closed` the share of the
+    judge's style distance to the pictures of the other kind that is closed, all of them side by side as one picture,
+    since the style of a painter is what his pictures have in common; `changed` the mean absolute change of all pixels.
+
+    Args:
+        judge: an encoder that had no part in the training, by name or file.
+        photos: picture files.
+        styles: picture files of the other kind.
+        model: the translator, by name or file.
+        size: long side in pixels.
+        out: folder for a contact sheet: a row for each photo, what became of it, and what came back.
+    """
+    network, kind = load_encoder(judge), torch.cat([_square(load(path), size) for path in styles], 3)
+    rows, strips = [], []
+    for path in photos:
+        found = translate(load(path), model=model, size=size)
+        if found.back is None or found.cycle is None:
+            raise ValueError(f'"{model}" knows one direction only, so there is no cycle.')
+        before, after = (style_distance(image, kind, network) for image in (found.photo, found.image))
+        rows.append({"cycle": found.cycle, "closed": 1 - after / before, "changed": found.changed})
+        strips.append([found.photo, found.image, found.back])
+        yield {"photo": Path(path).stem, **rows[-1]}
+    yield {"photo": "mean", **means(rows)}
+    if out:
+        write(Path(out) / "cycle.jpg", contact_sheet(strips))
+
+
+def _square(image: Tensor, size: int) -> Tensor:
+    """The middle of a picture (1, 3, H, W), of `size` pixels a side."""
+    side = min(image.shape[-2:])
+    top, left = ((length - side) // 2 for length in image.shape[-2:])
+    return resize(image[..., top : top + side, left : left + side], (size, size))
+
+
+def background_of(places: Tensor) -> Tensor:
+    """Where nothing of a thing is, 1 or 0 (1, 1, H, W), of how likely it is there: not within `AROUND` places of it.
+
+    A classifier is sure of the most telling places of a thing only, such as a head, so that around them there is more.
+    """
+    found = F.max_pool2d(places, 2 * AROUND + 1, 1, AROUND)
+    return (found < BACKGROUND).float()
+
+
+def color_shift(image: Tensor, reference: Tensor, where: Tensor) -> float:
+    """How far the colors of an image (1, 3, H, W) in [0, 1] moved from those of another of its size, place by place.
+
+    Mean distance in CIE Lab (about 2 can just be seen) between the mean colors of squares of a sixteenth of the short
+    side, so that texture has no part in it.
+
+    Args:
+        where: weights (1, 1, h, w) of the places that count, of any resolution.
+    """
+    cell = max(1, min(image.shape[-2:]) // 16)
+    change = (to_lab(F.avg_pool2d(image, cell)) - to_lab(F.avg_pool2d(reference, cell))).norm(dim=1, keepdim=True)
+    weights = F.interpolate(where.to(change), change.shape[-2:], mode="bilinear")
+    return float((change * weights).sum() / weights.sum().clamp_min(1e-6))

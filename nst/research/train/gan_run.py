@@ -1,0 +1,158 @@
+"""What the trainings of generators of faces have in common: data, growth, sheets, the kernel distance, the file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nst.device import Device
+from nst.encoders import load_encoder
+from nst.faces import in_rows
+from nst.fidelity import distance_to
+from nst.images import ImageError, to_tensor
+from nst.models.progan import GrowingDiscriminator, enlarge
+from nst.models.stylegan import StyleGAN
+from nst.research.train.data import Pictures
+from nst.research.train.gan_loop import Players, Rules, duel
+from nst.research.train.growth import Growth, shrink
+from nst.research.train.loop import Plan, write_model
+
+SHEET, SHEET_COLUMNS, TRUNCATION = 64, 8, 0.7
+"""How many faces a sheet shows, and how near to the mean one."""
+
+ABOUT = (
+    "Faces that never existed, {side} pixels a side, from {dim} normally distributed numbers. Trained on {count} "
+    "pictures. It repeats what they have, in the shares they have it: it is a toy, and says nothing about people."
+)
+
+
+class Faces:
+    """Pictures of faces, all of one size and kept in memory; a file that cannot be read is left out and counted.
+
+    Args:
+        source: folder or tar file.
+        size: side in pixels; a picture's middle square is taken.
+        held: how many of the last ones are kept from the training, to measure by.
+
+    Raises:
+        ImageError: there are no pictures, or too few for so many held out.
+    """
+
+    def __init__(self, source: str | Path, size: int, held: int = 0) -> None:
+        pictures, kept = Pictures(source), []
+        self.skipped = 0
+        for index in range(len(pictures)):
+            try:
+                image = pictures[index]
+            except ImageError:
+                self.skipped += 1
+                continue
+            short = min(image.size)
+            left, top = (image.width - short) // 2, (image.height - short) // 2
+            cut = image.resize((size, size), box=(left, top, left + short, top + short))
+            kept.append((to_tensor(cut)[0] * 255).round().byte())
+        if len(kept) - held < 2:
+            raise ImageError(f"{source} holds {len(kept)} pictures that can be read: too few, with {held} held out.")
+        self.seen = torch.stack(kept[: len(kept) - held])
+        self.held = torch.stack(kept[len(kept) - held :]) if held else self.seen[:0]
+
+    def batch(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` pictures (count, 3, size, size) in [0, 1], half of them mirrored."""
+        chosen = self.seen[torch.randint(len(self.seen), (count,), generator=generator)].float() / 255
+        mirrored = torch.rand(count, 1, 1, 1, generator=generator) < 0.5
+        return torch.where(mirrored, chosen.flip(-1), chosen).contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True)
+class Course:
+    """A training of a generator of faces.
+
+    Attributes:
+        name: of the architecture; config: its arguments.
+        faces: what is learned from.
+        folder: to write.
+        where: device and number format.
+        judge: the encoder that measures, by name or file.
+        growth: None for networks that do not grow.
+        license: of what is trained, which is up to the terms of the pictures.
+    """
+
+    name: str
+    config: Mapping[str, Any]
+    faces: Faces
+    folder: Path
+    where: Device
+    judge: str
+    growth: Growth | None = None
+    license: str = "other"
+
+    def grown(self, step: int) -> bool:
+        """Whether nothing is left to be faded in."""
+        return self.growth is None or self.growth.at(step) == (self.growth.last, 1.0)
+
+    def finish(self, averaged: Any, record: Mapping[str, Any]) -> None:
+        """Write the generator, if it is grown up."""
+        if not self.grown(record["step"]):
+            return
+        if isinstance(averaged, StyleGAN):
+            averaged.center()
+        about = ABOUT.format(side=averaged.resolution, dim=averaged.latent_dim, count=len(self.faces.seen))
+        command = self.name.removeprefix("dc")
+        write_model(averaged, self.folder, self.name, self.config, record, about, command=command, license=self.license)
+
+    def sheet(self, averaged: Any, step: int) -> Tensor:
+        """64 faces at a truncation of 0.7, the same at every step."""
+        if self.growth is None:
+            return in_rows(averaged.sample(SHEET, 0, TRUNCATION), SHEET_COLUMNS)
+        latent = averaged.latents(SHEET, 0).to(self.where.device)
+        if isinstance(averaged, StyleGAN):
+            averaged.center()
+            latent = averaged.styles(latent, TRUNCATION)
+        stage = self.growth.at(step)
+        painted = averaged.paint(latent, level=stage.level, blend=stage.blend).clamp(0, 1)
+        while painted.shape[-1] < averaged.resolution:
+            painted = enlarge(painted)
+        return in_rows(painted, SHEET_COLUMNS)
+
+    def measure(self, averaged: Any, step: int) -> dict[str, float]:
+        """The kernel distance of as many faces as were held out, to these."""
+        if not self.grown(step) or len(self.faces.held) < 2:
+            return {}
+        count, encoder = len(self.faces.held), load_encoder(self.judge).to(self.where.device)
+        made = [averaged.sample(min(50, count - i), i, 1.0).cpu() for i in range(0, count, 50)]
+        return {"kernel_distance": round(distance_to(self.faces.held, torch.cat(made), encoder, self.where), 5)}
+
+    def play(self, players: Players, rules: Rules, plan: Plan) -> Iterator[dict[str, Any]]:
+        """Train; yields a record per interval, see `nst.research.train.gan_loop.duel`."""
+        records = duel(
+            players, rules, plan=plan, where=self.where, out=self.folder, finish=self.finish, sheet=self.sheet,
+            measure=self.measure,
+        )  # fmt: skip
+        for record in records:
+            yield record | {"skipped": self.faces.skipped}
+
+    def grow(
+        self, generator: nn.Module, make: Callable[..., Tensor], rules: Rules, plan: Plan, batch: int
+    ) -> Iterator[dict[str, Any]]:
+        """Train a generator that grows, with a discriminator of the same widths."""
+        growth, patch = self.growth, self.config["patch"]
+        assert growth is not None
+        discriminator = placed(GrowingDiscriminator(self.config["widths"], patch), self.where)
+
+        def real(rng: torch.Generator, step: int) -> Tensor:
+            return shrink(self.faces.batch(batch, rng), growth.at(step), patch)
+
+        def judge(image: Tensor, step: int) -> Tensor:
+            return discriminator(image, *growth.at(step))
+
+        yield from self.play(Players(placed(generator, self.where), discriminator, make, judge, real), rules, plan)
+
+
+def placed(network: nn.Module, where: Device) -> Any:
+    """The network on its device, channels last."""
+    return network.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,123 @@
+"""Which photos a distillation learns from: those with which the teacher succeeds, and those that are to stay."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from nst.device import Device
+from nst.images import ImageError, resize, to_tensor
+from nst.registry import load_model
+from nst.research.train.data import Crops
+from nst.research.train.drawn import drawn
+
+STAYING = 0.3
+"""Share of the crops that are to stay as they are."""
+
+MAMMALS, ENOUGH = slice(151, 389), 0.1
+"""Classes of ImageNet, and how likely they must be together."""
+
+
+class Varied:
+    """Crops of photos of two kinds, half of them in a slightly other light and tint; seeded.
+
+    Args:
+        photos: all.
+        translated, others: the numbers of those that are to be translated, and of those that are to stay as they are,
+            of which `STAYING` of the crops are taken.
+        size: side of a crop in pixels.
+    """
+
+    def __init__(
+        self, photos: Sequence[Image.Image], translated: Sequence[int], others: Sequence[int], size: int
+    ) -> None:
+        chosen = [Chosen(photos, numbers) for numbers in (translated, others)]
+        self.translated, self.others = (Crops(pictures, size, smallest=0.7) for pictures in chosen)
+        self.staying = STAYING if others else 0.0
+        self.random = random.Random(0)
+
+    @property
+    def skipped(self) -> int:
+        return self.translated.skipped + self.others.skipped
+
+    def batch(self, count: int) -> tuple[Tensor, Tensor]:
+        """`count` crops, (count, 3, size, size), and whether each is to be translated, (count,) of 1 or 0."""
+        crops, of_kind = zip(*(self._one() for _ in range(count)), strict=True)
+        return torch.cat(crops), torch.tensor(of_kind)
+
+    def _one(self) -> tuple[Tensor, float]:
+        stays = self.random.random() < self.staying
+        source = self.others if stays else self.translated
+        source.random.seed(self.random.random())
+        crop = source.one()
+        if self.random.random() < 0.5:
+            tint = torch.tensor([self.random.uniform(0.93, 1.07) for _ in range(3)]).view(1, 3, 1, 1)
+            crop = (crop * tint).clamp(0, 1) ** self.random.uniform(0.85, 1.2)
+        return crop, float(not stays)
+
+
+class Chosen(Sequence[Image.Image]):
+    """Some of a sequence of pictures, by their numbers."""
+
+    def __init__(self, pictures: Sequence[Image.Image], numbers: Sequence[int]) -> None:
+        self.pictures, self.numbers = pictures, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Image.Image:  # type: ignore[override]
+        return self.pictures[self.numbers[index]]
+
+
+def successes(
+    photos: Sequence[Image.Image],
+    teacher: nn.Module,
+    classifier: str,
+    label: int,
+    count: int,
+    kept: Path,
+    where: Device,
+) -> tuple[list[int], list[int]]:
+    """The numbers of the `count` photos of mammals whose translations likeliest show a label, and of no mammals.
+
+    Args:
+        classifier: SqueezeNet's file.
+        kept: file for what the classifier said, so that a training that is gone on with need not ask again.
+    """
+    if not kept.is_file():
+        save_file({"seen": _classified(photos, teacher, classifier, label, where)}, kept)
+    mammal, success = load_file(kept)["seen"].unbind(1)
+    best = success.argsort(descending=True, stable=True)[:count]
+    return [int(n) for n in best if success[n] > 0], (mammal.abs() <= ENOUGH).nonzero().flatten().tolist()
+
+
+@torch.no_grad()
+def _classified(
+    photos: Sequence[Image.Image], teacher: nn.Module, classifier: str, label: int, where: Device
+) -> Tensor:
+    """Probabilities (N, 2) that a photo shows a mammal, and what the teacher makes of it the label: the latter of
+    mammals only, else 0; -1 for a photo that cannot be read."""
+    judge: Any = copy.deepcopy(load_model(Path(classifier), architecture="squeezenet")).to(where.device)
+    found = torch.zeros(len(photos), 2)
+    for number in range(len(photos)):
+        try:
+            photo = to_tensor(photos[number])
+        except ImageError:
+            found[number] = -1
+            continue
+        with where.autocast():
+            found[number, 0] = judge(where.place(resize(photo, (227, 227))))[0, MAMMALS].sum()
+            if found[number, 0] > ENOUGH:
+                small = where.place(resize(photo, (192, 192)))
+                painted = teacher(small)
+                result = torch.lerp(small, painted, drawn(small, painted))
+                found[number, 1] = judge(resize(result, (227, 227)))[0, label]
+    return found

@@ -1,0 +1,72 @@
+"""Addresses as the outside sees them: of the app, of a result, of a remix.
+
+A request here is starlette's, or gradio's wrapper around one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from typing import Any
+from urllib.parse import urlencode
+
+from nst.recipes import names_of, settings_from_recipe, task_of, to_query
+from nst.server.results import Result, on_a_space
+
+HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
+
+
+def home(request: Any) -> str:
+    """The app's own address, without a slash at the end.
+
+    That is GRADIO_ROOT_PATH if it is a whole address (`--root-path` sets it), the Space's host on a Space, or
+    what the proxy or else the browser says it asked for; a root path that is only a path is put behind.
+    """
+    root = os.environ.get("GRADIO_ROOT_PATH", "").rstrip("/")
+    if root.startswith(("https://", "http://")):
+        return root
+    if space := os.environ.get("SPACE_HOST"):
+        return f"https://{space.split(',')[0].strip()}"
+    asked = _first(request, "x-forwarded-host") or request.headers.get("host", "")
+    host = asked if HOST.fullmatch(asked) else str(request.url.hostname or "localhost")
+    scheme = _first(request, "x-forwarded-proto") or request.url.scheme
+    return f"{'https' if scheme in ('https', 'wss') else 'http'}://{host}{root}"
+
+
+def result_link(home: str, id: str) -> str:
+    """The page of a shared result."""
+    return f"{home}/r/{id}"
+
+
+def remix_query(result: Result) -> str:
+    """What follows the app's address to open it as for this result: its settings, and its inputs where shared.
+
+    The settings stand in the link too, so that it does something even when the result is gone.
+    """
+    task = task_of(result.recipe)
+    content, style = (names_of(result.recipe.get(kind)) for kind in ("content", "style"))
+    settings = settings_from_recipe(result.recipe, task)
+    query = to_query(settings, task=task, content=content[0] if content else None, style=style)
+    return "&".join(filter(None, (query, urlencode({"remix": result.id}))))
+
+
+def client(request: Any) -> str:
+    """Who asks, for counting: the address, of IPv6 the network that one household or server has.
+
+    The server underneath heeds X-Forwarded-For only from proxies that FORWARDED_ALLOW_IPS names. A Space's proxy has
+    no address that is known, so there the header is taken as it is; who forges it meets the limits for all together.
+    """
+    address = request.client.host if request.client else ""
+    if on_a_space():
+        address = _first(request, "x-forwarded-for") or address
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:100]
+    return str(ip) if ip.version == 4 else str(ipaddress.ip_network((ip, 64), strict=False))
+
+
+def _first(request: Any, header: str) -> str:
+    """The outermost proxy's word: each adds its own behind."""
+    return request.headers.get(header, "").split(",")[0].strip()

@@ -1,0 +1,90 @@
+"""What each layer keeps: of a photo's content, and of a style.
+
+Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style", 2015, arXiv:1508.06576, figure 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nst.encoders import STYLE_LAYERS
+from nst.images import resize
+from nst.optimize import Step
+from nst.stylize.grid import side_by_side
+from nst.stylize.invert import invert
+from nst.stylize.settings import Preset, check, checked
+from nst.stylize.texture import reconstruct_style
+
+SURVEY_LAYERS = STYLE_LAYERS
+"""The columns of the result."""
+
+NOT_BEGUN = 0.5
+"""What stands where no picture is yet: gray."""
+
+
+def layer_survey(
+    content: Tensor,
+    style: Tensor,
+    *,
+    size: int = 192,
+    encoder: str = "compact",
+    preset: str | Preset = "draft",
+    num_steps: int | None = None,
+    style_loss: str = "wasserstein",
+    pooling: str | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Step]:
+    """Invert a photo from each of five layers, and rebuild a style from the first one to five; yields every step.
+
+    The image of a step has two rows of five pictures (1, 3, 2 size, 5 size), content above style, and fills column by
+    column; `nst.stylize.cut` takes them apart. All of them are of the middle square of what is given, and all begin
+    as noise.
+
+    Args:
+        content, style: images (1, 3, H, W) in [0, 1], of any size.
+        size: side of each picture in pixels.
+        num_steps: of each picture.
+        encoder, preset, style_loss, pooling, seed, device, progress: see `nst.stylize.style_transfer`.
+
+    Raises:
+        ValueError: an argument out of its range; the sentence says which and what is possible.
+        nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
+    """
+    check(**checked(locals()))
+    photo, manner = _middle(content.float(), size), _middle(style.float(), size)
+    common: dict[str, Any] = {
+        "size": size, "encoder": encoder, "preset": preset, "num_steps": num_steps, "pooling": pooling, "seed": seed,
+        "device": device, "progress": progress,
+    }  # fmt: skip
+    columns = len(SURVEY_LAYERS)
+    done, count = torch.full((2 * columns, 3, size, size), NOT_BEGUN), 0
+    for column, layer in enumerate(SURVEY_LAYERS):
+        runs = (
+            invert(photo, layer=layer, **common),
+            reconstruct_style(manner, depth=column + 1, style_loss=style_loss, **common),
+        )
+        for row, run in enumerate(runs):
+            place = row * columns + column
+            for step in run:
+                done = done.to(step.image)
+                done[place : place + 1] = resize(step.image, (size, size))
+                yield replace(
+                    step, index=count * step.total + step.index, total=len(done) * step.total,
+                    image=side_by_side(done, columns), work=(count + step.work) / len(done),
+                )  # fmt: skip
+            count += 1
+
+
+def _middle(picture: Tensor, size: int) -> Tensor:
+    """The middle square of a picture, of this size."""
+    tall, wide = picture.shape[-2:]
+    side = min(tall, wide)
+    top, left = (tall - side) // 2, (wide - side) // 2
+    return resize(picture[..., top : top + side, left : left + side], (size, size))

@@ -1,0 +1,157 @@
+"""The map of a collection: many pictures in, a page out that shows what resembles what."""
+
+from __future__ import annotations
+
+import csv
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from nst import fast, styles
+from nst.collection import KINDS, Collection, map_page, read_collection, rows, survey
+from nst.images import save
+from nst.server import limits, queue, tempfiles
+from nst.ui import progress
+from nst.ui.task_tab import KIND_ERRORS, RUNNING
+
+MOST, MOST_OF_STRANGERS = 1000, 200
+"""Pictures on a map, at home and where strangers come."""
+
+Reading = Callable[..., Collection]
+
+ABOUT = (
+    "<p>Give pictures, by the dozen or by the hundred. A network looks at each once; what resembles what stands "
+    "side by side. <i>By style</i> is how they are painted, wherever what is; <i>by content</i> is what stands "
+    "where.</p>"
+)
+
+
+@dataclass(eq=False)
+class Visit:
+    """Who waits for the device; see `nst.server.queue.Visitor`."""
+
+    stopped: bool = False
+    started: float = 0.0
+    work: float = 0.0
+
+
+class Atlas:
+    """Pictures in, a map out.
+
+    Args:
+        read: has the signature of `nst.collection.read_collection`.
+    """
+
+    def __init__(self, read: Reading) -> None:
+        self.read = read
+        with gr.Column(elem_classes="card"):
+            gr.HTML(ABOUT, elem_classes="estimate", apply_default_css=False)
+            self.files = gr.File(
+                label="Pictures", file_count="multiple", file_types=["image"], elem_id="map-files", height=140
+            )
+            with gr.Row(elem_classes="toolbar"):
+                self.start = gr.Button("Draw the map", variant="primary", elem_id="map-draw", min_width=140)
+                self.examples = gr.Button("Map the examples", elem_id="map-examples", min_width=140)
+            ready = progress.status("Ready", "Without pictures of your own, the examples show what it does.")
+            self.status = gr.HTML(ready, elem_id="map-status", apply_default_css=False)
+        self.page = gr.HTML("", elem_id="map-page", apply_default_css=False)
+        with gr.Row(elem_classes="actions"):
+            self.download = gr.DownloadButton("Download the map", visible=False, elem_id="map-download", size="md")
+            self.table = gr.DownloadButton("Download the table", visible=False, elem_id="map-table", size="md")
+        shown = [self.status, self.page, self.download, self.table]
+        self.start.click(self.draw, [self.files], shown, **RUNNING)
+        self.examples.click(self.draw_examples, None, shown, **RUNNING)
+
+    def draw(self, files: Sequence[str] | None) -> Iterator[list[Any]]:
+        """Press on Draw the map."""
+        if not files:
+            raise gr.Error("Choose some pictures first, two at least.", print_exception=False)
+        most = MOST_OF_STRANGERS if limits.current() is limits.STRICT else MOST
+        if len(files) > most:
+            raise gr.Error(f"Here a map holds {most} pictures at most; choose fewer.", print_exception=False)
+        yield from self._drawn([Path(file) for file in files], [Path(file).name for file in files])
+
+    def draw_examples(self) -> Iterator[list[Any]]:
+        """Press on Map the examples: photos, drawn styles, and a photo in every fast style."""
+        folder = tempfiles.new_file("examples")
+        folder.mkdir()
+        found: dict[str, Path] = {}
+        for kind, listed in (("photo", styles.list_contents()), ("style", styles.list_styles())):
+            for entry in listed:
+                small = styles.thumbnail(entry.name)
+                if small is not None:
+                    found[f"{kind} {entry.name}"] = save(folder / f"{kind}-{entry.name}.png", small)
+        for name in fast.fast_styles():
+            if painted := fast.thumbnail(name):
+                path = folder / f"painted-{name}.webp"
+                path.write_bytes(painted)
+                found[f"painted {name}"] = path
+        yield from self._drawn(list(found.values()), list(found))
+
+    def _drawn(self, files: list[Path], names: list[str]) -> Iterator[list[Any]]:
+        visit, done, failed = Visit(), [0, len(files)], list[Exception]()
+        waiting = queue.wait(visit)
+        found: list[Collection] = []
+        try:
+            for told in waiting:
+                yield [told, gr.skip(), gr.skip(), gr.skip()]
+        finally:
+            waiting.close()
+        with queue.computing(visit):
+
+            def report(now: int, total: int) -> None:
+                if visit.stopped:
+                    raise ValueError("The map was left before it was drawn.")
+                done[:] = now, total
+                visit.work = now / total
+
+            def work() -> None:
+                try:
+                    found.append(self.read(files, names=names, keep=False, progress=report))
+                except Exception as error:  # told on the thread that waits
+                    failed.append(error)
+
+            thread = threading.Thread(target=work, daemon=True)
+            thread.start()
+            try:
+                while thread.is_alive():
+                    told = progress.status("Looking", f"{done[0]} of {done[1]} pictures.", done=visit.work, kind="busy")
+                    yield [told, gr.skip(), gr.skip(), gr.skip()]
+                    thread.join(0.3)
+            finally:
+                visit.stopped = True  # whoever leaves the page lets go of the device
+                thread.join()
+        if failed:
+            if isinstance(failed[0], KIND_ERRORS):
+                raise gr.Error(str(failed[0]), print_exception=False)
+            raise failed[0]
+        yield self._shown(found[0], time.monotonic() - visit.started)
+
+    def _shown(self, found: Collection, seconds: float) -> list[Any]:
+        surveys = {kind: survey(getattr(found, kind)) for kind in KINDS}
+        page = map_page(found, surveys)
+        path, table = tempfiles.new_file("map.html"), tempfiles.new_file("map.csv")
+        path.write_text(page, encoding="utf-8")
+        lines = list(rows(found, surveys))
+        with table.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, lines[0])
+            writer.writeheader()
+            writer.writerows(lines)
+        left_out = f" Left out: {'; '.join(f'{n}: {why}' for n, why in found.broken.items())}" if found.broken else ""
+        told = f"{len(found.names)} pictures in {progress.duration(seconds)}.{left_out}"
+        frame = f'<iframe title="The map" sandbox="allow-scripts" srcdoc="{escape(page, quote=True)}"></iframe>'
+        return [
+            progress.status("Finished", told, kind="done"), frame, gr.update(value=str(path), visible=True),
+            gr.update(value=str(table), visible=True),
+        ]  # fmt: skip
+
+
+def create(read: Reading = read_collection) -> Atlas:
+    """Lay the part out and wire it."""
+    return Atlas(read)

@@ -1,0 +1,123 @@
+"""The score of a result in words and bars, and the button that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from nst.images import ImageError, decode, to_tensor
+from nst.metrics import Score, pastiche_score
+from nst.server import limits
+from nst.styles import StyleNotFound
+from nst.ui import pictures
+from nst.ui.painting import Painting
+
+TITLES = {
+    "texture": ("Brushwork", "how near it comes to the painting's; parts of the painting itself get about 50%"),
+    "color": ("Colors", "how near they come to the painting's"),
+    "content": ("The photo is still there", "how much of what stands where is found again"),
+    "cleanness": ("Cleanness", "how free it is of grids, blocks and grain"),
+}
+"""The parts of the score in plain words."""
+
+SCALES = {
+    "scale2": "Fine strokes", "scale3": "Middle strokes", "scale4": "Broad strokes", "scale5": "Large shapes",
+}  # fmt: skip
+"""The pyramid's scales in plain words."""
+
+GRADES = ((65, "An excellent pastiche"), (50, "A good pastiche"), (35, "A fair pastiche"), (20, "A weak pastiche"))
+NONE = "Hardly a pastiche"
+
+
+def of_painting(painting: Painting | None) -> str:
+    """The verdict on a painting that is finished, as HTML.
+
+    Raises:
+        ValueError: with a sentence that says why there is none.
+    """
+    if painting is None or not painting.result or not Path(painting.result).is_file():
+        raise ValueError("There is no finished picture to score yet: paint one first.")
+    order = painting.order
+    styles, weights = _styles(painting), order.settings.get("style_weights") or order.settings.get("weights")
+    if not styles:
+        raise ValueError("This result has no style to be compared with.")
+    photo = None if order.task == "doodle" else order.pictures.get("content")  # a doodle looks like nothing
+    content = to_tensor(decode(str(photo))) if isinstance(photo, str) else None
+    result = decode(painting.result).rgb
+    if not order.parts:
+        return html(limits.on_painter(_score, to_tensor(result), styles, content, weights))
+    wide, tall = result.width // order.columns, result.height // -(-len(order.parts) // order.columns)
+    found = {}
+    for i, part in enumerate(order.parts):
+        left, top = wide * (i % order.columns), tall * (i // order.columns)
+        one = to_tensor(result.crop((left, top, left + wide, top + tall)))
+        share = i / max(len(order.parts) - 1, 1)  # a film leads from one style to another
+        found[part] = limits.on_painter(_score, one, styles, content, [1 - share, share] if order.film else weights)
+    return table(found)
+
+
+def _score(image: Any, styles: Any, content: Any, weights: Any) -> Score:
+    return pastiche_score(image, styles, content, style_weights=weights)
+
+
+def _styles(painting: Painting) -> list[Any]:
+    """The style pictures of an order: files, or names of what a network has learned."""
+    given = painting.order.extras.get("styles")
+    if given is None:
+        paths = painting.order.pictures.get("style") or []
+        return [to_tensor(decode(path)) for path in ([paths] if isinstance(paths, str) else paths)]
+    try:
+        files = [pictures.example_file("style", one) if isinstance(one, str) else one for one in given]
+    except (StyleNotFound, ImageError) as error:
+        raise ValueError(f"The score needs the style's own picture. {error}") from None
+    return [to_tensor(decode(one)) if isinstance(one, Path) else one for one in files]
+
+
+def grade(total: float) -> str:
+    """A score in two words."""
+    return next((words for least, words in GRADES if total >= least), NONE)
+
+
+def html(score: Score) -> str:
+    """The score, its parts and its layers as bars."""
+    parts = "".join(_bar(*TITLES[name], share) for name, share in score.parts.items())
+    layers = {SCALES.get(name, name): share for name, share in score.texture.items()}
+    return (
+        f'<div class="verdict"><p class="total"><b>{score.total:.0f}</b><span>of 100. {grade(score.total)}.</span></p>'
+        f"<p>{escape(reasons(score))}</p>{parts}<details><summary>Brushwork, from fine to coarse</summary>"
+        f"{''.join(_bar(name, '', share) for name, share in layers.items())}</details></div>"
+    )
+
+
+def reasons(score: Score) -> str:
+    """What helped and what hurt, in a sentence or two."""
+    parts = score.parts
+    praise = {
+        "texture": "The brushwork is close to the painting's.", "color": "The colors are close to the painting's.",
+        "content": "The photo is easy to make out.",
+    }  # fmt: skip
+    best, worst = max(praise, key=lambda name: parts.get(name, 0.0)), min(parts, key=parts.__getitem__)
+    blame = {
+        "texture": "What keeps it down is the brushwork: it is still far from the painting's.",
+        "color": "What keeps it down are the colors: they are not the painting's.",
+        "content": "What keeps it down is the photo: little of it is left.",
+        "cleanness": "What keeps it down are grids, blocks or grain that neither picture has.",
+    }
+    good = [praise[best]] if parts.get(best, 0.0) >= 0.5 else []
+    return " ".join([*good, blame[worst]]) if parts[worst] < 0.5 else " ".join(good)
+
+
+def table(scores: Mapping[str, Score]) -> str:
+    """The scores of several pictures, each a bar."""
+    rows = "".join(_bar(name, "", score.total / 100, f"{score.total:.0f}") for name, score in scores.items())
+    return f'<div class="verdict"><p>Each picture\'s score, of 100.</p>{rows}</div>'
+
+
+def _bar(title: str, about: str, share: float, told: str = "") -> str:
+    share = min(max(share, 0.0), 1.0)
+    said = f"<small>{escape(about)}</small>" if about else ""
+    title, told = escape(title), told or f"{share:.0%}"
+    bar = f'<i role="img" aria-label="{title}: {told}"><u style="width:{100 * share:.0f}%"></u></i>'
+    return f'<div class="measure"><span>{title} {said}</span><b>{told}</b>{bar}</div>'
