@@ -32,10 +32,16 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
         theme.header()
         theme.hint()
         all_tabs: list[tuple[str, Callable[[], object]]] = [
-            ("Optimize", optimize.create_tab), ("Fast styles", fast.create_tab), ("Mix", mix.create_tab),
-            ("Color", color.create_tab), ("Explore", explore.create_tab), ("Faces", faces.create_tab),
-            ("Horse → Zebra", translate.create_tab), ("Measure", measure.create_tab), ("Gallery", gallery.create_tab),
-        ]  # fmt: skip
+            ("Optimize", optimize.create_tab),
+            ("Fast styles", fast.create_tab),
+            ("Mix", mix.create_tab),
+            ("Color", color.create_tab),
+            ("Explore", explore.create_tab),
+            ("Faces", faces.create_tab),
+            ("Horse → Zebra", translate.create_tab),
+            ("Measure", measure.create_tab),
+            ("Gallery", gallery.create_tab),
+        ]
         bar.lay_out(tabs or all_tabs)
         theme.footer()
         if api:
@@ -70,9 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     serving.look_after()
     build_app(api=options.api).launch(
-        server_name=options.host, server_port=options.port, share=options.share or None, inbrowser=options.open,
-        auth=[tuple(pair.split(":", 1)) for pair in options.auth or ()] or None, **serving.options(api=options.api),
-    )  # fmt: skip
+        server_name=options.host,
+        server_port=options.port,
+        share=options.share or None,
+        inbrowser=options.open,
+        auth=[tuple(pair.split(":", 1)) for pair in options.auth or ()] or None,
+        **serving.options(api=options.api),
+    )
     return 0
 
 

@@ -31,10 +31,16 @@ MODEL = "faces"
 
 MAX_COUNT, MAX_FRAMES, LAST = 1024, 600, 2**31 - 1
 BOUNDS: dict[str, tuple[float, float]] = {
-    "count": (1, MAX_COUNT), "like": (0, LAST), "first": (0, LAST), "second": (0, LAST),
-    "seed": (0, LAST), "frames": (2, MAX_FRAMES), "truncation": (0.0, 1.0), "likeness": (0.0, 1.0),
+    "count": (1, MAX_COUNT),
+    "like": (0, LAST),
+    "first": (0, LAST),
+    "second": (0, LAST),
+    "seed": (0, LAST),
+    "frames": (2, MAX_FRAMES),
+    "truncation": (0.0, 1.0),
+    "likeness": (0.0, 1.0),
     "pixel_weight": (0.0, 100.0),
-}  # fmt: skip
+}
 """What is allowed."""
 
 PIXELS = 32 * 64 * 64
@@ -62,9 +68,15 @@ def load_generator(model: str = MODEL, device: str = "auto") -> tuple[Any, Devic
 
 @torch.no_grad()
 def sample_faces(
-    *, count: int = 16, seed: int = 0, truncation: float = 0.7, like: int | None = None, likeness: float = 0.7,
-    model: str = MODEL, device: str = "auto",
-) -> Tensor:  # fmt: skip
+    *,
+    count: int = 16,
+    seed: int = 0,
+    truncation: float = 0.7,
+    like: int | None = None,
+    likeness: float = 0.7,
+    model: str = MODEL,
+    device: str = "auto",
+) -> Tensor:
     """Faces (count, 3, H, H) in [0, 1], as large as the network makes them.
 
     Args:
@@ -98,9 +110,16 @@ def sample_faces(
 
 
 def face_grid(
-    *, count: int = 16, seed: int = 0, truncation: float = 0.7, like: int | None = None, likeness: float = 0.7,
-    size: int = 128, model: str = MODEL, device: str = "auto",
-) -> Iterator[Step]:  # fmt: skip
+    *,
+    count: int = 16,
+    seed: int = 0,
+    truncation: float = 0.7,
+    like: int | None = None,
+    likeness: float = 0.7,
+    size: int = 128,
+    model: str = MODEL,
+    device: str = "auto",
+) -> Iterator[Step]:
     """Faces in rows, as one picture (1, 3, H, W); yields it once.
 
     Args:
@@ -120,9 +139,14 @@ def columns(count: int) -> int:
 
 @torch.no_grad()
 def mix_faces(
-    *, first: int = 0, second: int = 1, truncation: float = 0.7, size: int = 192, model: str = MODEL,
+    *,
+    first: int = 0,
+    second: int = 1,
+    truncation: float = 0.7,
+    size: int = 192,
+    model: str = MODEL,
     device: str = "auto",
-) -> Iterator[Step]:  # fmt: skip
+) -> Iterator[Step]:
     """Two faces, and each with one level of the other's style: eight pictures in two rows, as one; yields it once.
 
     Karras et al. 2018, arXiv:1812.04948, section 3.1. Coarse is 4 x 4 features, middle 8 x 8, fine the rest; there up
@@ -155,9 +179,13 @@ def layers_of(level: str, layers: int) -> range:
 
 @torch.no_grad()
 def morph(
-    *, faces: Sequence[int] = (0, 1, 2), frames: int = 60, truncation: float = 0.7, model: str = MODEL,
+    *,
+    faces: Sequence[int] = (0, 1, 2),
+    frames: int = 60,
+    truncation: float = 0.7,
+    model: str = MODEL,
     device: str = "auto",
-) -> Tensor:  # fmt: skip
+) -> Tensor:
     """A film (frames, 3, H, H) in [0, 1] from each face to the next, and from the last back to the first.
 
     Styles lie on straight lines between those of the faces, latents on arcs; each face is rested at.
@@ -190,9 +218,14 @@ def morph(
 
 
 def morph_sheet(
-    *, faces: Sequence[int] = (0, 1, 2), frames: int = 60, truncation: float = 0.7, size: int = 192,
-    model: str = MODEL, device: str = "auto",
-) -> Iterator[Step]:  # fmt: skip
+    *,
+    faces: Sequence[int] = (0, 1, 2),
+    frames: int = 60,
+    truncation: float = 0.7,
+    size: int = 192,
+    model: str = MODEL,
+    device: str = "auto",
+) -> Iterator[Step]:
     """The pictures of a film in rows, as one picture; yields it once.
 
     Args:

@@ -170,9 +170,15 @@ class _Descent:
             self.stepper = torch.optim.SGD(self.parameters, self.rate, momentum=0.0)
         else:
             self.stepper = torch.optim.LBFGS(
-                self.parameters, self.rate, max_iter=1, max_eval=10, history_size=10,
-                tolerance_grad=0, tolerance_change=0, line_search_fn="strong_wolfe",
-            )  # fmt: skip
+                self.parameters,
+                self.rate,
+                max_iter=1,
+                max_eval=10,
+                history_size=10,
+                tolerance_grad=0,
+                tolerance_change=0,
+                line_search_fn="strong_wolfe",
+            )
 
     @torch.no_grad()
     def _remember(self, loss: float) -> None:

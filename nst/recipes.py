@@ -54,10 +54,24 @@ TASKS: dict[str, dict[str, Any]] = {
 }
 """What there are recipes of, and every setting of each and its default."""
 
-WHOLE = frozenset({
-    "size", "num_steps", "seed", "kernel_degree", "patch_size", "width", "height", "starts", "pictures",
-    "count", "like", "first", "second", "frames",
-})  # fmt: skip
+WHOLE = frozenset(
+    {
+        "size",
+        "num_steps",
+        "seed",
+        "kernel_degree",
+        "patch_size",
+        "width",
+        "height",
+        "starts",
+        "pictures",
+        "count",
+        "like",
+        "first",
+        "second",
+        "frames",
+    }
+)
 ENCODERS = ("encoder", "content_encoder")
 PASSES = ("style", "translator", "faces")
 """Kinds of models that make pictures."""

@@ -101,10 +101,12 @@ def test_every_setting_has_a_control_with_the_recipe_s_own_default(tab):
         ({"size": "700"}, {"size": 700}),
         ({"size": 99999}, {"size": 4096}),
         ({"num_steps": None, "pooling": settings.AUTO}, {}),
-        ({"style_layers": ["relu1_1", "relu2_1"], "style_layer_weights": "2, 1"},
-         {"style_layers": ["relu1_1", "relu2_1"], "style_layer_weights": [2.0, 1.0]}),
+        (
+            {"style_layers": ["relu1_1", "relu2_1"], "style_layer_weights": "2, 1"},
+            {"style_layers": ["relu1_1", "relu2_1"], "style_layer_weights": [2.0, 1.0]},
+        ),
     ],
-)  # fmt: skip
+)
 def test_controls_are_read_as_settings(given, wanted):
     assert settings.read(given) == wanted
     assert settings.read({name: settings.shown(name, value) for name, value in wanted.items()}) == wanted
@@ -272,8 +274,19 @@ def test_a_download_that_fails_is_told(tab, photo):
 
 # Recipes
 
-CHANGED = {"size": 96, "strength": 80, "preset": "best", "num_steps": 7, "tv_weight": 0.5, "pooling": "max", "seed": 5,
-           "style_layers": ["relu1_1"], "style_layer_weights": "3", "optimizer": "lbfgs", "init": "noise"}  # fmt: skip
+CHANGED = {
+    "size": 96,
+    "strength": 80,
+    "preset": "best",
+    "num_steps": 7,
+    "tv_weight": 0.5,
+    "pooling": "max",
+    "seed": 5,
+    "style_layers": ["relu1_1"],
+    "style_layer_weights": "3",
+    "optimizer": "lbfgs",
+    "init": "noise",
+}
 
 
 def controls_of(updates: dict[Any, Any], tab: OptimizeTab) -> dict[str, Any]:

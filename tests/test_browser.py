@@ -90,13 +90,18 @@ def open_page(browser, address) -> Iterator[OpenPage]:
     contexts = []
 
     def open_one(
-        query: str = "", width: int = 1280, height: int = 900, ready: tuple[str, ...] = ("#content", "#style"),
+        query: str = "",
+        width: int = 1280,
+        height: int = 900,
+        ready: tuple[str, ...] = ("#content", "#style"),
         **options: Any,
-    ) -> Any:  # fmt: skip
+    ) -> Any:
         context = browser.new_context(
-            viewport={"width": width, "height": height}, permissions=["clipboard-read", "clipboard-write"],
-            accept_downloads=True, **options,
-        )  # fmt: skip
+            viewport={"width": width, "height": height},
+            permissions=["clipboard-read", "clipboard-write"],
+            accept_downloads=True,
+            **options,
+        )
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(PATIENCE)

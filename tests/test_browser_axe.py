@@ -15,17 +15,22 @@ TABS = {
     "Mix": {"": "#mix-content img"},
     "Color": {"": "#color-content img"},
     "Explore": {
-        "What layers keep": "#survey-content img", "Texture": "#texture-style img", "Inversion": "#invert-content img",
+        "What layers keep": "#survey-content img",
+        "Texture": "#texture-style img",
+        "Inversion": "#invert-content img",
         "Doodle": "#doodle-map img",
     },
     "Faces": {
-        "Sample": "#faces-count input", "Mix two": "#mix-faces-first input", "Morph": "#morph-faces",
-        "Project": "#project-content img", "How it learned": "#faces-strip",
+        "Sample": "#faces-count input",
+        "Mix two": "#mix-faces-first input",
+        "Morph": "#morph-faces",
+        "Project": "#project-content img",
+        "How it learned": "#faces-strip",
     },
     "Horse → Zebra": {"": "#translate-content img"},
     "Measure": {"One result": "#measure-result img", "Map": "#map-examples"},
     "Gallery": {"": "#gallery"},
-}  # fmt: skip
+}
 """What stands in each tab, or in each tab within it."""
 
 

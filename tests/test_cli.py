@@ -264,8 +264,11 @@ def test_ctrl_c_leaves_finished_files_whole(photos, encoder):
     command = [sys.executable, "-m", "nst", "stylize", "photos", "--style", "painting.png", "-o", "out"]
     process = subprocess.Popen(
         [*command, "--encoder", encoder, "--size", "64", "--device", "cpu", "--steps", "60"],
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     assert process.stdout.readline() == f"{Path('out/a.png')}\n"
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=60)

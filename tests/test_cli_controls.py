@@ -93,13 +93,17 @@ def test_a_recipe_of_several_styles_is_restored_but_for_its_masks(run, place, en
     [
         (["--mask", "left.png"], "2 styles need 2 masks"),
         (["--style-weight", "0", "--style-weight", "0"], "2 style weights are needed, none below 0 and not all 0"),
-        (["--style-weight", "1"], "2 style weights"), (["--mask", "black.png", "--mask", "rest"], "Mask 1 is empty"),
-        (["--keep", "black.png"], "what to keep is empty"), (["--keep", "none.png"], "none.png"),
-        (["--semantic", "left.png"], "style 1 and 2 have none"), (["--loss", "magic"], "style_loss must be one of"),
-        (["--semantic", "left.png", "left.png"], "style 2 has none"), (["--style-scale", "9"], "from 0.1 to 4"),
+        (["--style-weight", "1"], "2 style weights"),
+        (["--mask", "black.png", "--mask", "rest"], "Mask 1 is empty"),
+        (["--keep", "black.png"], "what to keep is empty"),
+        (["--keep", "none.png"], "none.png"),
+        (["--semantic", "left.png"], "style 1 and 2 have none"),
+        (["--loss", "magic"], "style_loss must be one of"),
+        (["--semantic", "left.png", "left.png"], "style 2 has none"),
+        (["--style-scale", "9"], "from 0.1 to 4"),
         (["--style-layers", "relu8_1"], "No layer relu8_1. This encoder has: relu1_1"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_told_in_a_line(run, words, said, capsys):
     Image.new("RGB", (64, 48)).save("black.png")
     assert run("stylize", *TWO, "x.png", *words) == 2
@@ -111,8 +115,21 @@ def test_bad_input_is_told_in_a_line(run, words, said, capsys):
 
 
 def test_a_texture(run, capsys):
-    assert run("texture", "one.png", "two.png", "-o", "new/tile.png", "--seamless", "--style-weight", "1",
-               "--style-weight", "2") == 0  # fmt: skip
+    assert (
+        run(
+            "texture",
+            "one.png",
+            "two.png",
+            "-o",
+            "new/tile.png",
+            "--seamless",
+            "--style-weight",
+            "1",
+            "--style-weight",
+            "2",
+        )
+        == 0
+    )
     made = decode("new/tile.png")
     assert made.rgb.size == (64, 48)
     assert made.recipe["task"] == "texture" and made.recipe["style"] == ["one.png", "two.png"]
@@ -143,14 +160,15 @@ def test_a_path_as_strip_film_and_pictures(run):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["texture", "-o", "x.png"], "Which style?"), (["texture", "one.png", "-o", "x.tiff"], "no suffix"),
+        (["texture", "-o", "x.png"], "Which style?"),
+        (["texture", "one.png", "-o", "x.tiff"], "no suffix"),
         (["mix", "photo.png", "--style", "one.png", "-o", "x.png"], "--style twice, not 1 times"),
         (["mix", "photo.png", "--style", "one.png", "--style", "two.png", "-o", "x.bmp"], "no suffix"),
         (["invert", "photo.png", "--layer", "relu7_1", "-o", "x.png"], "No layer relu7_1. This encoder has: relu1_1"),
         (["invert", "none.png", "-o", "x.png"], "none.png"),
         (["invert", "photo.png", "--starts", "99", "-o", "x.png"], "99 is not between 1 and 8"),
     ],
-)  # fmt: skip
+)
 def test_bad_input_of_the_others_is_told_in_a_line(run, words, said, capsys):
     assert run(*words) == 2
     told = capsys.readouterr().err

@@ -56,8 +56,10 @@ def test_two_styles_are_neither_of_them(paint):
 
 def test_a_style_of_weight_zero_is_as_if_it_were_not_there(paint):
     assert torch.equal(paint(STYLES, style_weights=[0, 2]).image, paint(STYLES[1]).image)
-    assert torch.equal(paint([STYLES[0]] * 2, style_scale=[1, 0.5], style_weights=[0, 1]).image,
-                       paint(STYLES[0], style_scale=0.5).image)  # fmt: skip
+    assert torch.equal(
+        paint([STYLES[0]] * 2, style_scale=[1, 0.5], style_weights=[0, 1]).image,
+        paint(STYLES[0], style_scale=0.5).image,
+    )
 
 
 # ---- regions
@@ -132,10 +134,17 @@ def test_soft_masks_of_any_size_pass_and_resizing_is_told(encoder):
 @pytest.mark.parametrize("kind", STYLE_LOSSES)
 def test_regions_go_with_every_style_loss_and_scale_and_color(paint, kind):
     step = paint(
-        STYLES, masks=[half(), 1 - half()], style_masks=[half(64, 64), None], style_loss=f"{kind}+gram", size=96,
-        preset="draft", preserve_color="pca", color_when="before", keep=torch.eye(48)[None, None].expand(1, 1, 48, 48),
+        STYLES,
+        masks=[half(), 1 - half()],
+        style_masks=[half(64, 64), None],
+        style_loss=f"{kind}+gram",
+        size=96,
+        preset="draft",
+        preserve_color="pca",
+        color_when="before",
+        keep=torch.eye(48)[None, None].expand(1, 1, 48, 48),
         style_scale=[1, 0.5],
-    )  # fmt: skip
+    )
     assert step.image.isfinite().all() and step.losses["style"] != 0
 
 
@@ -222,9 +231,12 @@ def test_every_setting_is_heard(paint):
 
     reference = last()
     for change in (
-        *({"style_loss": kind} for kind in STYLE_LOSSES[1:]), {"style_loss": "gram+histogram"}, {"norm_weight": 1.0},
-        {"preserve_color": "pca"}, {"content_layers": ["relu3_1", "relu4_2"], "content_layer_weights": [1, 9]},
-    ):  # fmt: skip
+        *({"style_loss": kind} for kind in STYLE_LOSSES[1:]),
+        {"style_loss": "gram+histogram"},
+        {"norm_weight": 1.0},
+        {"preserve_color": "pca"},
+        {"content_layers": ["relu3_1", "relu4_2"], "content_layer_weights": [1, 9]},
+    ):
         assert not torch.equal(last(**change), reference), change
     for setting, changes in {
         "mmd-polynomial": ({"kernel_degree": 3}, {"kernel_offset": 5.0}),
@@ -246,15 +258,22 @@ MAP = picture(4)
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"masks": [half(), half() * 0]}, "Mask 2 is empty"), ({"keep": half() * 0}, "what to keep is empty"),
-        ({"style_masks": [half() * 0, None]}, "Style mask 1 is empty"), ({"masks": [half()]}, "2 styles need 2 masks"),
+        ({"masks": [half(), half() * 0]}, "Mask 2 is empty"),
+        ({"keep": half() * 0}, "what to keep is empty"),
+        ({"style_masks": [half() * 0, None]}, "Style mask 1 is empty"),
+        ({"masks": [half()]}, "2 styles need 2 masks"),
         ({"masks": [torch.ones(48, 64), None]}, "Mask 1 must be one picture"),
         ({"style_weights": [0, 0]}, "2 style weights are needed, none below 0 and not all 0"),
-        ({"style_weights": [1, 2, 3]}, "2 style weights"), ({"style_scale": [1, 1, 1]}, "each of the 2"),
-        ({"style_scale": [1, 9]}, "style_scale must be"), ({"mixing": "stir"}, "statistics, losses"),
-        ({"style_loss": "gram+magic"}, "style_loss must be one of wasserstein"), ({"style_loss": ""}, "style_loss"),
-        ({"preserve_color": "sepia"}, "preserve_color must be one of none"), ({"color_when": "never"}, "before, after"),
-        ({"guide": "outside"}, "inside, soft, all"), ({"correlations": "all"}, "chain"),
+        ({"style_weights": [1, 2, 3]}, "2 style weights"),
+        ({"style_scale": [1, 1, 1]}, "each of the 2"),
+        ({"style_scale": [1, 9]}, "style_scale must be"),
+        ({"mixing": "stir"}, "statistics, losses"),
+        ({"style_loss": "gram+magic"}, "style_loss must be one of wasserstein"),
+        ({"style_loss": ""}, "style_loss"),
+        ({"preserve_color": "sepia"}, "preserve_color must be one of none"),
+        ({"color_when": "never"}, "before, after"),
+        ({"guide": "outside"}, "inside, soft, all"),
+        ({"correlations": "all"}, "chain"),
         ({"content_map": MAP, "style_map": [MAP, None], "style_loss": "patches"}, "style 2 has none"),
         ({"content_map": MAP, "style_loss": "patches"}, "style 1 and 2 have none"),
         ({"style_map": [MAP, MAP], "style_loss": "patches"}, "a map of the content"),
@@ -262,9 +281,10 @@ MAP = picture(4)
         ({"content_map": MAP, "style_map": [MAP, MAP]}, 'heeded by the style loss "patches"'),
         ({"style_layers": ["relu9_9"]}, "No layer relu9_9. This encoder has: relu1_1"),
         ({"content_layers": ["conv4"]}, "No layer conv4. This encoder has: relu1_1"),
-        ({"content_layer_weights": [1, 2]}, "1 weights"), ({"kernel_degree": 9}, "kernel_degree"),
+        ({"content_layer_weights": [1, 2]}, "1 weights"),
+        ({"kernel_degree": 9}, "kernel_degree"),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_told_in_a_sentence(paint, settings, words):
     with pytest.raises(ValueError, match=words.replace("+", r"\+").replace("(", r"\(")):
         paint(STYLES, **settings)

@@ -102,10 +102,18 @@ def test_each_thing_is_painted_as_the_same_thing(tmp_path, style_loss):
     drawn = style.flip(-2)  # what was above is to be below
     steps = list(
         doodle(
-            drawn, style, style, encoder=tiny_encoder_file(tmp_path), size=64, num_steps=30, preset="draft",
-            init="noise", style_loss=style_loss, tv_weight=0.0,
+            drawn,
+            style,
+            style,
+            encoder=tiny_encoder_file(tmp_path),
+            size=64,
+            num_steps=30,
+            preset="draft",
+            init="noise",
+            style_loss=style_loss,
+            tv_weight=0.0,
         )
-    )  # fmt: skip
+    )
     image = steps[-1].image
     assert image.shape == (1, 3, 43, 64) and steps[-1].index == steps[-1].total == 30
     errors = [(image - other).abs().mean() for other in (resize(drawn, 64), resize(style, 64))]

@@ -118,8 +118,10 @@ def test_a_shared_doodle_comes_back_with_its_map(bench, tmp_path, monkeypatch):
     monkeypatch.setattr("nst.ui.task_tab.share.remix", lambda *_: remix)
     shown = first_look(bench, remix="x")
     assert [shown[slot.picture]["value"] for slot in bench.slots] == [
-        files["style"], files["style_map"], files["content"],
-    ]  # fmt: skip
+        files["style"],
+        files["style_map"],
+        files["content"],
+    ]
     assert shown[bench.palette].count("<button") == 1 and shown[bench.controls["seed"]] == 5
 
 

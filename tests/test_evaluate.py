@@ -32,10 +32,15 @@ def test_an_encoder_closes_all_of_its_own_distance(files):
     judge = tiny_encoder_file(files)
     rows = list(
         compare_encoders(
-            judge=judge, encoder=judge, contents=[str(files / "cat.png")], out=str(files), size=64, num_steps=4,
+            judge=judge,
+            encoder=judge,
+            contents=[str(files / "cat.png")],
+            out=str(files),
+            size=64,
+            num_steps=4,
             styles=[str(files / "wave.png"), str(files / "night.png")],
         )
-    )  # fmt: skip
+    )
     assert [(r["content"], r["style"]) for r in rows] == [("cat", "wave"), ("cat", "night"), ("mean", "")]
     assert all(r["closure"] == pytest.approx(1) and r["ssim"] == r["judge_ssim"] for r in rows)
     assert all(r["judge"] < r["start"] for r in rows)
@@ -77,10 +82,14 @@ def test_every_trick_is_tried_alone(files):
 def test_fast_styles_are_judged_beside_the_judge_itself(files):
     rows = list(
         compare_fast(
-            judge=tiny_encoder_file(files), contents=[str(files / "cat.png"), str(files / "night.png")],
-            styles=[str(files / "wave.png"), "mosaic"], size=64, num_steps=2, out=str(files),
+            judge=tiny_encoder_file(files),
+            contents=[str(files / "cat.png"), str(files / "night.png")],
+            styles=[str(files / "wave.png"), "mosaic"],
+            size=64,
+            num_steps=2,
+            out=str(files),
         )
-    )  # fmt: skip
+    )
     assert [row["style"] for row in rows] == ["wave", "mosaic", "mean"]
     assert [row["model"] for row in rows] == ["predictor", "cin", ""]
     for name in ("closed", "closure", "ssim", "color_left", "strokes", "speckle"):

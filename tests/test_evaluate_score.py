@@ -163,8 +163,10 @@ def test_results_are_scored_by_their_names(files, tmp_path, capsys):
     save(folder / "cat--dusk--ours.png", to_pil(cat))
     rows = list(compare_results(folder=str(folder)))
     assert [row["result"] for row in rows[:3]] == [
-        "cat--dusk--ours.png", "cat--wave--ours.png", "cat--wave--theirs.png"
-    ]  # fmt: skip
+        "cat--dusk--ours.png",
+        "cat--wave--ours.png",
+        "cat--wave--theirs.png",
+    ]
     assert rows[0]["score"] is None and rows[0]["note"].endswith(".")
     assert rows[1]["score"] > rows[2]["score"] and rows[2]["score"] < 5, "the photo itself is no pastiche"
     assert [(row["result"], row["method"]) for row in rows[3:]] == [("mean of 1", "ours"), ("mean of 1", "theirs")]

@@ -209,8 +209,20 @@ def genforce(widths=(8, 6, 4), latent_dim=16):
 def test_a_generator_of_others_paints_as_theirs_does(tmp_path, capsys):
     tensors, paint = genforce()
     torch.save(tensors, tmp_path / "pytorch_model.bin")
-    assert main(["models", "import", str(tmp_path / "pytorch_model.bin"), "--as", "progan", "-o",
-                 str(tmp_path / "ours.safetensors")]) == 0  # fmt: skip
+    assert (
+        main(
+            [
+                "models",
+                "import",
+                str(tmp_path / "pytorch_model.bin"),
+                "--as",
+                "progan",
+                "-o",
+                str(tmp_path / "ours.safetensors"),
+            ]
+        )
+        == 0
+    )
     network = load_model(tmp_path / "ours.safetensors")
     latent = torch.randn(3, 16)
     assert network.resolution == 16 and torch.allclose(network(latent), paint(latent), atol=1e-5)

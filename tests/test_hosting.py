@@ -163,9 +163,19 @@ def test_who_waits_is_told_their_place_and_about_how_long(monkeypatch):
 
 @pytest.mark.parametrize(
     "path",
-    ["/etc/passwd", "../../../../etc/passwd", "..%2f..%2f..%2fetc%2fpasswd", str(ROOT / "app.py"), "app.py",
-     "/proc/self/environ", "https://example.org/x.png", "http:%2f%2f169.254.169.254/", "//example.org/x.png", "file:///etc/passwd"],
-)  # fmt: skip
+    [
+        "/etc/passwd",
+        "../../../../etc/passwd",
+        "..%2f..%2f..%2fetc%2fpasswd",
+        str(ROOT / "app.py"),
+        "app.py",
+        "/proc/self/environ",
+        "https://example.org/x.png",
+        "http:%2f%2f169.254.169.254/",
+        "//example.org/x.png",
+        "file:///etc/passwd",
+    ],
+)
 def test_no_other_file_or_address_is_served(url, path):
     for way in ("file=", "file/"):
         answer = httpx.get(f"{url}gradio_api/{way}{path}")

@@ -28,9 +28,15 @@ from nst.images import ImageError, Picture, decode, encode, fit, read_recipe, re
 pytestmark = pytest.mark.filterwarnings("ignore")  # Pillow warns of much that it meets here
 T = Image.Transpose
 STORED = {  # EXIF orientation -> how an upright picture lies in the file
-    1: None, 2: T.FLIP_LEFT_RIGHT, 3: T.ROTATE_180, 4: T.FLIP_TOP_BOTTOM, 5: T.TRANSPOSE, 6: T.ROTATE_90,
-    7: T.TRANSVERSE, 8: T.ROTATE_270,
-}  # fmt: skip
+    1: None,
+    2: T.FLIP_LEFT_RIGHT,
+    3: T.ROTATE_180,
+    4: T.FLIP_TOP_BOTTOM,
+    5: T.TRANSPOSE,
+    6: T.ROTATE_90,
+    7: T.TRANSVERSE,
+    8: T.ROTATE_270,
+}
 ORANGE, WHITE = (230, 120, 30), (255, 255, 255)
 S = (8, 6)
 D50 = (0xF6D6, 0x10000, 0xD32D)  # the white of ICC profiles
@@ -169,12 +175,16 @@ ODD: dict[str, tuple[Any, ...]] = {
     "jpeg cmyk": (lambda: file(flat("CMYK", (0, 255, 255, 0)), "JPEG", quality=95), (255, 0, 0)),
     "jpeg cmyk with profile": (
         lambda: file(flat("CMYK", (255, 0, 0, 0)), "JPEG", quality=95, icc_profile=cmyk_profile()),
-        (249, 0, 6)),
+        (249, 0, 6),
+    ),
     "jpeg cmyk with an rgb profile": (
         lambda: file(flat("CMYK", (0, 255, 255, 0)), "JPEG", quality=95, icc_profile=swapped_profile()),
-        (255, 0, 0)),
+        (255, 0, 0),
+    ),
     "jpeg of several pictures (mpo)": (
-        lambda: file(flat(), "MPO", quality=95, save_all=True, append_images=[flat("RGB", 0)]), ORANGE),
+        lambda: file(flat(), "MPO", quality=95, save_all=True, append_images=[flat("RGB", 0)]),
+        ORANGE,
+    ),
     "jpeg with several blocks of exif": (jpeg_exif_bomb, ORANGE),
     "png 1-bit": (lambda: file(flat("1", 1), "PNG"), WHITE),
     "png palette": (lambda: file(palette, "PNG"), ORANGE),
@@ -188,8 +198,7 @@ ODD: dict[str, tuple[Any, ...]] = {
     "png green hidden": (lambda: file(hidden, "PNG"), WHITE, 0),
     "png opaque alpha": (lambda: file(flat("RGBA", (*ORANGE, 255)), "PNG"), ORANGE),
     "png 16-bit gray": (lambda: png(S, 16, 0, b"\x80\x80" * 8), (128,) * 3),
-    "png 16-bit gray, transparent": (
-        lambda: png(S, 16, 0, b"\x80\x80" * 8, chunk(b"tRNS", b"\x80\x80")), WHITE, 0),
+    "png 16-bit gray, transparent": (lambda: png(S, 16, 0, b"\x80\x80" * 8, chunk(b"tRNS", b"\x80\x80")), WHITE, 0),
     "png 16-bit rgb": (lambda: png(S, 16, 2, b"\xff\xff\x80\x80\x10\x10" * 8), (255, 128, 16)),
     "png 16-bit rgba": (lambda: png(S, 16, 6, b"\xff\xff\x80\x80\x10\x10\0\0" * 8), WHITE, 0),
     "png 16-bit gray and alpha": (lambda: png(S, 16, 4, b"\x80\x80\xff\xff" * 8), (128,) * 3),
@@ -197,10 +206,8 @@ ODD: dict[str, tuple[Any, ...]] = {
     "png with a cmyk profile": (lambda: file(flat(), "PNG", icc_profile=cmyk_profile()), ORANGE),
     "png with broken exif": (lambda: file(flat(), "PNG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff"), ORANGE),
     "png with an exif bomb": (lambda: file(flat(), "PNG", exif=exif_bomb(2_000, 150_000)), ORANGE),
-    "png linear gray profile": (
-        lambda: file(flat("L", 128), "PNG", icc_profile=linear_gray_profile()), (188,) * 3),
-    "png gray with an rgb profile": (
-        lambda: file(flat("L", 128), "PNG", icc_profile=swapped_profile()), (128,) * 3),
+    "png linear gray profile": (lambda: file(flat("L", 128), "PNG", icc_profile=linear_gray_profile()), (188,) * 3),
+    "png gray with an rgb profile": (lambda: file(flat("L", 128), "PNG", icc_profile=swapped_profile()), (128,) * 3),
     "png animated": (lambda: file(flat(), "PNG", save_all=True, append_images=[flat("RGB", 0)]), ORANGE),
     "png one pixel wide": (lambda: file(flat(size=(1, 30_000)), "PNG"), ORANGE, None, (1, 30_000)),
     "png one pixel high": (lambda: file(flat(size=(30_000, 1)), "PNG"), ORANGE, None, (30_000, 1)),
@@ -208,16 +215,15 @@ ODD: dict[str, tuple[Any, ...]] = {
     "webp": (lambda: file(flat(), "WEBP", lossless=True), ORANGE),
     "webp with alpha": (lambda: file(half, "WEBP", lossless=True), (227, 127, 127), 128),
     "webp animated": (
-        lambda: file(flat(), "WEBP", lossless=True, save_all=True, append_images=[flat("RGB", 0)]), ORANGE),
-    "webp with an exif bomb": (
-        lambda: file(flat(), "WEBP", lossless=True, exif=exif_bomb(2_000, 150_000)), ORANGE),
+        lambda: file(flat(), "WEBP", lossless=True, save_all=True, append_images=[flat("RGB", 0)]),
+        ORANGE,
+    ),
+    "webp with an exif bomb": (lambda: file(flat(), "WEBP", lossless=True, exif=exif_bomb(2_000, 150_000)), ORANGE),
     "avif": (lambda: file(flat(), "AVIF", quality=100), ORANGE),
     "avif with alpha": (lambda: file(half, "AVIF", quality=100), (227, 127, 127), 128),
-    "avif with an exif bomb": (
-        lambda: file(flat(), "AVIF", quality=100, exif=exif_bomb(2_000, 150_000)), ORANGE),
+    "avif with an exif bomb": (lambda: file(flat(), "AVIF", quality=100, exif=exif_bomb(2_000, 150_000)), ORANGE),
     "tiff lzw": (lambda: file(flat(), "TIFF", compression="tiff_lzw"), ORANGE),
-    "tiff of several pages": (
-        lambda: file(flat(), "TIFF", save_all=True, append_images=[flat("RGB", 0)]), ORANGE),
+    "tiff of several pages": (lambda: file(flat(), "TIFF", save_all=True, append_images=[flat("RGB", 0)]), ORANGE),
     "tiff cmyk": (lambda: file(flat("CMYK", (0, 255, 255, 0)), "TIFF"), (255, 0, 0)),
     "tiff lab": (lambda: file(flat("LAB", (255, 128, 128)), "TIFF"), WHITE),
     "tiff 32-bit, beyond 16": (lambda: gray([-100_000, 0, 100_000], np.int32), (128,) * 3, None, (3, 4)),
@@ -231,9 +237,8 @@ ODD: dict[str, tuple[Any, ...]] = {
     "bmp": (lambda: file(flat(), "BMP"), ORANGE),
     "gif": (lambda: file(palette, "GIF"), ORANGE),
     "gif transparent": (lambda: file(palette, "GIF", transparency=ink), WHITE, 0),
-    "gif of a thousand frames": (
-        lambda: file(palette, "GIF", save_all=True, append_images=frames), ORANGE),
-}  # fmt: skip
+    "gif of a thousand frames": (lambda: file(palette, "GIF", save_all=True, append_images=frames), ORANGE),
+}
 
 
 @pytest.mark.parametrize("name", ODD)
@@ -293,18 +298,21 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "png of 2500 megapixels": (lambda: HUGE, "over 40 megapixels"),
     "png of the largest size there is": (lambda: png((2**31 - 1,) * 2, 8, 2, b""), "over 40 megapixels"),
     "png, text bomb": (lambda: png_with(b"zTXt", b"k\0\0" + zlib.compress(bytes(2**23))), "damaged"),
-    "png, unicode text bomb": (
-        lambda: png_with(b"iTXt", b"k\0\1\0\0\0" + zlib.compress(bytes(2**23))), "damaged"),
+    "png, unicode text bomb": (lambda: png_with(b"iTXt", b"k\0\1\0\0\0" + zlib.compress(bytes(2**23))), "damaged"),
     "png, profile bomb": (lambda: png_with(b"iCCP", b"k\0\0" + zlib.compress(bytes(2**23))), "damaged"),
     "png, a hundred texts": (
-        lambda: png_with(b"zTXt", b"k\0\0" + zlib.compress(bytes(2**20)), 100), "damaged|too much work"),
+        lambda: png_with(b"zTXt", b"k\0\0" + zlib.compress(bytes(2**20)), 100),
+        "damaged|too much work",
+    ),
     "gif of 65535 x 65535": (lambda: b"GIF89a" + b"\xff" * 4 + file(palette, "GIF")[10:], "over 40 mega"),
     "bmp, absurd height": (
-        lambda: file(flat(), "BMP")[:22] + struct.pack("<i", 2**30) + file(flat(), "BMP")[26:], "over 40"),
+        lambda: file(flat(), "BMP")[:22] + struct.pack("<i", 2**30) + file(flat(), "BMP")[26:],
+        "over 40",
+    ),
     "gif, quadratic comment": (gif_comment_bomb, "too much work; save it again"),
     "jpeg of 3000 scans": (scan_bomb, "too much work; save it again"),
     "tiff, bomb of overlapping entries": (lambda: exif_bomb(3_000, 200_000), "too much work; save it"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -471,8 +479,12 @@ def test_adobe_marks_do_not_invert_a_cmyk_picture() -> None:
 
 # --- encoding ---
 
-RECIPE = {"pastiche": "1.0", "settings": {"strength": 42.5, "seed": 7, "size": None},
-          "content": "Zoë's 猫 🐈 \"photo\".jpg", "models": {"compact": "ab" * 32}}  # fmt: skip
+RECIPE = {
+    "pastiche": "1.0",
+    "settings": {"strength": 42.5, "seed": 7, "size": None},
+    "content": 'Zoë\'s 猫 🐈 "photo".jpg',
+    "models": {"compact": "ab" * 32},
+}
 
 
 @pytest.mark.parametrize("format", ["png", "jpeg", "webp"])
@@ -549,10 +561,16 @@ def test_saving_is_all_or_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 HOSTILE_RECIPES = {
-    "not json": "hello", "a list": "[1, 2]", "a number": "7", "nothing": "", "deep": "[" * 50_000,
-    "deep dicts": '{"a":' * 10_000 + "1" + "}" * 10_000, "huge": '{"a": "' + "x" * 100_000 + '"}',
-    "a lone surrogate": '{"a": "\\ud800"}', "an endless number": '{"a": ' + "9" * 20_000 + "}",
-}  # fmt: skip
+    "not json": "hello",
+    "a list": "[1, 2]",
+    "a number": "7",
+    "nothing": "",
+    "deep": "[" * 50_000,
+    "deep dicts": '{"a":' * 10_000 + "1" + "}" * 10_000,
+    "huge": '{"a": "' + "x" * 100_000 + '"}',
+    "a lone surrogate": '{"a": "\\ud800"}',
+    "an endless number": '{"a": ' + "9" * 20_000 + "}",
+}
 
 
 @pytest.mark.parametrize("name", HOSTILE_RECIPES)

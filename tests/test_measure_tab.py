@@ -114,8 +114,13 @@ def test_the_parts_of_a_sheet_have_a_score_each(files, tmp_path):
     order = Order({}, {"content": files["photo"], "style": files["style"]}, parts=("One", "Two"), columns=2)
     told = score_view.of_painting(Painting(order, result=path))
     assert told.count('class="measure"') == 2 and "One" in told and "Two" in told
-    film = Order({}, {"content": files["photo"], "style": [files["result"], files["style"]]}, parts=("1", "2"),
-                 columns=2, film=True)  # fmt: skip
+    film = Order(
+        {},
+        {"content": files["photo"], "style": [files["result"], files["style"]]},
+        parts=("1", "2"),
+        columns=2,
+        film=True,
+    )
     told = score_view.of_painting(Painting(film, result=path))
     shares = [float(share) for share in re.findall(r"width:(\d+)%", told)]
     assert shares[0] > shares[1], "the first picture is all in the first style, which it is itself"

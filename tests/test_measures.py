@@ -187,8 +187,10 @@ def test_the_pyramid_tells_directions_bright_from_dark_and_colors():
 def test_the_pyramid_takes_any_size_and_knows_its_layers():
     features = Pyramid()(picture(1, 37, 50), ["scale2", "scale5"])
     assert {name: tuple(x.shape[-2:]) for name, x in features.items()} == {
-        "image": (37, 50), "scale2": (19, 25), "scale5": (3, 4)
-    }  # fmt: skip
+        "image": (37, 50),
+        "scale2": (19, 25),
+        "scale5": (3, 4),
+    }
     assert set(Pyramid()(picture(1, 3, 2), SCALES)) == {"image", *SCALES}
     with pytest.raises(ValueError, match="No layer relu1_1"):
         Pyramid()(picture(1), ["relu1_1"])

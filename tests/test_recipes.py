@@ -20,10 +20,21 @@ from nst.recipes import (
 )
 
 SETTINGS = {
-    "size": 384, "strength": 62.5, "preset": "best", "num_steps": 77, "seed": 12345, "encoder": "vgg19",
-    "style_layers": ["relu1_1", "relu3_1"], "style_layer_weights": [1.0, 2.5], "tv_weight": 0.0, "pooling": "max",
-    "optimizer": "lbfgs", "init": "noise", "style_loss": "gram", "style_scale": 0.5,
-}  # fmt: skip
+    "size": 384,
+    "strength": 62.5,
+    "preset": "best",
+    "num_steps": 77,
+    "seed": 12345,
+    "encoder": "vgg19",
+    "style_layers": ["relu1_1", "relu3_1"],
+    "style_layer_weights": [1.0, 2.5],
+    "tv_weight": 0.0,
+    "pooling": "max",
+    "optimizer": "lbfgs",
+    "init": "noise",
+    "style_loss": "gram",
+    "style_scale": 0.5,
+}
 
 
 def test_a_recipe_survives_json():
@@ -55,14 +66,26 @@ def test_a_link_holds_only_what_differs():
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("size", "99999999", 4096), ("size", "-5", 64), ("size", "big", 512), ("size", "1e999", 4096),
-        ("strength", "nan", 50), ("strength", "", 50), ("strength", "200", 100), ("seed", "-1", 0),
-        ("preset", "ultra", "good"), ("encoder", "../../etc/passwd", "compact"), ("encoder", "vgg16", "vgg16"),
-        ("style_layers", "a b,<script>", None), ("style_layers", ",".join(["relu1_1"] * 99), None),
-        ("style_layer_weights", "1,x", None), ("style_layer_weights", "0,0", None),
-        ("style_layer_weights", "-1,2", None), ("init", "/tmp/x.png", "content"), ("device", "cuda", "cuda"),
+        ("size", "99999999", 4096),
+        ("size", "-5", 64),
+        ("size", "big", 512),
+        ("size", "1e999", 4096),
+        ("strength", "nan", 50),
+        ("strength", "", 50),
+        ("strength", "200", 100),
+        ("seed", "-1", 0),
+        ("preset", "ultra", "good"),
+        ("encoder", "../../etc/passwd", "compact"),
+        ("encoder", "vgg16", "vgg16"),
+        ("style_layers", "a b,<script>", None),
+        ("style_layers", ",".join(["relu1_1"] * 99), None),
+        ("style_layer_weights", "1,x", None),
+        ("style_layer_weights", "0,0", None),
+        ("style_layer_weights", "-1,2", None),
+        ("init", "/tmp/x.png", "content"),
+        ("device", "cuda", "cuda"),
     ],
-)  # fmt: skip
+)
 def test_nonsense_in_a_link_is_dropped_or_clamped(name, value, expected):
     assert from_query({name: value, "evil": "1"})["settings"] == DEFAULTS | {name: expected}
 
@@ -78,12 +101,19 @@ OTHERS = {
     "texture": {"width": 640, "height": 320, "seamless": True, "style_loss": "gram+histogram", "kernel_degree": 3},
     "invert": {"layer": "relu3_1", "starts": 3, "norm_weight": 0.5, "tv_exponent": 1.0},
     "mix": {
-        "pictures": 7, "style_weights": [1.0, 3.0], "style_scale": [1.0, 0.5], "mixing": "losses", "guide": "soft",
-        "preserve_color": "pca", "color_when": "before", "content_encoder": "vgg16", "activation_shift": -0.5,
+        "pictures": 7,
+        "style_weights": [1.0, 3.0],
+        "style_scale": [1.0, 0.5],
+        "mixing": "losses",
+        "guide": "soft",
+        "preserve_color": "pca",
+        "color_when": "before",
+        "content_encoder": "vgg16",
+        "activation_shift": -0.5,
     },
     "colors": {"color_when": "before", "strength": 70, "style_loss": "gram"},
     "survey": {"size": 128, "pooling": "max", "seed": 4, "preset": "good"},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("task", OTHERS)
@@ -114,12 +144,17 @@ def test_a_second_encoder_is_noted_too(tmp_path):
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("style_loss", "gram+magic", "wasserstein"), ("style_loss", "gram + histogram", "gram + histogram"),
-        ("style_scale", "0.5,x", 1.0), ("style_scale", "9,0.5", [4.0, 0.5]), ("style_weights", "0,0", None),
-        ("kernel_degree", "2.4", 2), ("guide", "outside", "inside"), ("preserve_color", "pca", "pca"),
+        ("style_loss", "gram+magic", "wasserstein"),
+        ("style_loss", "gram + histogram", "gram + histogram"),
+        ("style_scale", "0.5,x", 1.0),
+        ("style_scale", "9,0.5", [4.0, 0.5]),
+        ("style_weights", "0,0", None),
+        ("kernel_degree", "2.4", 2),
+        ("guide", "outside", "inside"),
+        ("preserve_color", "pca", "pca"),
         ("content_encoder", "/etc/passwd", None),
     ],
-)  # fmt: skip
+)
 def test_nonsense_in_new_settings_is_dropped_too(name, value, expected):
     assert from_query({name: value})["settings"] == DEFAULTS | {name: expected}
 

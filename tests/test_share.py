@@ -28,10 +28,14 @@ from nst.ui import gallery, share
 RECIPE = make_recipe({"strength": 72.0, "size": 96, "seed": 5}, content="chelsea", style="waves")
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
 POISON = {
-    "task": EVIL, "content": EVIL, "style": EVIL, "steps": EVIL,
+    "task": EVIL,
+    "content": EVIL,
+    "style": EVIL,
+    "steps": EVIL,
     "settings": {"strength": EVIL, "preset": EVIL, "encoder": EVIL, EVIL: EVIL, "style_layers": [EVIL], "size": 64},
-    "models": {EVIL: EVIL}, EVIL: [EVIL],
-}  # fmt: skip
+    "models": {EVIL: EVIL},
+    EVIL: [EVIL],
+}
 
 
 def drawn(seed: int = 0, size: tuple[int, int] = (48, 32)) -> Image.Image:
@@ -95,8 +99,11 @@ def test_the_page_shows_picture_recipe_and_what_one_may_do(client, shared):
     remix = next(link for link in links if "remix=" in str(link))
     query = dict(parse_qsl(urlsplit(remix).query))
     assert query.pop("remix") == shared[0]
-    assert from_query(query) == {"settings": DEFAULTS | {"strength": 72.0, "size": 96, "seed": 5},
-                                 "content": "chelsea", "style": "waves"}  # fmt: skip
+    assert from_query(query) == {
+        "settings": DEFAULTS | {"strength": 72.0, "size": 96, "seed": 5},
+        "content": "chelsea",
+        "style": "waves",
+    }
 
 
 def test_a_page_without_a_photo_has_no_slider(client, store):
@@ -191,9 +198,22 @@ def test_a_wrong_token_deletes_nothing(client, store, shared):
 
 @pytest.mark.parametrize(
     "path",
-    ["/r", "/r/", "/r/nothing", "/r/a/b/c", "/r/..%2f..%2fetc%2fpasswd", "/r/%2e%2e/%2e%2e/etc/passwd", "/r/x.exe",
-     f"/r/{'0' * 20}", f"/r/{'0' * 20}.webp", f"/r/{'0' * 20}/result.json", f"/r/{'0' * 20}/delete", "/r/%00", "/r/é"],
-)  # fmt: skip
+    [
+        "/r",
+        "/r/",
+        "/r/nothing",
+        "/r/a/b/c",
+        "/r/..%2f..%2fetc%2fpasswd",
+        "/r/%2e%2e/%2e%2e/etc/passwd",
+        "/r/x.exe",
+        f"/r/{'0' * 20}",
+        f"/r/{'0' * 20}.webp",
+        f"/r/{'0' * 20}/result.json",
+        f"/r/{'0' * 20}/delete",
+        "/r/%00",
+        "/r/é",
+    ],
+)
 def test_what_is_not_there_is_told_kindly(client, path):
     answer = client.get(path)
     assert answer.status_code == 404 and "no picture here" in answer.text and "Paint a picture" in answer.text
@@ -287,9 +307,10 @@ def made(tmp_path, monkeypatch) -> share.Offer:
 
 
 VISITOR: Any = SimpleNamespace(
-    headers={"host": "pastiche.example"}, url=SimpleNamespace(scheme="http", hostname="x"),
+    headers={"host": "pastiche.example"},
+    url=SimpleNamespace(scheme="http", hostname="x"),
     client=SimpleNamespace(host="10.0.0.1"),
-)  # fmt: skip
+)
 
 
 def links(html: str) -> tuple[str, str]:
@@ -474,5 +495,11 @@ def test_any_recipe_can_be_told(recipe):
 def test_the_assets_are_whole():
     pages = Path(routes.__file__).parent / "pages"
     assert {path.name for path in pages.iterdir()} == {
-        "compare.html", "delete.html", "message.html", "page.css", "page.html", "page.js", "result.html",
-    }  # fmt: skip
+        "compare.html",
+        "delete.html",
+        "message.html",
+        "page.css",
+        "page.html",
+        "page.js",
+        "result.html",
+    }

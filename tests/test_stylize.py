@@ -97,11 +97,21 @@ def test_every_setting_of_the_recipe_is_heard(encoder):
     plain = {"encoder": encoder, "size": 64, "num_steps": 4}
     reference = last(picture(1), picture(2, 64, 64), **plain).image
     for change in (
-        {"strength": 90}, {"init": "style"}, {"optimizer": "lbfgs"}, {"optimizer": "sgd"}, {"learning_rate": 0.1},
-        {"style_loss": "gram"}, {"content_layers": ["relu3_1"]}, {"style_layers": ["relu2_1"]},
-        {"style_layer_weights": [9, 1, 1, 1, 1]}, {"tv_weight": 5.0}, {"tv_weight": 5.0, "tv_exponent": 1.0},
-        {"pooling": "max"}, {"style_scale": 0.5}, {"num_steps": 5},
-    ):  # fmt: skip
+        {"strength": 90},
+        {"init": "style"},
+        {"optimizer": "lbfgs"},
+        {"optimizer": "sgd"},
+        {"learning_rate": 0.1},
+        {"style_loss": "gram"},
+        {"content_layers": ["relu3_1"]},
+        {"style_layers": ["relu2_1"]},
+        {"style_layer_weights": [9, 1, 1, 1, 1]},
+        {"tv_weight": 5.0},
+        {"tv_weight": 5.0, "tv_exponent": 1.0},
+        {"pooling": "max"},
+        {"style_scale": 0.5},
+        {"num_steps": 5},
+    ):
         assert not torch.equal(last(picture(1), picture(2, 64, 64), **(plain | change)).image, reference), change
 
 

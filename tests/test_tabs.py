@@ -213,12 +213,18 @@ def test_the_estimate_counts_all_that_is_painted(benches, photo, monkeypatch):
 @pytest.mark.parametrize(
     ("asked", "task"),
     [
-        ({}, "style_transfer"), ({"style": "waves"}, "style_transfer"), ({"style": "waves|night"}, "mix"),
-        ({"style_weights": "1,1"}, "mix"), ({"task": "mix"}, "mix"), ({"task": "survey", "style": "a|b"}, "survey"),
-        ({"settings": {"style_weights": [1, 2]}}, "mix"), ({"settings": {"style_weights": None}}, "style_transfer"),
-        ({"settings": {"style_weights": 3}}, "style_transfer"), ({"style": ["a", "b"]}, "mix"),
+        ({}, "style_transfer"),
+        ({"style": "waves"}, "style_transfer"),
+        ({"style": "waves|night"}, "mix"),
+        ({"style_weights": "1,1"}, "mix"),
+        ({"task": "mix"}, "mix"),
+        ({"task": "survey", "style": "a|b"}, "survey"),
+        ({"settings": {"style_weights": [1, 2]}}, "mix"),
+        ({"settings": {"style_weights": None}}, "style_transfer"),
+        ({"settings": {"style_weights": 3}}, "style_transfer"),
+        ({"style": ["a", "b"]}, "mix"),
     ],
-)  # fmt: skip
+)
 def test_what_was_painted_in_several_styles_is_for_the_tab_mix(asked, task):
     assert tabs.bench_of(asked) == task
 
@@ -379,9 +385,7 @@ def test_the_canvas_passes_layers_on_undecoded_and_bounds_what_waits():
     assert made.preprocess(sent) == ["/a.png", "/b.png"] and made.preprocess(None) == []
     for visitor in range(200):
         for kind, index in (("layer", "0"), ("background", "null"), ("layer", str(10**9))):
-            data = SimpleNamespace(
-                data={"type": kind, "index": index, "id": f"v{visitor}"}, files=[("f", b"stroke")]
-            )  # fmt: skip
+            data = SimpleNamespace(data={"type": kind, "index": index, "id": f"v{visitor}"}, files=[("f", b"stroke")])
             made.accept_blobs(data)
     assert len(made.blob_storage) == canvas.MAX_WAITING
     assert made.preprocess(SimpleNamespace(id="v199", layers=[])) == [b"stroke"] and "v199" not in made.blob_storage

@@ -63,9 +63,15 @@ def test_it_trains_resumes_bit_for_bit_and_writes_what_loads(tmp_path, photos, t
     assert [json.loads(line)["step"] for line in lines] == [1, 2, 3, 4]
 
     interrupted = train_compact(
-        data=str(photos), teachers=str(teachers), out=str(tmp_path / "parts"), steps=4, batch=4, size=32, interval=1,
+        data=str(photos),
+        teachers=str(teachers),
+        out=str(tmp_path / "parts"),
+        steps=4,
+        batch=4,
+        size=32,
+        interval=1,
         device="cpu",
-    )  # fmt: skip
+    )
     next(interrupted)
     next(interrupted)
     interrupted.close()

@@ -140,11 +140,12 @@ def toy(made):
     """Two players on numbers (N, 1, 1, 1); what is made is told by a function of the step."""
     generator, discriminator = Point(), nn.Linear(1, 1)
     return Players(
-        generator, discriminator,
+        generator,
+        discriminator,
         lambda network, rng, step: made(step, rng) + 0 * network.value,
         lambda image, step: discriminator(image.flatten(1)),
         lambda rng, step: torch.randn(8, 1, 1, 1, generator=rng),
-    )  # fmt: skip
+    )
 
 
 def play(players, out, **rules):
@@ -229,9 +230,12 @@ def test_a_mixture_of_gaussians_is_learned(name, tmp_path, capsys):
         return CENTERS[torch.randint(8, (128,), generator=rng)] + 0.05 * torch.randn(128, 2, generator=rng)
 
     players = Players(
-        generator, discriminator, lambda network, rng, step: network(torch.randn(128, 4, generator=rng)),
-        lambda points, step: discriminator(points), real,
-    )  # fmt: skip
+        generator,
+        discriminator,
+        lambda network, rng, step: network(torch.randn(128, 4, generator=rng)),
+        lambda points, step: discriminator(points),
+        real,
+    )
     rules = Rules(**{"r1_every": 1, "betas": (0.0, 0.9), **TOYS[name]})
     plan = Plan(4000, 1e-3, 0, 500, 0)
     where = choose_device("cpu", "float32")

@@ -30,10 +30,11 @@ def parser() -> Parser:
         "--style", metavar="STYLE", action="append", help=f"a picture, or a name that `{PROGRAM} styles` lists"
     )
     made.add_argument(
-        "--map", metavar="MAP",
+        "--map",
+        metavar="MAP",
         help="what is where in the style, a flat color for each thing; left out is the map that a drawn style comes "
         "with, or one proposed by color",
-    )  # fmt: skip
+    )
     made.add_argument("--write-map", metavar="FILE", type=Path, help="write the style's map, to take the colors from")
     made.add_argument("-o", "--output", metavar="OUT", type=Path, help="the picture to write")
     made.add_argument("--recipe", metavar="PICTURE", help="take the settings from a doodle that Pastiche painted")

@@ -40,20 +40,31 @@ def parser() -> Parser:
     )
     made.add_argument("content", metavar="CONTENT", help="a picture, or a folder of pictures")
     made.add_argument(
-        "--style", metavar="STYLE[:WEIGHT]", action="append", default=[],
+        "--style",
+        metavar="STYLE[:WEIGHT]",
+        action="append",
+        default=[],
         help="a name, or any picture; up to four, each with its weight in the mixture",
-    )  # fmt: skip
+    )
     made.add_argument(
-        "-o", "--output", metavar="OUT", required=True,
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
         help="the picture to write (.png, .jpg or .webp), or a folder",
-    )  # fmt: skip
+    )
     made.add_argument("--all", action="store_true", help="paint every style a network has learned, into the folder OUT")
     made.add_argument("--overwrite", action="store_true", help="with a folder, do not skip what is painted already")
     choices = {"preserve_color": COLOR_MODES, "device": ("auto", "cpu", "cuda", "mps")}
     add_options(
-        made, fast_stylize, words=WORDS, bounds=BOUNDS, choices=choices, others={"device": "cuda:N"},
+        made,
+        fast_stylize,
+        words=WORDS,
+        bounds=BOUNDS,
+        choices=choices,
+        others={"device": "cuda:N"},
         unset={"size": "the photo's own"},
-    )  # fmt: skip
+    )
     return made
 
 

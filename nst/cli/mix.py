@@ -26,13 +26,18 @@ def parser() -> Parser:
     )
     made.add_argument("content", metavar="CONTENT", help="a picture")
     made.add_argument(
-        "--style", metavar="STYLE", action="append",
+        "--style",
+        metavar="STYLE",
+        action="append",
         help=f"a picture, or a name that `{PROGRAM} styles` lists; given twice",
-    )  # fmt: skip
+    )
     made.add_argument(
-        "-o", "--output", metavar="OUT", required=True,
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
         help="a strip (.png, .jpg or .webp), a film (.gif), or a folder for numbered pictures",
-    )  # fmt: skip
+    )
     made.add_argument("--recipe", metavar="PICTURE", help="take the settings from a strip that Pastiche painted")
     add_settings(made, style_transfer, mix_path)
     return made

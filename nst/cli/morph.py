@@ -23,15 +23,23 @@ def parser() -> Parser:
         epilog=f"Example: {PROGRAM} morph --faces 3 8 21 -o morph.webp",
     )
     made.add_argument(
-        "-o", "--output", metavar="OUT", required=True, type=Path,
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
+        type=Path,
         help="the film to write: .webp, .gif, or .mp4 where PyAV is installed",
-    )  # fmt: skip
+    )
     made.add_argument("--rate", metavar="N", type=int, default=20, help="pictures a second (default: 20)")
     limits = {name: BOUNDS[name] for name in ("truncation", "frames")}
     add_options(
-        made, morph_sheet, words=OTHERS | {"faces": "the numbers of the faces", "frames": "pictures in all"},
-        bounds=limits, choices={"device": DEVICES}, others={"device": "cuda:N"},
-    )  # fmt: skip
+        made,
+        morph_sheet,
+        words=OTHERS | {"faces": "the numbers of the faces", "frames": "pictures in all"},
+        bounds=limits,
+        choices={"device": DEVICES},
+        others={"device": "cuda:N"},
+    )
     return made
 
 

@@ -56,19 +56,45 @@ WORDS = {
 """The settings in words for users, where the recipe's own are for programmers."""
 
 GROUPS = {
-    "the picture": ("size", "width", "height", "seamless", "layer", "starts", "pictures", "preset", "strength",
-                    "num_steps", "init", "seed"),
+    "the picture": (
+        "size",
+        "width",
+        "height",
+        "seamless",
+        "layer",
+        "starts",
+        "pictures",
+        "preset",
+        "strength",
+        "num_steps",
+        "init",
+        "seed",
+    ),
     "several styles": ("style_weights", "style_scale", "mixing"),
     "regions": ("guide",),
     "meaning": ("semantic_weight",),
     "color": ("preserve_color", "color_when"),
-    "what is compared": ("encoder", "style_loss", "style_layers", "style_layer_weights", "content_layers",
-                         "content_layer_weights", "content_encoder", "pooling"),
-    "single kinds of style loss": ("kernel_degree", "kernel_offset", "kernel_bandwidth", "activation_shift",
-                                   "correlations", "patch_size"),
+    "what is compared": (
+        "encoder",
+        "style_loss",
+        "style_layers",
+        "style_layer_weights",
+        "content_layers",
+        "content_layer_weights",
+        "content_encoder",
+        "pooling",
+    ),
+    "single kinds of style loss": (
+        "kernel_degree",
+        "kernel_offset",
+        "kernel_bandwidth",
+        "activation_shift",
+        "correlations",
+        "patch_size",
+    ),
     "smoothness": ("tv_weight", "tv_exponent", "norm_weight", "norm_exponent"),
     "how it is computed": ("optimizer", "learning_rate", "device"),
-}  # fmt: skip
+}
 """Under which heading of the help each setting stands."""
 
 OTHERS = {"encoder": "FILE", "content_encoder": "FILE", "init": "PICTURE", "device": "cuda:N", "style_loss": "A+B"}
@@ -98,9 +124,15 @@ def add_settings(
                 )
             else:
                 add_options(
-                    group, left[name], words=WORDS, bounds=BOUNDS, choices=CHOICES, others=OTHERS, unset=unset,
+                    group,
+                    left[name],
+                    words=WORDS,
+                    bounds=BOUNDS,
+                    choices=CHOICES,
+                    others=OTHERS,
+                    unset=unset,
                     only=[name],
-                )  # fmt: skip
+                )
     return groups
 
 

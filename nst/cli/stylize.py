@@ -44,13 +44,18 @@ def parser() -> Parser:
     )
     made.add_argument("content", metavar="CONTENT", help="a picture, or a folder of pictures")
     made.add_argument(
-        "--style", metavar="STYLE", action="append",
+        "--style",
+        metavar="STYLE",
+        action="append",
         help=f"a picture, or a name that `{PROGRAM} styles` lists; may be given again for several styles",
-    )  # fmt: skip
+    )
     made.add_argument(
-        "-o", "--output", metavar="OUT", required=True,
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
         help="the picture to write (.png, .jpg or .webp), or a folder",
-    )  # fmt: skip
+    )
     made.add_argument("--overwrite", action="store_true", help="with a folder, do not skip what is painted already")
     made.add_argument(
         "--recipe", metavar="PICTURE", help="take the settings from a picture that Pastiche painted; what is typed wins"
@@ -71,10 +76,12 @@ def add_regions(groups: Mapping[str, argparse._ArgumentGroup]) -> None:
         groups["regions"].add_argument(option, metavar="PICTURE", action="append", help=text)
     groups["regions"].add_argument("--keep", metavar="PICTURE", help="white where the photo is left untouched")
     groups["meaning"].add_argument(
-        "--semantic", metavar="MAP", nargs="+",
+        "--semantic",
+        metavar="MAP",
+        nargs="+",
         help="a map of what is where in the content, then one for each style, a color for each meaning; "
         f"the style loss is then {BY_MEANING}, or patches beside what --loss says",
-    )  # fmt: skip
+    )
 
 
 @dataclass

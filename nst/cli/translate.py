@@ -32,9 +32,12 @@ def parser() -> Parser:
     )
     made.add_argument("content", metavar="IMAGE", help="a picture, or a folder of pictures")
     made.add_argument(
-        "-o", "--output", metavar="OUT", required=True,
+        "-o",
+        "--output",
+        metavar="OUT",
+        required=True,
         help="the picture to write (.png, .jpg or .webp), or a folder",
-    )  # fmt: skip
+    )
     made.add_argument("--back", metavar="FILE", type=Path, help="also write what comes back from translating it back")
     made.add_argument("--overwrite", action="store_true", help="with a folder, do not skip what is translated already")
     made.add_argument("--recipe", metavar="PICTURE", help="take all settings from a picture that Pastiche wrote")

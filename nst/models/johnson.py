@@ -52,8 +52,10 @@ class TransformNet(nn.Module):
     ) -> None:
         super().__init__()
         for name, value, known in (
-            ("norm", norm, NORMS), ("upsampling", upsampling, UPSAMPLINGS), ("output", output, OUTPUTS)
-        ):  # fmt: skip
+            ("norm", norm, NORMS),
+            ("upsampling", upsampling, UPSAMPLINGS),
+            ("output", output, OUTPUTS),
+        ):
             if value not in known:
                 raise ValueError(f'{name} is {" or ".join(known)}, not "{value}".')
         self.output, self.ground = output, ground

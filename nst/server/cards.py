@@ -26,14 +26,24 @@ def tags(link: str, title: str, text: str, picture: str, size: tuple[int, int]) 
         size: width and height of the picture in pixels.
     """
     graph = {
-        "og:type": "website", "og:site_name": "Pastiche", "og:title": title, "og:description": text, "og:url": link,
-        "og:image": picture, "og:image:type": "image/jpeg", "og:image:width": size[0], "og:image:height": size[1],
+        "og:type": "website",
+        "og:site_name": "Pastiche",
+        "og:title": title,
+        "og:description": text,
+        "og:url": link,
+        "og:image": picture,
+        "og:image:type": "image/jpeg",
+        "og:image:width": size[0],
+        "og:image:height": size[1],
         "og:image:alt": title,
-    }  # fmt: skip
+    }
     twitter = {
-        "twitter:card": "summary_large_image", "twitter:title": title, "twitter:description": text,
-        "twitter:image": picture, "twitter:image:alt": title,
-    }  # fmt: skip
+        "twitter:card": "summary_large_image",
+        "twitter:title": title,
+        "twitter:description": text,
+        "twitter:image": picture,
+        "twitter:image:alt": title,
+    }
     lines = [f'<meta property="{name}" content="{escape(str(value))}">' for name, value in graph.items()]
     lines += [f'<meta name="{name}" content="{escape(value)}">' for name, value in twitter.items()]
     return "\n".join(lines)

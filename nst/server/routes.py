@@ -92,11 +92,18 @@ class Pages:
         created = datetime.fromtimestamp(result.created, timezone.utc)
         rows = [(name, value) for name, value in words.settings(result.recipe)]
         body = _fill(
-            "result.html", id=result.id, title=title, picture=_Html(_picture(result, title)), hint=_hint(result),
-            iso=created.isoformat(timespec="seconds"), date=f"{created.day} {created:%B %Y}",
-            remix=f"../?{remix_query(result)}", download=f"{result.id}.webp", json=f"{result.id}.json",
+            "result.html",
+            id=result.id,
+            title=title,
+            picture=_Html(_picture(result, title)),
+            hint=_hint(result),
+            iso=created.isoformat(timespec="seconds"),
+            date=f"{created.day} {created:%B %Y}",
+            remix=f"../?{remix_query(result)}",
+            download=f"{result.id}.webp",
+            json=f"{result.id}.json",
             recipe=_Html("".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)),
-        )  # fmt: skip
+        )
         summary = words.summary(result.recipe)
         head = cards.tags(link, title, summary, f"{link}.jpg", Image.open(io.BytesIO(card)).size)
         head += f'\n<meta name="description" content="{escape(summary)}">\n<link rel="canonical" href="{escape(link)}">'
@@ -136,10 +143,16 @@ class Pages:
         shared = {name.partition(".")[0]: f"{link}/{name}" for name in sorted(result.files.keys() - OWN)}
         created = datetime.fromtimestamp(result.created, timezone.utc).isoformat(timespec="seconds")
         facts = {
-            "id": result.id, "created": created, "page": link, "remix": f"{home(request)}/?{remix_query(result)}",
-            "picture": f"{link}.webp", "width": result.width, "height": result.height, **shared,
+            "id": result.id,
+            "created": created,
+            "page": link,
+            "remix": f"{home(request)}/?{remix_query(result)}",
+            "picture": f"{link}.webp",
+            "width": result.width,
+            "height": result.height,
+            **shared,
             "recipe": result.recipe,
-        }  # fmt: skip
+        }
         return JSONResponse(facts, headers=HEADERS | {"Cache-Control": KEEP, "Access-Control-Allow-Origin": "*"})
 
     def ask(self, request: Request) -> Response:
@@ -209,10 +222,17 @@ def _page(
     if size:  # small pictures are enlarged, but not too much
         style += f"\n:root {{ --ratio: {size[0] / size[1]:.4f}; --most: {3 * size[0]}px; }}"
     html = _fill(
-        "page.html", title=title, head=_Html(head), body=_Html(body), up=_up(request), nonce=nonce,
-        style=_Html(style), mark=_Html(_asset("mark.svg")), wordmark=_Html(_asset("wordmark.svg")),
+        "page.html",
+        title=title,
+        head=_Html(head),
+        body=_Html(body),
+        up=_up(request),
+        nonce=nonce,
+        style=_Html(style),
+        mark=_Html(_asset("mark.svg")),
+        wordmark=_Html(_asset("wordmark.svg")),
         script=_Html(code),
-    )  # fmt: skip
+    )
     policy = (
         f"default-src 'none'; img-src 'self'; font-src 'self'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"

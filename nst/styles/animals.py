@@ -15,9 +15,13 @@ if TYPE_CHECKING:
 _FILE = "Pryor_Mountains_feral_horse_-_2009.jpg"
 
 HORSE = Content(
-    "horse", "A Feral Horse in the Pryor Mountains", "U.S. Bureau of Land Management", "public domain",
-    f"https://commons.wikimedia.org/wiki/File:{_FILE}", "a wild horse, seen from the side",
-)  # fmt: skip
+    "horse",
+    "A Feral Horse in the Pryor Mountains",
+    "U.S. Bureau of Land Management",
+    "public domain",
+    f"https://commons.wikimedia.org/wiki/File:{_FILE}",
+    "a wild horse, seen from the side",
+)
 
 
 def open_horse(*, transport: httpx2.BaseTransport | None = None) -> Image.Image:

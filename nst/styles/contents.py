@@ -23,9 +23,14 @@ class Photo:
 
 
 def _entry(
-    name: str, file: str, title: str, author: str, license: str, note: str,
+    name: str,
+    file: str,
+    title: str,
+    author: str,
+    license: str,
+    note: str,
     box: tuple[int, int, int, int] | None = None,
-) -> tuple[str, Photo]:  # fmt: skip
+) -> tuple[str, Photo]:
     source = f"skimage.data.{file.partition('.')[0]}"
     return name, Photo(Content(name, title, author, license, source, note), file, box)
 
@@ -33,22 +38,48 @@ def _entry(
 # Licenses as given in the notes of scikit-image's own functions (skimage/data/_fetchers.py, 0.26).
 CONTENTS: dict[str, Photo] = dict(
     (
-        _entry("chelsea", "chelsea.png", "Chelsea the Cat", "Stéfan van der Walt", "CC0 1.0",
-               "fur, whiskers and a calm face"),
-        _entry("coffee", "coffee.png", "A Cup of Coffee", "Rachel Michetti", "CC0 1.0",
-               "round shapes on grained wood"),
-        _entry("astronaut", "astronaut.png", "Eileen Collins", "NASA", "public domain",
-               "a portrait with a flag and a shuttle"),
-        _entry("portrait", "astronaut.png", "Eileen Collins, Her Face", "NASA", "public domain",
-               "a face that looks ahead", (157, 50, 291, 184)),
-        _entry("rocket", "rocket.jpg", "Falcon 9 Lifts Off", "SpaceX", "public domain",
-               "fire and smoke under a dark sky"),
-        _entry("hubble_deep_field", "hubble_deep_field.jpg", "Hubble Deep Field", "NASA", "public domain",
-               "hundreds of galaxies on black"),
-        _entry("camera", "camera.png", "Photographer", "Lav Varshney", "CC0 1.0",
-               "black and white: a man and his tripod"),
+        _entry(
+            "chelsea",
+            "chelsea.png",
+            "Chelsea the Cat",
+            "Stéfan van der Walt",
+            "CC0 1.0",
+            "fur, whiskers and a calm face",
+        ),
+        _entry("coffee", "coffee.png", "A Cup of Coffee", "Rachel Michetti", "CC0 1.0", "round shapes on grained wood"),
+        _entry(
+            "astronaut",
+            "astronaut.png",
+            "Eileen Collins",
+            "NASA",
+            "public domain",
+            "a portrait with a flag and a shuttle",
+        ),
+        _entry(
+            "portrait",
+            "astronaut.png",
+            "Eileen Collins, Her Face",
+            "NASA",
+            "public domain",
+            "a face that looks ahead",
+            (157, 50, 291, 184),
+        ),
+        _entry(
+            "rocket", "rocket.jpg", "Falcon 9 Lifts Off", "SpaceX", "public domain", "fire and smoke under a dark sky"
+        ),
+        _entry(
+            "hubble_deep_field",
+            "hubble_deep_field.jpg",
+            "Hubble Deep Field",
+            "NASA",
+            "public domain",
+            "hundreds of galaxies on black",
+        ),
+        _entry(
+            "camera", "camera.png", "Photographer", "Lav Varshney", "CC0 1.0", "black and white: a man and his tripod"
+        ),
     )
-)  # fmt: skip
+)
 
 
 def open_content(name: str) -> Image.Image:

@@ -22,11 +22,13 @@ _MALACHITE = np.array([0.85, 0.36, 0.55], dtype=np.float32)
 _SUN = (0.50, 0.105)
 _SHORE = 0.688
 _RANGES = (
-    (0.33, 0.22, 5.0, 0.30, _INDIGO, 0.42), (0.38, 0.25, 4.0, 0.46, _INDIGO, 0.46),
+    (0.33, 0.22, 5.0, 0.30, _INDIGO, 0.42),
+    (0.38, 0.25, 4.0, 0.46, _INDIGO, 0.46),
     (0.45, 0.30, 4.5, 0.66, _MALACHITE, 0.50),
-    (0.53, 0.27, 5.5, 0.86, _OCHRE, 0.46), (0.61, 0.20, 5.0, 1.10, _MALACHITE, 0.50),
+    (0.53, 0.27, 5.5, 0.86, _OCHRE, 0.46),
+    (0.61, 0.20, 5.0, 1.10, _MALACHITE, 0.50),
     (0.735, 0.155, 4.0, 1.45, _OCHRE, 0.50),
-)  # fmt: skip
+)
 
 
 def _line(canvas: Canvas, cells: float, key: int, octaves: int, gain: float) -> Array:

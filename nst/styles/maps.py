@@ -41,7 +41,7 @@ DOODLES: dict[str, Sequence[Shape]] = {
         ("Trees", ".84,.18 .89,.32 .92,.5 .91,.66 .86,.78 .78,.74 .75,.58 .78,.36"),
         ("Trees", ".66,.4 .7,.5 .71,.62 .67,.7 .62,.64 .62,.5"),
     ),
-}  # fmt: skip
+}
 """Of each style that has a map: what is painted over what it has most of, in its sky."""
 
 
@@ -87,9 +87,10 @@ def _smooth(outline: str) -> list[tuple[float, float]]:
     t = np.linspace(0, 1, 12, endpoint=False)[:, None]
     here = places[:, None]
     curve = here + 0.5 * t * (
-        after - before
+        after
+        - before
         + t * (2 * before - 5 * here + 4 * after - next_but_one + t * (3 * (here - after) + next_but_one - before))
-    )  # fmt: skip
+    )
     return [(float(x), float(y)) for x, y in curve.reshape(-1, 2)]
 
 

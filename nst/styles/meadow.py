@@ -10,9 +10,14 @@ from .oil import Layer, paint
 
 ASPECT = 1.25
 MEANINGS = {
-    "Sky": "#6fb6e0", "Clouds": "#fbf3e0", "Hills": "#7a6fb8", "Wheat": "#f0c33c", "Meadow": "#63a63f",
-    "Path": "#d98f9c", "Trees": "#1f5a44",
-}  # fmt: skip
+    "Sky": "#6fb6e0",
+    "Clouds": "#fbf3e0",
+    "Hills": "#7a6fb8",
+    "Wheat": "#f0c33c",
+    "Meadow": "#63a63f",
+    "Path": "#d98f9c",
+    "Trees": "#1f5a44",
+}
 """What is in the picture, and the color that each thing has in its map."""
 
 _SKY, _CLOUDS, _HILLS, _WHEAT, _MEADOW, _PATH, _TREES = range(len(MEANINGS))

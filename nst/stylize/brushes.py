@@ -108,13 +108,20 @@ class Manner:
                     weights = geometric_weights(len(own), deeper=False)
                 losses.append(
                     StyleLoss(
-                        [features[i] for i in region.styles], own, weights, kind,
+                        [features[i] for i in region.styles],
+                        own,
+                        weights,
+                        kind,
                         weight * region.share / len(self.kinds),
-                        style_weights=region.weights, mixing=self.mixing, guides=guides,
-                        style_guides=[masks[i] for i in region.styles], maps=drawn,
-                        style_maps=[maps[i] for i in region.styles], options=self.options,
+                        style_weights=region.weights,
+                        mixing=self.mixing,
+                        guides=guides,
+                        style_guides=[masks[i] for i in region.styles],
+                        maps=drawn,
+                        style_maps=[maps[i] for i in region.styles],
+                        options=self.options,
                     )
-                )  # fmt: skip
+                )
         return losses
 
     def _guides(self, mask: Tensor, encoder: Encoder, where: Device, layers: Sequence[str]) -> dict[str, Tensor]:

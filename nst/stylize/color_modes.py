@@ -74,6 +74,9 @@ def _each(photo: Tensor, style: Tensor, size: int, settings: dict[str, Any]) -> 
             done = done.to(step.image)
             done[i + 1 : i + 2] = resize(step.image, (done.shape[-2], done.shape[-1]))
             yield replace(
-                step, index=i * step.total + step.index, total=count * step.total,
-                image=side_by_side(done, COLOR_COLUMNS), work=(i + step.work) / count,
-            )  # fmt: skip
+                step,
+                index=i * step.total + step.index,
+                total=count * step.total,
+                image=side_by_side(done, COLOR_COLUMNS),
+                work=(i + step.work) / count,
+            )

@@ -90,7 +90,7 @@ def doodle(
     model = load_onto(where, encoder, pooling, progress)
     objective = Things(
         model, model, where, Manner(split(style_loss), options=options), (0.0, 1.0), variation=(chosen.tv_weight, 2.0)
-    )  # fmt: skip
+    )
     canvas = Canvas(drawn, regions, map=wanted, blank=True)
     parts = plan(size, chosen, whole=isinstance(init, Tensor))
     start = scattered(resize(wanted, parts[0].size // GRAIN), style, given, seed) if init == "style" else init

@@ -79,9 +79,16 @@ def invert(
         else:
             pictures = torch.cat([first_picture("noise", small.cpu(), small, seed + i) for i in range(starts)])
         run = optimize(
-            PixelImage(where.place(pictures)), model, PerceptualLoss(losses), device=where, num_steps=part.num_steps,
-            optimizer=optimizer, learning_rate=learning_rate, average=chosen.average, warm_state=state,
-        )  # fmt: skip
+            PixelImage(where.place(pictures)),
+            model,
+            PerceptualLoss(losses),
+            device=where,
+            num_steps=part.num_steps,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            average=chosen.average,
+            warm_state=state,
+        )
         for step in run:
             yield replace(part.of_all(step, chosen.num_steps), image=side_by_side(step.image))
         pictures = step.image

@@ -60,9 +60,15 @@ def layer_survey(
     check(**checked(locals()))
     photo, manner = _middle(content.float(), size), _middle(style.float(), size)
     common: dict[str, Any] = {
-        "size": size, "encoder": encoder, "preset": preset, "num_steps": num_steps, "pooling": pooling, "seed": seed,
-        "device": device, "progress": progress,
-    }  # fmt: skip
+        "size": size,
+        "encoder": encoder,
+        "preset": preset,
+        "num_steps": num_steps,
+        "pooling": pooling,
+        "seed": seed,
+        "device": device,
+        "progress": progress,
+    }
     columns = len(SURVEY_LAYERS)
     done, count = torch.full((2 * columns, 3, size, size), NOT_BEGUN), 0
     for column, layer in enumerate(SURVEY_LAYERS):
@@ -76,9 +82,12 @@ def layer_survey(
                 done = done.to(step.image)
                 done[place : place + 1] = resize(step.image, (size, size))
                 yield replace(
-                    step, index=count * step.total + step.index, total=len(done) * step.total,
-                    image=side_by_side(done, columns), work=(count + step.work) / len(done),
-                )  # fmt: skip
+                    step,
+                    index=count * step.total + step.index,
+                    total=len(done) * step.total,
+                    image=side_by_side(done, columns),
+                    work=(count + step.work) / len(done),
+                )
             count += 1
 
 

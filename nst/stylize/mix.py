@@ -41,6 +41,9 @@ def mix_path(
             done = done.to(step.image)
             done[i : i + 1] = resize(step.image, shape)
             yield replace(
-                step, index=i * step.total + step.index, total=pictures * step.total,
-                image=side_by_side(done), work=(i + step.work) / pictures,
-            )  # fmt: skip
+                step,
+                index=i * step.total + step.index,
+                total=pictures * step.total,
+                image=side_by_side(done),
+                work=(i + step.work) / pictures,
+            )

@@ -81,15 +81,27 @@ def texture(
     styles = [style.float() for style in ([style] if isinstance(style, Tensor) else style)]
     brushes, _ = gather_brushes(styles, per_style(style_scale, len(styles), "style_scale"))
     options = StyleOptions(
-        kernel_degree, kernel_offset, kernel_bandwidth, activation_shift, correlations, patch_size,
-        circular=seamless, seed=seed,
-    )  # fmt: skip
+        kernel_degree,
+        kernel_offset,
+        kernel_bandwidth,
+        activation_shift,
+        correlations,
+        patch_size,
+        circular=seamless,
+        seed=seed,
+    )
     manner = Manner(split(style_loss), style_layers, style_layer_weights, mixing, options=options)
     model = load_onto(where, encoder, pooling, progress)
     objective = Objective(
-        model, model, where, manner, (0.0, 1.0), variation=(chosen.tv_weight, tv_exponent),
-        norm=(norm_weight, norm_exponent), endless=endless(model) if seamless else None,
-    )  # fmt: skip
+        model,
+        model,
+        where,
+        manner,
+        (0.0, 1.0),
+        variation=(chosen.tv_weight, tv_exponent),
+        norm=(norm_weight, norm_exponent),
+        endless=endless(model) if seamless else None,
+    )
     multiple = 2 ** (len(model.stages) - 1) if seamless else 1
     regions = find_regions([None] * len(styles), style_weights)
     canvas = Canvas(torch.full((1, 3, height, width), 0.5), regions, blank=True, multiple=multiple)

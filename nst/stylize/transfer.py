@@ -126,23 +126,30 @@ def style_transfer(
     chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     styles = [style] if isinstance(style, Tensor) else list(style)
     options = StyleOptions(
-        kernel_degree, kernel_offset, kernel_bandwidth, activation_shift, correlations, patch_size, semantic_weight,
+        kernel_degree,
+        kernel_offset,
+        kernel_bandwidth,
+        activation_shift,
+        correlations,
+        patch_size,
+        semantic_weight,
         seed=seed,
-    )  # fmt: skip
+    )
     manner = Manner(split(style_loss), style_layers, style_layer_weights, mixing, guide, options)
     maps = _paired_maps(content_map, style_map, len(styles), manner.kinds)
     canvas, notes = prepare_canvas(content, masks, style_weights, keep, content_map, len(styles))
     brushes, more = gather_brushes(
-        [style.float() for style in styles], per_style(style_scale, len(styles), "style_scale"),
-        _one_each(style_masks, len(styles), "style masks"), maps,
-    )  # fmt: skip
+        [style.float() for style in styles],
+        per_style(style_scale, len(styles), "style_scale"),
+        _one_each(style_masks, len(styles), "style masks"),
+        maps,
+    )
     palette = Palette(content.float(), preserve_color, color_when, canvas.keep)
     model = load_onto(where, encoder, pooling, progress)
     judge = load_onto(where, content_encoder, pooling, progress) if content_encoder else model
-    objective = Objective(
-        model, judge, where, manner, balance(strength), tuple(content_layers or CONTENT_LAYERS), content_layer_weights,
-        (chosen.tv_weight, tv_exponent), (norm_weight, norm_exponent),
-    )  # fmt: skip
+    layers, smooth = tuple(content_layers or CONTENT_LAYERS), (chosen.tv_weight, tv_exponent)
+    rest = (layers, content_layer_weights, smooth, (norm_weight, norm_exponent))
+    objective = Objective(model, judge, where, manner, balance(strength), *rest)
     canvas, brushes = palette.before(canvas, brushes)
     parts = plan(size, chosen, whole=isinstance(init, Tensor))
     start = palette.start(init) if isinstance(init, Tensor) else init
@@ -180,10 +187,9 @@ class Canvas:
         def fitted(picture: Tensor | None) -> Tensor | None:
             return None if picture is None else resize(picture, (tall, wide))
 
-        return replace(
-            self, picture=resize(self.picture, (tall, wide)), keep=fitted(self.keep), map=fitted(self.map),
-            regions=[replace(region, mask=fitted(region.mask)) for region in self.regions],
-        )  # fmt: skip
+        regions = [replace(region, mask=fitted(region.mask)) for region in self.regions]
+        small = resize(self.picture, (tall, wide))
+        return replace(self, picture=small, keep=fitted(self.keep), map=fitted(self.map), regions=regions)
 
 
 @dataclass(frozen=True)
@@ -293,9 +299,16 @@ def paint(
             start = min(start, detailed, key=lambda choice: total_loss(choice, encoding, criterion, where))
         pixels = PixelImage(start) if small.keep is None else KeptImage(start, picture, small.keep.to(where.device))
         run = optimize(
-            pixels, encoding, criterion, device=where, num_steps=part.num_steps, optimizer=optimizer,
-            learning_rate=learning_rate, average=preset.average, warm_state=state,
-        )  # fmt: skip
+            pixels,
+            encoding,
+            criterion,
+            device=where,
+            num_steps=part.num_steps,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            average=preset.average,
+            warm_state=state,
+        )
         for step in run:
             yield part.of_all(step, preset.num_steps)
         image = step.image

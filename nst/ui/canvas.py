@@ -46,9 +46,11 @@ def _accept(editor: gr.ImageEditor, data: AcceptBlobs) -> None:
 
 # Made without gradio's own metaclass, which writes a .pyi beside a subclass's source.
 Canvas: type[gr.ImageEditor] = ABCMeta.__new__(
-    type(gr.ImageEditor), "Canvas", (gr.ImageEditor,),
+    type(gr.ImageEditor),
+    "Canvas",
+    (gr.ImageEditor,),
     {"preprocess": _layers, "accept_blobs": _accept, "is_template": True, "__module__": __name__},
-)  # fmt: skip
+)
 
 
 def canvas(
@@ -56,9 +58,19 @@ def canvas(
 ) -> gr.ImageEditor:
     """A canvas; its value is a list of layers for `nst.stylize.painted_masks`."""
     return Canvas(
-        label=title, elem_id=element, elem_classes="canvas", sources=(), transforms=(), layers=False, buttons=[],
-        brush=brush(colors, opacity=opacity), visible=visible, height=420, canvas_size=(SIZE, SIZE), type="filepath",
-    )  # fmt: skip
+        label=title,
+        elem_id=element,
+        elem_classes="canvas",
+        sources=(),
+        transforms=(),
+        layers=False,
+        buttons=[],
+        brush=brush(colors, opacity=opacity),
+        visible=visible,
+        height=420,
+        canvas_size=(SIZE, SIZE),
+        type="filepath",
+    )
 
 
 def brush(colors: list[str], color: str | None = None, opacity: float = OPACITY) -> gr.Brush:
@@ -66,7 +78,7 @@ def brush(colors: list[str], color: str | None = None, opacity: float = OPACITY)
     dips = {shade: (shade, opacity) for shade in colors}
     return gr.Brush(
         colors=list(dips.values()), default_color=dips.get(color or ""), color_mode="fixed", default_size=28
-    )  # fmt: skip
+    )
 
 
 def upon(picture: str | None) -> dict[str, Any] | None:

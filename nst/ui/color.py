@@ -49,9 +49,14 @@ class ColorTab(Workbench):
     def order(self, *values: Any) -> Order:
         (content, style), (photo, manner), asked = self.read(values)
         return Order(
-            asked, {"content": str(content), "style": str(style)}, task=self.task,
-            names={"content": photo, "style": manner}, parts=self.parts, columns=self.columns, continues=False,
-        )  # fmt: skip
+            asked,
+            {"content": str(content), "style": str(style)},
+            task=self.task,
+            names={"content": photo, "style": manner},
+            parts=self.parts,
+            columns=self.columns,
+            continues=False,
+        )
 
 
 def create_tab(run: Run | None = None, load: Load = encoders.load_encoder) -> ColorTab:

@@ -58,8 +58,9 @@ class DoodleBench(Workbench):
                 self.map = pictures.map_slot("style_map", "Its map", self.id("map"))
                 gr.HTML(
                     "<p>What is where in it. For a painting of your own one is proposed, by color.</p>",
-                    elem_classes="estimate", apply_default_css=False,
-                )  # fmt: skip
+                    elem_classes="estimate",
+                    apply_default_css=False,
+                )
         with gr.Column(elem_classes="card"):
             self.palette = canvas.palette(self.id("palette"))
             layers = canvas.canvas("Doodle", self.id("canvas"), ["#000000"], opacity=1.0)
@@ -98,9 +99,11 @@ class DoodleBench(Workbench):
         drawn = stylize.painted_map(_ground(map_path, map_name, file, begin, colors), layers or [], colors)
         path = str(save(tempfiles.new_file("doodle.png"), to_pil(drawn)))
         return Order(
-            asked, {"content": path, "style": str(style), "style_map": map_path}, task=self.task,
+            asked,
+            {"content": path, "style": str(style), "style_map": map_path},
+            task=self.task,
             names={"style": manner},
-        )  # fmt: skip
+        )
 
     # What is used
 
@@ -111,8 +114,12 @@ class DoodleBench(Workbench):
         given = [self.map.picture, self.map.chosen, self.file.picture, begin]
         self.map.picture.input(self.show_canvas, given, [self.palette, layers], **TELLING)
         gr.on(
-            [self.file.picture.input, begin.input], self.show_ground, given, layers, **TELLING  # type: ignore[attr-defined]
-        )  # fmt: skip
+            [self.file.picture.input, begin.input],  # type: ignore[attr-defined]
+            self.show_ground,
+            given,
+            layers,
+            **TELLING,
+        )
         self.palette.select(_dip, self.map.picture, layers, **QUICK)
 
     def take_example(self, event: gr.EventData) -> Updates:

@@ -81,10 +81,13 @@ def paint_fast(
     learned, alone = style in fast.fast_styles(), style in {entry.name for entry in fast.networks()}
     given = style if learned or alone else to_tensor(decode(_file("style", style)))
     return Order(
-        settings | {"weights": [1.0]} | ({"model": style} if alone else {}), {"content": _file("content", content)},
-        task="fast", names={"content": _name(content), "style": [_name(style) or "a picture"]},
-        extras={"styles": [given]}, continues=False,
-    )  # fmt: skip
+        settings | {"weights": [1.0]} | ({"model": style} if alone else {}),
+        {"content": _file("content", content)},
+        task="fast",
+        names={"content": _name(content), "style": [_name(style) or "a picture"]},
+        extras={"styles": [given]},
+        continues=False,
+    )
 
 
 def translate_photo(content: str, direction: str, size: int = TASKS["translate"]["size"]) -> Order:
@@ -101,9 +104,12 @@ def translate_photo(content: str, direction: str, size: int = TASKS["translate"]
     settings = _checked("translate", direction=direction, size=size)
     model = translate.model_of_each()[direction]
     return Order(
-        settings | {"model": model}, {"content": _file("content", content)}, task="translate",
-        names={"content": _name(content)}, continues=False,
-    )  # fmt: skip
+        settings | {"model": model},
+        {"content": _file("content", content)},
+        task="translate",
+        names={"content": _name(content)},
+        continues=False,
+    )
 
 
 def make_faces(
@@ -158,9 +164,14 @@ def create(runs: Mapping[str, Run] | None = None, load: Load | None = None) -> N
         inputs = [_input(p.name, p.default) for p in inspect.signature(tool.order).parameters.values()]
         result = gr.Image(label="result", type="filepath", format="png", visible=False)
         gr.Button(visible=False).click(
-            _painting(tool.order, run, load or tool.load), inputs, result, api_name=name, api_visibility="public",
-            concurrency_limit=limits.IN_LINE, concurrency_id="device",
-        )  # fmt: skip
+            _painting(tool.order, run, load or tool.load),
+            inputs,
+            result,
+            api_name=name,
+            api_visibility="public",
+            concurrency_limit=limits.IN_LINE,
+            concurrency_id="device",
+        )
 
 
 def _painting(order: Callable[..., Order], run: Run, load: Load) -> Callable[..., str]:

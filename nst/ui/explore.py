@@ -50,9 +50,14 @@ class SurveyBench(Workbench):
     def order(self, *values: Any) -> Order:
         (content, style), (photo, manner), asked = self.read(values)
         return Order(
-            asked, {"content": str(content), "style": str(style)}, task=self.task,
-            names={"content": photo, "style": manner}, parts=self.parts, columns=self.columns, continues=False,
-        )  # fmt: skip
+            asked,
+            {"content": str(content), "style": str(style)},
+            task=self.task,
+            names={"content": photo, "style": manner},
+            parts=self.parts,
+            columns=self.columns,
+            continues=False,
+        )
 
 
 class TextureBench(Workbench):
@@ -123,9 +128,14 @@ class InvertBench(Workbench):
         starts = asked.get("starts", 1)
         parts = tuple(f"Start {i}" for i in range(1, starts + 1)) if starts > 1 else ()
         return Order(
-            asked, {"content": str(content)}, task=self.task, names={"content": photo}, parts=parts, columns=starts,
+            asked,
+            {"content": str(content)},
+            task=self.task,
+            names={"content": photo},
+            parts=parts,
+            columns=starts,
             continues=False,
-        )  # fmt: skip
+        )
 
 
 def create_tab(run: Run | None = None, load: Load = encoders.load_encoder) -> list[Workbench]:

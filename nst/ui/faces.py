@@ -136,9 +136,11 @@ class MixBench(Workbench):
     traces = False
     columns = 1 + len(faces.LEVELS)
     parts = (
-        "first", *(f"first, {level} of the second" for level in faces.LEVELS),
-        "second", *(f"second, {level} of the first" for level in faces.LEVELS),
-    )  # fmt: skip
+        "first",
+        *(f"first, {level} of the second" for level in faces.LEVELS),
+        "second",
+        *(f"second, {level} of the first" for level in faces.LEVELS),
+    )
 
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
@@ -175,9 +177,15 @@ class MorphBench(Workbench):
         if frames > 240:
             raise ValueError("At most 240 pictures here; the command line makes longer films.")
         return Order(
-            asked, {}, task=self.task, parts=tuple(f"Picture {i}" for i in range(1, frames + 1)),
-            columns=faces.columns(frames), film=True, plays=True, continues=False,
-        )  # fmt: skip
+            asked,
+            {},
+            task=self.task,
+            parts=tuple(f"Picture {i}" for i in range(1, frames + 1)),
+            columns=faces.columns(frames),
+            film=True,
+            plays=True,
+            continues=False,
+        )
 
 
 class ProjectBench(Workbench):

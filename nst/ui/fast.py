@@ -49,9 +49,13 @@ class FastTab(Workbench):
     scored = True
 
     def __init__(
-        self, run: Run, names: Callable[[], Sequence[str]], paint: Callable[..., Any], load: Load,
+        self,
+        run: Run,
+        names: Callable[[], Sequence[str]],
+        paint: Callable[..., Any],
+        load: Load,
         tab: gr.Tab | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.names, self.paint_one = names, paint
         self.chosen, self.corner = gr.State([]), gr.State(stylerow.MIDDLE)
 
@@ -117,9 +121,13 @@ class FastTab(Workbench):
         if "size" not in asked and shape:
             asked["size"] = min(max(shape), limits.current().size, fast.MAX_SIZE)
         return Order(
-            asked, {"content": str(content)}, task=self.task, names={"content": photo, "style": said},
-            extras={"styles": given}, continues=False,
-        )  # fmt: skip
+            asked,
+            {"content": str(content)},
+            task=self.task,
+            names={"content": photo, "style": said},
+            extras={"styles": given},
+            continues=False,
+        )
 
     def order_all(self, *values: Any) -> Order:
         """The sheet of all styles."""
@@ -127,10 +135,15 @@ class FastTab(Workbench):
         names = list(self.names())
         kept = {name: asked[name] for name in ("strength",) if name in asked}
         return Order(
-            kept | {"size": fast.SHEET_SIZE}, {"content": str(content)}, task=self.task,
-            names={"content": photo, "style": names}, extras={"columns": COLUMNS},
-            parts=tuple(map(stylerow.title, names)), columns=COLUMNS, continues=False,
-        )  # fmt: skip
+            kept | {"size": fast.SHEET_SIZE},
+            {"content": str(content)},
+            task=self.task,
+            names={"content": photo, "style": names},
+            extras={"columns": COLUMNS},
+            parts=tuple(map(stylerow.title, names)),
+            columns=COLUMNS,
+            continues=False,
+        )
 
     # Which styles
 
@@ -181,9 +194,13 @@ class FastTab(Workbench):
         self.camera.stream(
             self.paint_live,
             [self.camera, *choice[:1], self.corner, own.picture, *(self.controls[n] for n in ("strength", "model"))],
-            [self.live, self.rate], stream_every=0.1, time_limit=120, concurrency_limit=2, show_progress="hidden",
+            [self.live, self.rate],
+            stream_every=0.1,
+            time_limit=120,
+            concurrency_limit=2,
+            show_progress="hidden",
             api_visibility="private",
-        )  # fmt: skip
+        )
 
     def begin_quietly(self, before: Painting | None, *values: Any) -> Updates:
         """After a click on a style: paint, unless there is no photo yet."""
@@ -294,9 +311,12 @@ class FastTab(Workbench):
                 gr.Warning(f"{error.message} Choose the style once more here.")
             told = progress.status("Ready to refine", "Press Continue: it goes on from the fast picture.", kind="done")
             return updates | {
-                other.painting: painting, other.preview: gr.update(value=painting.last), other.status: told,
-                other.go_on: gr.update(visible=True), bar: gr.Tabs(selected=title),
-            }  # fmt: skip
+                other.painting: painting,
+                other.preview: gr.update(value=painting.last),
+                other.status: told,
+                other.go_on: gr.update(visible=True),
+                bar: gr.Tabs(selected=title),
+            }
 
         outputs = [*photo.parts, *manner.parts, other.painting, other.preview, other.status, other.go_on, bar]
         self.refine.click(hand_over, [self.painting], outputs, **TELLING)

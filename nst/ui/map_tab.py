@@ -147,9 +147,11 @@ class Atlas:
         told = f"{len(found.names)} pictures in {progress.duration(seconds)}.{left_out}"
         frame = f'<iframe title="The map" sandbox="allow-scripts" srcdoc="{escape(page, quote=True)}"></iframe>'
         return [
-            progress.status("Finished", told, kind="done"), frame, gr.update(value=str(path), visible=True),
+            progress.status("Finished", told, kind="done"),
+            frame,
+            gr.update(value=str(path), visible=True),
             gr.update(value=str(table), visible=True),
-        ]  # fmt: skip
+        ]
 
 
 def create(read: Reading = read_collection) -> Atlas:

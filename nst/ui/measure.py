@@ -49,9 +49,10 @@ class MeasureTab:
                 with gr.Row(elem_classes="toolbar"):
                     self.start = gr.Button("Measure", variant="primary", elem_id="measure", min_width=140)
                 self.status = gr.HTML(
-                    progress.status("Ready", "Press Measure: it takes a second."), elem_id="measure-status",
+                    progress.status("Ready", "Press Measure: it takes a second."),
+                    elem_id="measure-status",
                     apply_default_css=False,
-                )  # fmt: skip
+                )
                 self.verdict = gr.HTML("", elem_id="measure-verdict", apply_default_css=False)
         self._wire(tab)
 

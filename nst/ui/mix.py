@@ -35,11 +35,17 @@ MORE: settings.Sections = {
     "": ["mixing", "guide", "preserve_color", "color_when", "tv_weight", "init", "seed", "pictures"],
     "How it is optimized": ["encoder", "num_steps", "optimizer", "learning_rate"],
     "What is compared": [
-        "style_loss", "pooling", "content_layers", "style_layers", "kernel_degree", "kernel_offset",
-        "kernel_bandwidth", "patch_size",
+        "style_loss",
+        "pooling",
+        "content_layers",
+        "style_layers",
+        "kernel_degree",
+        "kernel_offset",
+        "kernel_bandwidth",
+        "patch_size",
     ],
     "Where it is computed": ["device"],
-}  # fmt: skip
+}
 """The settings in the closed section."""
 
 ABOUT_REGIONS = (
@@ -82,10 +88,8 @@ class MixTab(Workbench):
         role, default = f"style-{i + 1}" if i else "style", DEFAULTS[i]
         with gr.Column(min_width=140, visible=i < AT_FIRST) as column:
             self.slots.append(
-                pictures.slot(
-                    role, f"Style {i + 1}", self.id(role), kind="style", default=default, needed=False
-                )
-            )  # fmt: skip
+                pictures.slot(role, f"Style {i + 1}", self.id(role), kind="style", default=default, needed=False)
+            )
             for name, title, slider in (("weight", "How much", (0, 100, WEIGHT)), ("scale", "Brush size", (0.1, 4, 1))):
                 self.extra[f"{name}-{i + 1}"] = gr.Slider(
                     *slider, label=title, step=1 if name == "weight" else 0.05, elem_id=self.id(f"{name}-{i + 1}")
@@ -94,22 +98,31 @@ class MixTab(Workbench):
 
     def _lay_out_regions(self) -> None:
         self.extra["sharing"] = gr.Radio(
-            [("Everywhere", EVERYWHERE), ("In painted regions", REGIONS)], value=EVERYWHERE, elem_classes="segments",
-            label="How the styles share the picture", elem_id=self.id("sharing"),
-        )  # fmt: skip
+            [("Everywhere", EVERYWHERE), ("In painted regions", REGIONS)],
+            value=EVERYWHERE,
+            elem_classes="segments",
+            label="How the styles share the picture",
+            elem_id=self.id("sharing"),
+        )
         with gr.Column(visible=False) as self.regions:
             self.palette = canvas.palette(self.id("palette"))
             self.extra["layers"] = canvas.canvas("Regions", self.id("canvas"), COLORS)
             self.extra["softness"] = gr.Slider(
-                0, 10, 1, step=0.5, label="Soft edges", info="How far a region fades, in percent of the picture.",
+                0,
+                10,
+                1,
+                step=0.5,
+                label="Soft edges",
+                info="How far a region fades, in percent of the picture.",
                 elem_id=self.id("softness"),
-            )  # fmt: skip
+            )
             gr.HTML(f"<p>{ABOUT_REGIONS}</p>", elem_classes="estimate", apply_default_css=False)
             with gr.Accordion("Masks from files", open=False, elem_id=self.id("masks"), elem_classes="more-box masks"):
                 gr.HTML(
-                    "<p>White where it goes. A file takes the place of what is painted.</p>", elem_classes="estimate",
+                    "<p>White where it goes. A file takes the place of what is painted.</p>",
+                    elem_classes="estimate",
                     apply_default_css=False,
-                )  # fmt: skip
+                )
                 with gr.Row():
                     for i, title in enumerate([*(f"Style {n + 1}" for n in range(STYLES)), "Untouched"]):
                         self.extra[f"mask-{i + 1}"] = pictures.picture_input(title, "style", self.id(f"mask-{i + 1}"))
@@ -150,10 +163,15 @@ class MixTab(Workbench):
         count = asked["pictures"]
         shares = [round(100 * i / (count - 1)) for i in range(count)]
         return Order(
-            asked, mixed.pictures | {"style": styles}, task="mix", names=mixed.names | {"style": names},
-            parts=tuple(f"{100 - share} % style 1, {share} % style 2" for share in shares), columns=count, film=True,
+            asked,
+            mixed.pictures | {"style": styles},
+            task="mix",
+            names=mixed.names | {"style": names},
+            parts=tuple(f"{100 - share} % style 1, {share} % style 2" for share in shares),
+            columns=count,
+            film=True,
             continues=False,
-        )  # fmt: skip
+        )
 
     def _extra(self, values: tuple[Any, ...]) -> dict[str, Any]:
         return dict(zip(self.extra, values[-len(self.extra) :], strict=True))
@@ -171,9 +189,10 @@ class MixTab(Workbench):
         asked["style_weights"], asked["style_scale"] = weights, [float(extra[f"scale-{i + 1}"]) for i in given]
         asked.setdefault("pictures", settings.TASKS["mix"]["pictures"])
         return Order(
-            asked, {"content": str(content), "style": [str(styles[i]) for i in given]},
+            asked,
+            {"content": str(content), "style": [str(styles[i]) for i in given]},
             names={"content": photo, "style": [manners[i] or UNNAMED for i in given]},
-        )  # fmt: skip
+        )
 
     def _masks(self, extra: dict[str, Any], count: int, styles: tuple[Any, ...]) -> dict[str, Any]:
         """Which style goes where, as arguments of `nst.stylize.style_transfer`."""
@@ -202,9 +221,12 @@ class MixTab(Workbench):
         )
         sharing, layers, photo = self.extra["sharing"], self.extra["layers"], self.slots[0].picture
         gr.on(
-            [sharing.input, photo.change], self.show_regions, [sharing, photo],  # type: ignore[attr-defined]
-            [self.regions, self.palette, layers], **TELLING,
-        )  # fmt: skip
+            [sharing.input, photo.change],  # type: ignore[attr-defined]
+            self.show_regions,
+            [sharing, photo],
+            [self.regions, self.palette, layers],
+            **TELLING,
+        )
         self.palette.select(_dip, None, layers, **QUICK)
 
     def show_regions(self, sharing: str, photo: str | None) -> Updates:
@@ -218,9 +240,10 @@ class MixTab(Workbench):
         meanings = [*(f"Style {i + 1}" for i in range(STYLES)), "Left untouched"]
         shown = canvas.palette_html(list(zip(COLORS, meanings, strict=True)))
         return {
-            self.regions: gr.update(visible=True), self.palette: shown,
+            self.regions: gr.update(visible=True),
+            self.palette: shown,
             self.extra["layers"]: gr.update(value=under, brush=canvas.brush(COLORS, COLORS[0])),
-        }  # fmt: skip
+        }
 
     def set(self, asked: dict[str, Any]) -> Updates:
         weights, scales = asked.get("style_weights") or [], asked.get("style_scale") or 1.0

@@ -16,14 +16,25 @@ MORE: settings.Sections = {
     "": ["style_scale", "tv_weight", "preserve_color", "color_when", "init", "seed"],
     "How it is optimized": ["encoder", "num_steps", "optimizer", "learning_rate"],
     "What is compared": [
-        "style_loss", "pooling", "content_layers", "style_layers", "style_layer_weights", "tv_exponent",
-        "norm_weight", "norm_exponent",
+        "style_loss",
+        "pooling",
+        "content_layers",
+        "style_layers",
+        "style_layer_weights",
+        "tv_exponent",
+        "norm_weight",
+        "norm_exponent",
     ],
     "Of single style losses": [
-        "kernel_degree", "kernel_offset", "kernel_bandwidth", "activation_shift", "correlations", "patch_size",
+        "kernel_degree",
+        "kernel_offset",
+        "kernel_bandwidth",
+        "activation_shift",
+        "correlations",
+        "patch_size",
     ],
     "Where it is computed": ["device"],
-}  # fmt: skip
+}
 """The settings in the closed section."""
 
 

@@ -105,9 +105,13 @@ class Painting:
     def go_on(self, order: Order) -> Painting:
         """The painting that goes on from this one's result."""
         return Painting(
-            order, start=self.last, points=list(self.points),
-            steps_before=self.steps, total=self.total, snapshots=list(self.snapshots[-2 * SNAPSHOTS :]),
-        )  # fmt: skip
+            order,
+            start=self.last,
+            points=list(self.points),
+            steps_before=self.steps,
+            total=self.total,
+            snapshots=list(self.snapshots[-2 * SNAPSHOTS :]),
+        )
 
     @property
     def steps(self) -> int:
@@ -245,9 +249,11 @@ class Painting:
         title = "Finished" if whole else "Stopped"
         so_far = "The picture so far is kept" + ("; Continue goes on from it." if order.continues else ".")
         taken = f"{self.steps} steps, " if self.steps > 1 else ""
-        detail = f"{taken}{picture.width} x {picture.height} px, in {spent}." if whole else (
-            f"After {self.steps} of {self.total} steps. {so_far}"
-        )  # fmt: skip
+        detail = (
+            f"{taken}{picture.width} x {picture.height} px, in {spent}."
+            if whole
+            else (f"After {self.steps} of {self.total} steps. {so_far}")
+        )
         view: View = {
             "status": progress.status(title, " ".join(filter(None, (detail, self.note))), done=self.work, kind="done"),
             "preview": self.result,

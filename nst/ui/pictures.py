@@ -89,9 +89,15 @@ def slot(
     kind = kind or role
     first = DEFAULT[kind] if default is None and needed else default
     return Slot(
-        role, kind, title, picture_input(title, kind, element), example_row(kind, f"{element}-examples"),
-        gr.State(None), first, needed,
-    )  # fmt: skip
+        role,
+        kind,
+        title,
+        picture_input(title, kind, element),
+        example_row(kind, f"{element}-examples"),
+        gr.State(None),
+        first,
+        needed,
+    )
 
 
 def map_slot(role: str, title: str, element: str) -> Slot:
@@ -114,11 +120,17 @@ PathImage: type[gr.Image] = ABCMeta.__new__(
 def picture_input(title: str, kind: str, element: str | None = None) -> gr.Image:
     """An input for a picture; its value is a path for `nst.images.decode`."""
     return PathImage(
-        label=title, elem_id=element or kind, elem_classes="picture", type="filepath", image_mode=None, height=232,
+        label=title,
+        elem_id=element or kind,
+        elem_classes="picture",
+        type="filepath",
+        image_mode=None,
+        height=232,
         buttons=[],
         sources=["upload", "webcam", "clipboard"] if kind == "content" else ["upload", "clipboard"],
-        placeholder="Drop a picture here,\nor click to choose one", alt_text=f"The chosen {title.lower()}",
-    )  # fmt: skip
+        placeholder="Drop a picture here,\nor click to choose one",
+        alt_text=f"The chosen {title.lower()}",
+    )
 
 
 def accept(path: str) -> str:

@@ -86,14 +86,31 @@ class Stage:
                 progress.curves([], 0), elem_id=self.id("curves"), apply_default_css=False, visible=self.traces
             )
             self.snapshots = gr.Gallery(
-                label=self.several or ("One by one" if self.parts else "Snapshots"), columns=4, height=150,
-                object_fit="cover", buttons=["download", "fullscreen"], interactive=False,
-                elem_id=self.id("snapshots"), elem_classes="snapshots", visible=False,
-            )  # fmt: skip
+                label=self.several or ("One by one" if self.parts else "Snapshots"),
+                columns=4,
+                height=150,
+                object_fit="cover",
+                buttons=["download", "fullscreen"],
+                interactive=False,
+                elem_id=self.id("snapshots"),
+                elem_classes="snapshots",
+                visible=False,
+            )
         self.shown: list[Component] = [
-            self.status, self.preview, self.curves, self.snapshots, self.compare, self.tiled, self.download, self.film,
-            self.start, self.start_also, self.stop, self.go_on, self.verdict,
-        ]  # fmt: skip
+            self.status,
+            self.preview,
+            self.curves,
+            self.snapshots,
+            self.compare,
+            self.tiled,
+            self.download,
+            self.film,
+            self.start,
+            self.start_also,
+            self.stop,
+            self.go_on,
+            self.verdict,
+        ]
 
     def _lay_out_views(self) -> None:
         """The views of the picture, each in a tab of its own."""
@@ -101,17 +118,30 @@ class Stage:
             self.preview = self._view("preview", "The painted picture")
         with gr.Tab("Before and after", visible=self.compares):
             self.compare = gr.ImageSlider(
-                show_label=False, format="jpeg", interactive=False, max_height=520, buttons=["fullscreen"],
-                elem_id=self.id("compare"), elem_classes="compared", container=False,
-            )  # fmt: skip
+                show_label=False,
+                format="jpeg",
+                interactive=False,
+                max_height=520,
+                buttons=["fullscreen"],
+                elem_id=self.id("compare"),
+                elem_classes="compared",
+                container=False,
+            )
         with gr.Tab("Tiled", visible=self.tiles):
             self.tiled = self._view("tiled", "The texture, repeated twice each way")
 
     def _view(self, name: str, about: str) -> gr.Image:
         return gr.Image(
-            show_label=False, format="jpeg", interactive=False, height=520, buttons=["fullscreen"],
-            elem_id=self.id(name), elem_classes="painted", alt_text=about, container=False,
-        )  # fmt: skip
+            show_label=False,
+            format="jpeg",
+            interactive=False,
+            height=520,
+            buttons=["fullscreen"],
+            elem_id=self.id(name),
+            elem_classes="painted",
+            alt_text=about,
+            container=False,
+        )
 
     def updates(self, view: View) -> Updates:
         """What the page is to show anew."""

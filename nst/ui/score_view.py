@@ -23,8 +23,11 @@ TITLES = {
 """The parts of the score in plain words."""
 
 SCALES = {
-    "scale2": "Fine strokes", "scale3": "Middle strokes", "scale4": "Broad strokes", "scale5": "Large shapes",
-}  # fmt: skip
+    "scale2": "Fine strokes",
+    "scale3": "Middle strokes",
+    "scale4": "Broad strokes",
+    "scale5": "Large shapes",
+}
 """The pyramid's scales in plain words."""
 
 GRADES = ((65, "An excellent pastiche"), (50, "A good pastiche"), (35, "A fair pastiche"), (20, "A weak pastiche"))
@@ -95,9 +98,10 @@ def reasons(score: Score) -> str:
     """What helped and what hurt, in a sentence or two."""
     parts = score.parts
     praise = {
-        "texture": "The brushwork is close to the painting's.", "color": "The colors are close to the painting's.",
+        "texture": "The brushwork is close to the painting's.",
+        "color": "The colors are close to the painting's.",
         "content": "The photo is easy to make out.",
-    }  # fmt: skip
+    }
     best, worst = max(praise, key=lambda name: parts.get(name, 0.0)), min(parts, key=parts.__getitem__)
     blame = {
         "texture": "What keeps it down is the brushwork: it is still far from the painting's.",

@@ -36,10 +36,7 @@ QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 """For what may have something to tell: gradio shows messages of queued events only."""
 
-RUNNING: dict[str, Any] = {
-    "show_progress": "hidden", "concurrency_limit": limits.IN_LINE, "concurrency_id": "device",
-    "api_visibility": "private",
-}  # fmt: skip
+RUNNING: dict[str, Any] = TELLING | {"concurrency_limit": limits.IN_LINE, "concurrency_id": "device"}
 """For what computes, all in one line."""
 
 COUNTS = ("width", "height", "pictures", "starts", "color_when")
@@ -215,9 +212,12 @@ class Workbench(Stage):
             "snapshots": painting.snapshots,
         }
         return {
-            self.painting: painting, self.film: gr.update(visible=False), self.verdict: "",
-            **self.updates(view), **self.buttons(running=True),
-        }  # fmt: skip
+            self.painting: painting,
+            self.film: gr.update(visible=False),
+            self.verdict: "",
+            **self.updates(view),
+            **self.buttons(running=True),
+        }
 
     def paint(self, painting: Painting) -> Iterator[Updates]:
         """Run it, and show it; what goes wrong is told, and the picture so far kept."""
@@ -255,8 +255,12 @@ class Workbench(Stage):
         photo = self.slots[0].picture
         gr.on(
             [photo.change, *(control.change for control in depends)],  # type: ignore[attr-defined]
-            self.tell_estimate, [photo, *self.controls.values()], self.estimate, trigger_mode="always_last", **QUICK,
-        )  # fmt: skip
+            self.tell_estimate,
+            [photo, *self.controls.values()],
+            self.estimate,
+            trigger_mode="always_last",
+            **QUICK,
+        )
 
     def tell_estimate(self, photo: str | None, *values: Any) -> str:
         """What the run will take, in a line."""

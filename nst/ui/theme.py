@@ -14,17 +14,47 @@ STATIC = Path(__file__).parent / "static"
 PICTURES = Path(__file__).parents[1] / "pictures"
 
 ULTRAMARINE = gr.themes.Color(
-    "#eef1ff", "#dfe4ff", "#c3ccff", "#9fadff", "#7386f7", "#4d61e6", "#2f44c8", "#2438b4", "#1d2c8c", "#17226a",
-    "#0f1748", name="ultramarine",
-)  # fmt: skip
+    "#eef1ff",
+    "#dfe4ff",
+    "#c3ccff",
+    "#9fadff",
+    "#7386f7",
+    "#4d61e6",
+    "#2f44c8",
+    "#2438b4",
+    "#1d2c8c",
+    "#17226a",
+    "#0f1748",
+    name="ultramarine",
+)
 CADMIUM = gr.themes.Color(
-    "#fff8e6", "#ffefc4", "#ffe08a", "#ffd166", "#ffbe2e", "#f5a800", "#d18c00", "#a66c00", "#7f5200", "#5e3d00",
-    "#3a2500", name="cadmium",
-)  # fmt: skip
+    "#fff8e6",
+    "#ffefc4",
+    "#ffe08a",
+    "#ffd166",
+    "#ffbe2e",
+    "#f5a800",
+    "#d18c00",
+    "#a66c00",
+    "#7f5200",
+    "#5e3d00",
+    "#3a2500",
+    name="cadmium",
+)
 SLATE = gr.themes.Color(
-    "#f4f5f8", "#e9ebf0", "#d6dae3", "#b8bfcd", "#8f98ab", "#636d83", "#475066", "#2f374b", "#1b2236", "#121828",
-    "#0b101d", name="slate",
-)  # fmt: skip
+    "#f4f5f8",
+    "#e9ebf0",
+    "#d6dae3",
+    "#b8bfcd",
+    "#8f98ab",
+    "#636d83",
+    "#475066",
+    "#2f374b",
+    "#1b2236",
+    "#121828",
+    "#0b101d",
+    name="slate",
+)
 
 PRIVACY = (
     "Your pictures stay on the machine that runs this page. They are used for your own runs only and deleted after a "
@@ -53,11 +83,14 @@ def theme() -> gr.themes.Base:
         neutral_hue=SLATE,
         radius_size=sizes.radius_lg,
         font=[
-            gr.themes.LocalFont("IBM Plex Sans", (400, 700)), "ui-sans-serif", "system-ui", "sans-serif",
+            gr.themes.LocalFont("IBM Plex Sans", (400, 700)),
+            "ui-sans-serif",
+            "system-ui",
+            "sans-serif",
             gr.themes.LocalFont("Quicksand", (700,)),
         ],
         font_mono=["ui-monospace", "Consolas", "monospace"],
-    )  # fmt: skip
+    )
     return base.set(
         body_background_fill="*neutral_50",
         body_background_fill_dark="*neutral_950",

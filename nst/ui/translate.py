@@ -67,9 +67,15 @@ class TranslateTab(Workbench):
         parts = ["Photo", settings.WORDS.get(plain.settings["direction"], "Translated")]
         parts += ["And back"] if translate.comes_back(plain.settings["model"]) else []
         return Order(
-            plain.settings, plain.pictures, task=self.task, names=plain.names, extras={"sheet": True},
-            parts=tuple(parts), columns=len(parts), continues=False,
-        )  # fmt: skip
+            plain.settings,
+            plain.pictures,
+            task=self.task,
+            names=plain.names,
+            extras={"sheet": True},
+            parts=tuple(parts),
+            columns=len(parts),
+            continues=False,
+        )
 
     def _wire_slots(self) -> None:
         super()._wire_slots()

@@ -91,9 +91,14 @@ def _pairs(contents: Sequence[str], styles: Sequence[str], count: int, size: int
     for i in range(count):
         c, s = i % len(photos), (i + i // len(photos) * (len(photos) % len(manners) == 0)) % len(manners)
         yield Pair(
-            f"{i:02d}-{Path(contents[c]).stem}-{Path(styles[s]).stem}", photos[c], manners[s],
-            photos[(c + 1) % len(photos)], manners[(s + 1) % len(manners)], size, encoder,
-        )  # fmt: skip
+            f"{i:02d}-{Path(contents[c]).stem}-{Path(styles[s]).stem}",
+            photos[c],
+            manners[s],
+            photos[(c + 1) % len(photos)],
+            manners[(s + 1) % len(manners)],
+            size,
+            encoder,
+        )
 
 
 def _cropped(image: Tensor, pair: Pair, share: float) -> float:

@@ -91,9 +91,7 @@ def train_adain(
     where, plan = training_device(device), Plan(steps, learning_rate, seed, interval)
     seed_weights(seed, encoder)
     config = {"encoder": encoder}
-    weights = Weights(
-        content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight
-    )  # fmt: skip
+    weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight)
     model = AdaIN(**config)
     yield from _train(model, "adain", config, data, style, Path(out), start, batch, size, weights, where, plan, encoder)
 
@@ -148,9 +146,7 @@ def train_predictor(
     seed_weights(seed, encoder)
     config = {"encoder": encoder, "embedding": embedding, "widths": list(widths), "blocks": blocks, "kernel": kernel}
     config |= {"ground": True}
-    weights = Weights(
-        content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight
-    )  # fmt: skip
+    weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight)
     model = StylePredictor(**config)  # type: ignore[arg-type]
     yield from _train(
         model, "predictor", config, data, style, Path(out), start, batch, size, weights, where, plan, encoder
@@ -202,9 +198,16 @@ def _train(
         write_model(trained, out, name, config, record, about)
 
     yield from train(
-        objective.to(where.device), draw, model=model, plan=plan, where=where, out=out, finish=finish,
-        sheet=lambda trained: sheet(trained, *samples), notes=lambda: {"skipped": photos.skipped},
-    )  # fmt: skip
+        objective.to(where.device),
+        draw,
+        model=model,
+        plan=plan,
+        where=where,
+        out=out,
+        finish=finish,
+        sheet=lambda trained: sheet(trained, *samples),
+        notes=lambda: {"skipped": photos.skipped},
+    )
 
 
 def imitate(model: StylePredictor, start: str, style: Sequence[str], where: Device, steps: int = 400) -> None:

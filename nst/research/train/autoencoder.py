@@ -107,9 +107,16 @@ def train_autoencoder(
 
     plan = Plan(steps, learning_rate, seed, interval, optimizer="adagrad")
     yield from train(
-        PairObjective(model, where, loss), draw, model=model, plan=plan, where=where, out=folder, finish=finish,
-        sheet=sheet, notes=lambda: {"skipped": photos.skipped},
-    )  # fmt: skip
+        PairObjective(model, where, loss),
+        draw,
+        model=model,
+        plan=plan,
+        where=where,
+        out=folder,
+        finish=finish,
+        sheet=sheet,
+        notes=lambda: {"skipped": photos.skipped},
+    )
 
 
 def _paint(

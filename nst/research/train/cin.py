@@ -157,9 +157,16 @@ def train_cin(
         return torch.cat(rows, 1)[None]
 
     yield from train(
-        objective, draw, model=model, plan=Plan(steps, learning_rate, seed, interval), where=where, out=folder,
-        finish=finish, sheet=sheet, notes=lambda: {"skipped": photos.skipped},
-    )  # fmt: skip
+        objective,
+        draw,
+        model=model,
+        plan=Plan(steps, learning_rate, seed, interval),
+        where=where,
+        out=folder,
+        finish=finish,
+        sheet=sheet,
+        notes=lambda: {"skipped": photos.skipped},
+    )
 
 
 def train_johnson(
@@ -237,9 +244,16 @@ def train_johnson(
         return torch.cat([torch.cat([*samples], 2), torch.cat([*trained(samples)], 2)], 1)[None]
 
     yield from train(
-        objective, draw, model=model, plan=Plan(steps, learning_rate, seed, interval), where=where, out=folder,
-        finish=finish, sheet=sheet, notes=lambda: {"skipped": photos.skipped},
-    )  # fmt: skip
+        objective,
+        draw,
+        model=model,
+        plan=Plan(steps, learning_rate, seed, interval),
+        where=where,
+        out=folder,
+        finish=finish,
+        sheet=sheet,
+        notes=lambda: {"skipped": photos.skipped},
+    )
 
 
 def named_style(text: str) -> tuple[str, Image.Image]:

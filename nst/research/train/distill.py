@@ -242,6 +242,13 @@ def train_distill(
         return torch.cat([torch.cat([*row], 2) for row in rows], 1)[None]
 
     yield from train(
-        objective, draw, model=model, plan=Plan(steps, learning_rate, seed, interval), where=where, out=folder,
-        finish=finish, sheet=sheet, notes=lambda: {"skipped": crops.skipped},
-    )  # fmt: skip
+        objective,
+        draw,
+        model=model,
+        plan=Plan(steps, learning_rate, seed, interval),
+        where=where,
+        out=folder,
+        finish=finish,
+        sheet=sheet,
+        notes=lambda: {"skipped": crops.skipped},
+    )

@@ -77,9 +77,12 @@ def train_gan(
         return network(torch.randn(batch, latent_dim, generator=rng).to(where.device))
 
     players = Players(
-        generator, discriminator, make, lambda image, step: discriminator(image),
+        generator,
+        discriminator,
+        make,
+        lambda image, step: discriminator(image),
         lambda rng, step: faces.batch(batch, rng),
-    )  # fmt: skip
+    )
     rules = Rules(
         game, discriminator_steps, r1, gradient_penalty=gradient_penalty, clip=clip, augment=augment, betas=(0.5, 0.99)
     )

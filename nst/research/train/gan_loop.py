@@ -215,8 +215,11 @@ def _round(
     variety = float(made.detach().float().std(0).mean() / real.std(0).mean().clamp_min(1e-6))
     right = float(((true > 0).float().mean() + (false < 0).float().mean()).detach() / 2)
     return {
-        "discriminator": float(lost.detach()), "generator": float(loss.detach()), "right": right, "variety": variety,
-    }  # fmt: skip
+        "discriminator": float(lost.detach()),
+        "generator": float(loss.detach()),
+        "right": right,
+        "variety": variety,
+    }
 
 
 def _move(optimizer: torch.optim.Optimizer, parameters: Sequence[nn.Parameter], loss: Tensor, world: int) -> None:

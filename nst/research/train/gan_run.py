@@ -130,9 +130,15 @@ class Course:
     def play(self, players: Players, rules: Rules, plan: Plan) -> Iterator[dict[str, Any]]:
         """Train; yields a record per interval, see `nst.research.train.gan_loop.duel`."""
         records = duel(
-            players, rules, plan=plan, where=self.where, out=self.folder, finish=self.finish, sheet=self.sheet,
+            players,
+            rules,
+            plan=plan,
+            where=self.where,
+            out=self.folder,
+            finish=self.finish,
+            sheet=self.sheet,
             measure=self.measure,
-        )  # fmt: skip
+        )
         for record in records:
             yield record | {"skipped": self.faces.skipped}
 

@@ -192,9 +192,16 @@ def warm_start(model: nn.Module, path: str | Path, without: Sequence[str] = ()) 
 
 
 def write_model(
-    model: nn.Module, folder: Path, architecture: str, config: Mapping[str, Any], record: Mapping[str, Any], about: str,
-    *, command: str | None = None, license: str = "mit",
-) -> None:  # fmt: skip
+    model: nn.Module,
+    folder: Path,
+    architecture: str,
+    config: Mapping[str, Any],
+    record: Mapping[str, Any],
+    about: str,
+    *,
+    command: str | None = None,
+    license: str = "mit",
+) -> None:
     """Write a model as float16 safetensors, its configuration in the metadata, and a card beside it.
 
     Args:
@@ -213,9 +220,14 @@ def write_model(
     save_file(tensors, folder / f"{architecture}.safetensors", metadata=metadata)
     terms = "\n".join(f"| {name} | {value} |" for name, value in record.items() if name not in ("step", "steps"))
     card = CARD.format(
-        name=architecture, command=command or architecture, license=license, about=about, terms=terms,
-        step=record["step"], steps=record["steps"],
-    )  # fmt: skip
+        name=architecture,
+        command=command or architecture,
+        license=license,
+        about=about,
+        terms=terms,
+        step=record["step"],
+        steps=record["steps"],
+    )
     (folder / "README.md").write_text(card, encoding="utf-8")
 
 

@@ -116,6 +116,13 @@ def train_texture(
         return torch.cat([*trained([where.place(z) for z in noise], *map(where.place, shown))], 2)[None]
 
     yield from train(
-        objective, draw, model=model, plan=Plan(steps, learning_rate, seed, interval), where=where, out=folder,
-        finish=finish, sheet=sheet, notes=lambda: {"skipped": photos.skipped if photos else 0},
-    )  # fmt: skip
+        objective,
+        draw,
+        model=model,
+        plan=Plan(steps, learning_rate, seed, interval),
+        where=where,
+        out=folder,
+        finish=finish,
+        sheet=sheet,
+        notes=lambda: {"skipped": photos.skipped if photos else 0},
+    )

@@ -86,7 +86,13 @@ def train_wct(
         return torch.cat([torch.cat([*row], 2) for row in rows], 1)[None]
 
     yield from train(
-        Reconstruction(model, where, feature_weight), draw, model=model,
-        plan=Plan(steps, learning_rate, seed, interval), where=where, out=folder, finish=finish, sheet=sheet,
+        Reconstruction(model, where, feature_weight),
+        draw,
+        model=model,
+        plan=Plan(steps, learning_rate, seed, interval),
+        where=where,
+        out=folder,
+        finish=finish,
+        sheet=sheet,
         notes=lambda: {"skipped": photos.skipped},
-    )  # fmt: skip
+    )

@@ -110,11 +110,14 @@ class Store:
             raise ResultsError("This result is larger than all that is kept here; share it without the photo.")
         token = secrets.token_urlsafe(24)
         record = {
-            "created": time.time(), "public": bool(public), "recipe": dict(recipe),
-            "width": picture.width, "height": picture.height,
+            "created": time.time(),
+            "public": bool(public),
+            "recipe": dict(recipe),
+            "width": picture.width,
+            "height": picture.height,
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in data.items()},
             "token": hashlib.sha256(token.encode()).hexdigest(),
-        }  # fmt: skip
+        }
         id = self._write(data, json.dumps(record).encode())
         self.tidy(TIDY_SECONDS)
         return id, token
