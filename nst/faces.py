@@ -279,7 +279,7 @@ def project(
         LatentImage(network, start), compare, losses, device=where, num_steps=num_steps, learning_rate=learning_rate
     )
     for step in run:
-        yield Step(step.index, step.total, _enlarged(step.image.cpu(), size), step.losses, step.note, step.work)
+        yield step.changed(lambda image: _enlarged(image.cpu(), size))
 
 
 def in_rows(images: Tensor, columns: int) -> Tensor:

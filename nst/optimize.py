@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
+from nst.descent import OPTIMIZERS, AdamState, Descent, Encoding, Parameterization, total_loss
 from nst.device import Device
 from nst.losses import PerceptualLoss
 
-OPTIMIZERS = {"adam": 0.03, "lbfgs": 1.0, "sgd": 0.02}
-"""Each optimizer's learning rate, for an image in [0, 1]; for plain gradient descent, how far the first step goes."""
+__all__ = ["OPTIMIZERS", "AdamState", "Encoding", "Parameterization", "Step", "optimize", "throttle", "total_loss"]
 
 MAX_RECOVERIES = 4
-DIVERGED = 10.0
-"""How often a run may be recovered, and how many times the best loss counts as diverging."""
+"""How often a run may be recovered."""
+
+PIXELS_BETWEEN_LOOKS = 2**22
+"""After the steps of so many pixels a GPU is asked how it goes: rarely, since the question waits for the answer."""
 
 
 @dataclass(frozen=True)
 class Step:
     """One iterate of a run.
 
+    What costs to know is asked for when it is looked at, and then kept: most steps are never shown.
+
     Attributes:
         index, total: 1 up to the number of steps of the whole run, over all scales.
-        image: (1, 3, H, W) in [0, 1], what the run would give if it ended here.
-        losses: the weighted terms by name; the total is their sum.
-        note: what the user should be told about this step, or None.
+        picture: the `image`, or what gives it.
+        terms: the `losses`, or what gives them.
+        note: what the user should be told about this step, or None; a GPU tells it up to a few steps late.
         work: share of the run's computation that is done, up to 1; scales differ in what a step costs.
     """
 
     index: int
     total: int
-    image: Tensor
-    losses: dict[str, float]
+    picture: Tensor | Callable[[], Tensor]
+    terms: dict[str, float] | Callable[[], dict[str, float]]
     note: str | None = None
     work: float = 1.0
+
+    @cached_property
+    def image(self) -> Tensor:
+        """(1, 3, H, W) in [0, 1], what the run would give if it ended here."""
+        return self.picture() if callable(self.picture) else self.picture
+
+    @cached_property
+    def losses(self) -> dict[str, float]:
+        """The weighted terms by name; the total is their sum."""
+        return self.terms() if callable(self.terms) else self.terms
 
     @property
     def size(self) -> int:
@@ -52,26 +64,9 @@ class Step:
         """The total."""
         return sum(self.losses.values())
 
-
-class Encoding(Protocol):
-    """What `optimize` asks of an encoder."""
-
-    def __call__(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]: ...
-
-
-class Parameterization(Protocol):
-    """What `optimize` asks of an image parameterization."""
-
-    def __call__(self) -> Tensor:
-        """The picture (N, 3, H, W) in [0, 1]; in memory of its own, which a later step leaves alone."""
-        ...
-
-    def parameters(self) -> Iterator[nn.Parameter]: ...
-    def project(self) -> None: ...
-
-
-AdamState = list[dict[str, Tensor]]
-"""Adam's moments and step count, parameter by parameter: what one scale leaves to the next."""
+    def changed(self, change: Callable[[Tensor], Tensor]) -> Step:
+        """The same step with its image changed, once somebody looks at it."""
+        return replace(self, picture=lambda: change(self.image))
 
 
 def optimize(
@@ -104,149 +99,77 @@ def optimize(
     Raises:
         ValueError: an unknown optimizer or a learning rate that is not above 0.
     """
-    descent = _Descent(image, encoder, criterion, device, optimizer, learning_rate)
+    descent = Descent(image, encoder, criterion, device, optimizer, learning_rate, average)
     if warm_state:
         descent.warm(warm_state)
-    mean, weight = torch.zeros(()), 0.0
+    watch = _Watch(descent, num_steps)
     for index in range(1, num_steps + 1):
-        losses, note = descent.step()
-        shown = descent.best_image
-        if average:
-            with torch.no_grad():
-                mean = torch.lerp(image().detach(), mean.to(shown), average)
-                weight = weight * average + 1 - average
-                shown = (mean / weight).clamp_(0, 1)
-            if index == num_steps and descent.loss_of(shown) > descent.best_loss:
-                shown = descent.best_image
-        yield Step(index, num_steps, shown, losses, note, index / num_steps)
-        if descent.recoveries > MAX_RECOVERIES:
+        descent.step()
+        shown, terms = descent.shown(last=index == num_steps), _Terms(descent)
+        yield Step(index, num_steps, shown, terms, watch.look(index), index / num_steps)
+        if watch.recoveries > MAX_RECOVERIES:
             break
     if warm_state is not None:
         warm_state[:] = descent.state()
 
 
-@torch.no_grad()
-def total_loss(image: Tensor, encoder: Encoding, criterion: PerceptualLoss, device: Device) -> float:
-    """The total of the criterion for a picture (N, 3, H, W) in [0, 1]."""
-    with device.autocast():
-        features = encoder(image, criterion.layers)
-    return float(torch.stack(list(criterion(features).values())).sum())
+class _Terms:
+    """The terms of the step that was just made; read from the device when they are asked for."""
+
+    def __init__(self, descent: Descent) -> None:
+        self.names, self.values = descent.names, descent.terms.clone()
+
+    def __call__(self) -> dict[str, float]:
+        return dict(zip(self.names, self.values.tolist(), strict=True))
 
 
-class _Descent:
-    """The optimizer, the best iterate so far, and the way back to it."""
+class _Watch:
+    """Asks now and then how a run goes: the CPU after each step, a GPU after some, for the answer as of the last time.
 
-    def __init__(
-        self,
-        image: Parameterization,
-        encoder: Encoding,
-        criterion: PerceptualLoss,
-        device: Device,
-        optimizer: str,
-        learning_rate: float | None,
-    ) -> None:
-        if optimizer not in OPTIMIZERS:
-            raise ValueError(f'No optimizer "{optimizer}": choose {", ".join(OPTIMIZERS)}.')
-        self.rate = OPTIMIZERS[optimizer] if learning_rate is None else learning_rate
-        if not 0 < self.rate < math.inf:
-            raise ValueError("The learning rate must be above 0.")
-        self.image, self.encoder, self.criterion, self.device = image, encoder, criterion, device
-        self.parameters, self.optimizer = list(image.parameters()), optimizer
-        self.best_loss, self.recoveries = math.inf, 0
-        self._remember(math.inf)
-        # The terms are means over the image: times its size, a pixel's gradient does not shrink as images
-        # grow, and Adam's epsilon means the same at each of them.
-        self.pixels = self.best_image.shape[-1] * self.best_image.shape[-2]
-        self._start()
+    So the device never waits for the host, and the host is never more than two looks ahead.
+    """
 
-    def _start(self) -> None:
-        self.unscaled = True
-        if self.optimizer == "adam":
-            fused = all(p.device.type in {"cpu", "cuda"} for p in self.parameters)
-            self.stepper: torch.optim.Optimizer = torch.optim.Adam(
-                self.parameters, self.rate, betas=(0.9, 0.99), fused=fused
-            )
-        elif self.optimizer == "sgd":
-            self.stepper = torch.optim.SGD(self.parameters, self.rate, momentum=0.0)
-        else:
-            self.stepper = torch.optim.LBFGS(
-                self.parameters,
-                self.rate,
-                max_iter=1,
-                max_eval=10,
-                history_size=10,
-                tolerance_grad=0,
-                tolerance_change=0,
-                line_search_fn="strong_wolfe",
-            )
+    def __init__(self, descent: Descent, num_steps: int) -> None:
+        self.descent, self.last, self.recoveries = descent, num_steps, 0
+        self.on_cpu = descent.rate.device.type == "cpu"
+        self.every = 1 if self.on_cpu else max(1, min(16, PIXELS_BETWEEN_LOOKS // descent.pixels))
+        self.asked: tuple[Tensor, torch.cuda.Event | None] | None = None
 
-    @torch.no_grad()
-    def _remember(self, loss: float) -> None:
-        self.best = [p.detach().clone() for p in self.parameters]
-        self.best_image, self.best_loss = self.image().detach().clone(), loss
+    def look(self, index: int) -> str | None:
+        """What there is to be told of the steps so far."""
+        if index % self.every and index != self.last:
+            return None
+        if self.on_cpu or index == self.last:
+            return self._told(self._state())
+        answered, self.asked = self.asked, self._ask()
+        if answered is None:
+            return None
+        state, copied = answered
+        if copied is not None:
+            copied.synchronize()
+        return self._told(state)
 
-    def step(self) -> tuple[dict[str, float], str | None]:
-        """One step: the losses before it, and a note if it had to be undone."""
-        terms: dict[str, Tensor] = {}
-        pictures: list[Tensor] = []
-        before = [p.detach().clone() for p in self.parameters]
+    def _state(self) -> Tensor:
+        return torch.stack([self.descent.recoveries, self.descent.rate])
 
-        def closure() -> Tensor:
-            self.stepper.zero_grad(set_to_none=True)
-            with torch.enable_grad():
-                with self.device.autocast():
-                    features = self.encoder(self.image(), self.criterion.layers)
-                evaluated = self.criterion(features)
-                total = torch.stack(list(evaluated.values())).sum() * self.pixels
-                total.backward()
-            if self.optimizer == "sgd" and self.unscaled:
-                gradients = torch.cat([p.grad.flatten() for p in self.parameters if p.grad is not None])
-                slope = float(gradients.square().mean().sqrt().clamp_min(1e-12))
-                self.stepper.param_groups[0]["lr"] = self.rate / slope
-                self.unscaled = False
-            if not terms:  # a line search asks again: a step's losses are those it starts from
-                pictures.append(features["image"].detach())
-                terms.update({name: term.detach() for name, term in evaluated.items()})
-            return total.detach()
+    def _ask(self) -> tuple[Tensor, torch.cuda.Event | None]:
+        state = self._state()
+        if state.device.type != "cuda":
+            return state, None
+        answer = torch.empty(2, dtype=state.dtype, pin_memory=True)
+        answer.copy_(state, non_blocking=True)
+        copied = torch.cuda.Event()
+        copied.record(torch.cuda.current_stream(state.device))
+        return answer, copied
 
-        self.stepper.step(closure)  # type: ignore[arg-type]
-        with torch.no_grad():
-            self.image.project()
-        losses = dict(zip(terms, torch.stack(list(terms.values())).tolist(), strict=True))
-        loss = sum(losses.values())
-        if math.isfinite(loss) and loss < self.best_loss:
-            self.best, self.best_image, self.best_loss = before, pictures[0], loss
-        finite = math.isfinite(loss) and all(math.isfinite(p.detach().sum()) for p in self.parameters)
-        return losses, None if finite and loss <= DIVERGED * self.best_loss + 1 else self._recover()
-
-    def loss_of(self, image: Tensor) -> float:
-        """The total for a picture (N, 3, H, W) of this scale."""
-        return total_loss(image, self.encoder, self.criterion, self.device)
-
-    @torch.no_grad()
-    def _recover(self) -> str:
-        self.recoveries += 1
-        self.rate /= 2
-        for parameter, best in zip(self.parameters, self.best, strict=True):
-            parameter.copy_(best)
-        self._start()
+    def _told(self, state: Tensor) -> str | None:
+        recoveries, rate = state.tolist()
+        if recoveries == self.recoveries:
+            return None
+        self.recoveries = int(recoveries)
         if self.recoveries > MAX_RECOVERIES:
             return "The loss keeps running away: stopped at the best picture so far."
-        return f"The loss ran away: back to the best picture so far, with the learning rate halved to {self.rate:g}."
-
-    def state(self) -> AdamState:
-        """Adam's state; empty for the other optimizers, whose history is worth nothing at another size."""
-        return [dict(self.stepper.state[p]) for p in self.parameters] if self.optimizer == "adam" else []
-
-    def warm(self, state: AdamState) -> None:
-        """Take over the state of a smaller scale, resized (crowsonkb/style-transfer-pytorch)."""
-        for parameter, old in zip(self.parameters, state if self.optimizer == "adam" else [], strict=False):
-            size = parameter.shape[-2:]
-            self.stepper.state[parameter] = {
-                "step": old["step"].clone(),
-                "exp_avg": F.interpolate(old["exp_avg"], size, mode="bicubic"),
-                "exp_avg_sq": F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min(0),
-            }
+        return f"The loss ran away: back to the best picture so far, with the learning rate halved to {rate:g}."
 
 
 def throttle(steps: Iterator[Step], seconds: float = 0.25) -> Iterator[Step]:

@@ -24,7 +24,8 @@ FLOORS = [  # from the top down; a file imports only from floors below its own, 
     {"collection", "fast", "fidelity", "metrics", "models", "stylize", "translate", "video"},
     {"encoders"},
     {"optimize", "registry", "styles"},
-    {"color", "device", "images", "losses", "params", "weights"},
+    {"descent"},
+    {"capture", "color", "device", "images", "losses", "params", "weights"},
     {"layers"},
 ]
 PRINTS = {"app", "__main__", "cli"}

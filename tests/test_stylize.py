@@ -18,6 +18,7 @@ from nst.stylize import (
     estimate,
     plan,
     style_transfer,
+    transfer,
 )
 
 
@@ -145,3 +146,13 @@ def test_grey_and_flat_pictures_pass(encoder):
     flat = torch.full((1, 3, 32, 32), 0.5)
     step = last(flat, torch.zeros(1, 3, 32, 32), encoder=encoder, size=64, num_steps=3)
     assert step.image.isfinite().all() and chroma(step.image) < 20
+
+
+def test_colors_are_kept_in_shown_steps_only(encoder, monkeypatch):
+    recolored = []
+    monkeypatch.setattr(transfer, "recolor_result", lambda image, *_: recolored.append(1) or image)
+    settings = {"encoder": encoder, "size": 64, "preset": "draft", "num_steps": 8, "preserve_color": "pca"}
+    for step in style_transfer(picture(1), picture(2), **settings):
+        if step.index % 4 == 0:
+            assert step.image is step.image
+    assert len(recolored) == 2

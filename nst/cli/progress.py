@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from nst.cli.models import download_bar
 from nst.device import choose_device
-from nst.optimize import Step
+from nst.optimize import Step, throttle
 from nst.recipes import DEFAULTS
 from nst.stylize import Estimate
 
@@ -24,7 +24,7 @@ BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 def last_picture(steps: Iterator[Step], name: str) -> Tensor:
     """Run it with a bar of progress, telling its notes; the last step's image."""
     with tqdm(total=1.0, bar_format=BAR, file=sys.stderr, disable=None, desc=name) as bar:
-        for step in steps:
+        for step in throttle(steps, 0.1):
             bar.set_postfix_str(words_of(step), refresh=False)
             bar.update(step.work - bar.n)
             if step.note:

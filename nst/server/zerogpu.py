@@ -45,7 +45,7 @@ def on_gpu(run: Callable[..., Iterator[Step]]) -> Callable[..., Iterator[Step]]:
 
     def paint(pictures: tuple[Any, ...], settings: dict[str, Any]) -> Iterator[Step]:
         for step in throttle(run(*pictures, **settings)):
-            yield replace(step, image=step.image.detach().cpu())
+            yield replace(step, picture=step.image.detach().cpu(), terms=dict(step.losses))
 
     marked = importlib.import_module("spaces").GPU(duration=duration)(paint)
 

@@ -16,15 +16,12 @@ from torch import Tensor
 from nst.color import COLOR_MODES, recolor_result
 from nst.images import resize
 from nst.optimize import Step
-from nst.stylize.grid import side_by_side
+from nst.stylize.grid import side_by_side, with_one
 from nst.stylize.settings import check
 from nst.stylize.transfer import style_transfer
 
 COLOR_COLUMNS = 3
 """Pictures in a row of the result: the photo first, then one for each of `nst.color.COLOR_MODES`."""
-
-RENEWED_EVERY = 5
-"""Steps between two recolorings of what is painted: one costs as much as a step."""
 
 
 def color_modes(
@@ -37,7 +34,7 @@ def color_modes(
 
     Args:
         content, style: images (1, 3, H, W) in [0, 1], of any size.
-        color_when: "after" paints once, and recolors each fifth step and the last; "before" paints once for each way,
+        color_when: "after" paints once, and recolors what is shown; "before" paints once for each way,
             with the style recolored.
         size: long side of each picture in pixels.
         settings: of `nst.stylize.style_transfer`, but for `preserve_color`.
@@ -53,15 +50,16 @@ def color_modes(
 
 
 def _once(photo: Tensor, style: Tensor, size: int, settings: dict[str, Any]) -> Iterator[Step]:
-    """One run, and every way applied to it."""
-    done = torch.empty(0)
+    """One run, and every way applied to what is shown of it."""
+
+    def recolored(image: Tensor) -> Tensor:
+        fitted = resize(photo, (image.shape[-2], image.shape[-1])).to(image)
+        return side_by_side(
+            torch.cat([fitted, *(recolor_result(image, fitted, mode) for mode in COLOR_MODES)]), COLOR_COLUMNS
+        )
+
     for step in style_transfer(photo, style, size=size, **settings):
-        shape = (step.image.shape[-2], step.image.shape[-1])
-        fresh = done.shape[-2:] != shape
-        if fresh or step.index % RENEWED_EVERY == 0 or step.index == step.total:
-            fitted = resize(photo, shape).to(step.image)
-            done = torch.cat([fitted, *(recolor_result(step.image, fitted, mode) for mode in COLOR_MODES)])
-        yield replace(step, image=side_by_side(done, COLOR_COLUMNS))
+        yield step.changed(recolored)
 
 
 def _each(photo: Tensor, style: Tensor, size: int, settings: dict[str, Any]) -> Iterator[Step]:
@@ -71,12 +69,8 @@ def _each(photo: Tensor, style: Tensor, size: int, settings: dict[str, Any]) -> 
     for i, mode in enumerate(COLOR_MODES):
         kept = settings | {"preserve_color": mode, "color_when": "before"}
         for step in style_transfer(photo, style, size=size, **kept):
-            done = done.to(step.image)
-            done[i + 1 : i + 2] = resize(step.image, (done.shape[-2], done.shape[-1]))
+            shown = step.changed(lambda image, i=i, d=done: side_by_side(with_one(d, i + 1, image), COLOR_COLUMNS))  # type: ignore[misc]
             yield replace(
-                step,
-                index=i * step.total + step.index,
-                total=count * step.total,
-                image=side_by_side(done, COLOR_COLUMNS),
-                work=(i + step.work) / count,
+                shown, index=i * step.total + step.index, total=count * step.total, work=(i + step.work) / count
             )
+        done = with_one(done, i + 1, step.image)

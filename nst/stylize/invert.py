@@ -6,7 +6,6 @@ Mahendran and Vedaldi, "Understanding Deep Image Representations by Inverting Th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -90,5 +89,5 @@ def invert(
             warm_state=state,
         )
         for step in run:
-            yield replace(part.of_all(step, chosen.num_steps), image=side_by_side(step.image))
+            yield part.of_all(step, chosen.num_steps).changed(side_by_side)
         pictures = step.image

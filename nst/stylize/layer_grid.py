@@ -15,7 +15,7 @@ from torch import Tensor
 from nst.encoders import STYLE_LAYERS
 from nst.images import resize
 from nst.optimize import Step
-from nst.stylize.grid import side_by_side
+from nst.stylize.grid import side_by_side, with_one
 from nst.stylize.invert import invert
 from nst.stylize.settings import Preset, check, checked
 from nst.stylize.texture import reconstruct_style
@@ -79,16 +79,14 @@ def layer_survey(
         for row, run in enumerate(runs):
             place = row * columns + column
             for step in run:
-                done = done.to(step.image)
-                done[place : place + 1] = resize(step.image, (size, size))
+                shown = step.changed(lambda image, p=place, d=done: side_by_side(with_one(d, p, image), columns))  # type: ignore[misc]
                 yield replace(
-                    step,
+                    shown,
                     index=count * step.total + step.index,
                     total=len(done) * step.total,
-                    image=side_by_side(done, columns),
                     work=(count + step.work) / len(done),
                 )
-            count += 1
+            done, count = with_one(done, place, step.image), count + 1
 
 
 def _middle(picture: Tensor, size: int) -> Tensor:

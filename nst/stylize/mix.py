@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nst.images import resize
 from nst.optimize import Step
-from nst.stylize.grid import side_by_side
+from nst.stylize.grid import side_by_side, with_one
 from nst.stylize.settings import check
 from nst.stylize.transfer import style_transfer
 
@@ -34,16 +34,13 @@ def mix_path(
     """
     check(pictures=pictures, size=size)
     done = resize(content.float(), size).repeat(pictures, 1, 1, 1)
-    shape = (done.shape[-2], done.shape[-1])
     for i in range(pictures):
         share = i / (pictures - 1)
         for step in style_transfer(content, [first, second], size=size, style_weights=[1 - share, share], **settings):
-            done = done.to(step.image)
-            done[i : i + 1] = resize(step.image, shape)
             yield replace(
-                step,
+                step.changed(lambda image, i=i, done=done: side_by_side(with_one(done, i, image))),  # type: ignore[misc]
                 index=i * step.total + step.index,
                 total=pictures * step.total,
-                image=side_by_side(done),
                 work=(i + step.work) / pictures,
             )
+        done = with_one(done, i, step.image)

@@ -155,7 +155,7 @@ def style_transfer(
     start = palette.start(init) if isinstance(init, Tensor) else init
     note = " ".join(notes + more) or None
     for step in paint(canvas, brushes, objective, parts, start, seed, chosen, optimizer, learning_rate):
-        yield replace(step, image=palette.after(step.image), note=" ".join(filter(None, (note, step.note))) or None)
+        yield replace(step.changed(palette.after), note=" ".join(filter(None, (note, step.note))) or None)
         note = None
 
 
@@ -296,7 +296,8 @@ def paint(
             # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
             lost = small.picture - resize(resize(small.picture, _shape(image)), _shape(small.picture))
             detailed = (start + where.place(lost)).clamp(0, 1)
-            start = min(start, detailed, key=lambda choice: total_loss(choice, encoding, criterion, where))
+            losses = [total_loss(choice, encoding, criterion, where) for choice in (start, detailed)]
+            start = torch.where(losses[1] < losses[0], detailed, start)
         pixels = PixelImage(start) if small.keep is None else KeptImage(start, picture, small.keep.to(where.device))
         run = optimize(
             pixels,

@@ -1,0 +1,282 @@
+"""One step downhill, decided on the device: nothing in it is read back to the host, so that it can be captured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from nst.capture import Repeated
+from nst.device import Device
+from nst.losses import PerceptualLoss
+
+OPTIMIZERS = {"adam": 0.03, "lbfgs": 1.0, "sgd": 0.02}
+"""Each optimizer's learning rate, for an image in [0, 1]; for plain gradient descent, how far the first step goes."""
+
+DIVERGED = 10.0
+"""How many times the best loss counts as diverging."""
+
+
+class Encoding(Protocol):
+    """What a descent asks of an encoder."""
+
+    def __call__(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]: ...
+
+
+class Parameterization(Protocol):
+    """What a descent asks of an image parameterization."""
+
+    def __call__(self) -> Tensor:
+        """The picture (N, 3, H, W) in [0, 1]; in memory of its own, which a later step leaves alone."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def project(self) -> None: ...
+
+
+AdamState = list[dict[str, Tensor]]
+"""Adam's moments and step count, parameter by parameter: what one scale leaves to the next."""
+
+
+@torch.no_grad()
+def total_loss(image: Tensor, encoder: Encoding, criterion: PerceptualLoss, device: Device) -> Tensor:
+    """The total of the criterion for a picture (N, 3, H, W) in [0, 1]; a scalar on the device."""
+    with device.autocast():
+        features = encoder(image, criterion.layers)
+    return torch.stack(list(criterion(features).values())).sum()
+
+
+class Descent:
+    """The optimizer, the best iterate so far, and the way back to it.
+
+    Everything that a step decides (which iterate is the best, whether it ran away) is a tensor on the device and stays
+    in the same memory from step to step.
+
+    Args:
+        image: what is optimized.
+        encoder, criterion: image to features to terms; one encoder pass for each evaluation.
+        optimizer: one of `OPTIMIZERS`.
+        learning_rate: None means the optimizer's own.
+        average: decay of the averaged iterate, 0 for none.
+
+    Attributes:
+        terms: the weighted terms of the iterate that the last step started from, in the order of `names`.
+        recoveries: how often the run went back to its best iterate, with half the learning rate; a scalar.
+        best_image, best_loss: of all iterates that were evaluated.
+
+    Raises:
+        ValueError: an unknown optimizer or a learning rate that is not above 0.
+    """
+
+    def __init__(
+        self,
+        image: Parameterization,
+        encoder: Encoding,
+        criterion: PerceptualLoss,
+        device: Device,
+        optimizer: str,
+        learning_rate: float | None,
+        average: float,
+    ) -> None:
+        if optimizer not in OPTIMIZERS:
+            raise ValueError(f'No optimizer "{optimizer}": choose {", ".join(OPTIMIZERS)}.')
+        rate = OPTIMIZERS[optimizer] if learning_rate is None else learning_rate
+        if not 0 < rate < math.inf:
+            raise ValueError("The learning rate must be above 0.")
+        self.image, self.encoder, self.criterion, self.device = image, encoder, criterion, device
+        self.parameters, self.average = list(image.parameters()), average
+        self.names: list[str] = []
+        where = self.parameters[0].device
+        # Single numbers on the CPU are as exact as Python's own; GPUs want or know float32 alone.
+        self.exact = torch.float64 if where.type == "cpu" else torch.float32
+        with torch.no_grad():
+            self.best = [p.detach().clone() for p in self.parameters]
+            self.best_image = image().detach().clone()
+            self.best_loss = torch.full((), math.inf, dtype=self.exact, device=where)
+            self.rate = torch.full((), rate, dtype=self.exact, device=where)
+            self.recoveries = torch.zeros((), dtype=self.exact, device=where)
+            self.mean, self.weight = torch.zeros_like(self.best_image), torch.zeros_like(self.rate)
+            for p in self.parameters:
+                p.grad = torch.zeros_like(p)
+        # The terms are means over the image: times its size, a pixel's gradient does not shrink as images
+        # grow, and Adam's epsilon means the same at each of them.
+        self.pixels = self.best_image.shape[-1] * self.best_image.shape[-2]
+        updates: dict[str, type[_Adam] | type[_GradientDescent]]
+        updates = {"adam": _Adam, "lbfgs": _LBFGS, "sgd": _GradientDescent}
+        self.update: _Update = updates[optimizer](self.parameters, self.rate)
+        capturable = self.update.capturable and getattr(criterion, "capturable", True)
+        self.step = Repeated(self._step, where, capturable)
+
+    def _step(self) -> None:
+        before = [p.detach().clone() for p in self.parameters]
+        pictures: list[Tensor] = []
+
+        def evaluate() -> Tensor:
+            with torch.enable_grad():
+                with self.device.autocast():
+                    features = self.encoder(self.image(), self.criterion.layers)
+                evaluated = self.criterion(features)
+                terms = torch.stack(list(evaluated.values()))
+                total = terms.sum() * self.pixels
+                gradients = torch.autograd.grad(total, self.parameters)
+            for p, gradient in zip(self.parameters, gradients, strict=True):
+                p.grad.copy_(gradient)  # type: ignore[union-attr]
+            if not pictures:  # a line search asks again: a step's losses are those it starts from
+                pictures.append(features["image"].detach())
+                self._note(list(evaluated), terms.detach())
+            return total.detach()
+
+        self.update.step(evaluate)
+        with torch.no_grad():
+            self.image.project()
+            self._judge(before, pictures[0])
+            if self.average:
+                self.mean.copy_(torch.lerp(self.image().detach(), self.mean, self.average))
+                self.weight.mul_(self.average).add_(1 - self.average)
+
+    def _note(self, names: list[str], terms: Tensor) -> None:
+        if not self.names:
+            self.names, self.terms = names, torch.empty_like(terms)
+        self.terms.copy_(terms)
+
+    def _judge(self, before: list[Tensor], picture: Tensor) -> None:
+        """Remember the iterate if it is the best, and go back to the best if the step ran away from it."""
+        loss = self.terms.to(self.exact).sum()
+        better = loss.isfinite() & (loss < self.best_loss)
+        for best, new in zip([*self.best, self.best_image, self.best_loss], [*before, picture, loss], strict=True):
+            best.copy_(torch.where(better, new, best))
+        sums = torch.stack([p.detach().sum() for p in self.parameters])
+        fine = loss.isfinite() & sums.isfinite().all() & (loss <= DIVERGED * self.best_loss + 1)
+        for p, best in zip(self.parameters, self.best, strict=True):
+            p.copy_(torch.where(fine, p, best))
+        self.rate.copy_(torch.where(fine, self.rate, self.rate / 2))
+        self.recoveries.add_(~fine)
+        self.update.restart(~fine)
+
+    @torch.no_grad()
+    def shown(self, last: bool = False) -> Tensor:
+        """What the run would give if it ended here, in memory of its own.
+
+        The averaged iterate, corrected for its start; or that of the lowest loss, as also at the `last` step if that
+        is lower.
+        """
+        if not self.average:
+            return self.best_image.clone()
+        shown = (self.mean / self.weight).clamp_(0, 1)
+        if last:
+            higher = total_loss(shown, self.encoder, self.criterion, self.device) > self.best_loss
+            shown = torch.where(higher, self.best_image, shown)
+        return shown
+
+    def state(self) -> AdamState:
+        """Adam's state; empty for the other optimizers, whose history is worth nothing at another size."""
+        return self.update.state()
+
+    def warm(self, state: AdamState) -> None:
+        """Take over the state of a smaller scale, resized (crowsonkb/style-transfer-pytorch)."""
+        if state:
+            self.update.warm(state)
+
+
+class _Update(Protocol):
+    """How the parameters are changed by their gradients."""
+
+    capturable: bool
+
+    def step(self, evaluate: Callable[[], Tensor]) -> None:
+        """Change them; `evaluate` gives the total and leaves its gradients in the parameters."""
+
+    def restart(self, again: Tensor) -> None:
+        """Forget what was before, where the scalar `again` is true."""
+
+    def state(self) -> AdamState: ...
+    def warm(self, state: AdamState) -> None: ...
+
+
+class _Adam:
+    capturable = True
+
+    def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
+        capturable = rate.device.type == "cuda"
+        # The rate is a tensor, which may be halved on the device.
+        self.stepper = torch.optim.Adam(parameters, rate, betas=(0.9, 0.99), fused=True, capturable=capturable)
+        self.parameters = parameters
+
+    def step(self, evaluate: Callable[[], Tensor]) -> None:
+        evaluate()
+        self.stepper.step()
+
+    def restart(self, again: Tensor) -> None:
+        for parameter in self.parameters:
+            for value in self.stepper.state[parameter].values():
+                value.masked_fill_(again.to(value.device), 0)
+
+    def state(self) -> AdamState:
+        return [dict(self.stepper.state[p]) for p in self.parameters]
+
+    def warm(self, state: AdamState) -> None:
+        for parameter, old in zip(self.parameters, state, strict=False):
+            size = parameter.shape[-2:]
+            self.stepper.state[parameter] = {
+                "step": old["step"].clone(),
+                "exp_avg": F.interpolate(old["exp_avg"], size, mode="bicubic"),
+                "exp_avg_sq": F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min(0),
+            }
+
+
+class _GradientDescent:
+    """Plain gradient descent, whose first step goes as far as the rate says."""
+
+    capturable = True
+
+    def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
+        self.parameters, self.rate = parameters, rate
+        self.slope, self.unscaled = torch.zeros_like(rate), torch.ones_like(rate, dtype=torch.bool)
+
+    def step(self, evaluate: Callable[[], Tensor]) -> None:
+        evaluate()
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        slope = torch.cat([g.flatten() for g in gradients]).square().mean().sqrt().clamp_min(1e-12)
+        self.slope.copy_(torch.where(self.unscaled, slope, self.slope))
+        with torch.no_grad():
+            for parameter, gradient in zip(self.parameters, gradients, strict=True):
+                parameter.sub_(gradient * (self.rate / self.slope))
+
+    def restart(self, again: Tensor) -> None:
+        self.unscaled.copy_(again)
+
+    def state(self) -> AdamState:
+        return []
+
+    def warm(self, state: AdamState) -> None:
+        """Nothing is carried over."""
+
+
+class _LBFGS(_GradientDescent):
+    """One iteration with a strong Wolfe line search a step: it looks at every loss, and so cannot be captured."""
+
+    capturable = False
+
+    def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
+        super().__init__(parameters, rate)
+        self.restart(self.unscaled)
+
+    def step(self, evaluate: Callable[[], Tensor]) -> None:
+        self.stepper.step(evaluate)  # type: ignore[arg-type]
+
+    def restart(self, again: Tensor) -> None:
+        if again:
+            self.stepper = torch.optim.LBFGS(
+                self.parameters,
+                float(self.rate),
+                max_iter=1,
+                max_eval=10,
+                history_size=10,
+                tolerance_grad=0,
+                tolerance_change=0,
+                line_search_fn="strong_wolfe",
+            )
