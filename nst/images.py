@@ -11,7 +11,6 @@ import json
 import os
 import re
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,9 +19,11 @@ from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from torch.nn import functional as F
+
+from nst.formats import MAX_EXIF, ImageError, Samples, open_picture, stored_samples
 
 MAX_PIXELS = 40_000_000  # width times height; a larger picture is refused before its pixels are decoded
 MAX_BYTES = 512 * 2**20  # a larger upload is refused unread
@@ -33,17 +34,11 @@ Source = str | Path | bytes | BinaryIO | Image.Image
 Format = Literal["png", "jpeg", "webp"]
 _FORMATS: dict[str, Format] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 _KEYWORD = "pastiche"  # of the PNG text; before the recipe in a UserComment
-_MAX_EXIF = 65_536  # bytes; Pillow's cost grows with the square: 64 KiB of overlapping entries take 350 MB
-_MAX_SECONDS = 20.0  # processor time for decoding one picture
 _STRANGER = (  # how files begin that are taken for pictures, and what to call them
     rb"(?is)(?P<PDF>%PDF)|(?P<EPS>%!PS|\xc5\xd0\xd3\xc6)|(?P<ZIP>PK\x03\x04)|"
     rb"(?:\xef\xbb\xbf)?\s*(?:<[?!][^>]*>\s*)*(?:(?P<SVG><svg)|(?P<HTML><html))|"
     rb"(?P<video>\x1aE\xdf\xa3|RIFF....AVI|....ftyp(?!avi|hei|hev|mif|msf))"
 )
-
-
-class ImageError(ValueError):
-    """A picture that cannot be read or written; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -56,23 +51,6 @@ class Picture:
     recipe: dict[str, Any] | None = None
 
 
-class _Metered(io.BytesIO):
-    """An upload's bytes, handed out only so often and so long: overlapping TIFF entries, joined GIF comments
-    and thousands of JPEG scans could cost Pillow gigabytes or hours over a small file."""
-
-    def __init__(self, data: bytes) -> None:
-        super().__init__(data)
-        self._left = 4 * len(data) + 2**24
-        self._deadline = time.thread_time() + _MAX_SECONDS
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = super().read(size)
-        self._left -= len(data)
-        if self._left < 0 or time.thread_time() > self._deadline:
-            raise ImageError("This picture asks for too much work; save it again, as PNG or JPEG.")
-        return data
-
-
 def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode a path, bytes, a binary stream (from where it stands, left open) or a PIL image (left as it is).
 
@@ -83,14 +61,17 @@ def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
     """
     data = b"" if isinstance(source, Image.Image) else _read(source)
     try:
-        image = source if isinstance(source, Image.Image) else _open(data)
+        image = source if isinstance(source, Image.Image) else open_picture(data)
         if 0 in image.size:
             raise ValueError("no pixels")
         if image.width * image.height > max_pixels:
             raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-        image = image.copy()  # loads it, and leaves `source` alone
-        image.info = {k: v for k, v in image.info.items() if "exif" not in str(k) or len(v or "") < _MAX_EXIF}
-        return Picture(*_normalize(image), read_recipe(image))
+        samples = stored_samples(image)
+        if image is source:
+            image = image.copy()
+        image.load()
+        image.info = {k: v for k, v in image.info.items() if "exif" not in str(k) or len(v or "") < MAX_EXIF}
+        return Picture(*_normalize(image, samples), read_recipe(image))
     except Exception as error:  # parsers of hostile bytes raise anything, from struct.error to MemoryError
         raise ImageError(_complaint(data, error, max_pixels)) from error
 
@@ -101,9 +82,9 @@ def read_recipe(source: Source) -> dict[str, Any] | None:
     Raises ImageError for a missing or empty file."""
     data = b"" if isinstance(source, Image.Image) else _read(source)
     with suppress(Exception):  # as in decode; somebody else's metadata, or hostile
-        info = (source if isinstance(source, Image.Image) else _open(data)).info
+        info = (source if isinstance(source, Image.Image) else open_picture(data)).info
         text, block = info.get(_KEYWORD), info.get("exif", b"")
-        if text is None and len(block) < _MAX_EXIF:
+        if text is None and len(block) < MAX_EXIF:
             exif = Image.Exif()
             exif.load(block)
             comment = exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment].decode("ascii")
@@ -136,25 +117,6 @@ def _read(source: str | Path | bytes | BinaryIO) -> bytes:
     return data
 
 
-def _open(data: bytes) -> Image.Image:
-    """Open without decoding pixels, and without the EXIF that could be a bomb to Pillow while it opens."""
-    formats = ["JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF"]  # so that EPS never reaches Ghostscript
-    if data.startswith(b"\xff\xd8"):  # all EXIF blocks would be joined to one, see _MAX_EXIF: leave the first
-        first = data.find(b"Exif\0\0") + 6
-        data = data[:first] + data[first:].replace(b"Exif\0\0", b"Skip\0\0")
-    elif data[4:8] == b"ftyp":  # AVIF and HEIC are turned by boxes of their own
-        data = re.sub(rb"(infe.{8,10})Exif", rb"\1Skip", data, flags=re.DOTALL)
-        with suppress(ImportError):
-            import pillow_heif
-
-            pillow_heif.register_heif_opener()
-            formats.append("HEIF")
-    image = Image.open(_Metered(data), formats=formats)
-    if image.info.get("progressive"):  # a scan of 60 bytes can take 30 ms: look at the clock more often
-        image.decodermaxblock = 1024
-    return image
-
-
 def _complaint(data: bytes, error: Exception, max_pixels: int) -> str:
     if isinstance(error, ImageError):
         return str(error)
@@ -169,21 +131,19 @@ def _complaint(data: bytes, error: Exception, max_pixels: int) -> str:
     return "This is not a picture of a known kind; choose a JPEG, PNG, WebP, AVIF, HEIC, TIFF, BMP or GIF."
 
 
-def _normalize(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+def _normalize(image: Image.Image, samples: Samples) -> tuple[Image.Image, Image.Image | None]:
     """A loaded image of any mode as upright sRGB over white, and its alpha unless all of it is opaque."""
     color, alpha = image, None
-    if image.mode == "F" or image.mode.startswith("I"):  # F, I, I;16, I;16B
-        values, key = np.asarray(image), image.info.get("transparency")
-        color = _rescale(values)
-        alpha = Image.fromarray((values != key).astype(np.uint8) * 255) if isinstance(key, int) else None
+    if image.mode == "F" or image.mode.startswith("I") or samples.dtype:  # F, I, I;16, I;16B
+        color, alpha = _rescale(image, samples)
     elif image.has_transparency_data:
         plain = "L" if image.mode in ("1", "L", "LA") else "RGB"
-        both = image.convert(plain + "A")
+        both = image if image.mode == plain + "A" else image.convert(plain + "A")
         color, alpha = both.convert(plain), both.getchannel("A")
     layers = [_to_srgb(color, image.info.get("icc_profile"))]
     if alpha is not None and alpha.getextrema()[0] != 255:
-        white = Image.new("RGB", image.size, "white")  # colors beneath transparent pixels are accidents
-        layers = [Image.composite(layers[0], white, alpha), alpha]
+        layers[0].paste("white", mask=ImageChops.invert(alpha))  # colors beneath transparent pixels are accidents
+        layers.append(alpha)
     orientation = 1
     with suppress(Exception):  # as in decode; a picture is not lost for its metadata
         orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
@@ -194,25 +154,35 @@ def _normalize(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return layers[0], layers[1] if len(layers) > 1 else None
 
 
-def _rescale(values: np.ndarray) -> Image.Image:
-    """Gray values (H, W) of any range as mode L. Full scale is 65535 for integers, 1 for floats; a range that
-    exceeds it or fills less than a sixteenth (12 bits in 16) is stretched. NaN counts as the lowest."""
-    finite = values[np.isfinite(values)] if np.isfinite(values).any() else np.zeros(1)
-    low, high, full = float(finite.min()), float(finite.max()), 1.0 if values.dtype.kind == "f" else 65535.0
-    filled = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
-    if low >= 0 and full / 16 < high <= full:
-        low, high = 0.0, full
-    return Image.fromarray(((filled - low) * (255 / ((high - low) or 1))).round().astype(np.uint8))
+def _rescale(image: Image.Image, samples: Samples) -> tuple[Image.Image, Image.Image | None]:
+    """Gray values of any range as mode L, and alpha where one value counts as transparent. Full scale is what the
+    file says, or 65535 for integers that have no more, or 1 for floats; a range that exceeds it or fills less than
+    a sixteenth (12 bits in 16) is stretched. NaN counts as the lowest."""
+    values, key = np.asarray(image), image.info.get("transparency")
+    alpha = Image.fromarray((values != key).astype(np.uint8) * 255) if isinstance(key, int) else None
+    values = values.view(samples.dtype or values.dtype)
+    rows = range(0, len(values), 1 + 2**20 // values.shape[1])  # in parts: float64 takes eight times the memory
+    parts = [values[i : i + rows.step] for i in rows]
+    ends = [(finite.min(), finite.max()) for part in parts if (finite := part[np.isfinite(part)]).size]
+    low, high = (float(end) for end in (min(ends)[0], max(high for _, high in ends))) if ends else (0.0, 0.0)
+    full = samples.full or (1.0 if image.mode == "F" else 65535.0)
+    full = 65535.0 if high <= 65535 < full else full  # 16 bits in 32
+    start, end = (0.0, full) if low >= 0 and full / 16 < high <= full else (low, high)
+    gray = np.empty(values.shape, np.uint8)
+    for i, part in zip(rows, parts, strict=True):
+        filled = np.nan_to_num(part.astype(np.float64), nan=low, posinf=high, neginf=low)
+        gray[i : i + rows.step] = ((filled - start) * (255 / ((end - start) or 1))).round()
+    return Image.fromarray(255 - gray if samples.inverted else gray), alpha
 
 
 def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
-    image = image if image.mode in ("L", "CMYK", "LAB") else image.convert("RGB")
+    image = image if image.mode in ("L", "CMYK", "LAB", "RGB") else image.convert("RGB")
     with suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):  # none, broken, or for another mode
         profile, srgb = ImageCms.ImageCmsProfile(io.BytesIO(icc or b"")), ImageCms.createProfile("sRGB")
         if image.mode == "L" and profile.profile.xcolor_space.strip() == "RGB":
             image = image.convert("RGB")
         image = ImageCms.profileToProfile(image, profile, srgb, outputMode="RGB") or image
-    return image.convert("RGB")
+    return image if image.mode == "RGB" and not isinstance(image, ImageFile.ImageFile) else image.convert("RGB")
 
 
 def to_tensor(image: Image.Image | Picture) -> torch.Tensor:
