@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny import picture, tiny_encoder_file
+from safetensors.torch import save_file
+from tiny import picture, tiny_encoder, tiny_encoder_file
 
-from nst.images import decode, save, to_pil
+from nst.device import choose_device
+from nst.images import ImageError, decode, save, to_pil
 from nst.losses import STYLE_LOSSES
+from nst.metrics import style_closure
 from nst.models.johnson import Johnson
 from nst.research.evaluate.contrast import compare_contrast, less_contrast
 from nst.research.evaluate.controls import compare_controls
 from nst.research.evaluate.encoders import compare_encoders
-from nst.research.evaluate.fast import compare_fast
-from nst.research.evaluate.pictures import contact_sheet, load
+from nst.research.evaluate.fast import WORST, compare_fast
+from nst.research.evaluate.judges import Panel, witnesses
+from nst.research.evaluate.pictures import contact_sheet, load, write
 from nst.research.evaluate.sizes import compare_sizes
 from nst.research.evaluate.tricks import VARIANTS, compare_tricks
 from nst.research.train.loop import write_model
@@ -79,23 +83,55 @@ def test_every_trick_is_tried_alone(files):
     assert (files / "tricks.jpg").exists()
 
 
-def test_fast_styles_are_judged_beside_the_judge_itself(files):
-    rows = list(
-        compare_fast(
-            judge=tiny_encoder_file(files),
-            contents=[str(files / "cat.png"), str(files / "night.png")],
-            styles=[str(files / "wave.png"), "mosaic"],
-            size=64,
-            num_steps=2,
-            out=str(files),
-        )
-    )
-    assert [row["style"] for row in rows] == ["wave", "mosaic", "mean"]
-    assert [row["model"] for row in rows] == ["predictor", "cin", ""]
-    for name in ("closed", "closure", "ssim", "color_left", "strokes", "speckle"):
+def squeezenet_file(folder):
+    from torchvision.models import squeezenet1_1
+
+    torch.manual_seed(0)
+    save_file(squeezenet1_1(weights=None).state_dict(), folder / "squeezenet.safetensors")
+    return str(folder / "squeezenet.safetensors")
+
+
+def test_fast_styles_are_judged_by_all_who_are_there(files):
+    judge = tiny_encoder_file(files)
+    asked = {"contents": [str(files / "cat.png"), str(files / "night.png")], "size": 64}
+    asked |= {"styles": [str(files / "wave.png"), "mosaic"], "judge": judge}
+    rows = list(compare_fast(**asked, vgg19=judge, squeezenet=squeezenet_file(files), out=str(files)))
+    assert [(row["style"], row["by"]) for row in rows] == [("wave", "ours"), ("mosaic", "ours"), ("all", "ours")]
+    for name in ("closed", "vgg19", "squeezenet", "ssim", "color_left", "strokes", "speckle"):
         assert rows[2][name] == pytest.approx((rows[0][name] + rows[1][name]) / 2)
-    assert rows[0]["closure"] != rows[0]["closed"] and rows[2]["worst"] == min(rows[0]["worst"], rows[1]["worst"])
-    assert decode(files / "fast.jpg").rgb.size == (3 * 256, 2 * 256)
+    assert all(rows[2][f"{name}_worst"] == min(r[f"{name}_worst"] for r in rows) < rows[2][name] for name in WORST)
+    assert decode(files / "sheet-mosaic.png").rgb.width == 2 * 64
+    lonely = next(compare_fast(**asked, vgg19=str(files / "gone.safetensors")))
+    assert lonely["closed"] == rows[0]["closed"] and "vgg19" not in lonely and "squeezenet" not in lonely
+
+
+def test_the_real_vgg19_looks_at_its_deepest_layer_alone(files):
+    file = tiny_encoder_file(files)
+    content, style, image = (picture(seed, 48, 64) for seed in (1, 2, 3))
+    panel = Panel(witnesses(file, file), {"wave": style}, {"cat": content}, choose_device("cpu", "float32"))
+    found = panel.closures(image, "wave", "cat")
+    assert found["vgg19"] == pytest.approx(style_closure(image, content, style, tiny_encoder(), ["relu3_1"]), rel=1e-3)
+    assert found["closed"] == pytest.approx(style_closure(image, content, style, tiny_encoder()), rel=1e-3)
+    assert found["closed"] != pytest.approx(found["vgg19"], abs=1e-3)
+    with pytest.raises(ValueError, match=r"not SqueezeNet"):
+        witnesses(squeezenet=file)
+
+
+def test_results_of_others_are_found_by_name_and_laid_beside(files):
+    style, cat = load(files / "wave.png"), str(files / "cat.png")
+    for folder, name, made in (("a", "wave--cat", style), ("b", "sea--cat", style), ("c", "mosaic--cat", style)):
+        write(files / "peers" / folder / f"{name}.jpg", to_pil(made))
+    asked = {"contents": [cat], "size": 64, "judge": tiny_encoder_file(files), "out": str(files / "out")}
+    asked |= {"styles": [f"great_wave={files / 'wave.png'}", "mosaic"]}
+    rows = list(compare_fast(**asked, against=str(files / "peers"), model=str(files / "peers" / "a")))
+    assert [(row["style"], row["by"]) for row in rows] == [("great_wave", "a"), ("all", "a")], "drawn styles are shown"
+    assert rows[0]["closed"] == pytest.approx(1, abs=0.05) and rows[0]["photos"] == 1
+    assert decode(files / "out" / "sheet-great_wave.png").rgb.width == 2 * 64
+    assert decode(files / "out" / "sheet-mosaic.png").rgb.width == 2 * 64, "photo and c"
+    with pytest.raises(ImageError, match="holds no folders of results"):
+        list(compare_fast(**asked, against=str(files / "gone")))
+    with pytest.raises(ImageError, match="STYLE--CONTENT"):
+        list(compare_fast(**asked, model=str(files / "peers")))
 
 
 def test_instance_norm_minds_contrast_less_than_batch_norm(files):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import picture, tiny_encoder
 
-from nst.metrics import chroma, color_distance, luminance_ssim, psnr, stroke_scale, style_distance
+from nst.metrics import chroma, color_distance, luminance_ssim, psnr, stroke_scale, style_closure, style_distance
 
 
 def test_equal_pictures():
@@ -16,6 +16,13 @@ def test_equal_pictures():
     assert style_distance(image, image, tiny_encoder()) == pytest.approx(0, abs=1e-9)
     assert luminance_ssim(image, image) == pytest.approx(1)
     assert psnr(image, image) == math.inf
+
+
+def test_a_style_closes_all_of_its_distance_and_a_photo_none():
+    content, style, encoder = picture(1, 64, 64), picture(2, 64, 64), tiny_encoder()
+    assert style_closure(style, content, style, encoder) == pytest.approx(1)
+    assert style_closure(content, content, style, encoder) == pytest.approx(0)
+    assert style_closure(1 - style, content, style, encoder) < 0.9
 
 
 def test_style_distance_forgets_the_arrangement():

@@ -11,7 +11,7 @@ from nst.metrics.perceptual import perceptual_distance
 from nst.metrics.pyramid import SCALES, Pyramid
 from nst.metrics.score import PARTS, Aim, Judge, Score, find_judge, pastiche_score
 from nst.metrics.strokes import spectral_slope, stroke_ratio, stroke_scale
-from nst.metrics.style import style_distance, style_distances
+from nst.metrics.style import style_closure, style_distance, style_distances
 
 __all__ = [
     "PARTS",
@@ -37,6 +37,7 @@ __all__ = [
     "spectral_slope",
     "stroke_ratio",
     "stroke_scale",
+    "style_closure",
     "style_distance",
     "style_distances",
     "variation",

@@ -42,6 +42,23 @@ def style_distance(
     return sum(found.values()) / len(found)
 
 
+def style_closure(
+    image: Tensor,
+    content: Tensor,
+    style: Tensor,
+    encoder: Encoding,
+    layers: Sequence[str] = STYLE_LAYERS,
+    kind: str = "gram",
+) -> float:
+    """The share of the `style_distance` from a content to a style that an image closes; arguments as there.
+
+    1 for the style's own statistics, 0 for the content's, below 0 for statistics that are farther away than those. A
+    network that was optimized on `encoder`, or on a student of it, may have learned to deceive it: ask several.
+    """
+    start = style_distance(content, style, encoder, layers, kind)
+    return 1 - style_distance(image, style, encoder, layers, kind) / start
+
+
 @torch.no_grad()
 def feature_distances(image: Features, style: Features, layers: Sequence[str], kind: str) -> dict[str, float]:
     """The same from features that are known already."""

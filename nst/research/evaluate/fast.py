@@ -2,73 +2,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from nst.encoders import load_encoder
+from torch import Tensor
+
 from nst.fast import ANY, NAMED, fast_styles, make_painter
-from nst.images import resize, save, to_tensor
-from nst.metrics import color_distance, luminance_ssim, speckle_ratio, stroke_scale, style_distance
+from nst.images import IMAGE_SUFFIXES, ImageError, resize
+from nst.metrics import color_distance, luminance_ssim, speckle_ratio, stroke_scale
 from nst.registry import load_model
-from nst.research.evaluate.pictures import contact_sheet, last, load, means
-from nst.styles import list_styles, load_style
+from nst.research.evaluate.judges import Panel, witnesses
+from nst.research.evaluate.pictures import load, means, open_style, side_by_side, write
+
+BETWEEN = "--"
+
+Maker = Callable[[str, str], Tensor | None]
+"""Names of a style and of a photo to the result (1, 3, H, W), or to None where there is none."""
 
 
 def compare_fast(
     *,
-    judge: str,
     contents: Sequence[str],
     styles: Sequence[str],
+    judge: str | None = None,
+    vgg19: str | None = None,
+    squeezenet: str | None = None,
     model: str | None = None,
-    size: int = 384,
-    num_steps: int = 200,
+    against: str | None = None,
+    size: int = 512,
     out: str | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """How well networks that paint in one pass do: a row for each style, means over the contents, and the mean of all.
+    """How well networks that paint in one pass do: a row for each style, means over the contents; then over the styles,
+    and the worst pair of all.
 
-    `closed` is the share of the judge's style distance, from content to style, that is closed; `closure` the same
-    relative to what optimizing on the judge itself closes; `worst` the least of a style's closures; `ssim` the
-    structural similarity of the luminance to the content; `color_left` the share of the distance between the colors of
-    content and style that is left; `strokes` the size of the result's strokes, and `speckle` its color noise, relative
-    to the style's.
+    `closed`, `vgg19` and `squeezenet` are the shares of three judges' style distance, from content to style, that are
+    closed; the real VGG-19 looks at relu3_1 alone. With `_worst`, they are those of a style's worst photo. `ssim` is
+    the structural similarity of the luminance to the content; `color_left` the share of the distance between the
+    colors of content and style that is left; `strokes` the size of the result's strokes, and `speckle` its color noise,
+    relative to the style's.
 
     Args:
-        judge: an encoder that has trained none of the networks, by name or file.
         contents: picture files.
         styles: picture files, names of styles, or NAME=FILE where a network knows by name what the file shows.
-        model: a network by name or file; None means the one that fits the style.
+        judge: an encoder that has trained none of the networks, by name or file; left out is none.
+        vgg19: file of the real VGG-19, at least as far as relu3_1; skipped where there is none.
+        squeezenet: file of SqueezeNet 1.1; skipped where there is none.
+        model: a network by name or file; or a folder of results, each called STYLE--CONTENT.jpg (or .png); None means
+            the network that fits the style.
+        against: a folder of such folders, one for each other network, to lay beside: their style `wave` is taken for
+            `great_wave`. Those of styles that are named, not files, are shown and not measured: they learned others.
         size: long side in pixels.
-        num_steps: steps of optimizing on the judge, for each pair; 0 leaves it out, and `closure` is then `closed`.
-        out: folder for a contact sheet: a row for each style, which stands first.
+        out: folder for a contact sheet of each style, sheet-STYLE.png, in original size.
     """
-    if out:
-        Path(out).mkdir(parents=True, exist_ok=True)
-    network, photos = load_encoder(judge), [resize(load(path), size) for path in contents]
-    rows, strips = [], []
+    photos = {Path(path).stem: resize(load(path), size) for path in contents}
+    manners, drawn = {}, set()
     for text in styles:
         name, _, file = text.partition("=") if "=" in text else (Path(text).stem, "", text)
-        known = file not in {style.name for style in list_styles()}
-        style = resize(load(file) if known else to_tensor(load_style(file, 1024)), size)
-        own = model or (NAMED if name in fast_styles() else ANY)
-        takes_name = name in getattr(load_model(own), "styles", ())
-        painter = make_painter([name if takes_name else style], model=own)
-        results = [painter.paint(photo, size=size) for photo in photos]
-        scores = []
-        for photo, result in zip(photos, results, strict=True):
-            start, left = style_distance(photo, style, network), style_distance(result, style, network)
-            best = 1.0
-            if num_steps:
-                painted = last(photo, style, encoder=judge, size=size, num_steps=num_steps, preset="draft")
-                best = 1 - style_distance(painted, style, network) / start
-            score = {"closed": 1 - left / start, "closure": (1 - left / start) / best}
-            score |= {"ssim": luminance_ssim(result, photo)}
-            score |= {"color_left": color_distance(result, style) / color_distance(photo, style)}
-            score |= {"strokes": stroke_scale(result) / stroke_scale(style)}
-            scores.append(score | {"speckle": speckle_ratio(result, style)})
-        rows.append(means(scores) | {"worst": min(score["closure"] for score in scores)})
-        strips.append([style, *results])
-        yield {"style": name, "model": Path(own).stem, **rows[-1]}
+        manners[name] = resize(open_style(file), size)
+        drawn |= set() if Path(file).is_file() else {name}
+    panel = Panel(witnesses(judge, vgg19, squeezenet), manners, photos)
+    ours = _found(Path(model)) if model and Path(model).is_dir() else _painting(model, manners, photos, size)
+    makers = {Path(model or "ours").stem: ours, **_others(against)}
+    rows: dict[str, list[dict[str, float]]] = {by: [] for by in makers}
+    for name, style in manners.items():
+        columns = {"photo": photos}
+        for by, make in makers.items():
+            results = {photo: made for photo in photos if (made := make(name, photo)) is not None}
+            if not results:
+                continue
+            columns[by] = results
+            if make is not ours and name in drawn:
+                continue
+            scores = [_scored(panel, results[photo], name, style, photo, photos[photo]) for photo in results]
+            rows[by] += scores
+            yield {"style": name, "by": by, "photos": len(scores), **_summed(scores)}
         if out:
-            save(Path(out) / "fast.jpg", contact_sheet(strips, columns=1))
-    yield {"style": "mean", "model": "", **means(rows), "worst": min(row["worst"] for row in rows)}
+            write(Path(out) / f"sheet-{name}.png", side_by_side(style, columns))
+    for by, scores in rows.items():
+        if scores:
+            yield {"style": "all", "by": by, "photos": len(scores), **_summed(scores)}
+
+
+def _summed(scores: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Means, and the worst of what must not be low anywhere."""
+    found = {}
+    for name, value in means(scores).items():
+        found[name] = value
+        if name in WORST:
+            found[f"{name}_worst"] = min(score[name] for score in scores)
+    return found
+
+
+WORST = ("closed", "vgg19", "squeezenet", "ssim")
+
+
+def _scored(panel: Panel, result: Tensor, name: str, style: Tensor, photo: str, content: Tensor) -> dict[str, float]:
+    """All measures of one result."""
+    result = resize(result, (content.shape[-2], content.shape[-1]))
+    return {
+        **panel.closures(result, name, photo),
+        "ssim": luminance_ssim(result, content),
+        "color_left": color_distance(result, style) / color_distance(content, style),
+        "strokes": stroke_scale(result) / stroke_scale(style),
+        "speckle": speckle_ratio(result, style),
+    }
+
+
+def _painting(model: str | None, styles: Mapping[str, Tensor], photos: Mapping[str, Tensor], size: int) -> Maker:
+    """What paints with a network, or with the one that fits the style."""
+
+    def paint(name: str, photo: str) -> Tensor:
+        own = model or (NAMED if name in fast_styles() else ANY)
+        knows = name in getattr(load_model(own), "styles", ())
+        return make_painter([name if knows else styles[name]], model=own).paint(photos[photo], size=size)
+
+    return paint
+
+
+def _found(folder: Path) -> Maker:
+    """What finds the results of a folder by their names; a style's words are all among those of ours."""
+    known: dict[tuple[str, str], Path] = {}
+    for path in sorted(folder.iterdir()):
+        style, _, photo = path.stem.partition(BETWEEN)
+        if photo and path.suffix.lower() in IMAGE_SUFFIXES:
+            known[style, photo] = path
+    if not known:
+        raise ImageError(f"'{folder}' holds no pictures that are called STYLE{BETWEEN}CONTENT.jpg.")
+
+    def find(name: str, photo: str) -> Tensor | None:
+        words = set(name.split("_"))
+        paths = [path for (style, of), path in known.items() if of == photo and set(style.split("_")) <= words]
+        return load(paths[0]) if paths else None
+
+    return find
+
+
+def _others(folder: str | None) -> dict[str, Maker]:
+    """What finds the results of each folder in a folder."""
+    if folder is None:
+        return {}
+    inside = [path for path in sorted(Path(folder).iterdir()) if path.is_dir()] if Path(folder).is_dir() else []
+    if not inside:
+        raise ImageError(f"'{folder}' holds no folders of results.")
+    return {path.name: _found(path) for path in inside}

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from nst.encoders import Encoder
 from nst.images import decode, resize, save, to_pil, to_tensor
-from nst.metrics import luminance_ssim, style_distance
+from nst.metrics import luminance_ssim, style_closure
 from nst.styles import list_contents, list_styles, load_content, load_style
 from nst.stylize import style_transfer
+
+LABEL = 32
+"""Height in pixels of a line of text on a sheet."""
 
 
 def judged(image: Tensor, content: Tensor, style: Tensor, size: int, judge: Encoder) -> dict[str, float]:
@@ -22,8 +25,7 @@ def judged(image: Tensor, content: Tensor, style: Tensor, size: int, judge: Enco
     kept, both at this size."""
     kept, painted = resize(content, size), resize(style, size)
     image = resize(image, (kept.shape[-2], kept.shape[-1]))  # rounded otherwise, if it comes from another size
-    closed = 1 - style_distance(image, painted, judge) / style_distance(kept, painted, judge)
-    return {"closed": closed, "ssim": luminance_ssim(image, kept)}
+    return {"closed": style_closure(image, kept, painted, judge), "ssim": luminance_ssim(image, kept)}
 
 
 def means(scores: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -57,6 +59,33 @@ def contact_sheet(rows: Sequence[Sequence[Tensor]], cell: int = 256, columns: in
     for i, strip in enumerate(strips):
         for j, picture in enumerate(strip):
             sheet.paste(picture, (width * (i % columns) + cell * j, cell * (i // columns)))
+    return sheet
+
+
+def side_by_side(style: Tensor, columns: Mapping[str, Mapping[str, Tensor]]) -> Image.Image:
+    """A sheet in original size: a column for each maker under its name, a row for each photo; first the style.
+
+    Args:
+        style: (1, 3, H, W) in [0, 1].
+        columns: results by photo, by maker; the first has every photo.
+    """
+    names, first = list(columns), next(iter(columns.values()))
+    rows: list[list[Tensor | None]] = [[columns[by].get(photo) for by in names] for photo in first]
+    width = max(image.shape[-1] for row in rows for image in row if image is not None)
+    heights = [max(image.shape[-2] for image in row if image is not None) for row in rows]
+    top = LABEL + style.shape[-2]
+    sheet = Image.new("RGB", (max(width * len(names), style.shape[-1]), top + LABEL + sum(heights)), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=LABEL - 8)
+    draw.text((4, 2), "style", fill="black", font=font)
+    sheet.paste(to_pil(style), (0, LABEL))
+    for x, by in enumerate(names):
+        draw.text((4 + x * width, top + 2), by, fill="black", font=font)
+    top += LABEL
+    for row, height in zip(rows, heights, strict=True):
+        for x, image in enumerate(row):
+            if image is not None:
+                sheet.paste(to_pil(image), (x * width, top))
+        top += height
     return sheet
 
 

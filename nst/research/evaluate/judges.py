@@ -1,0 +1,107 @@
+"""Several judges of one result. Whoever was painted for one of them may deceive it, but hardly all."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nst.device import Device, choose_device
+from nst.encoders import STYLE_LAYERS, load_encoder
+from nst.losses import StyleLoss
+from nst.models.squeezenet import SqueezeNet
+from nst.optimize import Encoding
+from nst.registry import load_model
+
+DEEPEST = ("relu3_1",)
+"""Where the real VGG-19 looks: its shallow layers are closed by any network, even one that paints no strokes."""
+
+
+@dataclass(frozen=True, eq=False)
+class Witness:
+    """A judge of the style alone.
+
+    Attributes:
+        encoder: image to features by layer.
+        layers: those whose Gram matrices are compared.
+    """
+
+    encoder: Encoding
+    layers: tuple[str, ...] = STYLE_LAYERS
+
+
+def witnesses(
+    judge: str | None = None, vgg19: str | None = None, squeezenet: str | None = None, where: Device | None = None
+) -> dict[str, Witness]:
+    """The judges that are at hand, by the name of their column: files that are not here are left out.
+
+    Args:
+        judge: an encoder by name or file, for all style layers: column "closed".
+        vgg19: file of the real VGG-19, at least as far as relu3_1, where alone it looks: column "vgg19".
+        squeezenet: file of SqueezeNet 1.1, for all style layers: column "squeezenet".
+        where: they compute; None means the fastest device.
+
+    Raises:
+        ValueError: a file holds another network.
+        nst.weights.WeightsError: the judge's weights are not to be had, or any are damaged.
+    """
+    device = (where or choose_device()).device
+    found = {}
+    if judge:
+        found["closed"] = Witness(copy.deepcopy(load_encoder(judge)).to(device))
+    if vgg19 and Path(vgg19).is_file():
+        found["vgg19"] = Witness(copy.deepcopy(load_encoder(vgg19)).to(device), DEEPEST)
+    if squeezenet and Path(squeezenet).is_file():
+        network = load_model(squeezenet, architecture="squeezenet")
+        if not isinstance(network, SqueezeNet):
+            raise ValueError(f'"{squeezenet}" is not SqueezeNet 1.1.')
+        found["squeezenet"] = Witness(copy.deepcopy(network).to(device).look)
+    return found
+
+
+class Panel:
+    """Judges who have looked at all styles and photos once, to say what any number of results closes.
+
+    Args:
+        judges: by the names of their columns.
+        styles, photos: pictures (1, 3, H, W) in [0, 1] by name.
+        where: they compute; None means the fastest device.
+    """
+
+    def __init__(
+        self,
+        judges: Mapping[str, Witness],
+        styles: Mapping[str, Tensor],
+        photos: Mapping[str, Tensor],
+        where: Device | None = None,
+    ) -> None:
+        self.judges, self.where = judges, where or choose_device()
+        self.targets: dict[tuple[str, str], StyleLoss] = {}
+        self.starts: dict[tuple[str, str, str], float] = {}
+        for name, judge in judges.items():
+            for style, picture in styles.items():
+                self.targets[name, style] = StyleLoss(self._features(judge, picture), judge.layers, kind="gram")
+            for photo, picture in photos.items():
+                seen = self._features(judge, picture)
+                self.starts |= {(name, style, photo): self._apart(name, style, seen) for style in styles}
+
+    def closures(self, result: Tensor, style: str, photo: str) -> dict[str, float]:
+        """The share of each judge's style distance, from this photo to this style, that a result (1, 3, H, W) closes;
+        see `nst.metrics.style_closure`."""
+        return {
+            name: 1 - self._apart(name, style, self._features(judge, result)) / self.starts[name, style, photo]
+            for name, judge in self.judges.items()
+        }
+
+    @torch.no_grad()
+    def _features(self, judge: Witness, picture: Tensor) -> dict[str, Tensor]:
+        with self.where.autocast():
+            return judge.encoder(self.where.place(picture), judge.layers)
+
+    @torch.no_grad()
+    def _apart(self, judge: str, style: str, seen: dict[str, Tensor]) -> float:
+        return float(self.targets[judge, style](seen)["style"])
