@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from torch.nn import functional as F
 from nst.formats import MAX_EXIF, ImageError, Samples, open_picture, stored_samples
 
 MAX_PIXELS = 40_000_000  # width times height; a larger picture is refused before its pixels are decoded
+BUDGET, AT_ONCE = MAX_PIXELS, 4  # pixels, and files, that all threads together decode at one time; others wait
 MAX_BYTES = 512 * 2**20  # a larger upload is refused unread
 MAX_RECIPE = 60_000  # characters of JSON, read or written; an EXIF block of JPEG ends at 65,533 bytes
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif"))
@@ -51,27 +53,66 @@ class Picture:
     recipe: dict[str, Any] | None = None
 
 
-def decode(source: Source, *, max_pixels: int = MAX_PIXELS) -> Picture:
+class _Budget:
+    """So many pixels for all threads together, given out in the order in which they are asked for."""
+
+    def __init__(self, pixels: int) -> None:
+        self._most = self._left = pixels
+        self._turn, self._changed = threading.Lock(), threading.Condition()
+
+    @contextmanager
+    def share(self, pixels: int) -> Iterator[None]:
+        """Hold so many of them, all there are at most; waits until they are free."""
+        pixels = min(pixels, self._most)
+        with self._turn, self._changed:  # the turn is kept while waiting, or small ones would starve large ones
+            self._changed.wait_for(lambda: self._left >= pixels)
+            self._left -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += pixels
+                self._changed.notify()
+
+
+_budget, _in_hand = _Budget(BUDGET), threading.BoundedSemaphore(AT_ONCE)
+
+
+def decode(source: Source, *, max_pixels: int = MAX_PIXELS, size: int | None = None) -> Picture:
     """Decode a path, bytes, a binary stream (from where it stands, left open) or a PIL image (left as it is).
 
     JPEG, PNG, WebP, AVIF, HEIC (with pillow-heif), TIFF, BMP and a GIF's first frame are known by content.
     EXIF rotation and ICC profile are applied; 16-bit, 32-bit and float values are rescaled, not clipped.
     Raises ImageError for what is no picture, damaged, hostile, or has over `max_pixels` (told before they are
     decoded; beyond 179 megapixels Pillow refuses whatever the limit).
+
+    With `size`, a picture whose long side has more pixels is made so small before it is handed out. All threads
+    together decode `BUDGET` pixels at one time, so that many uploads at once cost no more memory than a large one.
     """
-    data = b"" if isinstance(source, Image.Image) else _read(source)
+    if isinstance(source, Image.Image):
+        return _decode(source, b"", max_pixels, size)
+    with _in_hand:
+        return _decode(source, _read(source), max_pixels, size)
+
+
+def _decode(source: Source, data: bytes, max_pixels: int, size: int | None) -> Picture:
     try:
         image = source if isinstance(source, Image.Image) else open_picture(data)
         if 0 in image.size:
             raise ValueError("no pixels")
         if image.width * image.height > max_pixels:
             raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-        samples = stored_samples(image)
-        if image is source:
-            image = image.copy()
-        image.load()
-        image.info = {k: v for k, v in image.info.items() if "exif" not in str(k) or len(v or "") < MAX_EXIF}
-        return Picture(*_normalize(image, samples), read_recipe(image))
+        with _budget.share(image.width * image.height):
+            samples = stored_samples(image)
+            if image is source:
+                image = image.copy()
+            image.load()
+            image.info = {k: v for k, v in image.info.items() if "exif" not in str(k) or len(v or "") < MAX_EXIF}
+            layers = _normalize(image, samples)
+            for layer in layers:
+                if size and layer is not None:
+                    layer.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=3)
+            return Picture(*layers, _recipe_in(image))
     except Exception as error:  # parsers of hostile bytes raise anything, from struct.error to MemoryError
         raise ImageError(_complaint(data, error, max_pixels)) from error
 
@@ -80,10 +121,18 @@ def read_recipe(source: Source) -> dict[str, Any] | None:
     """The recipe that `encode` put into a PNG, JPEG or WebP, found without decoding pixels; None where there
     is none, or no JSON object of at most `MAX_RECIPE` characters. Its values may be a stranger's: check them.
     Raises ImageError for a missing or empty file."""
-    data = b"" if isinstance(source, Image.Image) else _read(source)
+    if isinstance(source, Image.Image):
+        return _recipe_in(source)
+    with _in_hand:
+        data = _read(source)
+        with suppress(Exception):  # as in decode
+            return _recipe_in(open_picture(data))
+    return None
+
+
+def _recipe_in(image: Image.Image) -> dict[str, Any] | None:
     with suppress(Exception):  # as in decode; somebody else's metadata, or hostile
-        info = (source if isinstance(source, Image.Image) else open_picture(data)).info
-        text, block = info.get(_KEYWORD), info.get("exif", b"")
+        text, block = image.info.get(_KEYWORD), image.info.get("exif", b"")
         if text is None and len(block) < MAX_EXIF:
             exif = Image.Exif()
             exif.load(block)
