@@ -104,8 +104,8 @@ def match_covariance(image: Tensor, reference: Tensor, mode: str = "pca") -> Ten
         )
     else:
         change = _power(wanted, 0.5) @ _power(covariance, -0.5)
-    pixels = change @ (image[0].flatten(1).double().cpu() - mean) + wanted_mean
-    return pixels.view(image.shape).to(image)
+    pixels = change @ (image[0].flatten(1).cpu().double() - mean) + wanted_mean
+    return pixels.view(image.shape).to(image.dtype).to(image.device)
 
 
 def grey(image: Tensor) -> Tensor:
@@ -176,7 +176,7 @@ def _linear(lab: Tensor) -> Tensor:
     y = (lightness + 16) / 116
     f = torch.stack([y + a / 500, y, y - b / 200], 1)
     xyz = torch.where(f > 0.206893, f**3, (f - 16 / 116) / 7.787) * lab.new_tensor(WHITE).view(1, 3, 1, 1)
-    return _mixed(xyz, torch.linalg.inv(torch.tensor(TO_XYZ, dtype=torch.float64)).to(lab))
+    return _mixed(xyz, torch.linalg.inv(torch.tensor(TO_XYZ, dtype=torch.float64)).to(lab.dtype).to(lab.device))
 
 
 def _in_gamut(lab: Tensor) -> Tensor:
@@ -191,13 +191,13 @@ def _mixed(image: Tensor, matrix: Tensor) -> Tensor:
 def _match_channel(channel: Tensor, reference: Tensor) -> Tensor:
     _, places, counts = channel.unique(return_inverse=True, return_counts=True)
     values, wanted = reference.unique(return_counts=True)
-    return _interpolate(_ranks(counts), _ranks(wanted), values)[places]
+    # Ranks of both as whole numbers of one scale: exact on every device, where float32 would confuse millions of them.
+    return _interpolate(_ranks(counts) * reference.numel(), _ranks(wanted) * channel.numel(), values)[places]
 
 
 def _ranks(counts: Tensor) -> Tensor:
-    """Mean rank in (0, 1) of each of the sorted distinct values."""
-    counts = counts.float() if counts.device.type == "mps" else counts.double()
-    return (counts.cumsum(0) - counts / 2) / counts.sum()
+    """Twice the mean rank of each of the sorted distinct values, int64."""
+    return 2 * counts.cumsum(0) - counts
 
 
 def _interpolate(x: Tensor, known: Tensor, values: Tensor) -> Tensor:
@@ -211,7 +211,7 @@ def _interpolate(x: Tensor, known: Tensor, values: Tensor) -> Tensor:
 
 def _color_moments(image: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (3, 1) and covariance (3, 3) of the colors, in float64 on the CPU."""
-    pixels = image[0].flatten(1).double().cpu()
+    pixels = image[0].flatten(1).cpu().double()
     mean = pixels.mean(1, keepdim=True)
     covariance = (pixels - mean) @ (pixels - mean).T / pixels.shape[1]
     return mean, covariance + RIDGE * torch.eye(len(mean)).to(covariance)

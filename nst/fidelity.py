@@ -37,7 +37,7 @@ def kernel_distance(x: Tensor, y: Tensor) -> float:
     Gretton, "Demystifying MMD GANs", 2018, arXiv:1801.01401, section 4. Where we differ: all pairs are compared
     instead of those of random subsets, and the features need not be those of an Inception network.
     """
-    x, y = x.double() / x.shape[1] ** 0.5, y.double() / y.shape[1] ** 0.5
+    x, y = (features.cpu().double() / features.shape[1] ** 0.5 for features in (x, y))
 
     def between(a: Tensor) -> float:
         similar, count = polynomial_kernel(a, a, 3, 1.0), len(a)

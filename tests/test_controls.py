@@ -294,3 +294,14 @@ def test_masks_are_pictures_or_single_channels():
     assert torch.equal(mask_of(half().expand(1, 3, 48, 64), "It"), half())
     with pytest.raises(ValueError, match="It must be"):
         mask_of(torch.ones(1, 2, 4, 4), "It")
+
+
+def test_a_map_of_labels_is_no_mask():
+    labels = half() / 255  # 0 and 1 of 255, which look alike to everybody but a program
+    with pytest.raises(ValueError, match=r"Mask 1 is nearly black, with 1 of 255 at most: make .* white \(255\)"):
+        mask_of(labels, "Mask 1")
+    with pytest.raises(ValueError, match="with 7 of 255 at most"):
+        mask_of(7 * labels, "Mask 1")
+    assert torch.equal(mask_of(8 * labels, "Mask 1"), 8 * labels)
+    with pytest.raises(ValueError, match="Mask 1 is empty: paint white"):
+        mask_of(0 * labels, "Mask 1")

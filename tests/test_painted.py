@@ -1,4 +1,4 @@
-"""Masks from strokes of a brush."""
+"""Masks from strokes of a brush, and from files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from nst.images import ImageError
-from nst.stylize import painted_masks
+from nst.stylize import open_mask, painted_masks
 
 BLUE, RED, GREEN = COLORS = ["#2f44c8", "#e0442e", "#1f9d55"]
 
@@ -77,3 +77,25 @@ def test_a_layer_may_be_a_file_and_must_be_a_picture(tmp_path):
         painted_masks([b"hello"], COLORS)
     with pytest.raises(ValueError, match="not all of one size"):
         painted_masks([stroke, layer(size=(8, 8))], COLORS)
+
+
+@pytest.mark.parametrize("color", ["white", "#ff7f7f"])
+def test_what_is_transparent_in_a_mask_does_not_count(color):
+    """White on nothing, as a layer of a drawing program is saved: over white it would be all white."""
+    shape = Image.new("L", (60, 40))
+    ImageDraw.Draw(shape).rectangle((0, 0, 29, 39), fill=200)
+    drawn = Image.new("RGBA", (60, 40), color)
+    drawn.putalpha(shape)
+    file = io.BytesIO()
+    drawn.save(file, "PNG")
+    mask = open_mask(file.getvalue())
+    share = 200 / 255 * (1 if color == "white" else (255 + 127 + 127) / 765)
+    assert mask.shape == (1, 1, 40, 60) and torch.allclose(mask[..., :30], torch.tensor(share), atol=0.005)
+    assert mask[..., 30:].max() == 0
+    black = Image.new("RGBA", (60, 40), "black")
+    black.putalpha(shape)
+    assert open_mask(black).max() == 0
+
+
+def test_an_opaque_mask_is_as_it_stands():
+    assert torch.allclose(open_mask(Image.new("RGB", (6, 4), (0, 128, 255))), torch.tensor(383 / 765))

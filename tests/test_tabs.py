@@ -323,7 +323,7 @@ def test_a_mask_from_a_file_takes_the_place_of_what_is_painted(benches, photo, t
     layer = strokes((1, (0, 0, 29, 39)))
     given = {"mask__2": str(tmp_path / "mask.png"), "sharing": "regions", "layers": [layer]}
     press(bench, run, inputs(bench, photo, **given))
-    assert run.calls[0][1]["masks"][1].shape == (1, 3, 10, 10)
+    assert run.calls[0][1]["masks"][1].shape == (1, 1, 10, 10)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from nst import styles
 from nst.cli.arguments import PROGRAM
 from nst.images import ImageError, Picture, decode, read_recipe, save, to_tensor
 from nst.recipes import ENCODERS, names_of, settings_from_recipe
-from nst.stylize import CHOICES
+from nst.stylize import CHOICES, open_mask
 
 STYLE_SIZE = 1024
 """Long side in pixels at which a style known by name is drawn, unless the result is larger; as in the app."""
@@ -92,7 +92,7 @@ def open_styles(
 
 def open_masks(given: Sequence[str] | None) -> list[Tensor | None] | None:
     """The pictures of masks; None for each that is `REST`."""
-    return [None if path == REST else to_tensor(decode(path)) for path in given] if given else None
+    return [None if path == REST else open_mask(path) for path in given] if given else None
 
 
 def check_writable(out: Path) -> None:

@@ -26,7 +26,7 @@ from nst.cli.settings import add_settings, typed_settings
 from nst.images import Picture, decode, fit, resize, save, to_pil, to_tensor
 from nst.optimize import Step
 from nst.recipes import DEFAULTS, make_recipe
-from nst.stylize import BOUNDS, CHOICES, estimate, style_transfer
+from nst.stylize import BOUNDS, CHOICES, estimate, open_mask, style_transfer
 
 SNAPSHOTS = 12
 
@@ -133,7 +133,7 @@ def main(argv: Sequence[str]) -> int:
 def open_regions(args: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
     """The pictures of where, and of what is where, as arguments of `style_transfer`."""
     found: dict[str, Any] = {"masks": open_masks(args.mask), "style_masks": open_masks(args.style_mask)}
-    found["keep"] = to_tensor(decode(args.keep)) if args.keep else None
+    found["keep"] = open_mask(args.keep) if args.keep else None
     if args.semantic:
         found["content_map"], *found["style_map"] = (to_tensor(decode(path)) for path in args.semantic)
         if "patches" not in settings.get("style_loss", ""):

@@ -78,7 +78,7 @@ def edge_agreement(image: Tensor, content: Tensor, sigma: float = 2.0) -> float:
     import scipy.ndimage
 
     _same_size(image, content)
-    lights = (x.mean((0, 1)).double().cpu().numpy() for x in (image, content))
+    lights = (x.mean((0, 1)).cpu().double().numpy() for x in (image, content))
     first, second = (scipy.ndimage.gaussian_gradient_magnitude(light, sigma) for light in lights)
     first, second = first - first.mean(), second - second.mean()
     norms = float(np.sqrt((first**2).sum() * (second**2).sum()))

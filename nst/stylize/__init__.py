@@ -6,7 +6,7 @@ from nst.stylize.estimate import Estimate, estimate
 from nst.stylize.grid import cut, side_by_side
 from nst.stylize.invert import invert
 from nst.stylize.layer_grid import SURVEY_LAYERS, layer_survey
-from nst.stylize.masks import painted_masks
+from nst.stylize.masks import open_mask, painted_masks
 from nst.stylize.mix import mix_path
 from nst.stylize.scales import Part, plan
 from nst.stylize.segmentation import map_colors, painted_map, propose_map
@@ -35,6 +35,7 @@ __all__ = [
     "layer_survey",
     "map_colors",
     "mix_path",
+    "open_mask",
     "painted_map",
     "painted_masks",
     "plan",

@@ -19,6 +19,9 @@ from nst.losses import normalized_weights
 LEAST = 1e-3
 """A mask that nowhere exceeds this, or covers less than this of its picture, is taken for empty."""
 
+DARK = 8 / 255
+"""A mask whose greatest value is below this is no drawing but a map of numbers, such as 0 and 1."""
+
 LOST = 0.1
 """Where erosion leaves less than this share of a guide, the layer takes it as it was before."""
 
@@ -44,12 +47,17 @@ def mask_of(picture: Tensor, name: str) -> Tensor:
     """A mask (1, 1, H, W) in [0, 1] from a picture (1, 1 or 3, H, W): white counts, black does not.
 
     Raises:
-        ValueError: it is empty, or no picture; the sentence names it.
+        ValueError: it is empty, nearly black as maps of labels are, or no picture; the sentence names it.
     """
     if picture.ndim != 4 or picture.shape[0] != 1 or picture.shape[1] not in (1, 3):
         raise ValueError(f"{name} must be one picture of shape (1, 1 or 3, H, W), not {tuple(picture.shape)}.")
     mask = picture.float().mean(1, keepdim=True).clamp(0, 1)
-    if mask.max() <= LEAST or mask.mean() <= LEAST:
+    if LEAST < mask.max() < DARK:
+        raise ValueError(
+            f"{name} is nearly black, with {round(255 * float(mask.max()))} of 255 at most: "
+            "make what it is to cover white (255), and the rest black (0)."
+        )
+    if mask.mean() <= LEAST:
         raise ValueError(f"{name} is empty: paint white what it is to cover, or leave it out.")
     return mask
 

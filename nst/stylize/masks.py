@@ -1,4 +1,4 @@
-"""What somebody painted with brushes of a few colors, as masks: which style goes where."""
+"""Masks, from files and from what somebody painted with brushes of a few colors: which style goes where."""
 
 from __future__ import annotations
 
@@ -14,6 +14,19 @@ from nst.stylize.guides import LEAST
 
 FAINT = 1 / 32
 """An opacity below which a pixel's color is not to be trusted: it was rounded away."""
+
+
+def open_mask(source: Source) -> Tensor:
+    """A mask (1, 1, H, W) in [0, 1] from a file: what is white counts, what is black or transparent does not.
+
+    Raises:
+        nst.images.ImageError: it is no picture.
+    """
+    picture = decode(source)
+    over_white = to_tensor(picture).mean(1, keepdim=True)
+    if picture.alpha is None:
+        return over_white
+    return (over_white - 1 + to_tensor(picture.alpha)[:, :1]).clamp(0, 1)
 
 
 def painted_masks(

@@ -10,7 +10,7 @@ from gradio.components import Component
 from torch import Tensor
 
 from nst import encoders, stylize
-from nst.images import ImageError, decode, resize, to_tensor
+from nst.images import ImageError, resize
 from nst.optimize import Step
 from nst.recipes import UNNAMED
 from nst.server import limits, zerogpu
@@ -199,7 +199,7 @@ class MixTab(Workbench):
         painted = stylize.painted_masks(extra["layers"] or [], COLORS, float(extra["softness"]) / 100, canvas.OPACITY)
         for i in range(len(painted)):
             if path := extra[f"mask-{i + 1}"]:
-                painted[i] = to_tensor(decode(path))
+                painted[i] = stylize.open_mask(path)
         *masks, keep = painted
         masks = [mask for mask, style in zip(masks, styles, strict=True) if style]
         if keep is None and not any(mask is not None for mask in masks):

@@ -153,7 +153,7 @@ class Distillation(nn.Module):
                 y = targets[name].transpose(0, 1).flatten(1)
                 products[name].append(torch.cat([x @ x.T, x @ y.T], 1) / x.shape[1])
         for name, found in products.items():
-            product = torch.stack(found).mean(0).double()
+            product = torch.stack(found).mean(0).cpu().double()
             count = product.shape[0]
             ridge = 1e-3 * product[:, :count].diagonal().mean() * torch.eye(count).to(product)
             solution = torch.linalg.solve(product[:, :count] + ridge, product[:, count:]).float()
