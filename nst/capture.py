@@ -24,7 +24,7 @@ class Repeated:
     """
 
     def __init__(self, action: Callable[[], None], device: torch.device, capturable: bool = True) -> None:
-        self.action, self.device = action, device
+        self.action, self.device, self.capturable = action, device, capturable
         self.graph: torch.cuda.CUDAGraph | None = None
         self.runs_before_capture = WARM_UP if capturable and device.type == "cuda" else None
         if device.type == "cuda" and not capturable:

@@ -7,6 +7,7 @@ Image Recognition", 2014, arXiv:1409.1556) and our own `compact`, a narrow stude
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from nst.device import Device
 from nst.layers import average_pool, conv_relu
 from nst.registry import load_model, register
 from nst.weights import WeightsError
@@ -146,6 +148,22 @@ def load_encoder(name: str | Path, *, progress: Any = None, download: bool = Tru
     model = load_model(name, progress=progress, download=download, architecture="encoder")
     if not isinstance(model, Encoder):
         raise ValueError(f'"{name}" is not an encoder.')
+    return model
+
+
+def load_onto(
+    where: Device,
+    name: str,
+    pooling: str | None,
+    progress: Any = None,
+    download: bool = True,
+) -> Encoder:
+    """An encoder of one's own to change, on this device."""
+    model: Encoder = copy.deepcopy(load_encoder(name, progress=progress, download=download)).to(where.device)
+    model.pooling = pooling or model.native_pooling
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and where.dtype:  # once, instead of in each step
+            module.to(where.dtype)
     return model
 
 

@@ -37,6 +37,25 @@ def average_pool(x: Tensor) -> Tensor:
     return _AveragePool.apply(x)
 
 
+def _padded(x: Tensor, padding: str) -> Tensor:
+    if x.device.type == "cpu" or torch.is_grad_enabled():
+        return F.pad(x, (1, 1, 1, 1), mode=padding)
+    return padded_by_hand(x, padding)  # elsewhere PyTorch knows one layout only, and copies everything there and back
+
+
+def padded_by_hand(x: Tensor, padding: str) -> Tensor:
+    """Images (N, C, H, W) with one pixel more all around, which repeats some other as the padding says."""
+    height, width = x.shape[-2:]
+    size = (*x.shape[:2], height + 2, width + 2)
+    larger = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    above, below = PADDINGS[padding]
+    rows = larger[..., 1:-1]
+    rows[:, :, 1:-1] = x
+    rows[:, :, 0], rows[:, :, -1] = x[:, :, above], x[:, :, below]
+    larger[..., 0], larger[..., -1] = rows[..., above], rows[..., below]
+    return larger
+
+
 def fold(padded: Tensor, padding: str) -> Tensor:
     """Add what one pixel of padding all around has received to the pixels it repeats, and cut it off.
 
@@ -55,7 +74,7 @@ def fold(padded: Tensor, padding: str) -> Tensor:
 def _conv(x: Tensor, weight: Tensor, bias: Tensor, padding: str) -> Tensor:
     if padding == "zeros":
         return F.conv2d(x, weight, bias, padding=1)
-    return F.conv2d(F.pad(x, (1, 1, 1, 1), mode=padding), weight, bias)
+    return F.conv2d(_padded(x, padding), weight, bias)
 
 
 class _ConvReLU(torch.autograd.Function):

@@ -63,7 +63,7 @@ def points(x: torch.Tensor) -> torch.Tensor:
 
 def distance(kind: str, now: torch.Tensor, *targets: torch.Tensor, options: StyleOptions = PLAIN, **where) -> float:
     samples = [Sample(target) for target in targets]
-    return look(STATISTICS[kind](samples, [1 / len(samples)] * len(samples), options), Sample(now, **where))
+    return look(STATISTICS[kind].of(samples, [1 / len(samples)] * len(samples), options), Sample(now, **where))
 
 
 def look(statistic, sample: Sample) -> float:
@@ -117,7 +117,7 @@ def test_a_gaussian_kernel_by_hand():
 )
 def test_the_estimate_of_a_discrepancy_has_the_mean_of_the_exact_one(kind, options, monkeypatch):
     x, y = features(1, height=20, width=20), features(2, height=20, width=20)
-    statistic = STATISTICS[kind]([Sample(y)], [1.0], options)
+    statistic = STATISTICS[kind].of([Sample(y)], [1.0], options)
     assert isinstance(statistic, SampledDiscrepancy)
     exact = squared_mmd(points(x) / statistic.scale, points(y) / statistic.scale, statistic.kernel)
     assert statistic(Sample(x)).item() == pytest.approx((exact / statistic.nothing).item(), rel=1e-3)
@@ -131,7 +131,7 @@ def test_the_estimate_of_a_discrepancy_has_the_mean_of_the_exact_one(kind, optio
 
 def test_the_gradient_of_the_estimate_points_where_the_exact_one_does(monkeypatch):
     y, exact, estimated = features(2, height=20, width=20), features(1, height=20, width=20), torch.zeros(5, 400)
-    statistic = STATISTICS["mmd-gaussian"]([Sample(y)], [1.0], PLAIN)
+    statistic = STATISTICS["mmd-gaussian"].of([Sample(y)], [1.0], PLAIN)
     exact.requires_grad_()
     squared_mmd(points(exact) / statistic.scale, points(y) / statistic.scale, statistic.kernel).backward()
     monkeypatch.setattr("nst.losses.discrepancy.PAIRS", 40_000)
@@ -204,7 +204,7 @@ def test_quantiles_by_hand():
 
 def test_the_mean_of_two_histograms_lies_between_them():
     a = features(1)
-    mixed = STATISTICS["histogram"]([Sample(a), Sample(a + 1)], [0.25, 0.75], PLAIN)
+    mixed = STATISTICS["histogram"].of([Sample(a), Sample(a + 1)], [0.25, 0.75], PLAIN)
     assert torch.allclose(mixed.target, quantiles(a) + 0.75, atol=1e-5)
 
 
@@ -308,7 +308,7 @@ def test_maps_decide_which_patches_are_alike():
 
 
 def test_patches_are_matched_anew_every_few_steps_and_whenever_nothing_is_optimized(monkeypatch):
-    statistic, matched = STATISTICS["patches"]([Sample(features(1))], [1.0], PLAIN), []
+    statistic, matched = STATISTICS["patches"].of([Sample(features(1))], [1.0], PLAIN), []
     match = statistic._match
     monkeypatch.setattr(statistic, "_match", lambda *given: matched.append(1) or match(*given))
     for _ in range(REMATCH + 1):
@@ -321,14 +321,14 @@ def test_patches_are_matched_anew_every_few_steps_and_whenever_nothing_is_optimi
 def test_patches_come_only_from_where_the_style_may_be_taken():
     style = torch.cat([torch.zeros(1, 5, 9, 6), features(1, width=6) + 1], 3)
     guide = torch.cat([torch.zeros(1, 1, 9, 6), torch.ones(1, 1, 9, 6)], 3)
-    statistic = STATISTICS["patches"]([Sample(style, guide)], [1.0], PLAIN)
+    statistic = STATISTICS["patches"].of([Sample(style, guide)], [1.0], PLAIN)
     assert len(statistic.bank) == 7 * 5 and statistic.bank.view(-1, 5, 9)[:, :, 4].min() >= 1
 
 
 def test_a_heavier_style_gives_more_patches(monkeypatch):
     monkeypatch.setattr("nst.losses.patches.MOST", 40)
     zeros, ones = (Sample(torch.full((1, 2, 9, 11), value)) for value in (0.0, 1.0))
-    assert STATISTICS["patches"]([zeros, ones], [0.25, 0.75], PLAIN).bank[:, 0].tolist() == [0.0] * 10 + [1.0] * 30
+    assert STATISTICS["patches"].of([zeros, ones], [0.25, 0.75], PLAIN).bank[:, 0].tolist() == [0.0] * 10 + [1.0] * 30
 
 
 # ---- what all have in common
@@ -365,8 +365,8 @@ def test_a_guided_statistic_is_that_of_the_part_alone(kind):
     guide[..., :10, 5:25] = 1
     part, rough = distance(kind, x[..., :10, 5:25], y), 0.25 if kind == "mmd-gaussian" else 0.1
     assert distance(kind, x, y, guide=guide) == pytest.approx(part, rel=rough)
-    statistic = STATISTICS[kind]([Sample(x, guide)], [1.0], PLAIN)
-    other = STATISTICS[kind]([Sample(x[..., :10, 5:25])], [1.0], PLAIN)
+    statistic = STATISTICS[kind].of([Sample(x, guide)], [1.0], PLAIN)
+    other = STATISTICS[kind].of([Sample(x[..., :10, 5:25])], [1.0], PLAIN)
     assert look(statistic, Sample(y)) == pytest.approx(look(other, Sample(y)), rel=rough)
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nst.layers import average_pool
-from nst.losses.perceptual import EPS, normalized_weights
-from nst.losses.statistic import Pair, Sample, Statistic, StyleOptions, shares, weighted_sum
+from nst.losses.perceptual import EPS, geometric_weights, normalized_weights
+from nst.losses.statistic import Measured, Sample, Site, Statistic, StyleOptions, shares
 
 CORRELATIONS = ("chain", "cross", "own")
 """Which layers are correlated: each with the next deeper one, with itself and all deeper ones, or with itself."""
@@ -37,32 +37,7 @@ def layer_pairs(layers: Sequence[str], correlations: str) -> list[tuple[str, ...
     return own + list(combinations(layers, 2))
 
 
-def correlated(
-    layers: Sequence[str], weights: Sequence[float], correlations: str
-) -> list[tuple[tuple[str, ...], tuple[Pair, ...]]]:
-    """What is compared, by the stage of the deeper layer, at whose size both are looked at: so a stage is one product.
-
-    Args:
-        layers: shallow to deep, such as "relu3_1".
-        weights: of the layers; a pair counts as the geometric mean of both.
-        correlations: one of `CORRELATIONS`.
-
-    Returns:
-        For each stage its layers, shallow to deep, and the pairs of them, whose weights sum to 1 over all stages.
-    """
-    by_layer, pairs = dict(zip(layers, weights, strict=True)), layer_pairs(layers, correlations)
-    counts = normalized_weights([math.sqrt(by_layer[pair[0]] * by_layer[pair[-1]]) for pair in pairs], len(pairs))
-    stages: dict[str, list[tuple[tuple[str, ...], float]]] = {}
-    for pair, count in zip(pairs, counts, strict=True):
-        stages.setdefault(pair[-1].partition("_")[0], []).append((pair, count))
-    found = []
-    for members in stages.values():
-        names = tuple(name for name in layers if any(name in pair for pair, _ in members))
-        found.append((names, tuple((names.index(p[0]), names.index(p[-1]), count) for p, count in members)))
-    return found
-
-
-def cross_gram(features: Tensor, deeper: Tensor, shift: float | Tensor = 0.0, guide: Tensor | None = None) -> Tensor:
+def cross_gram(features: Tensor, deeper: Tensor, shift: float = 0.0, guide: Tensor | None = None) -> Tensor:
     """Correlations (N, C, D) of features (N, C, H, W) and deeper ones (N, D, h, w), both plus `shift`, in float32.
 
     Eq. 8 of the paper; there the deeper ones are enlarged to H x W, and the products summed. To average the others
@@ -72,17 +47,17 @@ def cross_gram(features: Tensor, deeper: Tensor, shift: float | Tensor = 0.0, gu
     while features.shape[-1] > deeper.shape[-1] or features.shape[-2] > deeper.shape[-2]:
         features = average_pool(features)
     count = features.shape[1]
-    return shifted_products(torch.cat([features, deeper], 1), shift, guide, count)[:, :count]
+    product, mean = _Products.apply(torch.cat([features, deeper], 1), guide, count)
+    return shifted(product, mean, shift)[:, :count]
 
 
-def shifted_products(features: Tensor, shift: float | Tensor, guide: Tensor | None = None, start: int = 0) -> Tensor:
-    """Correlations (N, C, C - start) of features (N, C, H, W) plus `shift` with those from the channel `start` on.
+def shifted(product: Tensor, mean: Tensor, shift: float | Tensor) -> Tensor:
+    """Mean of (x + s)(y + s)' (N, C, D) from that of x y' and of x (N, C), of which y are the last channels.
 
-    The shift is one for all, or one for each correlation; in float32.
+    The shift is one for all, or one for each correlation.
     """
-    product, mean = _Products.apply(features, guide, start)
-    # (x + s)(y + s)' = x y' + s (x 1' + 1 y') + s^2, where only the first is a matrix.
-    return product + shift * (mean[:, :, None] + mean[:, None, start:]) + shift**2
+    # x y' + s (x 1' + 1 y') + s^2, where only the first is a matrix.
+    return product + shift * (mean[:, :, None] + mean[:, None, -product.shape[2] :]) + shift**2
 
 
 class _Products(torch.autograd.Function):
@@ -126,27 +101,52 @@ class Correlation(Statistic):
     shift: Tensor
     weight: Tensor
 
-    def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
-        super().__init__(styles, weights, options)
-        widths = styles[0].widths or (styles[0].features.shape[1],)
-        pairs = styles[0].pairs or ((0, 0, 1.0),)
-        layers = [style.features.split(list(widths), 1) for style in styles]
-        ends = list(accumulate(widths, initial=0))
-        first = min(j for _, j, _ in pairs)
-        self.start = ends[first]
-        shift = torch.zeros(1, ends[-1], ends[-1] - self.start, device=styles[0].features.device)
-        blocks = []
-        for i, j, count in pairs:
-            block = (0, slice(ends[i], ends[i + 1]), slice(ends[j] - self.start, ends[j + 1] - self.start))
-            levels = [torch.stack([own[i].float().mean(), own[j].float().mean()]).mean() for own in layers]
-            shift[block] = weighted_sum(levels, weights) * options.activation_shift
-            blocks.append((block, count))
-        target = weighted_sum([shifted_products(s.features, shift, s.guide, self.start) for s in styles], weights)
-        weight = torch.zeros_like(shift)
-        for block, count in blocks:
-            weight[block] = count / target[block].square().sum().clamp_min(EPS)
-        self.keep(target=target, shift=shift, weight=weight / sum(count for _, count in blocks))
+    @staticmethod
+    def default_layers(layers: Sequence[str]) -> tuple[str, ...]:
+        return tuple(layers)
 
-    def forward(self, sample: Sample) -> Tensor:
-        grams = shifted_products(sample.features, self.shift, sample.guide, self.start)
-        return (self.weight * (grams - self.target).square()).sum()
+    @staticmethod
+    def default_weights(count: int) -> list[float]:
+        return geometric_weights(count, deeper=False)
+
+    @classmethod
+    def sites(cls, layers: Sequence[str], weights: Sequence[float], options: StyleOptions) -> list[Site]:
+        """One for the stage of each deeper layer, at whose size both layers of a pair are looked at.
+
+        So a stage is one product. A pair counts as the geometric mean of both layers; all pairs sum to 1.
+        """
+        by_layer, pairs = dict(zip(layers, weights, strict=True)), layer_pairs(layers, options.correlations)
+        counts = normalized_weights([math.sqrt(by_layer[pair[0]] * by_layer[pair[-1]]) for pair in pairs], len(pairs))
+        stages: dict[str, list[tuple[tuple[str, ...], float]]] = {}
+        for pair, count in zip(pairs, counts, strict=True):
+            stages.setdefault(pair[-1].partition("_")[0], []).append((pair, count))
+        found = []
+        for members in stages.values():
+            names = tuple(name for name in layers if any(name in pair for pair, _ in members))
+            numbered = tuple((names.index(p[0]), names.index(p[-1]), count) for p, count in members)
+            found.append(Site(names, sum(count for *_, count in numbered), numbered))
+        return found
+
+    def measure(self, sample: Sample) -> Measured:
+        start = min((sum(self.widths[:j]) for _, j, _ in self.pairs), default=0)
+        return _Products.apply(sample.features, sample.guide, start)
+
+    def aim(self, product: Tensor, mean: Tensor) -> None:
+        """Each block has a shift, and a weight, of its own."""
+        ends = list(accumulate(self.widths or (product.shape[1],), initial=0))
+        start = product.shape[1] - product.shape[2]
+        shift, weight = torch.zeros_like(product), torch.zeros_like(product)
+        places = []
+        for i, j, count in self.pairs or ((0, 0, 1.0),):
+            rows, columns = slice(ends[i], ends[i + 1]), slice(ends[j], ends[j + 1])
+            place = (0, rows, slice(columns.start - start, columns.stop - start))
+            level = torch.stack([mean[0, rows].mean(), mean[0, columns].mean()]).mean()
+            shift[place] = level * self.options.activation_shift
+            places.append((place, count))
+        target = shifted(product, mean, shift)
+        for block, count in places:
+            weight[block] = count / target[block].square().sum().clamp_min(EPS)
+        self.keep(target=target, shift=shift, weight=weight / sum(count for _, count in places))
+
+    def compare(self, product: Tensor, mean: Tensor) -> Tensor:
+        return (self.weight * (shifted(product, mean, self.shift) - self.target).square()).sum()

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from nst.losses.gram import gram_matrix
 from nst.losses.perceptual import EPS
-from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weighted_sum
+from nst.losses.statistic import Measured, Sample, Statistic, StyleOptions, shares
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 """From points (n, C) and (m, C) to their similarities (n, m)."""
@@ -64,40 +66,43 @@ class PolynomialDiscrepancy(Statistic):
     mean: Tensor
     gram: Tensor
 
-    def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
-        super().__init__(styles, weights, options)
+    @classmethod
+    def of(cls, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> Statistic:
+        kind = cls if options.kernel_degree <= 2 else SampledDiscrepancy
+        return kind(styles, weights, options)
+
+    def measure(self, sample: Sample) -> Measured:
+        mean = mean_feature(sample.features, sample.guide)
+        # What the Gram matrix counts is known from its size on: of a target it is needed in any case.
+        counts = getattr(self, "of_grams", 1.0)
+        return (gram_matrix(sample.features, sample.guide) if counts else None), mean
+
+    def aim(self, gram: Tensor, mean: Tensor) -> None:
         # With (a + c)^2 = a^2 + 2 c a + c^2, and s in a: |G - G'|^2 / s^2 + 2 c |m - m'|^2 / s.
-        gram = weighted_sum([gram_matrix(style.features, style.guide) for style in styles], weights)
-        mean = weighted_sum([mean_feature(style.features, style.guide) for style in styles], weights)
         scale = gram.diagonal(dim1=1, dim2=2).sum().clamp_min(EPS)
-        second = options.kernel_degree == 2
+        second = self.options.kernel_degree == 2
         self.of_grams = 1 / float(scale) ** 2 if second else 0.0
-        self.of_means = 2 * options.kernel_offset / float(scale) if second else 1.0
+        self.of_means = 2 * self.options.kernel_offset / float(scale) if second else 1.0
         self.keep(gram=gram, mean=mean)
         self.keep(nothing=(self.of_grams * gram.square().sum() + self.of_means * mean.square().sum()).clamp_min(EPS))
 
-    def forward(self, sample: Sample) -> Tensor:
-        distance = self.of_means * (mean_feature(sample.features, sample.guide) - self.mean).square().sum()
-        if self.of_grams:
-            apart = (gram_matrix(sample.features, sample.guide) - self.gram).square().sum()
-            distance = distance + self.of_grams * apart
+    def compare(self, gram: Tensor | None, mean: Tensor) -> Tensor:
+        distance = self.of_means * (mean - self.mean).square().sum()
+        if gram is not None:
+            distance = distance + self.of_grams * (gram - self.gram).square().sum()
         return distance / self.get_buffer("nothing")
 
 
-def linear(styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> Statistic:
+class LinearDiscrepancy(PolynomialDiscrepancy):
     """The discrepancy by the scalar product: the distance of the means. arXiv:1701.01036, eq. 11."""
-    return PolynomialDiscrepancy(styles, weights, replace(options, kernel_degree=1))
 
-
-def polynomial(styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> Statistic:
-    """The discrepancy by a power of the scalar product, exact up to the second degree."""
-    if options.kernel_degree <= 2:
-        return PolynomialDiscrepancy(styles, weights, options)
-    return SampledDiscrepancy(styles, weights, options)
+    @classmethod
+    def of(cls, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> Statistic:
+        return cls(styles, weights, replace(options, kernel_degree=1))
 
 
 class SampledDiscrepancy(Statistic):
-    """The discrepancy by a Gaussian kernel, or by a polynomial one of any degree, estimated anew each time.
+    """The discrepancy by a kernel that is no short polynomial, estimated anew each time.
 
     Each look draws positions x of the image, and fewer x' and y' of the image and the style, or all where there
     are few; by
@@ -109,31 +114,38 @@ class SampledDiscrepancy(Statistic):
     every layer and encoder.
     """
 
+    capturable = False
     pool: Tensor
 
-    def __init__(
-        self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions, gaussian: bool = False
-    ) -> None:
-        super().__init__(styles, weights, options)
-        self.generator = torch.Generator().manual_seed(options.seed)
+    def measure(self, sample: Sample) -> Measured:
+        guide = None if sample.guide is None else sample.guide.flatten().float().cpu()
+        return sample.features[0].permute(1, 2, 0).flatten(0, 1), guide
+
+    def mix(self, measured: Sequence[Any], weights: Sequence[float]) -> Measured:
         counts = [round(weight * 2 * DRAWS) for weight in weights]
-        drawn = [self.draw(style, count) for style, count in zip(styles, counts, strict=True) if count]
-        pool = torch.cat(drawn)
+        drawn = [self.draw(points, guide, n) for (points, guide), n in zip(measured, counts, strict=True) if n]
+        return (torch.cat(drawn),)
+
+    def aim(self, pool: Tensor) -> None:
         self.scale = float(pool.square().sum(1).mean().sqrt().clamp_min(1e-6))
         pool = pool / self.scale
         few = pool[torch.randperm(len(pool), generator=self.generator)[:1024].to(pool.device)]
-        self.kernel = _kernel(few, options, gaussian)
+        self.kernel = self.kernel_for(few)
         zero = torch.zeros_like(few[:1])
         own = self.kernel(pool, few).mean()
         nothing = self.kernel(zero, zero).mean() + own - 2 * self.kernel(zero, few).mean()
         self.keep(pool=pool, own=own, nothing=nothing.clamp_min(1e-6))
 
-    def forward(self, sample: Sample) -> Tensor:
-        x = self.draw(sample, DRAWS) / self.scale
+    def kernel_for(self, points: Tensor) -> Kernel:
+        """The kernel for points (n, C) like these."""
+        return partial(polynomial_kernel, degree=self.options.kernel_degree, offset=self.options.kernel_offset)
+
+    def compare(self, points: Tensor, guide: Tensor | None) -> Tensor:
+        x = self.draw(points, guide, DRAWS) / self.scale
         count = min(len(x), max(8, PAIRS // len(x)))
         with torch.no_grad():
-            few = sample.guide is None and len(x) <= count
-            other = x.detach() if few else self.draw(sample, count, anew=True) / self.scale
+            few = guide is None and len(x) <= count
+            other = x.detach() if few else self.draw(points, guide, count, anew=True) / self.scale
             wanted = self.pool
             if len(wanted) > count:
                 wanted = wanted[torch.randint(len(wanted), (count,), generator=self.generator).to(wanted.device)]
@@ -142,11 +154,10 @@ class SampledDiscrepancy(Statistic):
         distance = doubled + self.get_buffer("own") - 2 * self.kernel(x, wanted).mean()
         return distance / self.get_buffer("nothing")
 
-    def draw(self, sample: Sample, count: int, anew: bool = False) -> Tensor:
-        """Features (n, C) at `count` positions: all where there are no more, unless drawn `anew`."""
-        points = sample.features[0].permute(1, 2, 0).flatten(0, 1)
-        if sample.guide is not None:
-            chosen = torch.multinomial(sample.guide.flatten().float().cpu(), count, True, generator=self.generator)
+    def draw(self, points: Tensor, guide: Tensor | None, count: int, anew: bool = False) -> Tensor:
+        """`count` of the points (n, C): all where there are no more, unless drawn `anew`."""
+        if guide is not None:
+            chosen = torch.multinomial(guide, count, True, generator=self.generator)
         elif anew or len(points) > count:
             chosen = torch.randint(len(points), (count,), generator=self.generator)
         else:
@@ -154,16 +165,11 @@ class SampledDiscrepancy(Statistic):
         return points.index_select(0, chosen.to(points.device)).float()
 
 
-def _kernel(points: Tensor, options: StyleOptions, gaussian: bool) -> Kernel:
-    if gaussian:
-        bandwidth = options.kernel_bandwidth * median_distance(points)
-        return lambda x, y: gaussian_kernel(x, y, bandwidth)
-    return lambda x, y: polynomial_kernel(x, y, options.kernel_degree, options.kernel_offset)
-
-
-def gaussian(styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> Statistic:
+class GaussianDiscrepancy(SampledDiscrepancy):
     """The discrepancy by a Gaussian kernel, whose bandwidth is a multiple of the median distance."""
-    return SampledDiscrepancy(styles, weights, options, gaussian=True)
+
+    def kernel_for(self, points: Tensor) -> Kernel:
+        return partial(gaussian_kernel, bandwidth=self.options.kernel_bandwidth * median_distance(points))
 
 
 def mean_feature(features: Tensor, guide: Tensor | None = None) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nst.losses.perceptual import EPS
-from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weighted_sum
+from nst.losses.statistic import Measured, Sample, Statistic, shares
 
 
 def gram_matrix(features: Tensor, guide: Tensor | None = None) -> Tensor:
@@ -46,10 +45,11 @@ class _Moments(torch.autograd.Function):
         center = x.new_zeros(x.shape[0], 1, x.shape[2], dtype=torch.float32)
         beside = center
         if centered:  # before the product, since a variance may be far below the mean's square
-            weights = x.new_ones(*x.shape[:2], 1) if share is None else share
-            rounded = (squares(weights, x) / total).to(x.dtype)
-            x = (x - rounded).float()  # or else rounding would leave some variances below 0
-            beside = squares(weights.float(), x) / total
+            rounded = (sums(x, share) / total).to(x.dtype)
+            x = x - rounded
+            if not _exact(x):
+                x = x.float()  # or else rounding would leave some variances below 0
+            beside = sums(x, share) / total
             center = rounded + beside
         square = squares(x if share is None else x * share, x) / total - beside.transpose(1, 2) @ beside
         center = center[:, 0]
@@ -66,47 +66,78 @@ class _Moments(torch.autograd.Function):
         count = height * width if share is None else 1
         matrix = (by_square + by_square.transpose(1, 2)) / count
         x, matrix, offset = x.flatten(1, 2), matrix.to(x.dtype), by_center[:, None] / count - center[:, None] @ matrix
-        gradient = torch.baddbmm(offset.to(x.dtype), x, matrix) if ctx.centered else x @ matrix
+        gradient = shifted_product(offset.to(x.dtype), x, matrix) if ctx.centered else x @ matrix
         if share is not None:
             gradient = gradient * share.to(x.dtype)
         return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None, None
 
 
 SLICES = 8
+ROWS = 1024
+"""The sum over all positions is one of slices, so that each core has its own: so many of them on a CPU, of so many
+positions on a GPU."""
 
 
 def squares(x: Tensor, y: Tensor) -> Tensor:
     """x' y (N, C, D) of x (N, P, C) and y (N, P, D), in float32.
 
-    P is far above C: in slices, each core of a CPU has its own. In bfloat16 the sum over a slice is rounded, by less
-    than the features were; the sum over the slices is not.
+    In bfloat16 a CPU rounds the sum over a slice, by less than the features were; the sum over the slices is not
+    rounded, and on a GPU neither is.
     """
     x, y = (tensor.to(torch.promote_types(x.dtype, y.dtype)) for tensor in (x, y))
-    slices = min(SLICES, x.shape[1])
+    slices = min(SLICES, x.shape[1]) if x.device.type == "cpu" else -(-x.shape[1] // ROWS)
     whole = x.shape[1] // slices * slices
     parts = [tensor[:, :whole].unflatten(1, (slices, -1)).flatten(0, 1) for tensor in (x, y)]
-    total = (parts[0].transpose(1, 2) @ parts[1]).float().unflatten(0, (x.shape[0], slices)).sum(1)
+    products = _product(parts[0].transpose(1, 2), parts[1])
+    total = products.float().unflatten(0, (x.shape[0], slices)).sum(1)
     if whole < x.shape[1]:
         total = total + x[:, whole:].float().transpose(1, 2) @ y[:, whole:].float()
     return total
 
 
-def gram_loss(gram: Tensor, target: Tensor) -> Tensor:
+def sums(x: Tensor, share: Tensor | None) -> Tensor:
+    """The sum over positions (N, 1, C) of x (N, P, C), each times its share (N, P, 1) if given; in float32."""
+    if x.device.type != "cpu" and share is None:
+        return x.sum(1, keepdim=True, dtype=torch.float32)
+    return squares(x.new_ones(*x.shape[:2], 1) if share is None else share, x)
+
+
+def shifted_product(offset: Tensor, x: Tensor, matrix: Tensor) -> Tensor:
+    """x M + c for x (N, P, C), M (N, C, D) and c (N, 1, D)."""
+    if x.device.type == "cuda" and len(x) == 1:  # there the offset is added within the product
+        return torch.addmm(offset[0, 0], x[0], matrix[0])[None]
+    return torch.baddbmm(offset, x, matrix)
+
+
+def _exact(x: Tensor) -> bool:
+    """Whether products of x are summed up in float32 though x is not of that."""
+    return x.device.type == "cuda" and x.dtype in (torch.bfloat16, torch.float16)
+
+
+def _product(x: Tensor, y: Tensor) -> Tensor:
+    return torch.bmm(x, y, out_dtype=torch.float32) if _exact(x) else x @ y
+
+
+def gram_loss(gram: Tensor, target: Tensor, square: Tensor | None = None) -> Tensor:
     """Squared distance of two Gram matrices (N, C, C), relative to the target's squared norm; a scalar.
 
-    Gatys et al. 2015, eq. 4; there divided by 4 C^2 (H W)^2.
+    Gatys et al. 2015, eq. 4; there divided by 4 C^2 (H W)^2. The squared norm may be given where it is known.
     """
-    return (gram - target).square().sum() / target.square().sum().clamp_min(EPS)
+    square = target.square().sum() if square is None else square
+    return (gram - target).square().sum() / square.clamp_min(EPS)
 
 
 class Gram(Statistic):
     """The Gram matrix; of several styles, the mean of theirs."""
 
     target: Tensor
+    square: Tensor
 
-    def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
-        super().__init__(styles, weights, options)
-        self.keep(target=weighted_sum([gram_matrix(style.features, style.guide) for style in styles], weights))
+    def measure(self, sample: Sample) -> Measured:
+        return (gram_matrix(sample.features, sample.guide),)
 
-    def forward(self, sample: Sample) -> Tensor:
-        return gram_loss(gram_matrix(sample.features, sample.guide), self.target)
+    def aim(self, gram: Tensor) -> None:
+        self.keep(target=gram, square=gram.square().sum())
+
+    def compare(self, gram: Tensor) -> Tensor:
+        return gram_loss(gram, self.target, self.square)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nst.losses.perceptual import EPS
-from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weighted_sum
+from nst.losses.statistic import Measured, Sample, Statistic, shares
 
 LEVELS = 1024
 """How many quantiles of a channel the target holds."""
@@ -63,7 +63,7 @@ class _Unmatched(torch.autograd.Function):
         bins = x.sub(low).mul_(BINS / (high - low).clamp_min(1e-12)).int().clamp_(0, BINS - 1)
         bins = bins.add_(BINS * torch.arange(channels, device=x.device, dtype=torch.int32)).flatten()
         weights = None if share is None else share.expand_as(x).flatten()
-        masses = torch.bincount(bins, weights, BINS * channels).view(-1, BINS).float()
+        masses = _counted(bins, weights, BINS * channels).view(-1, BINS)
         means, spread = _wanted(target, masses / masses.sum(1, keepdim=True))
         errors = x - means.flatten().index_select(0, bins).view_as(x)
         squares = errors.square().sum(1)
@@ -78,6 +78,15 @@ class _Unmatched(torch.autograd.Function):
         return (slope * by_distance).unflatten(0, ctx.size).permute(2, 0, 1)[None], None, None
 
 
+def _counted(bins: Tensor, weights: Tensor | None, count: int) -> Tensor:
+    """How many values fall into each of `count` bins (count,), each by its weight; in float32."""
+    if bins.device.type == "cpu":
+        return torch.bincount(bins, weights, count).float()
+    # Elsewhere bincount reads back how many bins there are.
+    weights = torch.ones_like(bins, dtype=torch.float32) if weights is None else weights
+    return torch.zeros(count, device=bins.device).index_add_(0, bins, weights)
+
+
 def _wanted(target: Tensor, masses: Tensor) -> tuple[Tensor, Tensor]:
     """What the values of each bin (C, BINS) become on the mean, and how much they are spread around it, in all."""
     levels = target.shape[1]
@@ -89,7 +98,7 @@ def _wanted(target: Tensor, masses: Tensor) -> tuple[Tensor, Tensor]:
     # A bin of many values takes the mean of many levels; for few, the one in the middle is more exact.
     integrals = [_integral(power, starts, ends) / masses.clamp_min(1e-12) for power in (target, target.square())]
     many = masses * levels > 2
-    spread = ((integrals[1] - integrals[0].square()).clamp_min(0) * masses)[many].sum()
+    spread = ((integrals[1] - integrals[0].square()).clamp_min(0) * masses * many).sum()
     return torch.where(many, integrals[0], means), spread
 
 
@@ -110,9 +119,15 @@ class Histogram(Statistic):
 
     target: Tensor
 
-    def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
-        super().__init__(styles, weights, options)
-        self.keep(target=weighted_sum([quantiles(style.features, style.guide) for style in styles], weights))
+    @staticmethod
+    def default_layers(layers: Sequence[str]) -> tuple[str, ...]:
+        return HISTOGRAM_LAYERS
+
+    def measure(self, sample: Sample) -> Measured:
+        return (quantiles(sample.features, sample.guide),)
+
+    def aim(self, values: Tensor) -> None:
+        self.keep(target=values)
 
     def forward(self, sample: Sample) -> Tensor:
         return histogram_loss(sample.features, self.target, sample.guide)

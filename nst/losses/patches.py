@@ -8,14 +8,14 @@ Turning Two-Bit Doodles into Fine Artwork", 2016, arXiv:1603.01768.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from nst.losses.perceptual import EPS
-from nst.losses.statistic import Sample, Statistic, StyleOptions
+from nst.losses.statistic import Measured, Sample, Statistic
 
 PATCH_LAYERS = ("relu3_1", "relu4_1")
 """Where the paper compares patches (section 4)."""
@@ -102,35 +102,46 @@ class Patches(Statistic):
     picture is optimized, which patches are most alike is looked up every few steps only.
     """
 
+    capturable = False
+    matches = True
+    content_gain = 2.0  # patches never all find their like: what is left of their loss would crowd out the content
     bank: Tensor
 
-    def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
-        super().__init__(styles, weights, options)
-        self.size, self.weight, self.circular = options.patch_size, options.semantic_weight, options.circular
-        generator = torch.Generator().manual_seed(options.seed)
+    @staticmethod
+    def default_layers(layers: Sequence[str]) -> tuple[str, ...]:
+        return PATCH_LAYERS
+
+    @property
+    def size(self) -> int:
+        """Side of a patch, in positions of its layer."""
+        return self.options.patch_size
+
+    def measure(self, sample: Sample) -> Measured:
+        size = self.size
+        found = unfold_patches(_grown(sample.features, size), size)
+        guide = None if sample.guide is None else self._centers(_grown(sample.guide, size))
+        return found, guide, None if sample.map is None else unfold_patches(_grown(sample.map, size), size)
+
+    def mix(self, measured: Sequence[Any], weights: Sequence[float]) -> Measured:
         bank, maps = [], []
-        for style, weight in zip(styles, weights, strict=True):
-            found = unfold_patches(_grown(style.features, self.size), self.size)
-            chosen = self._chosen(style, len(found), max(1, round(weight * MOST)), generator)
+        for (found, guide, map), weight in zip(measured, weights, strict=True):
+            chosen = self._chosen(len(found), guide, max(1, round(weight * MOST))).to(found.device)
             bank.append(found[chosen])
-            if style.map is not None:
-                maps.append(unfold_patches(_grown(style.map, self.size), self.size)[chosen])
-        self.keep(bank=torch.cat(bank))
-        self.keep(square=self.bank.float().square().sum(1).mean().clamp_min(EPS))
-        self.register_buffer("map", torch.cat(maps) if maps else None, persistent=False)
+            if map is not None:
+                maps.append(map[chosen])
+        return torch.cat(bank), torch.cat(maps) if maps else None
+
+    def aim(self, bank: Tensor, maps: Tensor | None) -> None:
+        self.keep(bank=bank, square=bank.float().square().sum(1).mean().clamp_min(EPS))
+        self.register_buffer("map", maps, persistent=False)
         self.wanted: Wanted | None = None
         self.looks = 0
 
-    def _chosen(self, style: Sample, count: int, most: int, generator: torch.Generator) -> Tensor:
-        device = style.features.device
-        if style.guide is None:
-            places = torch.arange(count, device=device)
-        else:
-            guide = self._centers(_grown(style.guide, self.size))
-            places = (guide >= 0.5 * guide.max()).nonzero()[:, 0]
+    def _chosen(self, count: int, guide: Tensor | None, most: int) -> Tensor:
+        places = torch.arange(count) if guide is None else (guide >= 0.5 * guide.max()).nonzero()[:, 0].cpu()
         if len(places) <= most:
             return places
-        return places[torch.randperm(len(places), generator=generator)[:most].to(device)]
+        return places[torch.randperm(len(places), generator=self.generator)[:most]]
 
     def forward(self, sample: Sample) -> Tensor:
         x = self._padded(sample.features)
@@ -147,7 +158,9 @@ class Patches(Statistic):
         now = unfold_patches(features, self.size)
         there = self.get_buffer("map") if sample.map is not None else None
         here = None if sample.map is None else unfold_patches(self._padded(sample.map), self.size)
-        found = self.bank[nearest_patches(now.to(self.bank.dtype), self.bank, here, there, self.weight)].float()
+        found = self.bank[
+            nearest_patches(now.to(self.bank.dtype), self.bank, here, there, self.options.semantic_weight)
+        ].float()
         weights = torch.full_like(found[:, :1], 1 / len(found))
         if sample.guide is not None:
             guide = self._centers(self._padded(sample.guide)).float()[:, None]
@@ -155,7 +168,7 @@ class Patches(Statistic):
         return laid_out(found, weights, self.size, features.shape)
 
     def _padded(self, features: Tensor) -> Tensor:
-        if not self.circular:
+        if not self.options.circular:
             return _grown(features, self.size)
         return F.pad(features, (0, self.size - 1, 0, self.size - 1), mode="circular")
 

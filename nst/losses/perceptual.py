@@ -22,6 +22,11 @@ class PerceptualLoss(nn.Module):
         """Every layer that one of the losses needs."""
         return tuple(dict.fromkeys(name for loss in self.losses for name in loss.layers))  # type: ignore[union-attr]
 
+    @property
+    def capturable(self) -> bool:
+        """Whether all of them do the same operations each time and read nothing back (see `Statistic`)."""
+        return all(getattr(loss, "capturable", True) for loss in self.losses)
+
     def forward(self, features: Features) -> dict[str, Tensor]:
         terms: dict[str, Tensor] = {}
         for loss in self.losses:

@@ -12,18 +12,21 @@ from torch.autograd.function import once_differentiable
 from nst.losses.perceptual import EPS, Features
 
 
-def total_variation(image: Tensor, exponent: float = 2.0, padding: str = "replicate") -> Tensor:
+def total_variation(
+    image: Tensor, exponent: float = 2.0, padding: str = "replicate", kernel: Tensor | None = None
+) -> Tensor:
     """Mean of |gradient|^exponent over an image (N, C, H, W) in [0, 1]; a scalar.
 
     Mahendran and Vedaldi, "Understanding Deep Image Representations by Inverting Them", 2014,
     arXiv:1412.0035, where the exponent is called beta; there a sum. The squared gradient is taken over nine
     points, diagonals included (crowsonkb/style-transfer-pytorch), so that diagonal grain is seen as well. With
-    the padding "circular" opposite edges are neighbors.
+    the padding "circular" opposite edges are neighbors. `difference_kernel` may be given where it is at hand.
     """
     if exponent <= 0:
         raise ValueError("The exponent of total variation must be above 0 (2 is smooth, 1 keeps edges).")
     if exponent == 2:
-        return _SquaredVariation.apply(image, padding) / image.numel()
+        kernel = difference_kernel(image) if kernel is None else kernel
+        return _SquaredVariation.apply(image, padding, kernel) / image.numel()
     x = F.pad(image, (1, 1, 1, 1), mode=padding)
     height, width = image.shape[-2:]
     squared = torch.full_like(image, EPS)
@@ -38,15 +41,19 @@ WEIGHTS = ((1 / 6, 2 / 3, 1 / 6), (2 / 3, 0.0, 2 / 3), (1 / 6, 2 / 3, 1 / 6))
 """How much the difference between a pixel and each of its neighbors counts."""
 
 
+def difference_kernel(image: Tensor) -> Tensor:
+    """The derivative of the squared differences, as a convolution (3, 1, 3, 3) of images like this one."""
+    weights = torch.tensor(WEIGHTS)
+    weights[1, 1] = -weights.sum()
+    return (-2 * weights).to(image).repeat(image.shape[1], 1, 1, 1)
+
+
 class _SquaredVariation(torch.autograd.Function):
     """The sum of squared differences: being quadratic, half the product of the image and the derivative, which is one
     convolution."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, padding: str) -> Tensor:
-        weights = torch.tensor(WEIGHTS)
-        weights[1, 1] = -weights.sum()
-        kernel = (-2 * weights).to(image).expand(image.shape[1], 1, 3, 3)
+    def forward(ctx: Any, image: Tensor, padding: str, kernel: Tensor) -> Tensor:
         image = image - image.mean()  # for precision: the differences stay what they are
         with torch.autocast(image.device.type, enabled=False):
             slope = F.conv2d(F.pad(image, (1, 1, 1, 1), mode=padding), kernel, groups=image.shape[1])
@@ -55,8 +62,8 @@ class _SquaredVariation(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        return ctx.saved_tensors[0] * gradient, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+        return ctx.saved_tensors[0] * gradient, None, None
 
 
 def alpha_norm(image: Tensor, exponent: float = 6.0) -> Tensor:
@@ -85,9 +92,11 @@ class TotalVariationLoss(nn.Module):
         # A flat content has no variation of its own: a thousandth of the range squared stands in.
         own = total_variation(content.detach(), exponent).clamp_min(1e-6)
         self.register_buffer("own", own, persistent=False)
+        self.register_buffer("kernel", difference_kernel(content), persistent=False)
 
     def forward(self, features: Features) -> dict[str, Tensor]:
-        relative = total_variation(features["image"], self.exponent, self.padding) / self.get_buffer("own")
+        relative = total_variation(features["image"], self.exponent, self.padding, self.get_buffer("kernel"))
+        relative = relative / self.get_buffer("own")
         return {"tv": self.weight * F.relu(relative - 1)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -57,17 +57,101 @@ class StyleOptions:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where a statistic is taken.
+
+    Attributes:
+        layers: one, or several of one stage and above, which are looked at in the size of the deepest.
+        weight: what it counts.
+        pairs: which of several layers make pairs.
+    """
+
+    layers: tuple[str, ...]
+    weight: float
+    pairs: tuple[Pair, ...] = ()
+
+
+Measured = tuple[Tensor | None, ...]
+"""What a statistic knows of a picture."""
+
+
 class Statistic(nn.Module):
     """Compares a sample with its target, which it holds; a scalar, 0 for equal statistics, 1 for no features at all.
+
+    In three verbs: `measure` what there is to know of a picture, `mix` what is known of several (or of parts of one),
+    and `compare` what is known with the target. Where each position of a picture is compared by itself, `forward` does
+    that instead of the first and the last.
 
     Args:
         styles: what the target is taken of; several are mixed to one target.
         weights: of each style, summing to 1.
         options: what this kind of statistic heeds of them.
+
+    Attributes:
+        capturable: whether it does the same operations each time and reads nothing back, so that a step with it can be
+            captured as a graph.
+        matches: whether parts of the picture are matched with parts of the style, by what is where in both if maps of
+            that are given; that costs the more, the more parts there are on either side.
+        content_gain: how much more the content counts beside it, so that one strength keeps about as much of it by each
+            kind.
     """
+
+    capturable = True
+    matches = False
+    content_gain = 1.0
 
     def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
         super().__init__()
+        self.options = options
+        self.generator = torch.Generator().manual_seed(options.seed)
+        self.widths, self.pairs = styles[0].widths, styles[0].pairs
+        self.aim(*self.mix([self.measure(style) for style in styles], weights))
+
+    @classmethod
+    def of(cls, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> Statistic:
+        """One of this kind."""
+        return cls(styles, weights, options)
+
+    @staticmethod
+    def default_layers(layers: Sequence[str]) -> tuple[str, ...] | None:
+        """Where it compares best, of the layers that an encoder has; None is where most kinds do."""
+        return None
+
+    @staticmethod
+    def default_weights(count: int) -> list[float] | None:
+        """Of so many layers; None is equal ones."""
+        return None
+
+    @classmethod
+    def sites(cls, layers: Sequence[str], weights: Sequence[float], options: StyleOptions) -> list[Site]:
+        """Where it is taken, for layers that count so much, shallow to deep."""
+        return [Site((name,), weight) for name, weight in zip(layers, weights, strict=True)]
+
+    @classmethod
+    def distances(cls, statistics: Sequence[Statistic], samples: Sequence[Sample]) -> list[Tensor]:
+        """What several of this kind give for a sample each."""
+        return [statistic(sample) for statistic, sample in zip(statistics, samples, strict=True)]
+
+    def measure(self, sample: Sample) -> Measured:
+        """What there is to know of a sample."""
+        raise NotImplementedError
+
+    def mix(self, measured: Sequence[Measured], weights: Sequence[float]) -> Measured:
+        """What is known of several samples, or parts of one, together: means over positions, which add up."""
+        columns = zip(*measured, strict=True)
+        return tuple(weighted_sum(column, weights) for column in columns)  # type: ignore[arg-type]
+
+    def aim(self, *target: Any) -> None:
+        """Hold what is known of the target, and whatever comparing takes of it."""
+        raise NotImplementedError
+
+    def compare(self, *measured: Any) -> Tensor:
+        """How far what is known of a sample is from the target."""
+        raise NotImplementedError
+
+    def forward(self, sample: Sample) -> Tensor:
+        return self.compare(*self.measure(sample))
 
     def keep(self, **targets: Tensor) -> None:
         """Hold these parts of the target."""

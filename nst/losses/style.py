@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from nst.layers import average_pool
-from nst.losses.correlation import Correlation, correlated
-from nst.losses.discrepancy import gaussian, linear, polynomial
+from nst.losses.correlation import Correlation
+from nst.losses.discrepancy import GaussianDiscrepancy, LinearDiscrepancy, PolynomialDiscrepancy
 from nst.losses.gram import Gram
 from nst.losses.histogram import Histogram
 from nst.losses.patches import Patches
 from nst.losses.perceptual import Features, normalized_weights
-from nst.losses.statistic import Pair, Sample, Statistic, StyleOptions
+from nst.losses.statistic import Sample, Site, Statistic, StyleOptions
 from nst.losses.wasserstein import MeanVariance, Wasserstein
 
-STATISTICS: dict[str, Callable[[Sequence[Sample], Sequence[float], StyleOptions], Statistic]] = {
+STATISTICS: dict[str, type[Statistic]] = {
     "wasserstein": Wasserstein,
     "gram": Gram,
     "mean-variance": MeanVariance,
-    "mmd-linear": linear,
-    "mmd-polynomial": polynomial,
-    "mmd-gaussian": gaussian,
+    "mmd-linear": LinearDiscrepancy,
+    "mmd-polynomial": PolynomialDiscrepancy,
+    "mmd-gaussian": GaussianDiscrepancy,
     "histogram": Histogram,
     "correlation": Correlation,
     "patches": Patches,
@@ -34,16 +33,6 @@ STATISTICS: dict[str, Callable[[Sequence[Sample], Sequence[float], StyleOptions]
 STYLE_LOSSES = tuple(STATISTICS)
 MIXING = ("statistics", "losses")
 """How several styles are mixed: to one target between theirs, or as a loss for each."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """Where a statistic is taken: a layer, or several of one stage and above; what it counts, and which layers make
-    pairs."""
-
-    layers: tuple[str, ...]
-    weight: float
-    pairs: tuple[Pair, ...] = ()
 
 
 Guides = Mapping[str, Tensor]
@@ -92,10 +81,7 @@ class StyleLoss(nn.Module):
         self.layers, self.kind, self.weight = tuple(layers), kind, weight
         self.guides, self.maps = guides, maps
         layer_weights = normalized_weights(layer_weights, len(layers))
-        self.sites = [Site((name,), weight) for name, weight in zip(self.layers, layer_weights, strict=True)]
-        if kind == "correlation":
-            stages = correlated(self.layers, layer_weights, options.correlations)
-            self.sites = [Site(names, sum(count for *_, count in pairs), pairs) for names, pairs in stages]
+        self.sites = STATISTICS[kind].sites(self.layers, layer_weights, options)
         styles = [style] if isinstance(style, Mapping) else list(style)
         weights = normalized_weights(style_weights, len(styles))
         some = [i for i, weight in enumerate(weights) if weight]
@@ -110,13 +96,23 @@ class StyleLoss(nn.Module):
         for site in self.sites:
             for members, mixture, _ in targets:
                 samples = [_sample(styles[i], site, where[i], what[i]) for i in members]
-                self.statistics.append(STATISTICS[kind](samples, mixture, options))
+                self.statistics.append(STATISTICS[kind].of(samples, mixture, options))
+
+    @property
+    def capturable(self) -> bool:
+        """See `Statistic.capturable`."""
+        return all(statistic.capturable for statistic in self._statistics)
+
+    @property
+    def _statistics(self) -> list[Statistic]:
+        return list(self.statistics)  # type: ignore[arg-type]
 
     def forward(self, features: Features) -> dict[str, Tensor]:
-        statistics, terms, shrunk = iter(self.statistics), list[Tensor](), Shrunk()
-        for site in self.sites:
-            sample = _sample(features, site, self.guides, self.maps, shrunk)
-            terms += [site.weight * count * next(statistics)(sample) for count in self.counts]
+        shrunk, each = Shrunk(), len(self.counts)
+        samples = [_sample(features, site, self.guides, self.maps, shrunk) for site in self.sites for _ in range(each)]
+        distances = self._statistics[0].distances(self._statistics, samples)
+        weights = [site.weight * count for site in self.sites for count in self.counts]
+        terms = [weight * distance for weight, distance in zip(weights, distances, strict=True)]
         return {"style": self.weight * torch.stack(terms).sum()}
 
 

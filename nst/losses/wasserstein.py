@@ -12,12 +12,11 @@ from torch.autograd.function import once_differentiable
 
 from nst.losses.gram import moments
 from nst.losses.perceptual import EPS
-from nst.losses.statistic import Sample, Statistic, StyleOptions, shares, weighted_sum
+from nst.losses.statistic import Measured, Sample, Statistic, shares, weighted_sum
 
 
-def mixed_moments(styles: Sequence[Sample], weights: Sequence[float]) -> tuple[Tensor, Tensor]:
-    """Mean and covariance of a mixture of styles: means and raw second moments mix linearly, covariances do not."""
-    found = [moments(style.features, style.guide) for style in styles]
+def mixed_moments(found: Sequence[tuple[Tensor, Tensor]], weights: Sequence[float]) -> tuple[Tensor, Tensor]:
+    """Mean and covariance of a mixture: means and raw second moments mix linearly, covariances do not."""
     if len(found) == 1:
         return found[0]
     mean = weighted_sum([m for m, _ in found], weights)
@@ -26,21 +25,65 @@ def mixed_moments(styles: Sequence[Sample], weights: Sequence[float]) -> tuple[T
 
 
 def matrix_root(matrix: Tensor) -> tuple[Tensor, Tensor]:
-    """Square root and inverse square root of symmetric positive definite matrices (N, C, C).
+    """Square root and inverse square root of symmetric positive definite matrices (N, C, C); see `matrix_roots`."""
+    return matrix_roots([matrix])[0]
+
+
+def matrix_roots(matrices: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
+    """Square root and inverse square root of symmetric positive definite matrices, each (N, C, C).
 
     Newton-Schulz iteration (Higham, "Functions of Matrices", 2008, eq. 6.35): products only, so that it is fast
     on every device and cannot fail to converge as eigenvalue solvers do. Each step is scaled so that the least
     eigenvalue still to be resolved grows as fast as it can (Chen and Chow, "A Stable Scaling of Newton-Schulz
     for Improving the Sign Function Computation of a Hermitian Matrix", 2014), which halves their number. The part
     of a matrix below about 1e-5 of its norm is not resolved, which bounds the inverse.
+
+    Matrices of one width are one batch; so are those of other widths where a product costs less than its start.
     """
-    norm = matrix.norm(dim=(1, 2), keepdim=True).clamp_min(EPS)
-    identity = torch.eye(matrix.shape[1]).to(matrix)
-    root, inverse = matrix / norm, identity.expand_as(matrix)
+    norms = [matrix.norm(dim=(1, 2), keepdim=True).clamp_min(EPS) for matrix in matrices]
+    found: dict[int, tuple[Tensor, Tensor]] = {}
+    for width, members in _batches([matrix.shape[1] for matrix in matrices], matrices[0].device.type).items():
+        scaled = [_enlarged(matrices[i] / norms[i], width) for i in members]
+        counts = [len(one) for one in scaled]
+        root, inverse = _roots(torch.cat(scaled) if len(scaled) > 1 else scaled[0])
+        for i, one, other in zip(members, root.split(counts), inverse.split(counts), strict=True):
+            inside = (slice(None), *[slice(matrices[i].shape[1])] * 2)
+            found[i] = one[inside] * norms[i].sqrt(), other[inside] / norms[i].sqrt()
+    return [found[i] for i in range(len(matrices))]
+
+
+def _roots(root: Tensor) -> tuple[Tensor, Tensor]:
+    """Of matrices (N, C, C) whose eigenvalues are not above 1."""
+    identity = torch.eye(root.shape[1], dtype=root.dtype, device=root.device)
+    inverse = identity.expand_as(root)
     for scale in NEWTON_SCHULZ_SCALES:
         step = torch.baddbmm(identity, inverse, root, beta=1.5 * scale, alpha=-0.5 * scale**3)
         root, inverse = root @ step, step @ inverse
-    return root * norm.sqrt(), inverse / norm.sqrt()
+    return root, inverse
+
+
+def _batches(widths: Sequence[int], device: str) -> dict[int, list[int]]:
+    """Which matrices are computed together, by the width that they are enlarged to."""
+    batches: dict[int, list[int]] = {}
+    for i in sorted(range(len(widths)), key=lambda i: -widths[i]):
+        # A GPU waits for the start of a product of small matrices, not for its arithmetic.
+        largest = min(batches, default=0) if device == "cuda" else 0
+        fits = widths[i] <= largest and (largest <= PADDED_WIDTH or 2 * widths[i] > largest)
+        batches.setdefault(largest if fits else widths[i], []).append(i)
+    return batches
+
+
+PADDED_WIDTH = 256
+
+
+def _enlarged(matrix: Tensor, width: int) -> Tensor:
+    """Matrices (N, C, C) with ones on the rest of the diagonal up to this width; their roots are enlarged alike."""
+    missing = width - matrix.shape[1]
+    if not missing:
+        return matrix
+    larger = torch.eye(width, dtype=matrix.dtype, device=matrix.device).repeat(len(matrix), 1, 1)
+    larger[:, :-missing, :-missing] = matrix
+    return larger
 
 
 def _newton_schulz_scales(least: float) -> list[float]:
@@ -55,19 +98,19 @@ def _newton_schulz_scales(least: float) -> list[float]:
 NEWTON_SCHULZ_SCALES = _newton_schulz_scales(math.sqrt(1e-5))
 
 
-class _TraceOfRoot(torch.autograd.Function):
-    """tr M^1/2 (N,) of symmetric matrices (N, C, C); its derivative is M^-1/2 / 2."""
+class _TracesOfRoots(torch.autograd.Function):
+    """tr M^1/2 (N,) of symmetric matrices, each (N, C, C); its derivative is M^-1/2 / 2."""
 
     @staticmethod
-    def forward(ctx: Any, matrix: Tensor) -> Tensor:
-        root, inverse = matrix_root(matrix)
-        ctx.save_for_backward(inverse)
-        return root.diagonal(dim1=1, dim2=2).sum(1)
+    def forward(ctx: Any, *matrices: Tensor) -> tuple[Tensor, ...]:
+        roots = matrix_roots(matrices)
+        ctx.save_for_backward(*(inverse for _, inverse in roots))
+        return tuple(root.diagonal(dim1=1, dim2=2).sum(1) for root, _ in roots)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
-        (inverse,) = ctx.saved_tensors
-        return gradient[:, None, None] * inverse / 2
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
+        pairs = zip(gradients, ctx.saved_tensors, strict=True)
+        return tuple(gradient[:, None, None] * inverse / 2 for gradient, inverse in pairs)
 
 
 def wasserstein_loss(mean: Tensor, covariance: Tensor, target_mean: Tensor, target_root: Tensor) -> Tensor:
@@ -77,11 +120,23 @@ def wasserstein_loss(mean: Tensor, covariance: Tensor, target_mean: Tensor, targ
     "Wasserstein Style Transfer", 2019, arXiv:1905.12828. Means are (N, C), matrices (N, C, C); the target's
     covariance comes as its square root.
     """
-    target_trace = target_root.square().sum((1, 2))
-    cross = _TraceOfRoot.apply(target_root @ covariance @ target_root)
-    trace = covariance.diagonal(dim1=1, dim2=2).sum(1) + target_trace
-    distance = (mean - target_mean).square().sum(1) + trace - 2 * cross
-    return (distance / (target_mean.square().sum(1) + target_trace).clamp_min(EPS)).mean()
+    return wasserstein_losses([(mean, covariance)], [(target_mean, target_root)])[0]
+
+
+def wasserstein_losses(
+    found: Sequence[tuple[Tensor, Tensor]], targets: Sequence[tuple[Tensor, Tensor]]
+) -> list[Tensor]:
+    """`wasserstein_loss` of each mean and covariance and its target, all roots at once."""
+    crosses = [root @ covariance @ root for (_, covariance), (_, root) in zip(found, targets, strict=True)]
+    losses = []
+    for (mean, covariance), (target_mean, root), cross in zip(
+        found, targets, _TracesOfRoots.apply(*crosses), strict=True
+    ):
+        target_trace = root.square().sum((1, 2))
+        trace = covariance.diagonal(dim1=1, dim2=2).sum(1) + target_trace
+        distance = (mean - target_mean).square().sum(1) + trace - 2 * cross
+        losses.append((distance / (target_mean.square().sum(1) + target_trace).clamp_min(EPS)).mean())
+    return losses
 
 
 def mean_variance(features: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -95,7 +150,7 @@ class _MeanVariance(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, features: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor]:
         x = features.permute(0, 2, 3, 1).flatten(1, 2).float()
-        share = x.new_tensor(1 / x.shape[1]) if guide is None else shares(guide).transpose(1, 2)
+        share = x.new_full((), 1 / x.shape[1]) if guide is None else shares(guide).transpose(1, 2)
         mean = x.mean(1) if guide is None else (x * share).sum(1)
         x = (x - mean[:, None]).square_()
         ctx.save_for_backward(features, mean, share)
@@ -134,13 +189,22 @@ class Wasserstein(Statistic):
     mean: Tensor
     root: Tensor
 
-    def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
-        super().__init__(styles, weights, options)
-        mean, covariance = mixed_moments(styles, weights)
+    def measure(self, sample: Sample) -> Measured:
+        return moments(sample.features, sample.guide)
+
+    def mix(self, measured: Sequence[Any], weights: Sequence[float]) -> Measured:
+        return mixed_moments(measured, weights)
+
+    def aim(self, mean: Tensor, covariance: Tensor) -> None:
         self.keep(mean=mean, root=matrix_root(covariance)[0])
 
-    def forward(self, sample: Sample) -> Tensor:
-        return wasserstein_loss(*moments(sample.features, sample.guide), self.mean, self.root)
+    @classmethod
+    def distances(cls, statistics: Sequence[Any], samples: Sequence[Sample]) -> list[Tensor]:
+        found = [moments(sample.features, sample.guide) for sample in samples]
+        return wasserstein_losses(found, [(statistic.mean, statistic.root) for statistic in statistics])
+
+    def compare(self, mean: Tensor, covariance: Tensor) -> Tensor:
+        return wasserstein_loss(mean, covariance, self.mean, self.root)
 
 
 class MeanVariance(Statistic):
@@ -149,12 +213,16 @@ class MeanVariance(Statistic):
     mean: Tensor
     variance: Tensor
 
-    def __init__(self, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> None:
-        super().__init__(styles, weights, options)
-        found = [mean_variance(style.features, style.guide) for style in styles]
-        mean = weighted_sum([m for m, _ in found], weights)
-        raw = weighted_sum([v + m.square() for m, v in found], weights)
-        self.keep(mean=mean, variance=(raw - mean.square()).clamp_min(0))
+    def measure(self, sample: Sample) -> Measured:
+        return mean_variance(sample.features, sample.guide)
 
-    def forward(self, sample: Sample) -> Tensor:
-        return mean_variance_loss(*mean_variance(sample.features, sample.guide), self.mean, self.variance)
+    def mix(self, measured: Sequence[Any], weights: Sequence[float]) -> Measured:
+        mean = weighted_sum([m for m, _ in measured], weights)
+        raw = weighted_sum([v + m.square() for m, v in measured], weights)
+        return mean, (raw - mean.square()).clamp_min(0)
+
+    def aim(self, mean: Tensor, variance: Tensor) -> None:
+        self.keep(mean=mean, variance=variance)
+
+    def compare(self, mean: Tensor, variance: Tensor) -> Tensor:
+        return mean_variance_loss(mean, variance, self.mean, self.variance)

@@ -11,12 +11,9 @@ from torch import Tensor
 from nst.device import Device
 from nst.encoders import STYLE_LAYERS, Encoder
 from nst.images import resize
-from nst.losses import HISTOGRAM_LAYERS, PATCH_LAYERS, Features, StyleLoss, StyleOptions, geometric_weights
+from nst.losses import STATISTICS, Features, StyleLoss, StyleOptions
 from nst.stylize.guides import Region, fitted_mask, propagate, shrink_map
 from nst.stylize.scales import fitted_style
-
-PATCHES_GAIN = 2.0
-"""Patches never all find their like: what is left of their loss would crowd out the content."""
 
 
 @dataclass(frozen=True)
@@ -66,12 +63,11 @@ class Manner:
     @property
     def content_gain(self) -> float:
         """How much more the content counts, so that one strength keeps about as much of it by each kind."""
-        return PATCHES_GAIN if "patches" in self.kinds else 1.0
+        return max(STATISTICS[kind].content_gain for kind in self.kinds)
 
     def layers_of(self, kind: str, encoder: Encoder) -> tuple[str, ...]:
-        """Where a kind is compared: histograms, patches and correlations have layers of their own by default."""
-        own = {"histogram": HISTOGRAM_LAYERS, "patches": PATCH_LAYERS, "correlation": encoder.layers}
-        return tuple(self.layers or own.get(kind, STYLE_LAYERS))
+        """Where a kind is compared: some have layers of their own by default."""
+        return tuple(self.layers or STATISTICS[kind].default_layers(encoder.layers) or STYLE_LAYERS)
 
     def losses(
         self,
@@ -104,8 +100,8 @@ class Manner:
             for kind in self.kinds:
                 own = self.layers_of(kind, encoder)
                 weights = self.layer_weights
-                if weights is None and kind == "correlation":
-                    weights = geometric_weights(len(own), deeper=False)
+                if weights is None:
+                    weights = STATISTICS[kind].default_weights(len(own))
                 losses.append(
                     StyleLoss(
                         [features[i] for i in region.styles],

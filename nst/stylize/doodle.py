@@ -16,15 +16,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.device import choose_device
+from nst.encoders import load_onto
 from nst.images import fit, resize
-from nst.losses import PerceptualLoss, StyleOptions, TotalVariationLoss
+from nst.losses import STATISTICS, PerceptualLoss, StyleOptions, TotalVariationLoss
 from nst.optimize import Step
 from nst.stylize.brushes import Brush, Manner
 from nst.stylize.guides import Region
 from nst.stylize.scales import fitted_style, plan
 from nst.stylize.segmentation import map_colors, meaning_planes
 from nst.stylize.settings import Preset, check, checked, chosen_preset, split
-from nst.stylize.transfer import Canvas, Objective, load_onto, paint
+from nst.stylize.transfer import Canvas, Objective, paint
 
 GRAIN = 4
 """Side in pixels of the pieces of color that a doodle starts from, at the first scale."""
@@ -109,7 +110,7 @@ class Things(Objective):
         losses: list[nn.Module] = []
         for kind in kinds:
             manner, share = replace(self.manner, kinds=[kind]), 1 / len(kinds)
-            if kind == "patches":
+            if STATISTICS[kind].matches:
                 everywhere = [Region(None, [0], [1.0], 1.0)]
                 losses += manner.losses(self.model, self.where, [whole], everywhere, share, canvas.map)
             else:

@@ -10,15 +10,15 @@ from itertools import pairwise
 import torch
 
 from nst.device import Device, choose_device
-from nst.encoders import Encoder
-from nst.losses import PATCH_LAYERS, patch_pairs
+from nst.encoders import Encoder, load_onto
+from nst.losses import PATCH_LAYERS, STATISTICS, STYLE_LOSSES, patch_pairs
 from nst.optimize import optimize
 from nst.params import PixelImage
 from nst.stylize.brushes import Brush, Manner
 from nst.stylize.guides import Region
 from nst.stylize.scales import plan
 from nst.stylize.settings import check, chosen_preset, split
-from nst.stylize.transfer import Canvas, Objective, load_onto
+from nst.stylize.transfer import Canvas, Objective
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,15 @@ def _cost(encoder: str, content_encoder: str | None, where: Device, kinds: tuple
     """What a plain run costs, from a few steps at two sizes."""
     model = load_onto(where, encoder, None, download=False)
     judge = load_onto(where, content_encoder, None, download=False) if content_encoder else model
-    others = tuple(kind for kind in kinds if kind != "patches")
-    small, large = (_fastest(model, judge, where, others or ("wasserstein",), side) for side in SIDES)
+    matching = tuple(kind for kind in kinds if STATISTICS[kind].matches)
+    others = tuple(kind for kind in kinds if kind not in matching) or STYLE_LOSSES[:1]
+    small, large = (_fastest(model, judge, where, others, side) for side in SIDES)
     pixels = [side**2 for side in SIDES]
     per_pixel = max(large - small, 0.5 * large) / (pixels[1] - pixels[0])
     per_step, per_pair = max(large - per_pixel * pixels[1], 0.0), 0.0
     memory = MEMORY_FACTOR * 4 * sum(_channels(network) for network in {model, judge})
-    if "patches" in kinds:
-        longer = _fastest(model, judge, where, ("patches",), SIDES[1]) - large
+    if matching:
+        longer = _fastest(model, judge, where, matching, SIDES[1]) - large
         per_pair = max(longer, 0.0) / patch_pairs(pixels[1])
         widths = {name: getattr(model, name.replace("relu", "conv")).out_channels for name in PATCH_LAYERS}
         memory += sum(PATCH_COPIES * 4 * 9 * width / 4 ** (int(name[4]) - 1) for name, width in widths.items())
@@ -94,7 +95,11 @@ def _fastest(model: Encoder, judge: Encoder, where: Device, kinds: tuple[str, ..
     criterion = objective.at(Canvas(image, [Region(None, [0], [1.0], 1.0)]), [Brush(image)])
     run = optimize(PixelImage(where.place(image)), objective.encoding, criterion, device=where, num_steps=6)
     times = [time.perf_counter() for _ in run]
-    return (times[-1] - times[0]) / 5 if "patches" in kinds else min(b - a for a, b in pairwise(times))
+    return (
+        (times[-1] - times[0]) / 5
+        if any(STATISTICS[kind].matches for kind in kinds)
+        else min(b - a for a, b in pairwise(times))
+    )
 
 
 def _channels(model: Encoder) -> float:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nst.device import choose_device
+from nst.encoders import load_onto
 from nst.images import resize
 from nst.losses import ContentLoss, NormLoss, PerceptualLoss, TotalVariationLoss
 from nst.optimize import AdamState, Step, optimize
@@ -18,7 +19,7 @@ from nst.params import PixelImage
 from nst.stylize.grid import side_by_side
 from nst.stylize.scales import plan
 from nst.stylize.settings import Preset, check, checked, chosen_preset
-from nst.stylize.transfer import first_picture, load_onto
+from nst.stylize.transfer import first_picture
 
 
 def invert(

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from nst.device import choose_device
-from nst.encoders import STYLE_LAYERS, Encoder
+from nst.encoders import STYLE_LAYERS, Encoder, load_onto
 from nst.losses import StyleOptions
 from nst.optimize import Step
 from nst.stylize.brushes import Manner, gather_brushes
 from nst.stylize.guides import find_regions
 from nst.stylize.scales import plan
 from nst.stylize.settings import Preset, check, checked, chosen_preset, per_style, split
-from nst.stylize.transfer import Canvas, Objective, load_onto, paint
+from nst.stylize.transfer import Canvas, Objective, paint
 
 
 def texture(

@@ -6,7 +6,6 @@ Gatys et al., "Controlling Perceptual Factors in Neural Style Transfer", 2017, a
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,9 +14,17 @@ from torch import Tensor, nn
 
 from nst.color import grey, recolor_result, recolor_style
 from nst.device import Device, choose_device
-from nst.encoders import CONTENT_LAYERS, Encoder, EncoderPair, load_encoder
+from nst.encoders import CONTENT_LAYERS, Encoder, EncoderPair, load_onto
 from nst.images import fit, resize
-from nst.losses import ContentLoss, NormLoss, PerceptualLoss, StyleOptions, TotalVariationLoss
+from nst.losses import (
+    STATISTICS,
+    STYLE_LOSSES,
+    ContentLoss,
+    NormLoss,
+    PerceptualLoss,
+    StyleOptions,
+    TotalVariationLoss,
+)
 from nst.optimize import AdamState, Encoding, Step, optimize, total_loss
 from nst.params import KeptImage, PixelImage
 from nst.stylize.brushes import Brush, Manner, gather_brushes
@@ -356,19 +363,6 @@ def _shape(image: Tensor) -> tuple[int, int]:
     return image.shape[-2], image.shape[-1]
 
 
-def load_onto(
-    where: Device,
-    name: str,
-    pooling: str | None,
-    progress: Callable[[int, int], None] | None = None,
-    download: bool = True,
-) -> Encoder:
-    """An encoder of one's own to change, on this device."""
-    model: Encoder = copy.deepcopy(load_encoder(name, progress=progress, download=download)).to(where.device)
-    model.pooling = pooling or model.native_pooling
-    return model
-
-
 def _one_each(pictures: Sequence[Tensor | None] | None, count: int, what: str) -> Sequence[Tensor | None] | None:
     if pictures is not None and len(pictures) != count:
         raise ValueError(f"{count} styles need {count} {what}, of which some may be left out; got {len(pictures)}.")
@@ -389,6 +383,7 @@ def _paired_maps(
         raise ValueError(f"To paint by meaning, each style needs a map of its own: {what}.")
     if content_map is None:
         raise ValueError("To paint by meaning, a map of the content is needed beside the style's.")
-    if "patches" not in kinds:
-        raise ValueError('Maps of meaning are heeded by the style loss "patches": choose it, alone or joined by "+".')
+    if not any(STATISTICS[kind].matches for kind in kinds):
+        heeding = " or ".join(f'"{kind}"' for kind in STYLE_LOSSES if STATISTICS[kind].matches)
+        raise ValueError(f'Maps of meaning are heeded by the style loss {heeding}: choose it, alone or joined by "+".')
     return [one for one in maps if one is not None]
