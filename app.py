@@ -68,8 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     environment = {"GRADIO_ROOT_PATH": options.root_path, "PASTICHE_LIMITS": "strict" if options.strict else None}
     os.environ.update({name: value for name, value in environment.items() if value})
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+    from nst.places import home
     from nst.server import tempfiles, zerogpu
 
+    home()  # before others ask for it
     zerogpu.prepare()  # before torch
     tempfiles.open_folder()  # before gradio asks where to put files
     from nst.server import serving

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import nst
 from nst.cli.arguments import PROGRAM, choose
 from nst.cli.errors import complaint
+from nst.places import home
 
 DESCRIPTION = """Pastiche paints a photo in the manner of a painting.
 
@@ -39,6 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: what the user typed after `python -m nst`; None means the process's own arguments.
     """
+    home()  # before other libraries ask for it
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except SystemExit as stop:  # from argparse: 0 after --help, 2 for bad usage

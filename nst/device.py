@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import torch
 from torch import Tensor
 
@@ -65,41 +67,48 @@ def choose_device(name: str = "auto", precision: str = "auto") -> Device:
     return Device(torch.device(name), torch.bfloat16 if bfloat16 else None, f"{title} ({number})")
 
 
-def free_memory(where: Device) -> int | None:
-    """Bytes that may still be taken: the GPU's own, or of the machine and of the container this runs in.
-
-    None where the system does not tell.
-    """
+def free_memory(where: Device) -> int:
+    """Bytes that may still be taken: the GPU's own, or of the machine and of the container this runs in."""
     if where.device.type == "cuda":
         return int(torch.cuda.mem_get_info(where.device)[0])
-    found = []
-    with suppress(OSError, ValueError, IndexError):
-        text = Path("/proc/meminfo").read_text(encoding="ascii")
-        found.append(1024 * int(text.partition("MemAvailable:")[2].split()[0]))
-    with suppress(OSError, ValueError):  # "max" is no number: no limit
-        limit, taken = (int((CONTAINER / name).read_text()) for name in ("memory.max", "memory.current"))
-        found.append(max(0, limit - taken))
-    return min(found, default=None)
+    found = [psutil.virtual_memory().available]
+    for limit, taken in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        with suppress(OSError, ValueError):  # "max" is no number: no limit
+            found.append(max(0, int((CONTAINER / limit).read_text()) - int((CONTAINER / taken).read_text())))
+    return min(found)
 
 
 CONTAINER = Path("/sys/fs/cgroup")
-"""Where Linux tells what memory this process's container may take (cgroups, version 2)."""
+"""Where Linux tells what memory this process's container may take (cgroups, version 2 and 1)."""
+
+
+def trim_memory() -> None:
+    """Give the system back what the C library (glibc) keeps of freed memory; elsewhere nothing."""
+    ask_glibc("malloc_trim", 0)
+
+
+def ask_glibc(function: str, *numbers: int) -> None:
+    """Call a function of the C library where it has one of that name; Windows has no such library to ask."""
+    with suppress(AttributeError, OSError):
+        if sys.platform == "linux":
+            getattr(ctypes.CDLL(None), function)(*numbers)
 
 
 @contextmanager
 def peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
     """Watches memory: the value, called afterwards, gives the bytes at the peak above those at the start.
 
-    On a GPU the allocator tells; on the CPU the process's resident memory is looked at every few
-    milliseconds, and where the system does not tell it (other than Linux) the value is 0.
+    On a GPU the allocator tells; on the CPU the process's resident memory is looked at every few milliseconds.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         yield lambda: torch.cuda.max_memory_allocated(device) - before
         return
-    with suppress(OSError, AttributeError):  # what the C library (glibc) keeps of freed memory would hide the peak
-        ctypes.CDLL(None).malloc_trim(0)
+    trim_memory()  # what is kept of freed memory would hide the peak
     before = highest = resident_memory()
     done = threading.Event()
 
@@ -118,12 +127,8 @@ def peak_memory(device: torch.device) -> Iterator[Callable[[], int]]:
 
 
 def resident_memory() -> int:
-    """Bytes of memory this process holds; 0 where the system does not tell."""
-    try:
-        with open("/proc/self/statm") as file:
-            return int(file.read().split()[1]) * 4096
-    except OSError:
-        return 0
+    """Bytes of memory this process holds."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def _fast_bfloat16(kind: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nst import weights as store
+from nst.places import expanded
 from nst.weights import Weights, WeightsError
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def load_model(
         WeightsNotFound: the weights are nowhere; the message says what mends it.
         WeightsError: the file is damaged, is refused, or does not fit the architecture.
     """
-    path = Path(name_or_path).expanduser() if _is_path(name_or_path) else None
+    path = expanded(name_or_path) if _is_path(name_or_path) else None
     if path is None:
         entry = find_model(str(name_or_path))
         key: tuple[object, ...] = (entry.name, entry.identity)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,9 @@ from nst.__main__ import main
 from nst.collection import KINDS, content_look, map_page, read_collection, rows, style_look, survey
 from nst.collection.atlas import inner_products, principal_components
 from nst.collection.embeddings import LAYERS
+from nst.collection.looks import Looks
 from nst.images import ImageError, resize, save, to_pil
+from nst.places import cache_dir
 
 
 @pytest.fixture
@@ -63,6 +67,71 @@ def test_what_was_looked_at_is_kept(folder, encoder, monkeypatch):
     save(folder / "coarse-1.png", to_pil(picture(9, 50, 50)))
     changed = read_collection(folder, encoder=encoder)
     assert set(changed.broken) == {"broken.png", "coarse-1.png"}, "a file that has changed is looked at anew"
+
+
+def test_thumbnails_of_other_programs_are_left_out(folder, encoder):
+    for other in (".thumbnails", "@eaDir", "fine/@eaDir/fine-0.jpg"):
+        (folder / other).mkdir(parents=True)
+        save(folder / other / "SYNOPHOTO_THUMB_M.jpg", to_pil(picture(1, 40, 50)))
+    found = read_collection(folder, encoder=encoder)
+    assert len(found.names) == 6 and list(found.broken) == ["broken.png"]
+
+
+def test_a_name_that_is_no_unicode_is_shown_as_far_as_it_is(folder, encoder, capsys):
+    odd = os.path.join(os.fsencode(folder), b"caf\xe9.png")
+    try:
+        os.replace(folder / "coarse-0.png", odd)
+    except OSError:
+        pytest.skip("this disk has no such names")
+    assert (
+        main(["map", str(folder), "-o", str(folder / "map.html"), "--csv", str(folder / "m.csv"), "--encoder", encoder])
+        == 0
+    )
+    assert "caf?.png" in (folder / "m.csv").read_text(encoding="utf-8")
+    assert main(["map", str(folder), "--near", os.fsdecode(odd), "--encoder", encoder]) == 0
+    assert "by" in capsys.readouterr().out
+
+
+def spoil(place: Path, how: str) -> None:
+    """Make a cache that has been written one that cannot be used."""
+    if how == "no database":
+        place.write_bytes(b"no database at all" * 99)
+    elif how == "damaged":
+        data = bytearray(place.read_bytes())
+        data[4096:] = b"\xff" * (len(data) - 4096)
+        place.write_bytes(data)
+    elif how == "cut short":
+        place.write_bytes(place.read_bytes()[:5000])
+    elif how == "a folder":
+        place.unlink()
+        place.mkdir()
+    elif how == "numbers for pictures":
+        with sqlite3.connect(place) as store:
+            store.execute("update looks set style = 7")
+        store.close()
+
+
+@pytest.mark.parametrize("how", ["no database", "damaged", "cut short", "a folder", "numbers for pictures"])
+def test_a_cache_that_is_spoilt_costs_time_and_nothing_else(folder, encoder, how, monkeypatch, tmp_path):
+    monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path / "cache"))
+    first = read_collection(folder, encoder=encoder)
+    spoil(cache_dir() / "collections.sqlite", how)
+    again = read_collection(folder, encoder=encoder)
+    assert again.names == first.names and torch.equal(again.style, first.style)
+
+
+def test_where_nothing_can_be_kept_nothing_is(folder, encoder, monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path / "file" / "cache"))  # no folder can be made there
+    assert len(read_collection(folder, encoder=encoder).names) == 6
+    place = tmp_path / "full.sqlite"
+    looks = Looks(place)
+    looks.keep("first", (b"a", b"b", b"c"))
+    pages = looks.store.execute("pragma page_count").fetchone()[0]
+    looks.store.execute(f"pragma max_page_count = {pages}")  # as on a disk that is full
+    looks.keep("large", (b"x" * 100_000, b"y", b"z"))
+    assert looks.get("first") == (b"a", b"b", b"c") and looks.get("large") is None
+    looks.close()
 
 
 def test_names_are_those_given(folder, encoder):
@@ -166,10 +235,20 @@ def test_the_command_writes_page_and_table(folder, encoder, tmp_path, capsys):
     assert len(list(rows(found, {"style": survey(found.style)}))) == 6
 
 
-def test_the_command_tells_what_is_nearest(folder, encoder, capsys):
+def test_the_command_tells_what_is_nearest(folder, encoder, capsys, monkeypatch):
     assert main(["map", str(folder), "--near", "fine-0.jpg", "--encoder", encoder]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["by", "nearest", "distance"] and lines[1].split()[1].startswith("fine/")
+    monkeypatch.chdir(folder.parent)
+    for asked in (
+        str(folder / "fine" / "fine-0.jpg"),
+        "pictures/fine/fine-0.jpg",
+        "fine/fine-0.jpg",
+    ):  # as in the README
+        assert main(["map", "pictures", "--near", asked, "--encoder", encoder]) == 0
+        assert capsys.readouterr().out.splitlines() == lines
+    monkeypatch.setattr("nst.cli.map.read_collection", lambda *a, **k: pytest.fail("all were looked at first"))
     assert main(["map", str(folder), "--near", "x.jpg", "--encoder", encoder]) == 2
+    assert "'x.jpg' is not among the 7 pictures" in capsys.readouterr().err
     assert main(["map", str(folder), "-o", "map.png", "--encoder", encoder]) == 2
     assert "must end in .html" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from nst.cli.arguments import PROGRAM, Parser
 from nst.cli.table import table
-from nst.collection import KINDS, LAYOUTS, Collection, Survey, map_page, read_collection, rows, survey
+from nst.collection import KINDS, LAYOUTS, Collection, Survey, map_page, names_in, read_collection, rows, survey
 from nst.images import ImageError
 
 
@@ -25,7 +25,9 @@ def parser() -> Parser:
     made.add_argument("folder", metavar="FOLDER", help="a folder of pictures; those in folders inside it count too")
     made.add_argument("-o", "--output", metavar="OUT", help="the page to write (.html); left out is none")
     made.add_argument("--csv", metavar="FILE", help="also write a table: places, clusters, nearest, outliers")
-    made.add_argument("--near", metavar="PICTURE", help="print what is nearest to this picture of the folder")
+    made.add_argument(
+        "--near", metavar="PICTURE", help="print what is nearest to this picture: its path, or its name in the folder"
+    )
     made.add_argument("--layout", choices=LAYOUTS, default=LAYOUTS[0], help="how places are found (default: pca)")
     made.add_argument("--clusters", metavar="N", type=int, help="how many groups (default: by the number of pictures)")
     made.add_argument("--encoder", default="compact", help="what looks at the pictures (default: compact)")
@@ -39,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
     for path, suffix in ((args.output, ".html"), (args.csv, ".csv")):
         if path and Path(path).suffix.lower() != suffix:
             raise ImageError(f"'{path}' must end in {suffix}.")
+    near = name_in(Path(args.folder), args.near) if args.near else None
     with tqdm(desc=Path(args.folder).name, unit=" pictures", file=sys.stderr, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
@@ -49,8 +52,8 @@ def main(argv: Sequence[str]) -> int:
     for name, why in found.broken.items():
         print(f"{name}: {why}", file=sys.stderr)
     surveys = {kind: survey(getattr(found, kind), layout=args.layout, clusters=args.clusters) for kind in KINDS}
-    if args.near:
-        for line in table(nearest(found, surveys, args.near)):
+    if near:
+        for line in table(nearest(found, surveys, near)):
             print(line)
     else:
         print(f"{len(found.names)} pictures, {len(found.broken)} left out")
@@ -67,15 +70,33 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def name_in(folder: Path, picture: str) -> str:
+    """What a picture is called among those of the folder, asked for by its path, its name in the folder, or its last.
+
+    Raises:
+        ImageError: it is not among them.
+    """
+    names, path = names_in(folder), Path(picture).resolve()
+    within = path.relative_to(folder.resolve()).as_posix() if path.is_relative_to(folder.resolve()) else picture
+    told = [one.encode("utf-8", "replace").decode() for one in (within, picture)]
+    for wanted in told:
+        if wanted in names:
+            return wanted
+    for name in names:
+        if Path(name).name == told[1]:
+            return name
+    raise ImageError(f"'{told[1]}' is not among the {len(names)} pictures of {folder}; give its path.")
+
+
 def nearest(found: Collection, surveys: dict[str, Survey], picture: str) -> list[dict[str, object]]:
     """A row for each of the pictures that are nearest to one, by each kind."""
-    wanted = [i for i, name in enumerate(found.names) if picture in (name, Path(name).name)]
-    if not wanted:
-        raise ImageError(f"'{picture}' is not among the {len(found.names)} pictures; give its name in the folder.")
+    if picture in found.broken:
+        raise ImageError(f"{picture} was left out: {found.broken[picture]}")
+    place = found.names.index(picture)
     return [
         {"by": kind, "nearest": found.names[int(j)], "distance": float(far)}
         for kind, one in surveys.items()
-        for j, far in zip(one.nearest[wanted[0]], one.distances[wanted[0]], strict=True)
+        for j, far in zip(one.nearest[place], one.distances[place], strict=True)
     ]
 
 

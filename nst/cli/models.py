@@ -14,7 +14,7 @@ from tqdm import tqdm
 from nst.cli.arguments import PROGRAM, Parser
 from nst.cli.table import table
 from nst.registry import find_model, load_model, model_rows
-from nst.weights import WeightsError, WeightsNotFound, cache_dir, resolve
+from nst.weights import WeightsError, WeightsNotFound, cache_dir, resolve, save_tensors
 
 FOREIGN = ("johnson", "cyclegan", "progan")
 """The architectures of which networks of others can be imported."""
@@ -80,8 +80,6 @@ def _pull(name: str) -> None:
 
 def import_model(file: Path, architecture: str, output: Path | None) -> Path:
     """Write a file of others, read strictly, as a safetensors file that says itself what it is."""
-    from safetensors.torch import save_file
-
     if not file.is_file():
         raise WeightsNotFound(f"There is no file {file}.")
     model = load_model(file, architecture=architecture)
@@ -89,8 +87,7 @@ def import_model(file: Path, architecture: str, output: Path | None) -> Path:
     if out.suffix != ".safetensors" or (out.exists() and out.samefile(file)):
         raise WeightsError(f"{out} is not a new file that ends in .safetensors: choose another name with -o.")
     out.parent.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    save_file(tensors, out, metadata={"architecture": architecture, "config": json.dumps(model.config)})
+    save_tensors(out, model.state_dict(), {"architecture": architecture, "config": json.dumps(model.config)})
     return out
 
 

@@ -2,7 +2,7 @@
 
 from nst.collection.atlas import KINDS, LAYOUTS, Survey, rows, survey
 from nst.collection.embeddings import content_look, style_look
-from nst.collection.library import Collection, read_collection
+from nst.collection.library import Collection, names_in, read_collection
 from nst.collection.page import map_page
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Survey",
     "content_look",
     "map_page",
+    "names_in",
     "read_collection",
     "rows",
     "style_look",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,25 +15,20 @@ from PIL import Image
 from torch import Tensor
 
 from nst.collection.embeddings import LAYERS, content_look, style_look
+from nst.collection.looks import Entry, Looks, key_of
 from nst.device import choose_device
 from nst.encoders import load_encoder
 from nst.images import IMAGE_SUFFIXES, ImageError, decode, encode, to_tensor
-from nst.weights import cache_dir
+from nst.places import cache_dir
 
 SIZE, THUMBNAIL = 256, 72
 """Long sides in pixels: at which a picture is looked at, and of its thumbnail."""
-
-VERSION = "1"
-"""Of what is kept; another one makes what was kept before worthless."""
 
 AHEAD = 8
 """Pictures that are decoded before their turn; each may be a photo of 40 megapixels."""
 
 MOST = 5000
 """Pictures in a collection."""
-
-Entry = tuple[bytes, bytes, bytes]
-"""Style and content as float16, and the thumbnail."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +50,26 @@ class Collection:
 
 
 def pictures_in(folder: str | Path) -> list[Path]:
-    """The files of a folder, and of those in it, whose names are those of pictures; in order."""
+    """The files of a folder, and of those in it, whose names are those of pictures; in order. What is hidden, and what
+    other programs keep thumbnails in (.thumbnails, @eaDir), is left out."""
     root = Path(folder)
     if not root.is_dir():
         raise ImageError(f"'{folder}' is no folder; name one that holds pictures.")
-    files = (path for path in sorted(root.rglob("*")) if path.is_file() and not path.name.startswith("."))
-    return [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    named = (path for path in sorted(root.rglob("*")) if path.suffix.lower() in IMAGE_SUFFIXES)
+    return [path for path in named if not _hidden(path.relative_to(root)) and path.is_file()]
+
+
+def names_in(folder: str | Path) -> list[str]:
+    """What those files are called: their paths within the folder, with what is no Unicode in them replaced."""
+    return [_shown(path.relative_to(folder).as_posix()) for path in pictures_in(folder)]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith((".", "@ea")) for part in path.parts)
+
+
+def _shown(name: str) -> str:
+    return name.encode("utf-8", "replace").decode()
 
 
 def read_collection(
@@ -91,7 +98,7 @@ def read_collection(
     files = pictures_in(root) if root else [Path(path) for path in pictures]  # type: ignore[union-attr]
     if len(files) > MOST:
         raise ImageError(f"These are {len(files)} pictures, and a map holds {MOST} at most: choose some of them.")
-    called = list(names) if names else [path.relative_to(root).as_posix() if root else path.name for path in files]
+    called = list(names) if names else names_in(root) if root else [_shown(path.name) for path in files]
     kept, broken = list[tuple[str, Entry]](), dict[str, str]()
     for done, (name, entry) in enumerate(zip(called, _entries(files, encoder, keep, device), strict=True), 1):
         if isinstance(entry, str):
@@ -118,19 +125,15 @@ def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str) -> It
     """What is known of each file, in order; or what is wrong with it."""
     where = choose_device(device)
     network = copy.deepcopy(load_encoder(encoder)).to(where.device)
-    place = cache_dir() / "collections.sqlite" if keep else Path(":memory:")
-    if keep:
-        place.parent.mkdir(parents=True, exist_ok=True)
-    with closing(sqlite3.connect(place, timeout=60)) as store, ThreadPoolExecutor(2) as pool:
-        store.execute("create table if not exists looks (key text primary key, style blob, content blob, small blob)")
-        keys = [_key(path, encoder) for path in files]
-        known = [store.execute("select 1 from looks where key = ?", (key,)).fetchone() for key in keys]
+    keys = [key_of(path, encoder) for path in files]
+    with closing(Looks(cache_dir() / "collections.sqlite" if keep else None)) as looks, ThreadPoolExecutor(2) as pool:
+        known = [looks.get(key) for key in keys]
         waiting = {i: pool.submit(_open, files[i]) for i in range(min(AHEAD, len(files))) if not known[i]}
         for i in range(len(files)):
             if (ahead := i + AHEAD) < len(files) and not known[ahead]:
                 waiting[ahead] = pool.submit(_open, files[ahead])
-            if known[i]:
-                yield store.execute("select style, content, small from looks where key = ?", (keys[i],)).fetchone()
+            if entry := known[i]:
+                yield entry
                 continue
             opened = waiting.pop(i).result()
             if isinstance(opened, str):
@@ -141,10 +144,10 @@ def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str) -> It
                 vectors = [look(features).float().cpu().numpy() for look in (style_look, content_look)]
             small = opened.copy()
             small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-            entry = (*(v.astype(np.float16).tobytes() for v in vectors), encode(small, format="webp", quality=80))
-            with store:
-                store.execute("insert or replace into looks values (?, ?, ?, ?)", (keys[i], *entry))
-            yield entry  # type: ignore[misc]
+            style, content = (vector.astype(np.float16).tobytes() for vector in vectors)
+            entry = (style, content, encode(small, format="webp", quality=80))
+            looks.keep(keys[i], entry)
+            yield entry
 
 
 def _open(path: Path) -> Image.Image | str:
@@ -157,12 +160,3 @@ def _open(path: Path) -> Image.Image | str:
     if min(image.size) < 16:  # too narrow for the deepest layers: opened out with its own edges
         image = image.resize((max(16, image.width), max(16, image.height)))
     return image
-
-
-def _key(path: Path, encoder: str) -> str:
-    try:
-        about = path.stat()
-    except OSError:
-        return str(path)
-    told = (VERSION, encoder, str(path.resolve()), str(about.st_size), str(about.st_mtime_ns))
-    return hashlib.sha256("\0".join(told).encode()).hexdigest()

@@ -86,7 +86,7 @@ def check_memory(shape: tuple[int, int], settings: dict[str, Any]) -> None:
     asked = {name: settings[name] for name in COSTLY if name in settings} | {"size": _long_side(settings)}
     free = free_memory(choose_device(str(settings.get("device", "auto"))))
     wanted = stylize.estimate(shape, **asked).memory
-    if free is not None and wanted > current().memory * free:
+    if wanted > current().memory * free:
         raise ValueError(
             f"This needs {wanted / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; choose a smaller size."
         )

@@ -8,11 +8,11 @@ with torch and gradio is half a million objects.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import threading
 import time
-from contextlib import suppress
+
+from nst.device import ask_glibc, trim_memory
 
 M_ARENA_MAX = -8  # as malloc.h numbers it
 SOON, EVERY = 0.5, 2.0
@@ -24,8 +24,7 @@ _wanted = threading.Event()
 
 def few_pools() -> None:
     """Have two pools in place of many; to be called before there are many threads."""
-    with suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2)
+    ask_glibc("mallopt", M_ARENA_MAX, 2)
 
 
 def look_after() -> None:
@@ -47,6 +46,5 @@ def _work() -> None:
         if not settled:  # all that is there after the first run stays, and need not be looked through again
             gc.freeze()
             settled = True
-        with suppress(AttributeError, OSError, TypeError):
-            ctypes.CDLL(None).malloc_trim(0)
+        trim_memory()
         time.sleep(EVERY - SOON)

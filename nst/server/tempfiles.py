@@ -106,5 +106,6 @@ def _purge(parent: Path) -> None:
         with suppress(OSError, Timeout):
             if old.is_symlink() or not mark.is_file() or not os.access(old, os.W_OK):
                 continue
-            with FileLock(mark, timeout=0):
-                shutil.rmtree(old, ignore_errors=True)
+            with FileLock(mark, timeout=0):  # nobody's; nobody makes an old folder anew, so it need not be held
+                pass
+            shutil.rmtree(old, ignore_errors=True)  # on Windows what is held cannot be removed

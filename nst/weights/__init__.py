@@ -11,13 +11,13 @@ import json
 import os
 import re
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from nst.places import cache_dir
 from nst.weights import manifest, partial_download
 from nst.weights.hub import HubError, RangesRefusedError, RemoteFile
 from nst.weights.manifest import Weights, file_sha256, read_manifest, record
@@ -29,6 +29,7 @@ from nst.weights.tensors import (
     load_tensors,
     metadata,
     read_safetensors,
+    save_tensors,
 )
 
 __all__ = [
@@ -44,22 +45,12 @@ __all__ = [
     "read_manifest",
     "record",
     "resolve",
+    "save_tensors",
 ]
 
 Progress = Callable[[int, int], None]
 
 WEIGHT_TYPES = {"F64", "F32", "F16", "BF16", "I64"}  # I64: the counters of batch normalization
-
-
-def cache_dir() -> Path:
-    """The folder for what was fetched: `PASTICHE_CACHE`, or this system's place for such files."""
-    if asked := os.environ.get("PASTICHE_CACHE"):
-        return Path(asked).expanduser()
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "pastiche"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "pastiche"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pastiche"
 
 
 def find(weights: Weights) -> Path | None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import secrets
+import sys
 import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +34,7 @@ def load_tensors(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
     """The tensors of a .safetensors, PyTorch or ONNX file whose names begin with prefix, by name without it.
 
     They have the file's own shapes and types, on the CPU. A .safetensors file is mapped, not read: do not
-    overwrite it in place while they are in use.
+    overwrite it in place while they are in use. (On Windows, where a mapped file cannot even be replaced, it is read.)
 
     Raises:
         WeightsNotFound: no such file.
@@ -76,6 +81,10 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         WeightsError: damaged.
     """
     try:
+        if sys.platform == "win32":
+            from safetensors.torch import load
+
+            return load(path.read_bytes())
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
@@ -95,6 +104,26 @@ def read_onnx(path: Path) -> dict[str, Tensor]:
     except OnnxError as error:
         raise WeightsError(f"{path} is no ONNX file, or is damaged or cut short ({error}).") from error
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Write a safetensors file, whole or not at all.
+
+    Raises:
+        WeightsError: it cannot be written there, or the disk is full.
+    """
+    from safetensors.torch import save_file
+
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=dict(metadata or {}))
+        os.replace(part, path)
+    except (SafetensorError, OSError) as error:
+        reason = "the disk is full" if "No space" in str(error) or "os error 112" in str(error) else str(error)
+        raise WeightsError(f"{path} cannot be written ({reason}): choose another place, or free some space.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def check_finite(tensors: dict[str, Tensor], path: Path) -> None:
@@ -117,7 +146,8 @@ def _read_pytorch(path: Path) -> dict[str, Tensor]:
 
     try:
         # Mapped instead of read where the format allows: the classifier is most of a VGG and is not wanted.
-        loaded: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path))
+        mapped = zipfile.is_zipfile(path) and sys.platform != "win32"
+        loaded: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path} was refused: it holds more than numbers (code could run when it is opened), or is no"

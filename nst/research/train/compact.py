@@ -19,7 +19,6 @@ from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nst.device import Device, choose_device
@@ -28,7 +27,7 @@ from nst.losses import gram_matrix
 from nst.registry import load_model
 from nst.research.train.data import Crops, Pictures, write_checkpoint
 from nst.research.train.loop import one_cycle
-from nst.weights import load_tensors
+from nst.weights import load_tensors, save_tensors
 
 STAGES = [[16, 16], [64, 64], [128, 128], [256, 256], [256]]
 HEAD_RATE = 3
@@ -270,10 +269,10 @@ def train_compact(
 
 def export(student: Encoder, folder: Path, record: dict[str, Any]) -> None:
     """Write the student as float16 safetensors, its configuration in the metadata, and a model card."""
-    tensors = {k: v.detach().half().contiguous().cpu() for k, v in student.state_dict().items()}
+    tensors = {k: v.detach().half().cpu() for k, v in student.state_dict().items()}
     config = {"stages": STAGES, "pooling": "average", "padding": "reflect", "content_gain": CONTENT_GAIN, **INPUT}
     metadata = {"architecture": "encoder", "config": json.dumps(config)}
-    save_file(tensors, folder / "compact.safetensors", metadata=metadata)
+    save_tensors(folder / "compact.safetensors", tensors, metadata)
     errors = [f"| {layer} | {record[layer]:.3f} |" for layer in Teachers.widths if layer in record]
     (folder / "README.md").write_text(CARD.format(**record, errors="\n".join(errors)), encoding="utf-8")
 

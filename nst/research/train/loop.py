@@ -13,14 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from nst.device import Device, choose_device
 from nst.encoders import load_encoder
 from nst.images import save, to_pil
 from nst.research.train.data import write_checkpoint
-from nst.weights import WeightsError, load_tensors
+from nst.weights import WeightsError, load_tensors, save_tensors
 
 Terms = dict[str, Tensor]
 
@@ -215,9 +214,9 @@ def write_model(
         license: what may be done with it.
     """
     tensors = {k: v.detach().half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
-    tensors = {k: v.contiguous().cpu() for k, v in tensors.items()}
+    tensors = {k: v.cpu() for k, v in tensors.items()}
     metadata = {"architecture": architecture, "config": json.dumps(config)}
-    save_file(tensors, folder / f"{architecture}.safetensors", metadata=metadata)
+    save_tensors(folder / f"{architecture}.safetensors", tensors, metadata)
     terms = "\n".join(f"| {name} | {value} |" for name, value in record.items() if name not in ("step", "steps"))
     card = CARD.format(
         name=architecture,

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from nst.device import Device
@@ -18,6 +17,7 @@ from nst.images import ImageError, resize, to_tensor
 from nst.registry import load_model
 from nst.research.train.data import Crops
 from nst.research.train.drawn import drawn
+from nst.weights import load_tensors, save_tensors
 
 STAYING = 0.3
 """Share of the crops that are to stay as they are."""
@@ -93,8 +93,8 @@ def successes(
         kept: file for what the classifier said, so that a training that is gone on with need not ask again.
     """
     if not kept.is_file():
-        save_file({"seen": _classified(photos, teacher, classifier, label, where)}, kept)
-    mammal, success = load_file(kept)["seen"].unbind(1)
+        save_tensors(kept, {"seen": _classified(photos, teacher, classifier, label, where)})
+    mammal, success = load_tensors(kept)["seen"].unbind(1)
     best = success.argsort(descending=True, stable=True)[:count]
     return [int(n) for n in best if success[n] > 0], (mammal.abs() <= ENOUGH).nonzero().flatten().tolist()
 

@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from nst.places import expanded, home
+
 DATA = Path("/data")
 """Where a Space has its storage bucket mounted, if it has one."""
 
@@ -24,17 +26,17 @@ def results_dir() -> Path:
     if asked.lower() in {"off", "no", "0"}:
         raise ResultsError("Sharing was switched off by whoever runs this page.")
     if asked:
-        return Path(asked).expanduser()
+        return expanded(asked)
     if on_a_space():
         if not DATA.is_dir():
             raise ResultsError("Sharing needs a storage bucket mounted at /data, and this Space has none.")
         return DATA / "results"
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "pastiche" / "results"
+        return Path(os.environ.get("LOCALAPPDATA") or home() / "AppData" / "Local") / "pastiche" / "results"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "pastiche" / "results"
-    home = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(home) / "pastiche" / "results"
+        return home() / "Library" / "Application Support" / "pastiche" / "results"
+    data = os.environ.get("XDG_DATA_HOME") or home() / ".local" / "share"
+    return Path(data) / "pastiche" / "results"
 
 
 def on_a_space() -> bool:
