@@ -46,11 +46,13 @@ _STRANGER = (  # how files begin that are taken for pictures, and what to call t
 @dataclass(frozen=True)
 class Picture:
     """A decoded upload: `rgb` is upright, mode RGB, sRGB, over white where transparent; `alpha` is mode L, of
-    the same size, None where all is opaque; `recipe` is what `read_recipe` finds."""
+    the same size, None where all is opaque; `recipe` is what `read_recipe` finds; `format` is the file's own, such as
+    "JPEG", whatever it is called, and None of what was no file."""
 
     rgb: Image.Image
     alpha: Image.Image | None = None
     recipe: dict[str, Any] | None = None
+    format: str | None = None
 
 
 class _Budget:
@@ -112,7 +114,7 @@ def _decode(source: Source, data: bytes, max_pixels: int, size: int | None) -> P
             for layer in layers:
                 if size and layer is not None:
                     layer.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=3)
-            return Picture(*layers, _recipe_in(image))
+            return Picture(*layers, _recipe_in(image), image.format)
     except Exception as error:  # parsers of hostile bytes raise anything, from struct.error to MemoryError
         raise ImageError(_complaint(data, error, max_pixels)) from error
 

@@ -353,9 +353,16 @@ def test_a_file_that_is_no_picture_leaves_the_one_before(tab, tmp_path, photo):
 
 
 def test_what_browsers_cannot_show_is_converted(tmp_path):
-    Image.new("RGB", (8, 8), "red").save(tmp_path / "scan.tiff")
-    shown = pictures.accept(str(tmp_path / "scan.tiff"))
-    assert shown.endswith("scan.jpg") and decode(shown).rgb.getpixel((4, 4))[0] > 240
+    """Whatever it is called: telephones send HEIC as IMG_1.jpg, and scanners TIFF as scan.png."""
+    pytest.importorskip("pillow_heif").register_heif_opener()
+    for name, format in (("scan.tiff", "TIFF"), ("scan.png", "TIFF"), ("IMG_1.jpg", "HEIF")):
+        Image.new("RGB", (64, 64), "red").save(tmp_path / name, format)
+        shown = pictures.accept(str(tmp_path / name))
+        assert shown != str(tmp_path / name) and shown.endswith(f"{name.partition('.')[0]}.jpg")
+        with Image.open(shown) as image:
+            assert image.format == "JPEG" and image.getpixel((4, 4))[0] > 240
+    Image.new("RGB", (8, 8), "red").save(tmp_path / "photo.jpg", "PNG")  # which browsers see for themselves
+    assert pictures.accept(str(tmp_path / "photo.jpg")) == str(tmp_path / "photo.jpg")
 
 
 def test_transparency_is_kept(tab, tmp_path):

@@ -26,6 +26,8 @@ SECOND_STYLE = "waves"
 """What is filled in beside it where there are two styles."""
 
 SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".avif", ".bmp"}
+SHOWN_FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "BMP"}
+"""A file is shown that both is of such a format and is called so."""
 EXAMPLE_SIZE = 1024
 
 _drawing = threading.Lock()
@@ -140,7 +142,7 @@ def accept(path: str) -> str:
         ImageError: it is none, is damaged or too large.
     """
     picture = decode(path)
-    if Path(path).suffix.lower() in SHOWN_BY_BROWSERS:
+    if Path(path).suffix.lower() in SHOWN_BY_BROWSERS and picture.format in SHOWN_FORMATS:
         return path
     suffix = ".png" if picture.alpha else ".jpg"
     return str(save(tempfiles.new_file(f"{Path(path).stem[:80]}{suffix}"), picture.rgb, alpha=picture.alpha))
