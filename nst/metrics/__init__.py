@@ -5,12 +5,14 @@ number of several.
 """
 
 from nst.metrics.artifacts import checkerboard_energy, grain, seam_energy, variation
+from nst.metrics.blemishes import blob_area, color_fringes, flat_blur
 from nst.metrics.color import chroma, color_distance, speckle_ratio
 from nst.metrics.content import content_distances, edge_agreement, feature_agreement, luminance_ssim, psnr
+from nst.metrics.lattice import hatching, lattice_energy
 from nst.metrics.perceptual import perceptual_distance
 from nst.metrics.pyramid import SCALES, Pyramid
 from nst.metrics.score import PARTS, Aim, Judge, Score, find_judge, pastiche_score
-from nst.metrics.strokes import spectral_slope, stroke_ratio, stroke_scale
+from nst.metrics.strokes import spectral_slope, stroke_lines, stroke_ratio, stroke_scale
 from nst.metrics.style import style_closure, style_distance, style_distances
 
 __all__ = [
@@ -20,14 +22,19 @@ __all__ = [
     "Judge",
     "Pyramid",
     "Score",
+    "blob_area",
     "checkerboard_energy",
     "chroma",
     "color_distance",
+    "color_fringes",
     "content_distances",
     "edge_agreement",
     "feature_agreement",
     "find_judge",
+    "flat_blur",
     "grain",
+    "hatching",
+    "lattice_energy",
     "luminance_ssim",
     "pastiche_score",
     "perceptual_distance",
@@ -35,6 +42,7 @@ __all__ = [
     "seam_energy",
     "speckle_ratio",
     "spectral_slope",
+    "stroke_lines",
     "stroke_ratio",
     "stroke_scale",
     "style_closure",

@@ -14,7 +14,7 @@ from nst.encoders import STYLE_LAYERS, load_encoder
 from nst.images import resize
 from nst.losses import Features, StyleLoss, normalized_weights
 from nst.losses.colors import color_directions, sorted_colors
-from nst.metrics.artifacts import checkerboard_energy, grain, seam_energy
+from nst.metrics.cleanness import Cleanness
 from nst.metrics.content import feature_agreement
 from nst.metrics.pyramid import SCALES, Pyramid
 from nst.optimize import Encoding
@@ -27,12 +27,6 @@ AREAS = 64
 
 PARTS = {"texture": 0.22, "color": 0.2, "content": 0.49, "cleanness": 0.09}
 """What the score is made of, and the exponent of each part in the product."""
-
-WHOLE, USUAL = 1024, 1.2
-"""Pixels a side of a picture's middle in which grids are looked for, and the seam energy of a clean one."""
-
-FINE = 0.015
-"""How much more grain than photo and style a picture may have."""
 
 FAINT, EXACT = 1e-5, 1e-3
 """Mean square of features that are hardly there, and the precision of distances: the roots of matrices are iterated."""
@@ -158,7 +152,8 @@ class Aim:
         judge: str | Judge = "pyramid",
     ) -> None:
         self.judge = find_judge(judge) if isinstance(judge, str) else judge
-        styles = [resize(one.float(), SIZE) for one in ([style] if isinstance(style, Tensor) else style)]
+        given = [style] if isinstance(style, Tensor) else style
+        styles = [resize(one.float(), SIZE) for one in given]
         weights = normalized_weights(style_weights, len(styles), "style weights")
         self.shape = None if content is None else (content.shape[-2], content.shape[-1])
         self.photo = None if content is None else resize(content.float(), SIZE)
@@ -169,7 +164,7 @@ class Aim:
         self.directions = color_directions(64)
         quantiles = [weight * self._quantiles(one) for weight, one in zip(weights, styles, strict=True)]
         self.colors = torch.stack(quantiles).sum(0)  # of a mixture: the weighted means
-        self.grain = max(grain(one) for one in (*styles, *([] if self.photo is None else [self.photo])))
+        self.clean = Cleanness(given, content, [*([] if self.photo is None else [self.photo]), *styles])
         self.far_colors = 0.4 if self.photo is None else max(FAR_COLORS, self._color_distance(self.photo))
 
     def score(self, image: Tensor) -> Score:
@@ -183,7 +178,7 @@ class Aim:
         content = {} if self.kept is None else self._agreement(seen, self.kept)
         if content:
             found["content"] = _kept(sum(content.values()) / len(content))
-        found["cleanness"] = _cleanness(image.float()) * min(1.0, (self.grain + FINE) / max(grain(small), FINE))
+        found["cleanness"] = self.clean.of(image, small)
         return Score(total_of(found), found, texture, content, self.judge.name)
 
     def _fitted(self, image: Tensor) -> Tensor:
@@ -243,13 +238,3 @@ def total_of(parts: Mapping[str, float], without: Sequence[str] = ()) -> float:
 def _kept(agreement: float) -> float:
     """What is kept of the content, 0 to 1: none where there is no more agreement than by chance."""
     return min(max((agreement - CHANCE) / (1 - CHANCE), 0.0), 1.0)
-
-
-def _cleanness(image: Tensor) -> float:
-    """1 for a picture without grids, of JPEG's blocks or of a network's checkerboards, at its own size."""
-    tall, wide = ((max(0, side - WHOLE) // 2 // 8 * 8) for side in image.shape[-2:])  # on the grid of the blocks
-    middle = image[..., tall : tall + WHOLE, wide : wide + WHOLE]
-    if min(middle.shape[-2:]) < 16:
-        return 1.0
-    blocks = max(0.0, seam_energy(middle, 8) - USUAL)
-    return (1 - max(checkerboard_energy(middle, period) for period in (2, 4))) / (1 + blocks / 8)

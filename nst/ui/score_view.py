@@ -18,7 +18,7 @@ TITLES = {
     "texture": ("Brushwork", "how near it comes to the painting's; parts of the painting itself get about 50%"),
     "color": ("Colors", "how near they come to the painting's"),
     "content": ("The photo is still there", "how much of what stands where is found again"),
-    "cleanness": ("Cleanness", "how free it is of grids, blocks and grain"),
+    "cleanness": ("Cleanness", "how free it is of grids, hatching, grain, color fringes and blobs"),
 }
 """The parts of the score in plain words."""
 
@@ -107,7 +107,7 @@ def reasons(score: Score) -> str:
         "texture": "What keeps it down is the brushwork: it is still far from the painting's.",
         "color": "What keeps it down are the colors: they are not the painting's.",
         "content": "What keeps it down is the photo: little of it is left.",
-        "cleanness": "What keeps it down are grids, blocks or grain that neither picture has.",
+        "cleanness": "What keeps it down are grids, hatching, grain, color fringes or blobs that neither picture has.",
     }
     good = [praise[best]] if parts.get(best, 0.0) >= 0.5 else []
     return " ".join([*good, blame[worst]]) if parts[worst] < 0.5 else " ".join(good)

@@ -10,12 +10,26 @@ from torch import Tensor
 
 from nst.fast import ANY, NAMED, fast_styles, make_painter
 from nst.images import IMAGE_SUFFIXES, ImageError, resize
-from nst.metrics import color_distance, luminance_ssim, speckle_ratio, stroke_scale
+from nst.metrics import (
+    Aim,
+    blob_area,
+    color_distance,
+    color_fringes,
+    flat_blur,
+    hatching,
+    lattice_energy,
+    luminance_ssim,
+    speckle_ratio,
+    stroke_lines,
+    stroke_scale,
+)
 from nst.registry import load_model
 from nst.research.evaluate.judges import Panel, witnesses
 from nst.research.evaluate.pictures import load, means, open_style, side_by_side, write
 
 BETWEEN = "--"
+
+Scores = dict[str, float]
 
 Maker = Callable[[str, str], Tensor | None]
 """Names of a style and of a photo to the result (1, 3, H, W), or to None where there is none."""
@@ -39,8 +53,11 @@ def compare_fast(
     `closed`, `vgg19` and `squeezenet` are the shares of three judges' style distance, from content to style, that are
     closed; the real VGG-19 looks at relu3_1 alone. With `_worst`, they are those of a style's worst photo. `ssim` is
     the structural similarity of the luminance to the content; `color_left` the share of the distance between the
-    colors of content and style that is left; `strokes` the size of the result's strokes, and `speckle` its color noise,
-    relative to the style's.
+    colors of content and style that is left; `strokes` the size of the result's strokes, `long` their length,
+    `straight` their straightness, `speckle` its color noise, `fringes` its color fringes, and `blur` the blur of flat
+    areas, relative to the style's; `lattice` (in levels from 0 to 255) and `hatching` are what it has more of than
+    style and photo; `blob` is the share of its largest blob in thousandths. `clean` is the pastiche score's part
+    cleanness, and `score` the score.
 
     Args:
         contents: picture files.
@@ -63,10 +80,12 @@ def compare_fast(
         drawn |= set() if Path(file).is_file() else {name}
     panel = Panel(witnesses(judge, vgg19, squeezenet), manners, photos)
     ours = _found(Path(model)) if model and Path(model).is_dir() else _painting(model, manners, photos, size)
-    makers = {Path(model or "ours").stem: ours, **_others(against)}
-    rows: dict[str, list[dict[str, float]]] = {by: [] for by in makers}
+    own = Path(model or "ours").stem
+    makers = {own: ours, **{by: make for by, make in _others(against).items() if by != own}}
+    rows: dict[str, list[Scores]] = {by: [] for by in makers}
     for name, style in manners.items():
         columns = {"photo": photos}
+        aims = {photo: Aim(style, content) for photo, content in photos.items()}
         for by, make in makers.items():
             results = {photo: made for photo in photos if (made := make(name, photo)) is not None}
             if not results:
@@ -74,7 +93,10 @@ def compare_fast(
             columns[by] = results
             if make is not ours and name in drawn:
                 continue
-            scores = [_scored(panel, results[photo], name, style, photo, photos[photo]) for photo in results]
+            scores = [
+                _scored(panel, aims[photo], result, name, style, photo, photos[photo])
+                for photo, result in results.items()
+            ]
             rows[by] += scores
             yield {"style": name, "by": by, "photos": len(scores), **_summed(scores)}
         if out:
@@ -84,7 +106,7 @@ def compare_fast(
             yield {"style": "all", "by": by, "photos": len(scores), **_summed(scores)}
 
 
-def _summed(scores: Sequence[dict[str, float]]) -> dict[str, float]:
+def _summed(scores: Sequence[Scores]) -> Scores:
     """Means, and the worst of what must not be low anywhere."""
     found = {}
     for name, value in means(scores).items():
@@ -97,15 +119,26 @@ def _summed(scores: Sequence[dict[str, float]]) -> dict[str, float]:
 WORST = ("closed", "vgg19", "squeezenet", "ssim")
 
 
-def _scored(panel: Panel, result: Tensor, name: str, style: Tensor, photo: str, content: Tensor) -> dict[str, float]:
+def _scored(panel: Panel, aim: Aim, result: Tensor, name: str, style: Tensor, photo: str, content: Tensor) -> Scores:
     """All measures of one result."""
     result = resize(result, (content.shape[-2], content.shape[-1]))
+    score = aim.score(result)
+    (length, straight), (own_length, own_straight) = stroke_lines(result), stroke_lines(style)
     return {
         **panel.closures(result, name, photo),
         "ssim": luminance_ssim(result, content),
         "color_left": color_distance(result, style) / color_distance(content, style),
         "strokes": stroke_scale(result) / stroke_scale(style),
+        "long": length / max(own_length, 1.0),
+        "straight": straight / max(own_straight, 0.1),
         "speckle": speckle_ratio(result, style),
+        "fringes": color_fringes(result) / max(color_fringes(style), 0.1),
+        "blur": flat_blur(result, content, style),
+        "lattice": 255 * max(0.0, lattice_energy(result) - max(lattice_energy(style), lattice_energy(content))),
+        "hatching": max(0.0, hatching(result) - max(hatching(style), hatching(content))),
+        "blob": 1000 * blob_area(result, content, style),
+        "clean": score.parts["cleanness"],
+        "score": score.total,
     }
 
 
