@@ -59,6 +59,27 @@ def test_another_encoder_closes_another_share(files, tmp_path_factory):
     assert row["closure"] != pytest.approx(1, abs=1e-6)
 
 
+def test_closure_by_the_teacher_is_followed_as_steps_grow(files):
+    file, styles = tiny_encoder_file(files), [str(files / "wave.png"), str(files / "night.png")]
+    asked = {"contents": [str(files / "cat.png")], "styles": styles, "size": 64, "num_steps": 2, "judge": file}
+    rows = list(compare_encoders(**asked, encoder=file, vgg19=file, lengths=["1", "40"]))
+    grown = [(row["style"], row["steps"]) for row in rows[3:]]
+    assert grown == [("wave", "1"), ("wave", "40"), ("night", "1"), ("night", "40"), ("all", "1"), ("all", "40")]
+    assert 1 >= rows[3]["vgg19"] != rows[4]["vgg19"] <= 1 and rows[4]["content"] == "mean of 1"
+    assert rows[-1]["vgg19"] == pytest.approx((rows[4]["vgg19"] + rows[6]["vgg19"]) / 2)
+    assert rows[0]["vgg19"] == rows[0]["judge_vgg19"] and "squeezenet" not in rows[0]
+    assert len(list(compare_encoders(**asked, encoder=file, vgg19=str(files / "gone")))) == 3, "skipped without teacher"
+
+
+def test_every_comparison_asks_all_judges(files):
+    file = tiny_encoder_file(files)
+    asked = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "judge": file, "vgg19": file}
+    row = next(compare_sizes(**asked, sizes=(64,), strengths=(50.0,), num_steps=2, encoders=(file,)))
+    assert {"closed", "vgg19", "ssim"} <= row.keys() and row["closed"] != row["vgg19"]
+    row = next(compare_tricks(**asked, size=64, num_steps=2, encoder=file))
+    assert {"closed", "vgg19", "ssim"} <= row.keys()
+
+
 def test_a_contact_sheet_keeps_the_shapes():
     sheet = contact_sheet([[picture(1, 20, 40), picture(2, 40, 20)]] * 3, cell=40, columns=2)
     assert sheet.size == (160, 80)

@@ -105,7 +105,14 @@ def test_every_method_is_there():
 @pytest.mark.slow
 def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     encoder, out = tiny_encoder_file(tmp_path), tmp_path / "out"
-    asked = {"encoder": encoder, "judge": encoder, "size": 64, "out": str(out), "contents": [files["cat"]]}
+    asked = {
+        "encoder": encoder,
+        "judge": encoder,
+        "vgg19": encoder,
+        "size": 64,
+        "out": str(out),
+        "contents": [files["cat"]],
+    }
     asked |= {"styles": [f"starry_night={files['wave']}", files["dog"]]}
     asked |= {"methods": ["itself", "colors", "draft, gram", "network"]}
     rows = list(compare_methods(**asked))
@@ -115,6 +122,7 @@ def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     assert names[-1] == "tau of both judges"
     assert rows[0]["score"] < 5 and rows[1]["score"] < 40 and -1 <= rows[-1]["score"] <= 1
     assert all(0 <= row[part] <= 1 for row in rows[:-1] for part in PARTS)
+    assert rows[0]["vgg19"] == pytest.approx(0, abs=0.02) and rows[1]["vgg19"] > 0.5
     assert decode(out / "methods.jpg").rgb.width == 192 * (2 + len(names) - 1)
     assert (out / "methods.svg").read_text().count("<circle") == len(names) - 1 + 3
     known = json.loads((out / "methods.json").read_text())

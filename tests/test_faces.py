@@ -209,6 +209,9 @@ def test_real_faces_are_nearer_to_real_ones_than_made_ones(model, tmp_path):
     rows = list(compare_faces(data=str(tmp_path), models=[model], held=20, judge=clear_encoder_file(tmp_path)))
     assert [(row["faces"], row["truncation"]) for row in rows] == [("real", 1.0), (model, 1.0), (model, 0.7)]
     assert rows[0]["distance"] < rows[1]["distance"] and rows[1]["per_second"] > 0
+    asked = {"data": str(tmp_path), "models": [model], "held": 20, "judge": clear_encoder_file(tmp_path)}
+    smaller = list(compare_faces(**asked, size=8, truncations=[1.0]))
+    assert smaller[0]["distance"] < smaller[1]["distance"] != rows[1]["distance"]
 
 
 def test_the_docstrings_name_what_the_commands_take():

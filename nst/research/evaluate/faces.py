@@ -12,6 +12,7 @@ from nst.device import choose_device
 from nst.encoders import load_encoder
 from nst.faces import MODEL, sample_faces
 from nst.fidelity import distance_to
+from nst.images import resize
 from nst.registry import load_model
 from nst.research.train.gan_run import Faces
 
@@ -23,6 +24,7 @@ def compare_faces(
     held: int = 2000,
     truncations: Sequence[float] = (1.0, 0.7),
     judge: str = "compact",
+    size: int | None = None,
     seed: int = 0,
     device: str = "auto",
 ) -> Iterator[dict[str, Any]]:
@@ -33,16 +35,17 @@ def compare_faces(
 
     Args:
         data: folder or tar file of faces.
-        models: generators, by name or file, of pictures of one size.
+        models: generators, by name or file.
         held: how many of the last pictures of `data` are compared with; they were kept from the training.
         truncations: see `nst.faces.sample_faces`.
         judge: the encoder that compares, by name or file.
+        size: side in pixels at which all are compared, generated ones resized; None means that of the first generator.
         seed: the number of the first face.
         device: see `nst.device.choose_device`.
     """
     where = choose_device(device)
-    encoder, size = load_encoder(judge).to(where.device), int(load_model(models[0]).resolution)  # type: ignore[arg-type]
-    faces = Faces(data, size, held)
+    encoder, side = load_encoder(judge).to(where.device), size or int(load_model(models[0]).resolution)  # type: ignore[arg-type]
+    faces = Faces(data, side, held)
 
     def distance(made: torch.Tensor) -> float:
         return round(1000 * distance_to(faces.held, made, encoder, where), 2)
@@ -56,5 +59,9 @@ def compare_faces(
                 for i in range(0, held, 500)
             ]
             rate = held / (time.monotonic() - began)
-            row = {"faces": model, "truncation": truncation, "distance": distance(torch.cat(made))}
+            row = {
+                "faces": model,
+                "truncation": truncation,
+                "distance": distance(resize(torch.cat(made), (side, side))),
+            }
             yield row | {"per_second": round(rate)}

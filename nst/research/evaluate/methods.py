@@ -24,6 +24,7 @@ from nst.losses import STYLE_LOSSES
 from nst.metrics import Aim, find_judge
 from nst.registry import list_models, load_model
 from nst.research.evaluate.chart import chart
+from nst.research.evaluate.judges import Panel, witnesses
 from nst.research.evaluate.ledger import Ledger
 from nst.research.evaluate.pictures import contact_sheet, last, load, means, open_content, open_style, write
 from nst.styles import list_styles
@@ -93,6 +94,8 @@ def compare_methods(
     methods: Sequence[str] | None = None,
     models: Sequence[str] = (),
     judge: str | None = None,
+    vgg19: str | None = None,
+    squeezenet: str | None = None,
     encoder: str = "compact",
     size: int = 256,
     retime: bool = False,
@@ -101,8 +104,8 @@ def compare_methods(
 
     `seconds` (of one core where there is no GPU, whatever else the machine does) and `memory` (MB above what the
     process held before) of one picture on this machine, `styles` and `training` beforehand, then the pastiche score and
-    its parts (see `nst.metrics.pastiche_score`). With `judge`, its score as well, and a last row with Kendall's tau of
-    both judges' order of the methods. A method that knows certain styles only is judged on those. Pictures and numbers
+    its parts (see `nst.metrics.pastiche_score`). With `judge`, its score as well, the share `closed` of its style
+    distance, and a last row with Kendall's tau of both judges' order of the methods. A method that knows certain styles only is judged on those. Pictures and numbers
     are kept in `out`, and found ones not painted again.
 
     Args:
@@ -112,6 +115,8 @@ def compare_methods(
         methods: those to compare whose names contain one of these words; left out is all.
         models: files of further networks that paint in one pass.
         judge: a second judge, an encoder by name or file that painted none of them; left out is none.
+        vgg19: file of the real VGG-19, at least as far as relu3_1, for the column `vgg19`; skipped where there is none.
+        squeezenet: file of SqueezeNet 1.1, for the column `squeezenet`; skipped where there is none.
         encoder: to optimize on, by name or file.
         size: long side in pixels.
         retime: time every method anew, on the first photo in the first style that it knows; from then on these are its
@@ -126,6 +131,7 @@ def compare_methods(
         pair.name: {name: Aim(pair.manner.picture, pair.content, judge=who) for name, who in judges.items()}
         for pair in grid
     }
+    panel = Panel(witnesses(judge, vgg19, squeezenet), {m.name: m.picture for m in manners}, photos)
     strips = {pair.name: [pair.content, pair.manner.picture] for pair in grid}
     wanted = [m for m in find_methods(encoder, models) if not methods or any(word in m.name for word in methods)]
     if not wanted:
@@ -147,7 +153,8 @@ def compare_methods(
             image = load(path)
             strips[pair.name].append(image)
             scores = {name: aim.score(image) for name, aim in aims[pair.name].items()}
-            found.append(cost | {name: one.total for name, one in scores.items()} | scores["score"].parts)
+            closed = panel.closures(image, pair.manner.name, pair.photo)
+            found.append(cost | {name: one.total for name, one in scores.items()} | scores["score"].parts | closed)
         row = {"method": method.name, "styles": method.styles, "training": method.training, **means(found)}
         if retime:
             row |= known.put(f"{method.plain} alone", _timed(method, pairs[0], where)[1])

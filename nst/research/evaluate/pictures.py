@@ -10,9 +10,9 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from nst.encoders import Encoder
 from nst.images import decode, resize, save, to_pil, to_tensor
 from nst.metrics import luminance_ssim, style_closure
+from nst.research.evaluate.judges import Witness
 from nst.styles import list_contents, list_styles, load_content, load_style
 from nst.stylize import style_transfer
 
@@ -20,12 +20,13 @@ LABEL = 32
 """Height in pixels of a line of text on a sheet."""
 
 
-def judged(image: Tensor, content: Tensor, style: Tensor, size: int, judge: Encoder) -> dict[str, float]:
-    """Share of the judge's style distance from content to style that is closed, and the content's structure that is
-    kept, both at this size."""
+def judged(image: Tensor, content: Tensor, style: Tensor, size: int, judges: Mapping[str, Witness]) -> dict[str, float]:
+    """Share of each judge's style distance from content to style that is closed, by the names of their columns, and the
+    content's structure that is kept, all at this size."""
     kept, painted = resize(content, size), resize(style, size)
     image = resize(image, (kept.shape[-2], kept.shape[-1]))  # rounded otherwise, if it comes from another size
-    return {"closed": style_closure(image, kept, painted, judge), "ssim": luminance_ssim(image, kept)}
+    closed = {name: style_closure(image, kept, painted, judge.encoder, judge.layers) for name, judge in judges.items()}
+    return closed | {"ssim": luminance_ssim(image, kept)}
 
 
 def means(scores: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from nst.encoders import load_encoder
+from nst.device import choose_device
 from nst.images import resize
+from nst.research.evaluate.judges import witnesses
 from nst.research.evaluate.pictures import contact_sheet, judged, last, load, means, write
 
 
@@ -18,6 +19,8 @@ def compare_sizes(
     judge: str,
     contents: Sequence[str],
     styles: Sequence[str],
+    vgg19: str | None = None,
+    squeezenet: str | None = None,
     encoders: Sequence[str] = ("compact",),
     sizes: Sequence[int] = (256, 512, 1024),
     strengths: Sequence[float] = (25.0, 50.0, 75.0),
@@ -32,6 +35,8 @@ def compare_sizes(
 
     Args:
         judge: an encoder, by name or file.
+        vgg19: file of the real VGG-19, at least as far as relu3_1, for the column `vgg19`; skipped where there is none.
+        squeezenet: file of SqueezeNet 1.1, for the column `squeezenet`; skipped where there is none.
         contents, styles: picture files, in pairs.
         encoders: to optimize on, by name or file.
         sizes: long sides in pixels.
@@ -39,7 +44,7 @@ def compare_sizes(
         preset, num_steps: see `nst.stylize.style_transfer`.
         out: folder for a contact sheet: a row for each strength of the first pair, sizes side by side.
     """
-    network, common = load_encoder(judge), min(sizes)
+    judges, common = witnesses(judge, vgg19, squeezenet, choose_device("cpu")), min(sizes)
     pairs = [(load(c), load(s)) for c, s in zip(contents, styles, strict=True)]
     strips: list[list[Tensor]] = []
     for strength in strengths:
@@ -49,7 +54,7 @@ def compare_sizes(
                 settings = {"encoder": encoder, "size": size, "preset": preset, "strength": strength}
                 settings["num_steps"] = num_steps
                 results = [resize(last(c, s, **settings), common) for c, s in pairs]
-                scores = [judged(x, c, s, common, network) for x, (c, s) in zip(results, pairs, strict=True)]
+                scores = [judged(x, c, s, common, judges) for x, (c, s) in zip(results, pairs, strict=True)]
                 strips[-1].append(results[0])
                 yield {"strength": strength, "encoder": Path(encoder).stem, "size": size} | means(scores)
     if out:

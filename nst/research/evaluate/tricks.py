@@ -10,7 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from nst.encoders import load_encoder
+from nst.device import choose_device
+from nst.research.evaluate.judges import witnesses
 from nst.research.evaluate.pictures import contact_sheet, judged, last, load, means, write
 from nst.stylize import PRESETS
 
@@ -33,6 +34,8 @@ def compare_tricks(
     contents: Sequence[str],
     styles: Sequence[str],
     encoder: str = "compact",
+    vgg19: str | None = None,
+    squeezenet: str | None = None,
     size: int = 384,
     num_steps: int = 300,
     strength: float = 50.0,
@@ -42,6 +45,8 @@ def compare_tricks(
 
     Args:
         judge: an encoder, by name or file.
+        vgg19: file of the real VGG-19, at least as far as relu3_1, for the column `vgg19`; skipped where there is none.
+        squeezenet: file of SqueezeNet 1.1, for the column `squeezenet`; skipped where there is none.
         contents, styles: picture files, in pairs.
         encoder: to optimize on, by name or file.
         size: long side in pixels.
@@ -49,7 +54,7 @@ def compare_tricks(
         strength: see `nst.stylize.style_transfer`.
         out: folder for a contact sheet: a row for each pair, variants side by side.
     """
-    network = load_encoder(judge)
+    judges = witnesses(judge, vgg19, squeezenet, choose_device("cpu"))
     pairs = [(load(c), load(s)) for c, s in zip(contents, styles, strict=True)]
     strips: list[list[Tensor]] = [[] for _ in pairs]
     fields = {"factor", "average", "tv_weight"}
@@ -60,7 +65,7 @@ def compare_tricks(
         began = time.perf_counter()
         results = [last(c, s, **settings) for c, s in pairs]
         seconds = (time.perf_counter() - began) / len(pairs)
-        scores = [judged(x, c, s, size, network) for x, (c, s) in zip(results, pairs, strict=True)]
+        scores = [judged(x, c, s, size, judges) for x, (c, s) in zip(results, pairs, strict=True)]
         for strip, result in zip(strips, results, strict=True):
             strip.append(result)
         yield {"variant": name, **means(scores), "seconds": seconds}
