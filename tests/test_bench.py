@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 import torch
 from tiny import picture, tiny_encoder, tiny_encoder_file
 
+from nst.cli import experiments
 from nst.color import COLOR_MODES
 from nst.device import choose_device, peak_memory, resident_memory
 from nst.losses import STYLE_LOSSES
+from nst.research.bench import gpu
 from nst.research.bench import optimization as bench
 
 
@@ -58,3 +62,32 @@ def test_every_control_is_timed_beside_a_plain_step(tmp_path):
     assert len(names) == len(set(names)) and {f"loss {kind}" for kind in STYLE_LOSSES} <= set(names)
     assert {f"colors by {mode}" for mode in COLOR_MODES if mode != "none"} <= set(names)
     assert all(row["seconds"] > 0 and row["ratio"] > 0 for row in rows)
+
+
+def test_everything_on_a_gpu_is_measured_and_a_failure_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(gpu.loops, "vgg19", lambda seed=0: (tiny_encoder(seed), False))
+    monkeypatch.setattr(gpu, "load_encoder", lambda name: tiny_encoder())
+    monkeypatch.setattr(gpu, "LONGEST", 0.0)
+    monkeypatch.setattr(gpu._Bench, "roots", lambda *_: 1 / 0)
+    options = ["--sizes", "64", "--widths", "64", "--presets", "draft", "--device", "cpu", "--json", "-"]
+    assert experiments.main("bench", ["gpu", *options]) == 0
+    rows = {row["row"]: row for row in map(json.loads, capsys.readouterr().out.splitlines())}
+    for network in ("VGG-19", "compact"):
+        note = rows.pop(f"roots {network}")["note"]
+        assert "ZeroDivisionError" in note and "test_bench.py" in note
+    assert rows.pop("a captured step is the step itself")["note"].startswith("loss")
+    assert len(rows) > 15 and all(row["ms"] > 0 for row in rows.values())
+    assert rows["ours VGG-19 wasserstein"]["times_pass"] > 0 and rows["fast cin"]["rate"] > 0
+
+
+def test_a_measurement_begins_nothing_after_its_time(monkeypatch):
+    rows = list(gpu.bench_gpu(sizes=[64], widths=[64], presets=[], seconds=-1, device="cpu"))
+    assert {row["note"] for row in rows} == {"no time was left"}
+
+
+def test_the_loops_of_others_go_downhill():
+    content, style = picture(1, 32, 48), picture(2, 32, 48)
+    for loop in (gpu.loops.Crowson, gpu.loops.NeuralStyle):
+        made = loop(tiny_encoder(), content, style)
+        losses = [made.step() for _ in range(12)]
+        assert losses[-1] < losses[0]

@@ -12,6 +12,7 @@ from tiny import picture, tiny_encoder_file
 
 from nst import fast
 from nst.fast import fast_styles, fast_stylize, make_painter, model_for, paint_all_styles
+from nst.frames import paint_frames
 from nst.images import decode, read_recipe, resize, save, to_pil, to_tensor
 from nst.metrics import psnr
 from nst.models import blocks
@@ -273,3 +274,15 @@ def test_complaints_on_the_command_line(files, tmp_path, capsys):
     ):
         assert main([*words, *more]) == 2
         assert said in capsys.readouterr().err
+
+
+def test_frames_are_the_pictures_painted_one_by_one():
+    painter = make_painter([fast_styles()[0]], device="cpu")
+    pictures = [picture(seed, *shape) for seed, shape in ((1, (48, 64)), (2, (48, 64)), (3, (40, 64)))]
+    frames = [one[0].permute(1, 2, 0).mul(255).round().to(torch.uint8) for one in pictures]
+    painted = list(paint_frames(painter, frames, strength=80))
+    assert [frame.shape for frame in painted] == [frame.shape for frame in frames]
+    for frame, result in zip(frames, painted, strict=True):
+        alone = painter.paint(frame.permute(2, 0, 1)[None] / 255, strength=80)
+        assert (result.permute(2, 0, 1)[None] / 255 - alone).abs().max() < 0.6 / 255
+    assert not list(paint_frames(painter, []))

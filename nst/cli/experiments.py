@@ -60,7 +60,8 @@ def parser(family: str, name: str) -> Parser:
     entry = entries(family)[name]
     made = Parser(prog=f"{PROGRAM} {family} {name}", description=entry.help)
     add_options(made, entry.load())
-    made.add_argument("--json", metavar="FILE", type=Path, help="also write the rows to this file, as JSON")
+    told = "also write the rows to this file, as JSON; - prints a line of JSON for each instead"
+    made.add_argument("--json", metavar="FILE", type=Path, help=told)
     return made
 
 
@@ -72,7 +73,8 @@ def main(family: str, argv: Sequence[str]) -> int:
     args = parser(family, name).parse_args(rest)
     function = known[name].load()
     result = function(**given(args, function))
-    for line in growing(_written(_rows(result), args)):
+    rows = _rows(result)
+    for line in map(json.dumps, rows) if args.json == Path("-") else growing(_written(rows, args)):
         print(line, flush=True)
     return 0
 

@@ -87,7 +87,7 @@ def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1, grou
     return _Steady.apply(F.conv2d(x, weight, bias, stride, groups=groups))
 
 
-LARGE, STRIP = 2**20, 2**17
+LARGE, LARGE_ON_GPU, STRIP = 2**20, 2**23, 2**17
 """Pixels: larger pictures pass a layer in strips of about so many, so that nothing is copied whole. A strip sees the
 rows above and below it that it needs, and the result is the same."""
 
@@ -124,7 +124,8 @@ def _in_strips(x: Tensor, size: int, stride: int, zoom: int, layer: Callable[[Te
 
 
 def _is_large(x: Tensor) -> bool:
-    return not torch.is_grad_enabled() and x.shape[2] * x.shape[3] > LARGE and min(x.shape[2:]) > 16
+    most = LARGE if x.device.type == "cpu" else LARGE_ON_GPU
+    return not torch.is_grad_enabled() and x.shape[2] * x.shape[3] > most and min(x.shape[2:]) > 16
 
 
 class Conv(nn.Conv2d):

@@ -47,9 +47,9 @@ class ConditionalNet(nn.Module):
         """
         # A sum and not a product of matrices, which autocast would compute in bfloat16: a pure style stays exact.
         painted = (weights.to(self.table)[:, :, None] * self.table).sum(1)
-        if isinstance(strength, float) and strength == 1:
-            return painted
-        return torch.lerp(self.plain.expand_as(painted), painted, torch.as_tensor(strength).to(painted))
+        if isinstance(strength, Tensor):
+            strength = strength.to(painted)
+        return painted if isinstance(strength, float) and strength == 1 else torch.lerp(self.plain, painted, strength)
 
     def forward(self, image: Tensor, weights: Tensor, strength: Tensor | float = 1.0) -> Tensor:
         """The painted image (N, 3, H, W) in [0, 1]; weights and strength as of `mix`."""

@@ -82,8 +82,8 @@ class StylePredictor(nn.Module):
         """
         with torch.autocast(image.device.type, enabled=False):
             painted = self.predict(code)
-            strength = torch.as_tensor(strength).to(painted)
-            parameters = torch.lerp(self.plain.expand_as(painted), painted, strength)
+            strength = strength.to(painted) if isinstance(strength, Tensor) else strength
+            parameters = torch.lerp(self.plain, painted, strength)
         return self.net(image, parameters)
 
 

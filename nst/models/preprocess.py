@@ -10,6 +10,8 @@ strokes of several sizes. All is relative to the photo's own contrast, which ins
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -47,13 +49,24 @@ def _mean(x: Tensor) -> Tensor:
 
 def _noise(small: Tensor, vary: bool) -> Tensor:
     """Smooth noise (N or 1, 1, H, W) of a mean of 0, for pictures that are shown at twice the size."""
-    count, (height, width) = len(small) if vary else 1, small.shape[-2:]
-    generator = None if vary else torch.Generator().manual_seed(0)
-    total = torch.zeros(count, 1, height, width, device=small.device)
+    height, width = small.shape[-2:]
+    if vary:
+        return _drawn(len(small), height, width, small.device, None)
+    return _same(height, width, small.device)
+
+
+@lru_cache(maxsize=16)
+def _same(height: int, width: int, device: torch.device) -> Tensor:
+    """The noise that is always the same; kept, since a GPU that repeats itself cannot ask the host for it."""
+    return _drawn(1, height, width, device, torch.Generator().manual_seed(0))
+
+
+def _drawn(count: int, height: int, width: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
+    total = torch.zeros(count, 1, height, width, device=device)
     for distance, deviation in UNEVENNESS.items():
         cell = distance // 2
         rows, columns = (-(-length // cell) + 3 for length in (height, width))
-        coarse = torch.randn(count, 1, rows, columns, generator=generator).to(small.device)
+        coarse = torch.randn(count, 1, rows, columns, generator=generator).to(device)
         smooth = F.interpolate(coarse, scale_factor=cell, mode="bicubic")  # whose borders are cut off
         total += deviation * smooth[..., cell : cell + height, cell : cell + width]
     return total

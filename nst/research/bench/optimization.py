@@ -12,99 +12,18 @@ from statistics import median
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from nst.color import COLOR_MODES
 from nst.device import Device, choose_device, peak_memory
-from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS, VGG_WIDTHS, Encoder, build, load_encoder
+from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder, load_encoder
 from nst.images import resize, to_tensor
 from nst.losses import STYLE_LOSSES, ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
 from nst.optimize import Encoding, optimize
 from nst.params import PixelImage
+from nst.research.bench.loops import PlainEncoder, PlainLoop, vgg19
 from nst.styles import load_content, load_style
 from nst.stylize import Preset, style_transfer
-from nst.weights import WeightsNotFound
-
-
-def vgg19(seed: int = 0) -> tuple[Encoder, bool]:
-    """VGG-19, and whether its weights are the real ones; random ones serve to measure speed."""
-    try:
-        return copy.deepcopy(load_encoder("vgg19", download=False)), True
-    except WeightsNotFound:
-        torch.manual_seed(seed)
-        stages = [[width] * depth for width, depth in zip(VGG_WIDTHS, VGG_DEPTHS["vgg19"], strict=True)]
-        tensors = Encoder(stages, padding="zeros").state_dict()
-        for name in tensors:  # He initialization keeps the features' size from layer to layer
-            if name.endswith("weight"):
-                nn.init.kaiming_normal_(tensors[name], nonlinearity="relu")
-        config = {"stages": stages, "padding": "zeros", "pooling": "max", "rescale": 2.0}
-        encoder = build(config, tensors)
-        encoder.requires_grad_(False)
-        return encoder, False
-
-
-class PlainEncoder:
-    """The layers of an encoder as PyTorch has them, without ours (`nst.layers`); a network to compare with."""
-
-    def __init__(self, encoder: Encoder, layout: torch.memory_format) -> None:
-        self.layers: list[tuple[str, nn.Module]] = []
-        for s, stage in enumerate(encoder.stages):
-            if s:
-                self.layers.append(("pool", nn.MaxPool2d(2) if encoder.pooling == "max" else nn.AvgPool2d(2)))
-            for name in stage:
-                conv = copy.deepcopy(getattr(encoder, name.replace("relu", "conv"))).to(memory_format=layout)
-                self.layers += [("conv", conv), (name, nn.ReLU())]
-        self.mean, self.std = encoder.mean, encoder.std
-
-    def __call__(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        x, found = (image - self.mean) / self.std, {}
-        for name, layer in self.layers:
-            x = layer(x)
-            if name in layers:
-                found[name] = x
-                if len(found) == len(set(layers)):
-                    break
-        return found
-
-
-class PlainLoop:
-    """Gatys' algorithm as most people write it: float32, contiguous, Gram matrices and sums of squares, Adam.
-
-    It has our loop's losses, weights and layers, so that both walk downhill on the same hill.
-    """
-
-    def __init__(self, encoder: Encoder, content: Tensor, style: Tensor, weights: tuple[float, float]) -> None:
-        self.encoder, self.weights = PlainEncoder(encoder, torch.contiguous_format), weights
-        with torch.no_grad():
-            self.content = {n: f.clone() for n, f in self.encoder(content, CONTENT_LAYERS).items()}
-            self.style = {n: self.gram(f) for n, f in self.encoder(style, STYLE_LAYERS).items()}
-        self.image = content.clone().contiguous().requires_grad_()
-        self.optimizer = torch.optim.Adam([self.image], lr=0.03, betas=(0.9, 0.99))
-
-    @staticmethod
-    def gram(x: Tensor) -> Tensor:
-        flat = x.view(x.shape[1], -1)
-        return flat @ flat.t() / flat.shape[1]
-
-    def loss(self) -> Tensor:
-        features = self.encoder(self.image, (*self.content, *self.style))
-        loss = torch.zeros((), device=self.image.device)
-        for name, target in self.content.items():
-            loss = loss + self.weights[0] * F.mse_loss(features[name], target) / target.var()
-        for name, target in self.style.items():
-            error = F.mse_loss(self.gram(features[name]), target) / target.square().mean()
-            loss = loss + self.weights[1] * error / len(self.style)
-        return loss
-
-    def step(self) -> float:
-        self.optimizer.zero_grad()
-        loss = self.loss()
-        (loss * self.image[0, 0].numel()).backward()
-        self.optimizer.step()
-        with torch.no_grad():
-            self.image.clamp_(0, 1)
-        return loss.item()
 
 
 def our_loop(

@@ -1,0 +1,224 @@
+"""Other people's loops, restated plainly, to compare ours with; and VGG-19 to run them on."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS, VGG_WIDTHS, Encoder, build, load_encoder
+from nst.weights import WeightsNotFound
+
+
+def vgg19(seed: int = 0) -> tuple[Encoder, bool]:
+    """VGG-19, and whether its weights are the real ones; random ones serve to measure speed."""
+    try:
+        return copy.deepcopy(load_encoder("vgg19", download=False)), True
+    except WeightsNotFound:
+        torch.manual_seed(seed)
+        stages = [[width] * depth for width, depth in zip(VGG_WIDTHS, VGG_DEPTHS["vgg19"], strict=True)]
+        tensors = Encoder(stages, padding="zeros").state_dict()
+        for name in tensors:  # He initialization keeps the features' size from layer to layer
+            if name.endswith("weight"):
+                nn.init.kaiming_normal_(tensors[name], nonlinearity="relu")
+        config = {"stages": stages, "padding": "zeros", "pooling": "max", "rescale": 2.0}
+        encoder = build(config, tensors)
+        encoder.requires_grad_(False)
+        return encoder, False
+
+
+class PlainEncoder:
+    """The layers of an encoder as PyTorch has them, without ours (`nst.layers`); a network to compare with."""
+
+    def __init__(self, encoder: Encoder, layout: torch.memory_format) -> None:
+        self.layers: list[tuple[str, nn.Module]] = []
+        for s, stage in enumerate(encoder.stages):
+            if s:
+                self.layers.append(("pool", nn.MaxPool2d(2) if encoder.pooling == "max" else nn.AvgPool2d(2)))
+            for name in stage:
+                conv = copy.deepcopy(getattr(encoder, name.replace("relu", "conv"))).to(memory_format=layout)
+                self.layers += [("conv", conv), (name, nn.ReLU())]
+        self.mean, self.std = encoder.mean, encoder.std
+
+    def __call__(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        x, found = (image - self.mean) / self.std, {}
+        for name, layer in self.layers:
+            x = layer(x)
+            if name in layers:
+                found[name] = x
+                if len(found) == len(set(layers)):
+                    break
+        return found
+
+
+class PlainLoop:
+    """Gatys' algorithm as most people write it: float32, contiguous, Gram matrices and sums of squares, Adam.
+
+    It has our loop's losses, weights and layers, so that both walk downhill on the same hill.
+    """
+
+    def __init__(self, encoder: Encoder, content: Tensor, style: Tensor, weights: tuple[float, float]) -> None:
+        self.encoder, self.weights = PlainEncoder(encoder, torch.contiguous_format), weights
+        with torch.no_grad():
+            self.content = {n: f.clone() for n, f in self.encoder(content, CONTENT_LAYERS).items()}
+            self.style = {n: self.gram(f) for n, f in self.encoder(style, STYLE_LAYERS).items()}
+        self.image = content.clone().contiguous().requires_grad_()
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam([self.image], lr=0.03, betas=(0.9, 0.99))
+
+    @staticmethod
+    def gram(x: Tensor) -> Tensor:
+        flat = x.view(x.shape[1], -1)
+        return flat @ flat.t() / flat.shape[1]
+
+    def loss(self) -> Tensor:
+        features = self.encoder(self.image, (*self.content, *self.style))
+        loss = torch.zeros((), device=self.image.device)
+        for name, target in self.content.items():
+            loss = loss + self.weights[0] * F.mse_loss(features[name], target) / target.var()
+        for name, target in self.style.items():
+            error = F.mse_loss(self.gram(features[name]), target) / target.square().mean()
+            loss = loss + self.weights[1] * error / len(self.style)
+        return loss
+
+    def step(self) -> float:
+        self.optimizer.zero_grad()
+        loss = self.loss()
+        (loss * self.image[0, 0].numel()).backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self.image.clamp_(0, 1)
+        return loss.item()
+
+
+class NeuralStyle(PlainLoop):
+    """The loop of jcjohnson/neural-style in its PyTorch version: sums of squares, total variation, L-BFGS.
+
+    Its defaults: content weight 5, style weight 100, total variation 1e-3, images from 0 to 255.
+    """
+
+    def __init__(self, encoder: Encoder, content: Tensor, style: Tensor) -> None:
+        super().__init__(encoder, content, style, (5.0, 100.0))
+        self.optimizer = torch.optim.LBFGS([self.image], lr=1.0, max_iter=1)
+
+    def loss(self) -> Tensor:
+        features = self.encoder(self.image, (*self.content, *self.style))
+        loss = torch.zeros((), device=self.image.device)
+        for name, target in self.content.items():
+            loss = loss + self.weights[0] * F.mse_loss(features[name], target)
+        for name, target in self.style.items():
+            loss = loss + self.weights[1] * F.mse_loss(self.gram(features[name]), target)
+        across = (self.image[..., 1:] - self.image[..., :-1]).abs().sum()
+        down = (self.image[..., 1:, :] - self.image[..., :-1, :]).abs().sum()
+        return loss + 1e-3 * (across + down)
+
+    def step(self) -> float:
+        losses: list[Tensor] = []
+
+        def evaluate() -> Tensor:
+            self.optimizer.zero_grad()
+            losses.append(self.loss())
+            losses[-1].backward()
+            return losses[-1]
+
+        self.optimizer.step(evaluate)  # type: ignore[arg-type]
+        return losses[0].item()
+
+
+class Crowson:
+    """The loop of crowsonkb/style-transfer-pytorch: Wasserstein distances, roots by Newton-Schulz, Adam, an average.
+
+    Its defaults: content weight 0.015, total variation 2, style layers that count 256, 64, 16, 4 and 1, 12 iterations.
+    """
+
+    def __init__(self, encoder: Encoder, content: Tensor, style: Tensor) -> None:
+        self.encoder = PlainEncoder(encoder, torch.contiguous_format)
+        with torch.no_grad():
+            self.content = {n: f.clone() for n, f in self.encoder(content, CONTENT_LAYERS).items()}
+            found = self.encoder(style, STYLE_LAYERS)
+            self.style = {}
+            for name, features in found.items():
+                mean, covariance = self.moments(features)
+                self.style[name] = mean, covariance, _Root.apply(covariance)
+        counts = (256.0, 64.0, 16.0, 4.0, 1.0)
+        self.counts = [count / sum(counts) for count in counts]
+        self.image = content.clone().contiguous().requires_grad_()
+        self.optimizer = torch.optim.Adam([self.image], lr=0.02, betas=(0.9, 0.99))
+        self.average = torch.zeros_like(content)
+
+    @staticmethod
+    def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean (C,) and covariance (C, C) of features (1, C, H, W)."""
+        mean = x.mean((-2, -1))[0]
+        second = torch.einsum("...chw,...dhw->...cd", x, x)[0] / (x.shape[-2] * x.shape[-1])
+        return mean, second - torch.outer(mean, mean) + 1e-4 * torch.eye(len(mean), device=x.device)
+
+    def loss(self) -> Tensor:
+        features = self.encoder(self.image, (*self.content, *self.style))
+        terms = []
+        for name, target in self.content.items():
+            difference = features[name] - target
+            terms.append(0.015 * difference.square().sum() / (difference.abs().sum() + 1e-8))
+        for (name, (mean, covariance, root)), count in zip(self.style.items(), self.counts, strict=True):
+            own_mean, own = self.moments(features[name])
+            cross = _Root.apply(root @ own @ root)
+            spread = torch.diag(covariance + own - 2 * cross).mean()
+            terms.append(count * ((own_mean - mean).square().mean() + spread))
+        padded = F.pad(self.image, (1, 1, 1, 1), "replicate")
+        variation = torch.zeros((), device=self.image.device)
+        height, width = self.image.shape[-2:]
+        for row, column, weight in (
+            (0, 1, 2),
+            (1, 0, 2),
+            (1, 2, 2),
+            (2, 1, 2),
+            (0, 0, 1),
+            (0, 2, 1),
+            (2, 0, 1),
+            (2, 2, 1),
+        ):
+            neighbor = padded[..., row : row + height, column : column + width]
+            variation = variation + weight / 6 * (neighbor - self.image).square().mean()
+        return torch.stack([*terms, 2 * variation]).sum()
+
+    def step(self) -> float:
+        self.optimizer.zero_grad()
+        loss = self.loss()
+        loss.backward()
+        self.optimizer.step()
+        with torch.no_grad():
+            self.image.clamp_(0, 1)
+            self.average.mul_(0.99).add_(self.image, alpha=0.01)
+        return loss.item()
+
+
+class _Root(torch.autograd.Function):
+    """The root of a positive definite matrix (C, C), and its gradient, by iterations of products."""
+
+    @staticmethod
+    def forward(ctx: Any, matrix: Tensor, iterations: int = 12) -> Tensor:
+        norm, identity = matrix.norm(), torch.eye(len(matrix), device=matrix.device)
+        root, inverse = matrix / norm, identity
+        for _ in range(iterations):
+            step = (3 * identity - inverse @ root) / 2
+            root, inverse = root @ step, step @ inverse
+        root = root * norm.sqrt()
+        ctx.iterations = iterations
+        ctx.save_for_backward(root)
+        return root
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        (root,) = ctx.saved_tensors
+        norm, identity = root.norm(), torch.eye(len(root), device=root.device)
+        a, q = root / norm, gradient / norm
+        for _ in range(ctx.iterations):  # the Lyapunov equation
+            step = 3 * identity - a @ a
+            q = (q @ step - a.T @ (a.T @ q - q @ a)) / 2
+            a = a @ step / 2
+        return q / 2, None
