@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import gc
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -20,10 +19,12 @@ from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder, load_encoder
 from nst.fast import fast_styles, make_painter
 from nst.frames import paint_frames
 from nst.losses import ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
+from nst.losses.gram import moments
 from nst.losses.wasserstein import matrix_roots
 from nst.optimize import Step, optimize, throttle
 from nst.params import PixelImage
 from nst.research.bench import loops
+from nst.research.bench.events import heard, told
 from nst.stylize import style_transfer
 
 LAYERS = (*STYLE_LAYERS[:4], *CONTENT_LAYERS, *STYLE_LAYERS[4:])
@@ -69,9 +70,11 @@ def bench_gpu(
             continue
         began = time.monotonic()
         try:
-            row |= measure()
+            with heard() as said:
+                row |= measure()
+            row["note"] = "; ".join(filter(None, [row["note"], *said])) or None
         except Exception as error:
-            row["note"] = _told(error)
+            row["note"] = told(error)
         row["seconds"] = round(time.monotonic() - began, 2)
         yield row
         bench.clear()
@@ -103,9 +106,11 @@ def _plan(
             yield f"fast {model}", width, partial(bench.fast, model, width)
     for network in ("VGG-19", "compact"):
         yield f"kernels of a step, {network}", first, partial(bench.kernels, network, first)
+    if bench.cuda:
+        yield "convolution and ReLU in one", first, partial(bench.fused, first)
     for network in ("VGG-19", "compact"):
         yield f"PyTorch's layers, {network}", first, partial(bench.plain_pass, network, first)
-        yield f"roots {network}", first, partial(bench.roots, network)
+        yield f"roots {network}", first, partial(bench.roots, network, first)
     if bench.cuda:
         yield "PyTorch's layers compiled, VGG-19", first, partial(bench.plain_pass, "VGG-19", first, True)
 
@@ -267,17 +272,48 @@ class _Bench:
     def fast_style(self, model: str) -> list[Any]:
         return [fast_styles()[0]] if model == "cin" else [self.picture(2, 384).cpu()]
 
-    def roots(self, network: str) -> Row:
-        """The roots of one step's matrices alone, replayed."""
-        widths = [getattr(self.encoder(network), n.replace("relu", "conv")).out_channels for n in STYLE_LAYERS]
-        found = [torch.randn(1, width, 2 * width, device=self.where.device) / width**0.5 for width in widths]
-        matrices = [x @ x.transpose(1, 2) for x in found]
-        kept: list[Any] = []
+    def fused(self, size: int) -> Row:
+        """cuDNN's convolution with ReLU beside both alone, 64 channels: milliseconds, and how far apart they are."""
+        dtype = self.where.dtype or torch.float32
+        x, weight = (
+            torch.randn(*shape, device=self.where.device).to(dtype) for shape in ((1, 64, size, size), (64, 64, 3, 3))
+        )
+        x, weight = (one.contiguous(memory_format=torch.channels_last) for one in (x, weight / 24))
+        bias = torch.randn(64, device=self.where.device).to(dtype)
+        one, ones = [1, 1], (1, 1)
+        kept = [torch.empty_like(x), torch.empty_like(x)]
+        apart = Repeated(lambda: _into(kept[0], torch.conv2d(x, weight, bias, ones, ones).relu_()), self.where.device)
+        joined = Repeated(
+            lambda: _into(kept[1], torch.cudnn_convolution_relu(x, weight, bias, one, one, one, 1)), self.where.device
+        )
+        times = self.timed(apart), self.timed(joined)
+        error = ((kept[0].float() - kept[1].float()).norm() / kept[0].float().norm()).item()
+        layout = kept[1].is_contiguous(memory_format=torch.channels_last)
+        return {"ms": times[1], "note": f"{times[0]:.4g} ms apart, error {error:.2e}, channels last {layout}"}
+
+    def roots(self, network: str, size: int) -> Row:
+        """The roots of one step's matrices alone, replayed; in TF32 too, and how far its traces are off."""
+        model = self.encoder(network)
+        with torch.no_grad(), self.where.autocast():
+            both = [model(self.picture(seed, size), STYLE_LAYERS) for seed in (1, 2)]
+        own, targets = ([moments(found[name])[1] for name in STYLE_LAYERS] for found in both)
+        matrices = [root @ one @ root for one, (root, _) in zip(own, matrix_roots(targets), strict=True)]
+        kept = [torch.zeros_like(matrix) for matrix in matrices]
 
         def once() -> None:
-            kept[:] = matrix_roots(matrices)
+            for target, (root, _) in zip(kept, matrix_roots(matrices), strict=True):
+                target.copy_(root)
 
-        return {"ms": self.timed(Repeated(once, self.where.device)), "note": f"widths {widths}"}
+        exact, rough = self.timed(Repeated(once, self.where.device)), 0.0
+        traces = [root.diagonal(dim1=1, dim2=2).sum().item() for root in kept]
+        before = torch.backends.cuda.matmul.allow_tf32
+        try:
+            torch.backends.cuda.matmul.allow_tf32 = True
+            rough = self.timed(Repeated(once, self.where.device))
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
+        off = [abs(root.diagonal(dim1=1, dim2=2).sum().item() / t - 1) for root, t in zip(kept, traces, strict=True)]
+        return {"ms": exact, "note": f"TF32 {rough:.4g} ms, traces off by {[f'{o:.1e}' for o in off]}"}
 
     def kernels(self, network: str, size: int) -> Row:
         """Where the time of a replayed step goes: microseconds of the longest kernels, and their number."""
@@ -339,10 +375,3 @@ class _Uncaptured(PerceptualLoss):
 
 def _into(target: Tensor, source: Tensor) -> None:
     target.copy_(source)
-
-
-def _told(error: Exception) -> str:
-    """The error with the end of its traceback, in one line."""
-    last = traceback.extract_tb(error.__traceback__)[-4:]
-    places = " < ".join(f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(last))
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]} ({places})"
