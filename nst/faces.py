@@ -43,7 +43,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
 }
 """What is allowed."""
 
-PIXELS = 32 * 64 * 64
+PIXELS = 16 * 128 * 128
 """Of the faces that are painted at once."""
 
 LEVELS = ("coarse", "middle", "fine")
@@ -143,7 +143,7 @@ def mix_faces(
     first: int = 0,
     second: int = 1,
     truncation: float = 0.7,
-    size: int = 192,
+    size: int = 128,
     model: str = MODEL,
     device: str = "auto",
 ) -> Iterator[Step]:
@@ -222,7 +222,7 @@ def morph_sheet(
     faces: Sequence[int] = (0, 1, 2),
     frames: int = 60,
     truncation: float = 0.7,
-    size: int = 192,
+    size: int = 128,
     model: str = MODEL,
     device: str = "auto",
 ) -> Iterator[Step]:
@@ -333,4 +333,4 @@ def _moved(network: Any, device: str) -> Any:
 
 
 STRIP = Path(__file__).parent / "pictures" / "faces" / "training.webp"
-"""The same latents through the training of the embedded generator, from the left to the right."""
+"""The same latents through the training of a generator, from the left to the right."""

@@ -198,7 +198,7 @@ def test_sixty_pictures_of_the_embedded_faces_are_made_in_time(tmp_path):
     faces.morph(faces=(1, 2), frames=2)
     began = time.process_time()
     film = only(faces.morph_sheet(faces=(1, 2, 3), frames=60))
-    assert time.process_time() - began < 10 and film.shape == (1, 3, 8 * 192, 8 * 192)
+    assert time.process_time() - began < 10 and film.shape == (1, 3, 8 * 128, 8 * 128)
 
 
 def test_real_faces_are_nearer_to_real_ones_than_made_ones(model, tmp_path):

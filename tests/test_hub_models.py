@@ -61,7 +61,7 @@ def test_horses_and_zebras_come_with_the_way_back(fake):
 def test_large_faces_are_sampled(fake):
     put(fake, "faces_1024", genforce()[0])
     titles = {name: title for title, name in settings.control("model", "faces").choices}
-    assert titles == {"faces": "Ours, 64 pixels", "faces_1024": titles["faces_1024"]}
+    assert titles == {"faces": "Ours, 128 pixels", "faces_1024": titles["faces_1024"]}
     assert "92 MB download, license apache-2.0" in titles["faces_1024"]
     assert faces.sample_faces(count=2, model="faces_1024").shape == (2, 3, 16, 16)
     assert len(list(faces.face_grid(count=1, model="faces_1024", size=32))) == 1

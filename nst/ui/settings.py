@@ -58,7 +58,7 @@ WORDS = {
     "zebra2horse": "Zebra → horse, large",
     "predictor": "Predicted",
     "adain": "AdaIN",
-    "faces": "Ours, 64 pixels",
+    "faces": "Ours, 128 pixels",
     "faces_1024": "PGGAN, 1,024 pixels",
 }
 """What a choice is called where its own name would not do."""
