@@ -24,6 +24,7 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
     """
     import gradio as gr
 
+    from nst.server import inputs
     from nst.ui import color, endpoints, explore, faces, fast, gallery, measure, mix, optimize, theme, translate
     from nst.ui import tabs as bar
 
@@ -46,6 +47,7 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
         theme.footer()
         if api:
             endpoints.create()
+    inputs.guard(page)
     # Without api_open=False anybody could pass the queue by.
     return page.queue(api_open=False, max_size=32)
 

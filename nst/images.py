@@ -119,6 +119,19 @@ def _decode(source: Source, data: bytes, max_pixels: int, size: int | None) -> P
         raise ImageError(_complaint(data, error, max_pixels)) from error
 
 
+def size_of(source: str | Path | bytes | BinaryIO) -> tuple[int, int]:
+    """Width and height of a picture as it is shown, upright, found without decoding pixels.
+    Raises ImageError for what is no picture."""
+    with _in_hand:
+        data = _read(source)
+        try:
+            image = open_picture(data)
+            turned = image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+        except Exception as error:  # as in decode
+            raise ImageError(_complaint(data, error, MAX_PIXELS)) from error
+    return image.size[::-1] if turned else image.size
+
+
 def read_recipe(source: Source) -> dict[str, Any] | None:
     """The recipe that `encode` put into a PNG, JPEG or WebP, found without decoding pixels; None where there
     is none, or no JSON object of at most `MAX_RECIPE` characters. Its values may be a stranger's: check them.

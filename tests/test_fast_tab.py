@@ -14,7 +14,7 @@ from PIL import Image
 
 from nst import fast
 from nst.device import lock
-from nst.images import decode, read_recipe, resize
+from nst.images import decode, encode, read_recipe, resize
 from nst.optimize import Step
 from nst.ui import pictures, settings, stylerow
 from nst.ui.fast import OWN, FastTab, create_tab
@@ -109,7 +109,7 @@ def test_which_network_paints_in_a_picture_can_be_chosen(tab, run, photo):
         assert tab.open_picture(painting.result)[tab.controls["model"]] == (model or settings.AUTO)
     painting, _ = painted(tab, photo, [OWN], own=photo)
     assert "model" not in run.calls[-1], "left out, it is the default one"
-    next(tab.paint_live(Image.new("RGB", (8, 8)), [OWN], stylerow.MIDDLE, photo, 100, "adain"))
+    next(tab.paint_live(encode(Image.new("RGB", (8, 8))), [OWN], stylerow.MIDDLE, photo, 100, "adain"))
     assert run.calls[-1]["model"] == "adain"
 
 
@@ -199,7 +199,7 @@ def test_an_example_among_its_styles_comes_back_and_what_was_an_upload_is_told(t
 
 
 def test_the_camera_waits_for_nobody(tab, run):
-    seen = Image.new("RGB", (40, 30), "teal")
+    seen = encode(Image.new("RGB", (40, 30), "teal"))
     with lock:
         assert next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 100)) == [gr.skip(), gr.skip()]
     picture, rate = next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 60))

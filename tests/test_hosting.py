@@ -29,6 +29,7 @@ import httpx
 import pytest
 import torch
 from fake_run import FakeRun, no_load, quick_examples
+from gradio import routes
 from gradio.state_holder import SessionState
 from gradio_client import Client
 from PIL import Image
@@ -57,7 +58,8 @@ def served(folder: Path, run: Any, load: Any = no_load, api: bool = False, **opt
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "served"))
         patch.setenv("PASTICHE_RESULTS", str(folder / "results"))
         patch.setattr(SessionState, "__init__", SessionState.__init__)
-        sessions.remember_little()
+        patch.setattr(routes, "StateHolder", routes.StateHolder)
+        sessions.look_after()
         quick_examples(patch)
         patch.setattr("nst.ui.forecast.stylize.estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
         page = app.build_app([("Optimize", lambda: create_tab(run, load)), ("Gallery", gallery.create_tab)])

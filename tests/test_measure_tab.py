@@ -74,7 +74,7 @@ def test_grey_and_transparent_pictures_are_measured(tab, files, tmp_path):
 
 def test_the_tab_opens_filled_in(tab):
     updates = tab.open(False)
-    assert updates[tab.result]["value"] == str(EXAMPLE) and EXAMPLE.is_file()
+    assert Path(updates[tab.result]["value"]).read_bytes() == EXAMPLE.read_bytes()
     assert all(updates[slot.chosen].name for slot in tab.slots)
     assert tab.open(True) == {tab.opened: True}
 
@@ -127,7 +127,7 @@ def test_the_parts_of_a_sheet_have_a_score_each(files, tmp_path):
 
 
 def test_fast_styles_are_scored_by_their_own_pictures(files, monkeypatch):
-    extras = {"styles": ["waves", picture(2, 40, 40)]}
+    extras = {"styles": ["waves", Path(files["style"])]}
     order = Order({"weights": [0.5, 0.5]}, {"content": files["photo"]}, extras=extras)
     assert "of 100." in score_view.of_painting(Painting(order, result=files["result"]))
     monkeypatch.setattr("nst.styles.load_style", real_load_style)  # which is away, and would have to be fetched

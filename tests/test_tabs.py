@@ -383,14 +383,42 @@ def test_the_canvas_passes_layers_on_undecoded_and_bounds_what_waits():
     made = canvas.canvas("Regions", "x", mix.COLORS)
     sent: Any = SimpleNamespace(id=None, layers=[SimpleNamespace(path="/a.png"), None, SimpleNamespace(path="/b.png")])
     assert made.preprocess(sent) == ["/a.png", "/b.png"] and made.preprocess(None) == []
-    for visitor in range(200):
-        for kind, index in (("layer", "0"), ("background", "null"), ("layer", str(10**9))):
-            data = SimpleNamespace(data={"type": kind, "index": index, "id": f"v{visitor}"}, files=[("f", b"stroke")])
-            made.accept_blobs(data)
-    assert len(made.blob_storage) == canvas.MAX_WAITING
-    assert made.preprocess(SimpleNamespace(id="v199", layers=[])) == [b"stroke"] and "v199" not in made.blob_storage
-    assert made.preprocess(SimpleNamespace(id="v0", layers=[])) == []
+    for kind, index in (("layer", "1"), ("layer", "0"), ("background", "null"), ("layer", str(10**9)), ("layer", "-1")):
+        send(made, b"stroke " + index.encode(), kind=kind, index=index)
+    send(made, bytes(canvas.MAX_LAYER + 1), index="2")
+    assert made.preprocess(SimpleNamespace(id="v", layers=[])) == [b"stroke 0", b"stroke 1"]
+    assert made.preprocess(SimpleNamespace(id="v", layers=[])) == [], "it was taken"
+    for nonsense in (None, [], {"type": "layer"}, SimpleNamespace(data=None, files=[("f", b"x")])):
+        made.accept_blobs(nonsense, SimpleNamespace(client=None))
     assert made.get_block_name() == "imageeditor"
+
+
+def send(
+    made: Any, layer: bytes, name: str = "v", address: str = "192.0.2.1", kind: str = "layer", index: str = "0"
+) -> None:
+    """A layer, as the page sends it ahead of the event that it is for."""
+    asks: Any = SimpleNamespace(client=SimpleNamespace(host=address), headers={})
+    made.accept_blobs(SimpleNamespace(data={"type": kind, "index": index, "id": name}, files=[("f", layer)]), asks)
+
+
+def test_nobody_s_strokes_are_pushed_out_by_somebody_else_s(monkeypatch):
+    monkeypatch.setattr(canvas, "KEPT", 1_000_000)
+    made = canvas.canvas("Regions", "x", mix.COLORS)
+    send(made, b"mine", name="mine", address="192.0.2.7")
+    for i in range(50):
+        send(made, bytes(100_000), name=f"flood {i}")
+    assert sum(one.size for one in canvas._waiting._held.values()) <= canvas.KEPT
+    assert made.preprocess(SimpleNamespace(id="mine", layers=[])) == [b"mine"]
+
+
+def test_strokes_that_nobody_asks_for_are_dropped(monkeypatch):
+    monkeypatch.setattr(canvas, "SECONDS", 0.0)
+    made = canvas.canvas("Regions", "x", mix.COLORS)
+    send(made, b"old", name="old")
+    assert made.preprocess(SimpleNamespace(id="old", layers=[])) == []
+    send(made, b"older", name="older")
+    send(made, b"new", name="new")
+    assert len(canvas._waiting._held) == 1
 
 
 # ---- Color, texture, inversion, sharing

@@ -23,7 +23,7 @@ def look_after() -> None:
     log.start()
     memory.few_pools()
     memory.look_after()
-    sessions.remember_little()
+    sessions.look_after()
     tempfiles.keep_small()
     pictures.draw_ahead()
     desk = share.desk()

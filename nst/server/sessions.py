@@ -1,27 +1,78 @@
-"""What the server remembers of an open page: what its visitor changed, not what is the same for everybody.
+"""What the server remembers of open pages: little of each, and of nobody so many that others are forgotten for them.
 
 By itself gradio (6.31, which the requirements pin) describes every component anew for each page that opens, for deep
 links alone: a tenth of a second in which the server does nothing else, and two megabytes. The gate is shut for deep
-links, so nobody ever reads that.
+links, so nobody ever reads that. And it forgets the page that was quiet for longest, whoever opened the many others.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Hashable, Mapping
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
+from gradio import routes
 from gradio.blocks import Blocks
-from gradio.state_holder import SessionState
+from gradio.state_holder import SessionState, StateHolder
+
+K = TypeVar("K", bound=Hashable)
+
+NOBODY = ""
+"""Who a session is of as long as it has done nothing but be named: all of these together count as one."""
 
 _remember_all = SessionState.__init__
 
 
-def remember_little() -> None:
-    """Have gradio's sessions, from now on, describe no components."""
+def look_after() -> None:
+    """Have gradio's sessions, from now on, describe no components, and give way fairly."""
     SessionState.__init__ = _remember_little  # type: ignore[assignment, method-assign]
+    routes.StateHolder = Sessions  # type: ignore[misc]
 
 
 def _remember_little(session: SessionState, blocks: Blocks) -> None:
     nothing_to_describe: Any = SimpleNamespace(default_config=blocks.default_config, blocks=())
     _remember_all(session, nothing_to_describe)
     session.blocks_config.config_for_block = lambda *_, **__: {}  # type: ignore[assignment, method-assign]
+
+
+class Sessions(StateHolder):
+    """The sessions of all pages; where there are too many, whoever has most of them gives up their oldest.
+
+    Attributes:
+        of: the address of each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of: dict[str, str] = {}
+
+    def belongs(self, session: str, address: str) -> None:
+        """Note whose a session is, which is so from its first event on."""
+        with self.lock:
+            if session in self.session_data:
+                self.of.setdefault(session, address)
+
+    def update(self, session_id: str) -> None:
+        """Note that a session is used, and make room; in place of gradio's own."""
+        with self.lock:
+            if session_id in self.session_data:
+                self.session_data.move_to_end(session_id)
+            while len(self.session_data) > self.capacity:
+                gone = makes_room({name: (self.of.get(name, NOBODY), 1) for name in self.session_data})
+                self.session_data.pop(gone)
+                self.time_last_used.pop(gone, None)
+                self.of.pop(gone, None)
+
+
+def makes_room(held: Mapping[K, tuple[str, int]]) -> K:
+    """Which entry is to go: the oldest of whoever takes most, so that nobody can push anybody else out.
+
+    Args:
+        held: owner and size of each, from the oldest to the newest.
+    """
+    taken = Counter[str]()
+    for owner, size in held.values():
+        taken[owner] += size
+    most = max(taken.values())
+    return next(name for name, (owner, _) in held.items() if taken[owner] == most)

@@ -16,13 +16,15 @@ FAINT = 1 / 32
 """An opacity below which a pixel's color is not to be trusted: it was rounded away."""
 
 
-def open_mask(source: Source) -> Tensor:
+def open_mask(source: Source, size: int | None = None) -> Tensor:
     """A mask (1, 1, H, W) in [0, 1] from a file: what is white counts, what is black or transparent does not.
+
+    With `size`, its long side has at most so many pixels.
 
     Raises:
         nst.images.ImageError: it is no picture.
     """
-    picture = decode(source)
+    picture = decode(source, size=size)
     over_white = to_tensor(picture).mean(1, keepdim=True)
     if picture.alpha is None:
         return over_white

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from abc import ABCMeta
+from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
@@ -10,38 +14,98 @@ import gradio as gr
 from gradio.components.base import server
 from gradio.components.image_editor import AcceptBlobs, EditorData
 
-from nst.images import decode, save
-from nst.server import tempfiles
+from nst.images import ImageError, save, size_of
+from nst.server import inputs, tempfiles
+from nst.server.address import client
+from nst.server.sessions import makes_room
+from nst.ui.pictures import opened
 
 SIZE = 640
 """Long side of what is painted on, in pixels: a mask needs no more, and it travels at each press."""
 
-MAX_WAITING, MAX_LAYERS = 64, 4
-"""Strokes of how many visitors, and how many layers of each, are kept between their upload and the run."""
+MAX_LAYERS, MAX_LAYER = 4, 4_000_000
+"""Layers of a canvas that are heeded, and bytes of each."""
+
+KEPT, SECONDS = 32_000_000, 120.0
+"""Bytes of strokes, of all visitors and canvases, that are kept between their upload and the run; and for how long."""
 
 OPACITY = 0.7
 """Of a stroke, so that the picture is seen through it."""
 
 
-def _layers(editor: gr.ImageEditor, payload: EditorData | None) -> list[Any]:
+@dataclass
+class _Strokes:
+    """What one page has painted on a canvas, and sent ahead of the event that it is for."""
+
+    address: str
+    sent: float
+    layers: dict[int, bytes]
+
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.layers.values()))
+
+
+class _Waiting:
+    """The strokes of all pages, by session and by the name that the page gave them."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[str, str], _Strokes] = {}
+        self._lock = threading.Lock()
+
+    def keep(self, session: str, name: str, index: int, layer: bytes, address: str) -> None:
+        """Keep a layer; what is old is dropped, and whoever has sent most makes room."""
+        now = time.monotonic()
+        with self._lock:
+            self._held = {key: one for key, one in self._held.items() if now - one.sent < SECONDS}
+            strokes = self._held.setdefault((session, name), _Strokes(address, now, {}))
+            strokes.layers[index] = layer
+            while sum(one.size for one in self._held.values()) > KEPT:
+                del self._held[makes_room({key: (one.address, one.size) for key, one in self._held.items()})]
+
+    def take(self, session: str, name: str) -> list[bytes]:
+        """The layers that a page has sent under a name, from the lowest up; they are kept no longer."""
+        with self._lock:
+            strokes = self._held.pop((session, name), None)
+        if strokes is None or time.monotonic() - strokes.sent > SECONDS:
+            return []
+        return [layer for _, layer in sorted(strokes.layers.items())]
+
+
+_waiting = _Waiting()
+
+
+def _layers(_: gr.ImageEditor, payload: EditorData | None) -> list[Any]:
     """The painted layers, as files or as they were encoded: gradio would decode whatever it is sent."""
-    sent: Any = payload
-    if payload is not None and payload.id is not None:
-        sent = editor.blob_storage.pop(payload.id, None)
-    layers = sent.layers if sent is not None else []
-    return [getattr(layer, "path", layer) for layer in layers[:MAX_LAYERS] if layer is not None]
+    if payload is None:
+        return []
+    if payload.id is not None:
+        return list(_waiting.take(inputs.session(), payload.id))
+    return [layer.path for layer in payload.layers[:MAX_LAYERS] if layer is not None]
 
 
 @server
-def _accept(editor: gr.ImageEditor, data: AcceptBlobs) -> None:
-    """Keep a layer that was uploaded; of the rest nothing is needed. The oldest make room."""
-    index = str(data.data.get("index"))
-    if data.data.get("type") != "layer" or index not in map(str, range(MAX_LAYERS)):
+def _accept(_: gr.ImageEditor, data: AcceptBlobs, request: gr.Request) -> None:
+    """Keep a layer that was uploaded; of the rest nothing is needed."""
+    told, files = getattr(data, "data", None), getattr(data, "files", None)
+    if not isinstance(told, dict) or not files or told.get("type") != "layer":
         return
-    waiting = editor.blob_storage
-    while len(waiting) >= MAX_WAITING and data.data.get("id") not in waiting:
-        waiting.pop(next(iter(waiting)), None)
-    gr.ImageEditor.accept_blobs(editor, data)
+    index, layer = str(told.get("index")), files[0][1]
+    if index in map(str, range(MAX_LAYERS)) and len(layer) <= MAX_LAYER:
+        session, name = (str(told.get(key) or "")[:100] for key in ("session_hash", "id"))
+        _waiting.keep(session, name, int(index), layer, client(request))
+
+
+def checked(layers: Sequence[str | bytes] | None) -> list[str | bytes]:
+    """Painted layers, none of which is larger than the canvas could make it.
+
+    Raises:
+        nst.images.ImageError: one is, or is no picture.
+    """
+    for layer in layers or ():
+        if max(size_of(layer)) > 2 * SIZE:
+            raise ImageError("What was painted is larger than the canvas; clear it, and paint again.")
+    return list(layers or ())
 
 
 # Made without gradio's own metaclass, which writes a .pyi beside a subclass's source.
@@ -89,8 +153,7 @@ def upon(picture: str | None) -> dict[str, Any] | None:
     """
     if not picture:
         return None
-    small = decode(picture).rgb
-    small.thumbnail((SIZE, SIZE))
+    small = opened(picture, SIZE).rgb
     path = str(save(tempfiles.new_file("canvas.jpg"), small, quality=85))
     return {"background": path, "layers": [], "composite": None}
 

@@ -10,15 +10,18 @@ from PIL import Image, ImageColor
 from torch import Tensor
 
 from nst import styles, stylize
-from nst.images import ImageError, decode, save, to_pil, to_tensor
-from nst.server import tempfiles
+from nst.images import ImageError, save, to_pil, to_tensor
+from nst.server import inputs, tempfiles
 from nst.ui import canvas, pictures, progress, settings
 from nst.ui.painting import Order
-from nst.ui.pictures import Choice, Slot
+from nst.ui.pictures import Choice, Slot, opened
 from nst.ui.task_tab import QUICK, TELLING, Updates, Workbench
 
 FIRST = "night"
 """The painting that it opens with."""
+
+LARGEST = 1024
+"""Long side in pixels at which a painting is looked at for a map."""
 
 BEGINNINGS = [("Example", "example"), ("Its map", "map"), ("Empty", "empty")]
 """What one can draw over: titles and values."""
@@ -95,8 +98,8 @@ class DoodleBench(Workbench):
         layers, begin = values[-2:]
         if not map_path:
             raise ValueError("The painting needs a map of what is where in it: drop one, or choose the painting anew.")
-        colors = stylize.map_colors(to_tensor(decode(map_path)))
-        drawn = stylize.painted_map(_ground(map_path, map_name, file, begin, colors), layers or [], colors)
+        colors = stylize.map_colors(to_tensor(opened(map_path)))
+        drawn = stylize.painted_map(_ground(map_path, map_name, file, begin, colors), canvas.checked(layers), colors)
         path = str(save(tempfiles.new_file("doodle.png"), to_pil(drawn)))
         return Order(
             asked,
@@ -124,7 +127,7 @@ class DoodleBench(Workbench):
 
     def take_example(self, event: gr.EventData) -> Updates:
         """A click on an example: its map comes with it."""
-        picture, _, chosen = pictures.choose("style", str(event.name))
+        picture, _, chosen = pictures.choose("style", inputs.word(event, "name"))
         return self.mapped(Choice(picture, chosen.name))
 
     def take(self, slot: Slot, path: str | None, before: Choice | None) -> Updates:
@@ -152,7 +155,7 @@ class DoodleBench(Workbench):
         if style.name in styles.list_maps():
             picture = styles.load_map(style.name)
         else:
-            picture = to_pil(stylize.propose_map(to_tensor(decode(style.path))))
+            picture = to_pil(stylize.propose_map(to_tensor(opened(style.path, LARGEST))))
         path = str(save(tempfiles.new_file("map.png"), picture))
         chosen = Choice(path, style.name)
         updates = self.map.filled([path, "", chosen]) | self.file.filled([None, "", None])
@@ -163,7 +166,7 @@ class DoodleBench(Workbench):
         ground = self.show_ground(map_path, chosen, file, begin)
         if not map_path:
             return {self.palette: "", self.extra["layers"]: ground}
-        colors = stylize.map_colors(to_tensor(decode(map_path)))
+        colors = stylize.map_colors(to_tensor(opened(map_path)))
         name = pictures.name_of(map_path, chosen)
         words = {color: word for word, color in (styles.meanings(name) if name in styles.list_maps() else {}).items()}
         entries = [(color, words.get(color, f"Color {i}")) for i, color in enumerate(colors, 1)]
@@ -175,7 +178,7 @@ class DoodleBench(Workbench):
         if not map_path:
             return gr.update(value=None)
         try:
-            colors = stylize.map_colors(to_tensor(decode(map_path)))
+            colors = stylize.map_colors(to_tensor(opened(map_path)))
             under = _ground(map_path, pictures.name_of(map_path, chosen), file, begin, colors)
             ground = stylize.painted_map(under, [], colors)
         except (ImageError, ValueError) as error:
@@ -185,7 +188,7 @@ class DoodleBench(Workbench):
 
 def _ground(map_path: str, name: str | None, file: str | None, begin: str, colors: list[str]) -> Tensor:
     """What is drawn over: a doodle from a file, or what was chosen to begin with."""
-    whole = decode(file or map_path).rgb
+    whole = opened(file or map_path).rgb
     whole.thumbnail((canvas.SIZE, canvas.SIZE), Image.Resampling.NEAREST)
     if file:
         return to_tensor(whole)
@@ -198,8 +201,8 @@ def _ground(map_path: str, name: str | None, file: str | None, begin: str, color
 
 def _dip(map_path: str | None, event: gr.EventData) -> Any:
     """A click on a color."""
-    colors = stylize.map_colors(to_tensor(decode(map_path))) if map_path else []
-    number = int(event.number)
+    colors = stylize.map_colors(to_tensor(opened(map_path))) if map_path else []
+    number = int(inputs.number(event, "number"))
     if not 0 <= number < len(colors):
         return gr.skip()
     return gr.ImageEditor(brush=canvas.brush(colors, colors[number], 1.0))

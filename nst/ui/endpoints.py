@@ -11,6 +11,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,7 +19,7 @@ from gradio.components import Component
 
 from nst import encoders, fast, translate
 from nst.faces import face_grid
-from nst.images import ImageError, decode, to_tensor
+from nst.images import ImageError, decode
 from nst.recipes import DEFAULTS, LIMITS, TASKS, valid_settings
 from nst.registry import load_model
 from nst.server import limits, tempfiles, zerogpu
@@ -79,7 +80,7 @@ def paint_fast(
     """
     settings = _checked("fast", strength=strength, size=size, preserve_color=preserve_color)
     learned, alone = style in fast.fast_styles(), style in {entry.name for entry in fast.networks()}
-    given = style if learned or alone else to_tensor(decode(_file("style", style)))
+    given = style if learned or alone else Path(_file("style", style))
     return Order(
         settings | {"weights": [1.0]} | ({"model": style} if alone else {}),
         {"content": _file("content", content)},
@@ -234,7 +235,7 @@ def _file(kind: str, given: str) -> str:
         data = base64.b64decode(given.partition(",")[2], validate=True)
     except binascii.Error:
         raise ImageError("The picture inside the request is damaged: it is not base64.") from None
-    decode(data)
+    decode(data, size=limits.current().size)
     path = tempfiles.new_file(f"{kind}.bin")
     path.write_bytes(data)
     return str(path)

@@ -9,10 +9,10 @@ import gradio as gr
 from gradio.components import Component
 
 from nst import faces
-from nst.images import decode, save
+from nst.images import save
 from nst.recipes import TASKS
 from nst.registry import load_model
-from nst.server import limits, tempfiles, zerogpu
+from nst.server import inputs, limits, tempfiles, zerogpu
 from nst.ui import pictures, tabs, theme
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.task_tab import RUNNING, TELLING, Updates, Workbench
@@ -114,7 +114,7 @@ class SampleBench(Workbench):
 
     def choose(self, event: gr.SelectData) -> int:
         """A click on a face: its place."""
-        return int(event.index)
+        return int(inputs.number(event, "index"))
 
     def _wire_run(self) -> None:
         super()._wire_run()
@@ -205,7 +205,7 @@ class ProjectBench(Workbench):
 
     def order(self, *values: Any) -> Order:
         (content,), (photo,), asked = self.read(values)
-        image = decode(str(content)).rgb
+        image = pictures.opened(str(content)).rgb
         short = min(image.size)
         left, top = (image.width - short) // 2, (image.height - short) // 2
         square = save(tempfiles.new_file("face.png"), image.crop((left, top, left + short, top + short)))

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from PIL import Image
 
 from nst import fast, weights
 from nst.device import lock
-from nst.images import decode, to_pil, to_tensor
+from nst.images import Picture, decode, to_pil, to_tensor
 from nst.recipes import from_query, names_of, settings_from_recipe
 from nst.registry import load_model
-from nst.server import limits, zerogpu
+from nst.server import inputs, limits, zerogpu
 from nst.ui import pictures, progress, settings, stylerow, tabs, theme
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice
@@ -28,8 +28,8 @@ OWN = "own"
 COLUMNS = 4
 """Pictures in a row of the sheet of all styles."""
 
-LIVE = 384
-"""Long side in pixels of what the camera sees."""
+LIVE, MOST_SEEN = 384, 10_000_000
+"""Long side in pixels at which what the camera sees is painted, and the pixels that a camera may have."""
 
 
 class FastTab(Workbench):
@@ -94,7 +94,7 @@ class FastTab(Workbench):
             self.refine = gr.Button("Refine in Optimize", elem_id="fast-refine", size="md")
         with gr.Accordion("Live from the camera", open=False, elem_id="fast-camera", elem_classes="more-box"):
             with gr.Row():
-                self.camera = gr.Image(sources="webcam", streaming=True, type="pil", label="Camera", height=240)
+                self.camera = pictures.Camera(sources="webcam", streaming=True, label="Camera", height=240)
                 self.live = gr.Image(streaming=True, interactive=False, label="Painted", height=240, buttons=[])
             self.rate = gr.HTML(
                 "<p>Choose a style above, then start the camera.</p>", elem_classes="estimate", apply_default_css=False
@@ -110,7 +110,7 @@ class FastTab(Workbench):
         names = [name for name in chosen if name != OWN or own]
         if not names:
             raise ValueError("Choose a style first: click on one, or drop a picture as any other style.")
-        given = [to_tensor(decode(str(own))) if name == OWN else name for name in names]
+        given = [Path(str(own)) if name == OWN else name for name in names]
         said = [manner or "a picture" if name == OWN else name for name in names]
         asked["weights"] = stylerow.weights(len(names), corner)
         if OWN not in names:
@@ -149,7 +149,7 @@ class FastTab(Workbench):
 
     def pick(self, event: gr.EventData, chosen: list[str], blending: bool) -> list[Any]:
         """A click on a style."""
-        name, alone = str(event.name), self.networks()
+        name, alone = inputs.word(event, "name"), self.networks()
         others = [other for other in chosen if other not in alone]
         return self.picked(stylerow.toggled(others, name, blending and name not in alone))
 
@@ -212,7 +212,7 @@ class FastTab(Workbench):
 
     def paint_live(
         self,
-        seen: Image.Image | None,
+        seen: bytes | str | None,
         chosen: list[str],
         corner: tuple[float, float],
         own: str | None,
@@ -226,15 +226,18 @@ class FastTab(Workbench):
         if away:
             yield [gr.skip(), f"<p>Paint a picture in {stylerow.title(away[0])} first: then its network is here.</p>"]
             return
-        if seen is None or not names or not lock.acquire(blocking=False):
+        if not seen or not names or not lock.acquire(blocking=False):
             yield [gr.skip(), gr.skip()]
             return
         try:
             began = time.monotonic()
-            given = [to_tensor(decode(str(own))) if name == OWN else name for name in names]
+            frame = to_tensor(_frame(seen))
+            given = [
+                to_tensor(pictures.opened(str(own), 2 * fast.STYLE_SIZE)) if name == OWN else name for name in names
+            ]
             shares = stylerow.weights(len(names), corner)
             which = {"model": model} if OWN in names and model != settings.AUTO else {}
-            painted = self.paint_one(to_tensor(seen), given, shares, size=LIVE, strength=strength, **which)
+            painted = self.paint_one(frame, given, shares, size=LIVE, strength=strength, **which)
             rate = 1 / max(time.monotonic() - began, 1e-3)
         finally:
             lock.release()
@@ -322,8 +325,13 @@ class FastTab(Workbench):
         self.refine.click(hand_over, [self.painting], outputs, **TELLING)
 
 
+def _frame(seen: bytes | str) -> Picture:
+    """What the camera sees, at the size at which it is painted."""
+    return decode(seen, max_pixels=MOST_SEEN, size=LIVE) if isinstance(seen, bytes) else pictures.opened(seen, LIVE)
+
+
 def _place(event: gr.EventData) -> tuple[float, float]:
-    return float(event.x), float(event.y)
+    return inputs.number(event, "x"), inputs.number(event, "y")
 
 
 def create_tab(

@@ -17,7 +17,7 @@ from nst import fast, styles
 from nst.collection import KINDS, Collection, map_page, read_collection, rows, survey
 from nst.images import save
 from nst.server import limits, queue, tempfiles
-from nst.ui import progress
+from nst.ui import pictures, progress
 from nst.ui.task_tab import KIND_ERRORS, RUNNING
 
 MOST, MOST_OF_STRANGERS = 1000, 200
@@ -52,7 +52,7 @@ class Atlas:
         self.read = read
         with gr.Column(elem_classes="card"):
             gr.HTML(ABOUT, elem_classes="estimate", apply_default_css=False)
-            self.files = gr.File(
+            self.files = pictures.Files(
                 label="Pictures", file_count="multiple", file_types=["image"], elem_id="map-files", height=140
             )
             with gr.Row(elem_classes="toolbar"):

@@ -9,10 +9,10 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from nst.images import ImageError, decode, read_recipe, to_tensor
+from nst.images import ImageError
 from nst.metrics import Score, pastiche_score
 from nst.recipes import names_of
-from nst.server import limits
+from nst.server import inputs
 from nst.ui import map_tab, pictures, progress, score_view, tabs, theme
 from nst.ui.pictures import Choice, Slot
 from nst.ui.task_tab import KIND_ERRORS, QUICK, TELLING
@@ -72,7 +72,7 @@ class MeasureTab:
         for slot in self.slots:
 
             def choose(event: gr.EventData, slot: Slot = slot) -> list[Any]:
-                return pictures.choose(slot.kind, str(event.name))
+                return pictures.choose(slot.kind, inputs.word(event, "name"))
 
             def take(path: str | None, before: Choice | None, slot: Slot = slot) -> list[Any]:
                 return pictures.take(slot.kind, path, before)
@@ -90,7 +90,7 @@ class MeasureTab:
         """What the tab shows when it is first seen: a photo, a style and what was made of them."""
         if opened:
             return {self.opened: True}
-        updates: Updates = {self.opened: True, self.result: gr.update(value=str(EXAMPLE))}
+        updates: Updates = {self.opened: True, self.result: gr.update(value=str(pictures.packed_file(EXAMPLE)))}
         for slot in self.slots:
             updates |= slot.filled(pictures.choose(slot.kind, pictures.DEFAULT[slot.kind]))
         return updates
@@ -101,7 +101,7 @@ class MeasureTab:
             return {self.result: None}
         try:
             updates: Updates = {self.result: pictures.accept(path)}
-            recipe = read_recipe(path) or {}
+            recipe = pictures.recipe_in(path) or {}
         except ImageError as error:
             gr.Warning(str(error))
             return {self.result: None}
@@ -117,9 +117,7 @@ class MeasureTab:
             for path, what in ((result, "result"), (style, "style")):
                 if not path or not Path(path).is_file():
                     raise ValueError(f"Choose a {what} first: drop a picture.")
-            image, manner = to_tensor(decode(str(result))), to_tensor(decode(str(style)))
-            content = to_tensor(pictures.opened(photo)) if photo else None
-            found = limits.on_painter(self.score, image, manner, content)
+            found = score_view.judged(self.score, str(result), [str(style)], photo)
         except KIND_ERRORS as error:
             raise gr.Error(str(error), print_exception=False) from None
         about = "" if photo else "Without a photo, what was kept of it is not judged."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -10,10 +11,10 @@ from gradio.components import Component
 from torch import Tensor
 
 from nst import encoders, stylize
-from nst.images import ImageError, resize
+from nst.images import ImageError, resize, save, to_pil
 from nst.optimize import Step
 from nst.recipes import UNNAMED
-from nst.server import limits, zerogpu
+from nst.server import inputs, limits, tempfiles, zerogpu
 from nst.ui import canvas, pictures, settings, tabs
 from nst.ui.painting import Load, Order, Run
 from nst.ui.task_tab import QUICK, TELLING, Updates, Workbench
@@ -196,11 +197,10 @@ class MixTab(Workbench):
 
     def _masks(self, extra: dict[str, Any], count: int, styles: tuple[Any, ...]) -> dict[str, Any]:
         """Which style goes where, as arguments of `nst.stylize.style_transfer`."""
-        painted = stylize.painted_masks(extra["layers"] or [], COLORS, float(extra["softness"]) / 100, canvas.OPACITY)
-        for i in range(len(painted)):
-            if path := extra[f"mask-{i + 1}"]:
-                painted[i] = stylize.open_mask(path)
-        *masks, keep = painted
+        layers, softness = canvas.checked(extra["layers"]), float(extra["softness"]) / 100
+        painted = stylize.painted_masks(layers, COLORS, softness, canvas.OPACITY)
+        files = [extra[f"mask-{i + 1}"] for i in range(len(COLORS))]
+        *masks, keep = [Path(file) if file else _kept(mask) for file, mask in zip(files, painted, strict=True)]
         masks = [mask for mask, style in zip(masks, styles, strict=True) if style]
         if keep is None and not any(mask is not None for mask in masks):
             raise ValueError("No region is painted yet: paint one with a brush, or let the styles share it everywhere.")
@@ -255,9 +255,14 @@ class MixTab(Workbench):
         return super().set(asked) | {self.extra[name]: value for name, value in (defaults | told).items()}
 
 
+def _kept(mask: Tensor | None) -> Path | None:
+    """A painted mask as a file: a session holds no pictures."""
+    return None if mask is None else save(tempfiles.new_file("mask.png"), to_pil(mask.expand(-1, 3, -1, -1)))
+
+
 def _dip(event: gr.EventData) -> Any:
     """A click on a color."""
-    number = int(event.number)
+    number = int(inputs.number(event, "number"))
     return gr.ImageEditor(brush=canvas.brush(COLORS, COLORS[number if 0 <= number < len(COLORS) else 0]))
 
 

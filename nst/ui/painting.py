@@ -15,13 +15,20 @@ from PIL import Image
 from nst.images import Picture, fit, save, to_pil, to_tensor
 from nst.optimize import Step, throttle
 from nst.recipes import DEFAULTS, TASKS, make_recipe
-from nst.server import queue, tempfiles
+from nst.server import inputs, queue, tempfiles
+from nst.stylize import open_mask
 from nst.ui import progress
 from nst.ui.pictures import opened
 from nst.video import save_animation, save_film
 
 PREVIEW, PREVIEW_OF_MANY = 512, 1024
 """Long side of previews and snapshots in pixels; of previews that are several pictures in one."""
+
+MASKS = ("masks", "keep")
+"""Those of the arguments that are masks."""
+
+LEAST_OPENED = 512
+"""Long side in pixels below which no picture is made smaller before the run has it."""
 
 SNAPSHOTS = 8
 """How many a run leaves, beside the result."""
@@ -41,7 +48,7 @@ class Order:
         pictures: paths by the name of the run's argument, in the order of its arguments; a list where it takes several.
         task: what the recipe is of, a name of `nst.recipes.TASKS`.
         names: those of pictures that are examples, for the recipe.
-        extras: further arguments that have no place in a recipe, such as masks.
+        extras: further arguments that have no place in a recipe, such as masks; pictures among them as `Path`s.
         by_name: how many of the last pictures are given to the run by name.
         parts: what the pictures are called that stand side by side in the result, row by row, if there are several.
         columns: how many of them stand in a row.
@@ -154,16 +161,40 @@ class Painting:
         named = dict(list(given.items())[count:])
         if self.start:
             named["init"] = to_tensor(opened(self.start))
-        return tuple(given.values())[:count], self.order.settings | self.order.extras | named
+        extras = {name: self._open_extra(name, value) for name, value in self.order.extras.items()}
+        return tuple(given.values())[:count], self.order.settings | extras | named
 
     def _open(self, role: str, paths: str | list[str]) -> Any:
-        """The picture as a tensor, or several."""
+        """The picture as a tensor, or several, no larger than the run can use."""
+        size = self._useful(role)
         if isinstance(paths, list):
-            return [to_tensor(opened(path)) for path in paths]
-        picture = opened(paths)
+            return [to_tensor(opened(path, size)) for path in paths]
+        picture = opened(paths, size)
         if role == "content" and not self.order.parts:
             self._keep(picture)
         return to_tensor(picture)
+
+    def _open_extra(self, name: str, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._open_extra(name, one) for one in value]
+        if not isinstance(value, Path):
+            return value
+        size = self._useful(name)
+        if name not in MASKS:
+            return to_tensor(opened(str(value), size))
+        with inputs.open_file(str(value)) as file:
+            return open_mask(file, size)
+
+    def _useful(self, role: str) -> int | None:
+        """Long side in pixels that the run can use of a picture; None is as much as is painted here at all."""
+        asked = TASKS[self.order.task] | self.order.settings
+        if self.order.task == "doodle" and role != "style":  # a map of flat colors must not be blended
+            return None
+        size = max(asked.get(name) or 0 for name in ("size", "width", "height"))
+        scales = asked.get("style_scale") or 1.0
+        if role == "style":
+            size = round(size * max([1.0, *(scales if isinstance(scales, list) else [scales])]))
+        return max(size, LEAST_OPENED) if size else None
 
     def _keep(self, content: Picture) -> None:
         """Keep as much of the content as the result needs: an upload may have a hundred times the pixels."""

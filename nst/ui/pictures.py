@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import threading
 from abc import ABCMeta
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -13,11 +15,10 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from PIL import Image
 
 from nst import styles
-from nst.images import ImageError, Picture, decode, encode, save
-from nst.server import tempfiles
+from nst.images import ImageError, Picture, decode, encode, read_recipe, save, size_of
+from nst.server import inputs, limits, tempfiles
 
 KINDS = ("content", "style")
 DEFAULT = {"content": "chelsea", "style": "night"}
@@ -108,15 +109,35 @@ def map_slot(role: str, title: str, element: str) -> Slot:
     return Slot(role, "map", title, picture, gr.HTML(visible=False), gr.State(None), needed=False)
 
 
-def _path(_: gr.Image, payload: Any) -> str | None:
+def _path(_: Component, payload: Any) -> str | None:
     return payload.path if payload else None
 
 
-# A gr.Image whose value is the path of the file as it came: gradio would open it with Pillow first, and fail before
-# a kind word can be said. Made without gradio's own metaclass, which writes a .pyi beside a subclass's source.
-PathImage: type[gr.Image] = ABCMeta.__new__(
-    type(gr.Image), "PathImage", (gr.Image,), {"preprocess": _path, "is_template": True, "__module__": __name__}
-)
+def _paths(_: Component, payload: Any) -> list[str]:
+    return [file.path for file in payload] if payload else []
+
+
+def _frame(_: Component, payload: Any) -> bytes | str | None:
+    """What a camera sends: a picture inside the value, or else a file."""
+    if payload is None or not (payload.url or "").startswith("data:"):
+        return payload.path if payload else None
+    try:
+        return base64.b64decode(payload.url.partition(",")[2], validate=True)
+    except ValueError:
+        return b""
+
+
+def _as_it_came(name: str, base: type[Component], preprocess: Callable[..., Any]) -> Any:
+    """A component whose value is what came in: gradio would open it with Pillow first, and fail before a kind word
+    can be said. Made without gradio's own metaclass, which writes a .pyi beside a subclass's source."""
+    own = {"preprocess": preprocess, "is_template": True, "__module__": __name__}
+    return ABCMeta.__new__(type(base), name, (base,), own)  # type: ignore[arg-type]
+
+
+PathImage: type[gr.Image] = _as_it_came("PathImage", gr.Image, _path)
+Camera: type[gr.Image] = _as_it_came("Camera", gr.Image, _frame)
+UploadButton: type[gr.UploadButton] = _as_it_came("UploadButton", gr.UploadButton, _path)
+Files: type[gr.File] = _as_it_came("Files", gr.File, _paths)
 
 
 def picture_input(title: str, kind: str, element: str | None = None) -> gr.Image:
@@ -141,31 +162,40 @@ def accept(path: str) -> str:
     Raises:
         ImageError: it is none, is damaged or too large.
     """
-    picture = decode(path)
+    picture = opened(path, 2 * limits.current().size)
     if Path(path).suffix.lower() in SHOWN_BY_BROWSERS and picture.format in SHOWN_FORMATS:
         return path
     suffix = ".png" if picture.alpha else ".jpg"
     return str(save(tempfiles.new_file(f"{Path(path).stem[:80]}{suffix}"), picture.rgb, alpha=picture.alpha))
 
 
-def opened(path: str) -> Picture:
-    """The picture that a visitor chose.
+def opened(path: str, size: int | None = None) -> Picture:
+    """The picture that a visitor chose, its long side at most `size` pixels; None is what a run here can use.
 
     Raises:
-        ImageError: it is gone; where it was is nobody's business.
+        ImageError: it is gone, or none; where it was is nobody's business.
     """
-    if not Path(path).is_file():
-        raise ImageError("A picture was kept too long and is gone; choose it again.")
-    return decode(path)
+    with inputs.open_file(path) as file:
+        return decode(file, size=size or limits.current().size)
 
 
 def shape(path: str | None) -> tuple[int, int] | None:
     """Height and width of a picture, without decoding it; None if it has none."""
     try:
-        with Image.open(path or "") as image:
-            return image.height, image.width
-    except (OSError, ValueError):
+        with inputs.open_file(path or "") as file:
+            return size_of(file)[::-1]
+    except ImageError:
         return None
+
+
+def recipe_in(path: str) -> dict[str, Any] | None:
+    """The recipe in a picture that a visitor chose, if there is one.
+
+    Raises:
+        ImageError: it is gone, or empty.
+    """
+    with inputs.open_file(path) as file:
+        return read_recipe(file)
 
 
 def name_of(path: str, choice: Choice | None) -> str | None:
@@ -227,14 +257,27 @@ def example_file(kind: str, name: str) -> Path:
     Raises:
         nst.styles.StyleNotFound: no such example, or it cannot be had now.
     """
+    known = styles.list_contents() if kind == "content" else styles.list_styles()
     folder = tempfiles.folder() / tempfiles.EXAMPLES
     path = folder / kind / f"{Path(name).name}.jpg"
     with _drawing:
         _serve_in_place(folder)
-        if not path.is_file():
+        if name not in {entry.name for entry in known} or not path.is_file():  # of what is unknown, loading tells so
             picture = styles.load_content(name) if kind == "content" else styles.load_style(name, EXAMPLE_SIZE)
             path.parent.mkdir(parents=True, exist_ok=True)
             save(path, picture)
+    return path
+
+
+def packed_file(picture: Path) -> Path:
+    """A file with a picture of our own that is the same for all pages."""
+    folder = tempfiles.folder() / tempfiles.EXAMPLES
+    path = folder / picture.name
+    with _drawing:
+        _serve_in_place(folder)
+        if not path.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(picture, path)
     return path
 
 

@@ -155,6 +155,12 @@ class Stage:
             updates[self.film] = gr.update(value=view["film"], visible=True, label=f"Download {FILMS.get(kind, kind)}")
         return updates
 
+    def forgotten(self) -> Updates:
+        """The page where the server no longer knows what is to be painted; what it has as inputs stays."""
+        told = "There were too many visitors to remember them all. Your pictures and settings are still here."
+        status = progress.status(f"This page was forgotten; press {self.verb} again", told, kind="error")
+        return {self.status: status} | self.buttons()
+
     def buttons(self, painting: Painting | None = None, *, running: bool = False) -> Updates:
         """The buttons as they are while a painting runs, or after it."""
         more = not running and painting is not None and painting.order.continues and bool(painting.last)

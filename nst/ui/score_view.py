@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from nst.images import ImageError, decode, to_tensor
+from torch import Tensor
+
+from nst.images import ImageError, to_tensor
 from nst.metrics import Score, pastiche_score
+from nst.metrics.score import SIZE
 from nst.server import limits
 from nst.styles import StyleNotFound
 from nst.ui import pictures
-from nst.ui.painting import Painting
+from nst.ui.painting import Order, Painting
 
 TITLES = {
     "texture": ("Brushwork", "how near it comes to the painting's; parts of the painting itself get about 50%"),
@@ -33,6 +38,13 @@ SCALES = {
 GRADES = ((65, "An excellent pastiche"), (50, "A good pastiche"), (35, "A fair pastiche"), (20, "A weak pastiche"))
 NONE = "Hardly a pastiche"
 
+SHEET = 8192
+"""Long side in pixels of the largest sheet of several pictures."""
+
+Scoring = Callable[..., Score]
+
+_one_by_one = threading.Lock()
+
 
 def of_painting(painting: Painting | None) -> str:
     """The verdict on a painting that is finished, as HTML.
@@ -47,10 +59,33 @@ def of_painting(painting: Painting | None) -> str:
     if not styles:
         raise ValueError("This result has no style to be compared with.")
     photo = None if order.task == "doodle" else order.pictures.get("content")  # a doodle looks like nothing
-    content = to_tensor(decode(str(photo))) if isinstance(photo, str) else None
-    result = decode(painting.result).rgb
+    photo = photo if isinstance(photo, str) else None
     if not order.parts:
-        return html(limits.on_painter(_score, to_tensor(result), styles, content, weights))
+        return html(judged(partial(pastiche_score, style_weights=weights), painting.result, styles, photo))
+    with _one_by_one:
+        return table(_of_parts(painting.result, order, styles, photo, weights))
+
+
+def judged(score: Scoring, result: str, styles: Sequence[str], photo: str | None) -> Score:
+    """The score of one picture; nobody else's is judged meanwhile, since that takes memory.
+
+    Args:
+        score: has the signature of `nst.metrics.pastiche_score`.
+        result, styles, photo: paths.
+
+    Raises:
+        ImageError: one of them is gone, or no picture.
+    """
+    with _one_by_one:
+        image = to_tensor(pictures.opened(result, 2 * limits.current().size))
+        manner, content = _looked_at(styles), _looked_at([photo])[0] if photo else None
+        return limits.on_painter(score, image, manner[0] if len(manner) == 1 else manner, content)
+
+
+def _of_parts(path: str, order: Order, paths: Sequence[str], photo: str | None, weights: Any) -> dict[str, Score]:
+    """The scores of the pictures that stand side by side in a result."""
+    result, styles = pictures.opened(path, SHEET).rgb, _looked_at(paths)
+    content = _looked_at([photo])[0] if photo else None
     wide, tall = result.width // order.columns, result.height // -(-len(order.parts) // order.columns)
     found = {}
     for i, part in enumerate(order.parts):
@@ -58,24 +93,28 @@ def of_painting(painting: Painting | None) -> str:
         one = to_tensor(result.crop((left, top, left + wide, top + tall)))
         share = i / max(len(order.parts) - 1, 1)  # a film leads from one style to another
         found[part] = limits.on_painter(_score, one, styles, content, [1 - share, share] if order.film else weights)
-    return table(found)
+    return found
+
+
+def _looked_at(paths: Sequence[str]) -> list[Tensor]:
+    """Photos and styles, at more than the size at which they are judged."""
+    return [to_tensor(pictures.opened(path, 4 * SIZE)) for path in paths]
 
 
 def _score(image: Any, styles: Any, content: Any, weights: Any) -> Score:
     return pastiche_score(image, styles, content, style_weights=weights)
 
 
-def _styles(painting: Painting) -> list[Any]:
-    """The style pictures of an order: files, or names of what a network has learned."""
+def _styles(painting: Painting) -> list[str]:
+    """The files of the style pictures of an order, which may name what a network has learned."""
     given = painting.order.extras.get("styles")
     if given is None:
         paths = painting.order.pictures.get("style") or []
-        return [to_tensor(decode(path)) for path in ([paths] if isinstance(paths, str) else paths)]
+        return [paths] if isinstance(paths, str) else list(paths)
     try:
-        files = [pictures.example_file("style", one) if isinstance(one, str) else one for one in given]
+        return [str(pictures.example_file("style", one) if isinstance(one, str) else one) for one in given]
     except (StyleNotFound, ImageError) as error:
         raise ValueError(f"The score needs the style's own picture. {error}") from None
-    return [to_tensor(decode(one)) if isinstance(one, Path) else one for one in files]
 
 
 def grade(total: float) -> str:

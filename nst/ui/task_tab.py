@@ -5,7 +5,6 @@ A tab is a subclass that lays out its inputs and says what they ask for (`order`
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,22 +12,17 @@ from typing import Any, TypeVar
 import gradio as gr
 from gradio.components import Component
 
-from nst.images import ImageError, read_recipe
+from nst.images import ImageError
 from nst.recipes import TASKS, UNNAMED, from_query, names_of, settings_from_recipe, to_query
-from nst.server import limits
+from nst.server import inputs, limits
 from nst.ui import forecast, pictures, progress, score_view, settings, share, theme
+from nst.ui.errors import KIND_ERRORS, explained
 from nst.ui.painting import Load, Order, Painting, Run
-from nst.ui.pictures import Choice, Slot
+from nst.ui.pictures import Choice, Slot, UploadButton
 from nst.ui.result_panel import Stage, Updates
 from nst.ui.tabs import bench_of, look
-from nst.weights import WeightsError, WeightsNotFound
 
 T = TypeVar("T")
-
-log = logging.getLogger(__name__)
-
-KIND_ERRORS = (ImageError, ValueError, WeightsNotFound, WeightsError)
-"""What is told to the visitor as it stands."""
 
 QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
 """For what answers at once and needs no place in the queue."""
@@ -129,7 +123,7 @@ class Workbench(Stage):
         """Two buttons that set all of the controls."""
         with gr.Row():
             self.reset = gr.Button("Reset all settings", size="sm", elem_id=self.id("reset"))
-            self.restore = gr.UploadButton("Restore from a Pastiche picture", size="sm", elem_id=self.id("restore"))
+            self.restore = UploadButton("Restore from a Pastiche picture", size="sm", elem_id=self.id("restore"))
 
     def read(self, values: Sequence[Any]) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
         """Paths and names of the pictures, by slot, and the settings; from the values of `inputs`.
@@ -153,7 +147,7 @@ class Workbench(Stage):
         for slot in self.slots:
 
             def choose(event: gr.EventData, slot: Slot = slot) -> list[Any]:
-                return pictures.choose(slot.kind, str(event.name))
+                return pictures.choose(slot.kind, inputs.word(event, "name"))
 
             def take(path: str | None, before: Choice | None, slot: Slot = slot) -> Updates:
                 return self.take(slot, path, before)
@@ -219,13 +213,16 @@ class Workbench(Stage):
             **self.buttons(running=True),
         }
 
-    def paint(self, painting: Painting) -> Iterator[Updates]:
+    def paint(self, painting: Painting | None) -> Iterator[Updates]:
         """Run it, and show it; what goes wrong is told, and the picture so far kept."""
+        if painting is None:  # between the press and this
+            yield self.forgotten()
+            return
         try:
             for view in painting.paint(self.run, self.load):
                 yield self.updates(view)
         except Exception as error:
-            told = _explain(error)
+            told = explained(error)
             view = painting.finish() | {"status": progress.status("This did not work", told, kind="error")}
             yield self.updates(view) | self.buttons(painting)
             raise gr.Error(told, print_exception=False) from None
@@ -354,7 +351,7 @@ class Workbench(Stage):
     def open_picture(self, path: str) -> Updates:
         """Restore everything that the recipe in a picture tells."""
         try:
-            recipe = read_recipe(path)
+            recipe = pictures.recipe_in(path)
         except ImageError as error:
             raise gr.Error(str(error), print_exception=False) from None
         if recipe is None:
@@ -367,7 +364,7 @@ class Workbench(Stage):
         """A picture was dropped, or taken away; one that Pastiche made brings its settings with it."""
         updates = slot.filled(pictures.take(slot.kind, path, before))
         try:
-            recipe = read_recipe(path) if path and slot is self.slots[0] else None
+            recipe = pictures.recipe_in(path) if path and slot is self.slots[0] else None
         except ImageError:
             recipe = None
         if recipe is not None and bench_of(recipe) == self.task:
@@ -383,16 +380,3 @@ class Workbench(Stage):
         """The controls as these settings have them, but for the device: it belongs to this machine."""
         controls = {name: control for name, control in self.controls.items() if name != "device"}
         return {control: settings.shown(name, asked.get(name), self.task) for name, control in controls.items()}
-
-
-def _explain(error: Exception) -> str:
-    """One sentence for the visitor; what nobody foresaw goes to the log whole."""
-    if isinstance(error, WeightsNotFound) and limits.current() is limits.STRICT:
-        log.error(str(error))  # places on this server, and a command to be given there
-        return "This network is not on the server, and could not be fetched now; choose another, or try again later."
-    if isinstance(error, KIND_ERRORS):
-        return str(error)
-    if isinstance(error, MemoryError) or "memory" in str(error).lower():
-        return "There is not enough memory for this; choose a smaller size, or another encoder."
-    log.error("A painting failed", exc_info=error)
-    return f"Something went wrong ({type(error).__name__}); the server's log says what."
