@@ -133,8 +133,8 @@ def test_paint_shows_the_run_and_ends_with_a_picture(tab, run, photo):
     assert "Finished" in last[tab.status]
     result = Image.open(last[tab.download]["value"])
     assert result.size == (64, 43) and result.format == "PNG"
-    before, after = last[tab.compare]
-    assert before.size == after.size
+    before, after = (Image.open(path) for path in last[tab.compare])
+    assert before.size == after.size == result.size
     assert run.open == 0 and not lock.locked()
 
 

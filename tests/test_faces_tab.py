@@ -147,7 +147,7 @@ def test_a_photo_is_projected_from_its_middle_square(benches, run, tmp_path):
     *steps, last = bench.paint(painting)
     assert decode(painting.order.pictures["content"]).rgb.size == (40, 40)
     assert run.calls[-1]["num_steps"] == 20 and "Finished" in last[bench.status]
-    assert [picture.size for picture in last[bench.compare]] == [(64, 64)] * 2
+    assert [decode(picture).rgb.size for picture in last[bench.compare]] == [(64, 64)] * 2
     assert "polyline" in next(step[bench.curves] for step in steps if bench.curves in step)
     with pytest.raises(gr.Error, match="Choose a face first"):
         bench.begin(None, *asked(bench, None, None))

@@ -436,8 +436,8 @@ def test_a_texture_is_shown_tiled_while_it_is_woven_and_after(benches, photo):
     bench = benches["texture"]
     bench.run, bench.load = FakeSheet(), no_load
     updates = list(bench.paint(bench.begin(None, *inputs(bench, photo, width=32, height=24))[bench.painting]))
-    assert updates[0][bench.tiled].size == updates[-1][bench.tiled].size == (64, 48)
-    once, twice = decode(updates[-1][bench.download]["value"]).rgb, updates[-1][bench.tiled]
+    once, twice = decode(updates[-1][bench.download]["value"]).rgb, decode(updates[-1][bench.tiled]).rgb
+    assert updates[0][bench.tiled].size == twice.size == (64, 48)
     assert all(twice.getpixel((x + 32, y + 24)) == once.getpixel((x, y)) for x, y in ((0, 0), (31, 5), (17, 23)))
 
 

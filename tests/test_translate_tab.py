@@ -72,7 +72,7 @@ def test_a_press_translates_and_tells_what_is_to_be_told(tab, run, photo):
     last = list(tab.paint(painting))[-1]
     assert run.calls == [{"sheet": False, "model": "horse2zebra", "direction": "horse2zebra", "size": 64}]
     assert "Finished" in last[tab.status] and "Hardly anything was changed." in last[tab.status]
-    before, after = last[tab.compare]
+    before, after = (decode(path).rgb for path in last[tab.compare])
     assert before.size == after.size == (64, 43) and not lock.locked()
     recipe = read_recipe(painting.result)
     assert recipe["task"] == "translate" and recipe["settings"]["direction"] == "horse2zebra"

@@ -19,6 +19,7 @@ from nst.collection.looks import Entry, Looks, key_of
 from nst.device import choose_device
 from nst.encoders import load_encoder
 from nst.images import IMAGE_SUFFIXES, ImageError, decode, encode, to_tensor
+from nst.losses import Features
 from nst.places import cache_dir
 
 SIZE, THUMBNAIL = 256, 72
@@ -129,31 +130,37 @@ def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str) -> It
     with closing(Looks(cache_dir() / "collections.sqlite" if keep else None)) as looks, ThreadPoolExecutor(2) as pool:
         known = [looks.get(key) for key in keys]
         waiting = {i: pool.submit(_open, files[i]) for i in range(min(AHEAD, len(files))) if not known[i]}
-        for i in range(len(files)):
-            if (ahead := i + AHEAD) < len(files) and not known[ahead]:
-                waiting[ahead] = pool.submit(_open, files[ahead])
-            if entry := known[i]:
+        try:
+            for i in range(len(files)):
+                if (ahead := i + AHEAD) < len(files) and not known[ahead]:
+                    waiting[ahead] = pool.submit(_open, files[ahead])
+                if entry := known[i]:
+                    yield entry
+                    continue
+                opened = waiting.pop(i).result()
+                if isinstance(opened, str):
+                    yield opened
+                    continue
+                with torch.no_grad(), where.autocast():
+                    features = network(where.place(to_tensor(opened)), LAYERS)
+                looks.keep(keys[i], entry := _entry(opened, features))
                 yield entry
-                continue
-            opened = waiting.pop(i).result()
-            if isinstance(opened, str):
-                yield opened
-                continue
-            with torch.no_grad(), where.autocast():
-                features = network(where.place(to_tensor(opened)), LAYERS)
-                vectors = [look(features).float().cpu().numpy() for look in (style_look, content_look)]
-            small = opened.copy()
-            small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
-            style, content = (vector.astype(np.float16).tobytes() for vector in vectors)
-            entry = (style, content, encode(small, format="webp", quality=80))
-            looks.keep(keys[i], entry)
-            yield entry
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # whoever ends this early waits for no more pictures
+
+
+def _entry(image: Image.Image, features: Features) -> Entry:
+    vectors = [look(features).float().cpu().numpy() for look in (style_look, content_look)]
+    small = image.copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+    style, content = (vector.astype(np.float16).tobytes() for vector in vectors)
+    return style, content, encode(small, format="webp", quality=80)
 
 
 def _open(path: Path) -> Image.Image | str:
     """The picture at the size at which it is looked at, or what is wrong with it."""
     try:
-        image = decode(path).rgb
+        image = decode(path, size=8 * SIZE).rgb
     except ImageError as error:
         return str(error)
     image.thumbnail((SIZE, SIZE), Image.Resampling.BICUBIC, reducing_gap=2)

@@ -6,7 +6,7 @@ import inspect
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -17,12 +17,15 @@ from torch import Tensor
 from nst import stylize
 from nst.device import choose_device, free_memory
 from nst.optimize import Step
-from nst.recipes import DEFAULTS
+from nst.recipes import TASKS
 from nst.server import log, memory, zerogpu
 from nst.server.results import on_a_space
 
 COSTLY = [p.name for p in inspect.signature(stylize.estimate).parameters.values() if p.kind is p.KEYWORD_ONLY]
 """What an estimate depends on."""
+
+PASS = 400
+"""Bytes of memory for each pixel of a picture that a network paints in one pass: measured from 75 to 290."""
 
 IN_LINE = 32
 """How many runs may be under way, all but one of them waiting for the device and telling so."""
@@ -58,38 +61,86 @@ def current() -> Limits:
     return STRICT if asked == "strict" or (on_a_space() and asked != "local") else LOCAL
 
 
-def check(settings: dict[str, Any]) -> None:
-    """Refuse what is larger than is painted here.
+def check(
+    settings: Mapping[str, Any], task: str = "style_transfer", shapes: Sequence[tuple[int, int]] = ()
+) -> dict[str, Any]:
+    """The settings of a run, if with its defaults it is no larger than is painted here.
 
-    Raises:
-        ValueError: with a sentence that says what is possible.
-    """
-    limits, steps = current(), settings.get("num_steps") or 0
-    if _long_side(settings) > limits.size:
-        raise ValueError(f"On this server a picture has at most {limits.size} pixels a side; choose a smaller size.")
-    if steps > limits.num_steps:
-        raise ValueError(f"On this server a run has at most {limits.num_steps} steps; choose fewer.")
-
-
-def check_memory(shape: tuple[int, int], settings: dict[str, Any]) -> None:
-    """Refuse what would not fit into the memory that is free, before the machine begins to swap.
+    Every run of every task is asked here before it starts: its size, its steps, its memory, and the seconds of a step,
+    which is not cut short.
 
     Args:
-        shape: height and width of the first picture.
-        settings: of the run.
+        settings: of the run; where they leave the size to the photo, the answer has one.
+        task: what the run is of, a name of `nst.recipes.TASKS`.
+        shapes: heights and widths of its pictures, the photo's first. Without any, memory and seconds are left out.
 
     Raises:
         ValueError: with a sentence that says what is possible.
     """
+    limits, asked = current(), dict(settings)
+    whole = TASKS[task] | asked
+    if shapes and "size" in whole and whole["size"] is None:
+        asked["size"] = whole["size"] = min(max(shapes[0]), limits.size)
+    if _long_side(whole) > limits.size:
+        raise ValueError(f"On this server a picture has at most {limits.size} pixels a side; choose a smaller size.")
+    if _steps(whole) > limits.num_steps:
+        raise ValueError(f"On this server a run has at most {limits.num_steps} steps; choose fewer.")
+    if shapes:
+        _check_cost(shapes, whole, limits)
+    return asked
+
+
+def _check_cost(shapes: Sequence[tuple[int, int]], whole: Mapping[str, Any], limits: Limits) -> None:
+    """Refuse what would not fit into the memory that is free, before the machine begins to swap; and too long steps."""
+    side, step = max(64, _long_side(whole)), 0.0
+    if "encoder" not in whole:  # one pass of a network
+        wanted = PASS * side**2
+    else:
+        shape = whole.get("height") or shapes[0][0], whole.get("width") or shapes[0][1]
+        asked = {name: whole[name] for name in COSTLY if name in whole} | {"size": side, "num_steps": 1}
+        found = stylize.estimate(shape, **asked)
+        wanted, step = found.memory, found.seconds
+        scales = whole.get("style_scale") or 1.0
+        largest = side * max(scales if isinstance(scales, list) else [scales])
+        for other in shapes[1:]:
+            size = int(min(largest, max(other)))
+            if size > side:  # it is looked at once, and nothing is kept for a way back
+                wanted = max(wanted, stylize.estimate(other, **asked | {"size": size}).memory // 2)
+    if step > limits.seconds / 10:
+        raise ValueError(f"A single step of this takes about {step:.0f} s here; choose a smaller size or another loss.")
     if zerogpu.active():  # the GPU is there only once it is asked for, with 48 GB
         return
-    asked = {name: settings[name] for name in COSTLY if name in settings} | {"size": _long_side(settings)}
-    free = free_memory(choose_device(str(settings.get("device", "auto"))))
-    wanted = stylize.estimate(shape, **asked).memory
-    if wanted > current().memory * free:
+    free = free_memory(choose_device(str(whole.get("device") or "auto")))
+    if free is not None and wanted > limits.memory * free:
         raise ValueError(
             f"This needs {wanted / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free; choose a smaller size."
         )
+
+
+def _steps(whole: Mapping[str, Any]) -> int:
+    """Of a run, for each of its pictures."""
+    preset = whole.get("preset")
+    return whole.get("num_steps") or (stylize.PRESETS[preset].num_steps if preset in stylize.PRESETS else 1)
+
+
+class Deadline:
+    """Until when the device may be held by who holds it from now on."""
+
+    def __init__(self) -> None:
+        self.clock, self.limits = log.Clock(), current()
+
+    @property
+    def passed(self) -> bool:
+        return self.clock.seconds > self.limits.seconds
+
+    def check(self) -> None:
+        """Raises ValueError, with a sentence, if it has passed."""
+        if self.passed:
+            raise ValueError(f"This took more than {self.told}, the most on this server; choose less or smaller ones.")
+
+    @property
+    def told(self) -> str:
+        return f"{self.limits.seconds / 60:g} minutes"
 
 
 _painter = ThreadPoolExecutor(1, thread_name_prefix="painter")
@@ -102,27 +153,26 @@ def on_painter(call: Callable[..., Any], *given: Any) -> Any:
     return _painter.submit(copy_context().run, call, *given).result()
 
 
-def limited(run: Run, *, optimizes: bool = True) -> Run:
+def limited(run: Run, task: str = "style_transfer") -> Run:
     """The same run within the limits, and with a line in the log when it is over.
 
     Args:
         run: takes pictures and settings, as the recipes of `nst.stylize` do.
-        optimizes: whether it needs the memory of such a recipe, which is then looked at beforehand.
+        task: what it is of, a name of `nst.recipes.TASKS`.
     """
 
     def paint(*pictures: Tensor | Sequence[Tensor], **settings: Any) -> Iterator[Step]:
-        check(settings)
-        if optimizes:
-            first = pictures[0] if isinstance(pictures[0], Tensor) else pictures[0][0]
-            check_memory((settings.get("height", first.shape[-2]), settings.get("width", first.shape[-1])), settings)
-        clock, taken, outcome, limits = log.Clock(), 0, "cancelled", current()
+        given = [*pictures, *settings.get("styles", ())]
+        tensors = [one for many in given for one in ([many] if isinstance(many, Tensor) else many)]
+        shapes = [(one.shape[-2], one.shape[-1]) for one in tensors if isinstance(one, Tensor)]
+        settings = check(settings, task, shapes)
+        deadline, taken, outcome = Deadline(), 0, "cancelled"
         steps = run(*pictures, **settings)
         try:
             while step := on_painter(next, steps, None):
-                taken, late = step.index, clock.seconds > limits.seconds and step.index < step.total
-                if late:
-                    note = f"Ended here: a run takes at most {limits.seconds / 60:g} minutes on this server."
-                    yield replace(step, note=note)
+                taken = step.index
+                if deadline.passed and step.index < step.total:
+                    yield replace(step, note=f"Ended here: a run takes at most {deadline.told} on this server.")
                     outcome = "cut short"
                     return
                 yield step
@@ -133,15 +183,15 @@ def limited(run: Run, *, optimizes: bool = True) -> Run:
         finally:
             on_painter(steps.close)  # type: ignore[attr-defined]
             memory.give_back()
-            log.note("painted", outcome=outcome, size=_long_side(settings), steps=taken, seconds=clock.seconds)
+            size, seconds = _long_side(TASKS[task] | settings), deadline.clock.seconds
+            log.note("painted", outcome=outcome, size=size, steps=taken, seconds=seconds)
 
     return paint
 
 
-def _long_side(settings: dict[str, Any]) -> int:
-    """Of the picture that is asked for, in pixels; a texture has a width and a height."""
-    asked = [settings.get(name) or 0 for name in ("size", "width", "height")]
-    return int(max(asked) or DEFAULTS["size"])
+def _long_side(whole: Mapping[str, Any]) -> int:
+    """Of the picture that is asked for, in pixels; a texture has a width and a height. 0 if that is the network's."""
+    return int(max(whole.get(name) or 0 for name in ("size", "width", "height")))
 
 
 class Rate:

@@ -61,4 +61,4 @@ class ColorTab(Workbench):
 
 def create_tab(run: Run | None = None, load: Load = encoders.load_encoder) -> ColorTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `ColorTab`."""
-    return ColorTab(run or limits.limited(zerogpu.on_gpu(stylize.color_modes)), load, tabs.current())
+    return ColorTab(run or limits.limited(zerogpu.on_gpu(stylize.color_modes), ColorTab.task), load, tabs.current())

@@ -134,19 +134,19 @@ def make_faces(
 @dataclass(frozen=True)
 class Tool:
     """An endpoint: what its arguments order, as a function whose signature and docstring programs are shown; what
-    carries that out; what loads the model for it; and whether it optimizes (see `limits.limited`)."""
+    carries that out; what loads the model for it; and the task that it is of."""
 
     order: Callable[..., Order]
     run: Run
+    task: str
     load: Load = load_model
-    optimizes: bool = False
 
 
 TOOLS = (
-    Tool(stylize, style_transfer, encoders.load_encoder, optimizes=True),
-    Tool(paint_fast, fast.fast_run),
-    Tool(translate_photo, translate.translate_run),
-    Tool(make_faces, face_grid),
+    Tool(stylize, style_transfer, "style_transfer", encoders.load_encoder),
+    Tool(paint_fast, fast.fast_run, "fast"),
+    Tool(translate_photo, translate.translate_run, "translate"),
+    Tool(make_faces, face_grid, "faces"),
 )
 """Every endpoint; its name is that of its first function."""
 
@@ -161,7 +161,7 @@ def create(runs: Mapping[str, Run] | None = None, load: Load | None = None) -> N
     for tool in TOOLS:
         name = tool.order.__name__
         own = (runs or {}).get(name)
-        run = own or limits.limited(zerogpu.on_gpu(tool.run), optimizes=tool.optimizes)
+        run = own or limits.limited(zerogpu.on_gpu(tool.run), tool.task)
         inputs = [_input(p.name, p.default) for p in inspect.signature(tool.order).parameters.values()]
         result = gr.Image(label="result", type="filepath", format="png", visible=False)
         gr.Button(visible=False).click(
@@ -214,7 +214,7 @@ def _checked(task: str, **asked: Any) -> dict[str, Any]:
     settings = valid_settings(asked, task)
     if wrong := sorted(name for name, value in asked.items() if settings.get(name) != value):
         raise ValueError(f"This makes no sense: {', '.join(f'{name} {asked[name]!r:.40}' for name in wrong)}.")
-    limits.check(settings)
+    limits.check(settings, task)
     return settings
 
 

@@ -147,7 +147,7 @@ def create_tab(run: Run | None = None, load: Load = encoders.load_encoder) -> li
     """
 
     def bench(kind: type[Workbench], paint: Run) -> Workbench:
-        return kind(run or limits.limited(zerogpu.on_gpu(paint)), load, tabs.current())
+        return kind(run or limits.limited(zerogpu.on_gpu(paint), kind.task), load, tabs.current())
 
     with gr.Tabs(elem_id="explore", elem_classes="inner") as bar:
         with gr.Tab("What layers keep", id="survey"):

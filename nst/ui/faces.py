@@ -221,7 +221,7 @@ def create_tab(run: Run | None = None) -> list[Workbench]:
     load: Load = lambda *_, **__: None  # noqa: E731 (nothing is to be fetched)
 
     def bench(kind: type[Workbench], paint: Run, load: Load = load) -> Workbench:
-        return kind(run or limits.limited(zerogpu.on_gpu(paint), optimizes=False), load, tabs.current())
+        return kind(run or limits.limited(zerogpu.on_gpu(paint), kind.task), load, tabs.current())
 
     gr.Markdown(ABOUT, elem_id="faces-about")
     with gr.Tabs(elem_id="faces-tabs", elem_classes="inner") as bar:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from gradio.components import Component
 
 from nst import fast, weights
 from nst.device import lock
-from nst.images import Picture, decode, to_pil, to_tensor
+from nst.images import ImageError, Picture, decode, to_pil, to_tensor
 from nst.recipes import from_query, names_of, settings_from_recipe
 from nst.registry import load_model
 from nst.server import inputs, limits, zerogpu
@@ -226,15 +227,18 @@ class FastTab(Workbench):
         if away:
             yield [gr.skip(), f"<p>Paint a picture in {stylerow.title(away[0])} first: then its network is here.</p>"]
             return
-        if not seen or not names or not lock.acquire(blocking=False):
+        try:
+            frame = to_tensor(_frame(seen)) if seen else None
+            mine = to_tensor(pictures.opened(str(own), 2 * fast.STYLE_SIZE)) if OWN in names else None
+        except ImageError as error:
+            yield [gr.skip(), f"<p>{escape(str(error))}</p>"]
+            return
+        if frame is None or not names or not lock.acquire(blocking=False):
             yield [gr.skip(), gr.skip()]
             return
         try:
             began = time.monotonic()
-            frame = to_tensor(_frame(seen))
-            given = [
-                to_tensor(pictures.opened(str(own), 2 * fast.STYLE_SIZE)) if name == OWN else name for name in names
-            ]
+            given = [mine if name == OWN else name for name in names]
             shares = stylerow.weights(len(names), corner)
             which = {"model": model} if OWN in names and model != settings.AUTO else {}
             painted = self.paint_one(frame, given, shares, size=LIVE, strength=strength, **which)
@@ -341,5 +345,5 @@ def create_tab(
     load: Load = load_model,
 ) -> FastTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `FastTab`."""
-    paints = run or limits.limited(zerogpu.on_gpu(fast.fast_run), optimizes=False)
+    paints = run or limits.limited(zerogpu.on_gpu(fast.fast_run), FastTab.task)
     return FastTab(paints, names, paint, load, tabs.current())

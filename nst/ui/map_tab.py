@@ -75,7 +75,8 @@ class Atlas:
         most = MOST_OF_STRANGERS if limits.current() is limits.STRICT else MOST
         if len(files) > most:
             raise gr.Error(f"Here a map holds {most} pictures at most; choose fewer.", print_exception=False)
-        yield from self._drawn([Path(file) for file in files], [Path(file).name for file in files])
+        each = [Path(file) for file in dict.fromkeys(files)]
+        yield from self._drawn(each, [file.name for file in each])
 
     def draw_examples(self) -> Iterator[list[Any]]:
         """Press on Map the examples: photos, drawn styles, and a photo in every fast style."""
@@ -104,10 +105,12 @@ class Atlas:
         finally:
             waiting.close()
         with queue.computing(visit):
+            deadline = limits.Deadline()
 
             def report(now: int, total: int) -> None:
                 if visit.stopped:
                     raise ValueError("The map was left before it was drawn.")
+                deadline.check()
                 done[:] = now, total
                 visit.work = now / total
 

@@ -300,4 +300,4 @@ def _fitted(mask: Tensor | None, content: Tensor) -> Tensor | None:
 
 def create_tab(run: Run | None = None, load: Load = encoders.load_encoder) -> MixTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MixTab`."""
-    return MixTab(run or limits.limited(zerogpu.on_gpu(paint)), load, tabs.current())
+    return MixTab(run or limits.limited(zerogpu.on_gpu(paint), MixTab.task), load, tabs.current())

@@ -15,7 +15,7 @@ from PIL import Image
 from nst.images import Picture, fit, save, to_pil, to_tensor
 from nst.optimize import Step, throttle
 from nst.recipes import DEFAULTS, TASKS, make_recipe
-from nst.server import inputs, queue, tempfiles
+from nst.server import inputs, limits, queue, tempfiles
 from nst.stylize import open_mask
 from nst.ui import progress
 from nst.ui.pictures import opened
@@ -86,9 +86,10 @@ class Painting:
         points: step and losses so far, for the curves; of earlier runs too, if this one went on from them.
         steps_before, total: steps of those earlier runs, and steps in all.
         snapshots: paths and captions.
-        before, alpha: the content and its transparency at the run's size; None where it is opaque.
-        latest: the newest picture, until it is the result.
+        before, alpha: paths of the content and its transparency at the run's size; None where it is opaque.
+        latest: the newest picture while the run lasts; what stays in the session are names and files.
         result: path of the finished PNG.
+        shown: what is to be shown of it, until it is.
         stopped, closed: whether the visitor pressed Stop, and whether the run is over.
     """
 
@@ -99,14 +100,17 @@ class Painting:
     total: int = 0
     snapshots: list[tuple[str, str]] = field(default_factory=list)
     latest: Image.Image | None = None
-    before: Image.Image | None = None
-    alpha: Image.Image | None = None
+    before: Path | None = None
+    alpha: Path | None = None
     result: str | None = None
+    shown: View = field(default_factory=dict)
     stopped: bool = False
     closed: bool = False
     started: float = 0.0
     note: str | None = None
     next_snapshot: float = 0.0
+    deadline: limits.Deadline = field(default_factory=limits.Deadline)
+    writing: threading.Lock = field(default_factory=threading.Lock)
     work: float = 0.0
 
     def go_on(self, order: Order) -> Painting:
@@ -142,7 +146,8 @@ class Painting:
             if not held:
                 return
             with queue.computing(self):
-                pictures, settings = self._arguments()  # only now: many may wait, and a photo can take 150 MB
+                self.deadline = limits.Deadline()
+                pictures, settings = self._arguments()  # only now: many may wait, and a photo can take 50 MB
                 steps = throttle(run(*pictures, **settings))
                 try:
                     for step in steps:
@@ -151,8 +156,13 @@ class Painting:
                         yield self._view(step)
                 finally:
                     steps.close()  # type: ignore[attr-defined]
+        except GeneratorExit:
+            if not self.stopped:  # the visitor has left
+                self.latest = None
+            raise
         finally:
             self.closed = True
+            self._write()
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Of the run: pictures, and what is given by name."""
@@ -168,7 +178,8 @@ class Painting:
         """The picture as a tensor, or several, no larger than the run can use."""
         size = self._useful(role)
         if isinstance(paths, list):
-            return [to_tensor(opened(path, size)) for path in paths]
+            return [self._open(role, path) for path in paths]
+        self.deadline.check()
         picture = opened(paths, size)
         if role == "content" and not self.order.parts:
             self._keep(picture)
@@ -179,6 +190,7 @@ class Painting:
             return [self._open_extra(name, one) for one in value]
         if not isinstance(value, Path):
             return value
+        self.deadline.check()
         size = self._useful(name)
         if name not in MASKS:
             return to_tensor(opened(str(value), size))
@@ -200,8 +212,11 @@ class Painting:
         """Keep as much of the content as the result needs: an upload may have a hundred times the pixels."""
         asked = self.order.settings.get("size", TASKS[self.order.task]["size"])
         size = fit(*content.rgb.size, asked or max(content.rgb.size))
-        self.before = content.rgb.resize(size, Image.Resampling.LANCZOS)
-        self.alpha = content.alpha.resize(size, Image.Resampling.BICUBIC) if content.alpha else None
+        before = content.rgb.resize(size, Image.Resampling.LANCZOS)
+        self.before = save(tempfiles.new_file("before.jpg"), before)
+        if content.alpha:
+            alpha = content.alpha.resize(size, Image.Resampling.BICUBIC)
+            self.alpha = save(tempfiles.new_file("alpha.png"), alpha)
 
     def _load(self, load: Load) -> Iterator[View]:
         """Load the network on a thread, showing how far a download is."""
@@ -265,37 +280,46 @@ class Painting:
 
     def finish(self) -> View:
         """Write the newest picture as the result, and show it; also after Stop, while the run still ends."""
-        if self.result:
-            return {}
-        picture, self.latest = self.latest, None
-        if picture is None:
+        self._write()
+        if not self.result:
             return {"status": progress.status("Stopped", "Before the first step, so there is no new picture.")}
-        order = self.order
-        recipe = make_recipe(order.settings, task=order.task, **order.names)
-        recipe |= {"steps": self.steps, "continued": self.start is not None}
-        path = save(tempfiles.new_file(self._file_name("png")), picture, recipe=recipe, alpha=self.alpha)
-        self.result = str(path)
+        shown, self.shown = self.shown, {}
+        return shown
+
+    def _write(self) -> None:
+        """Write the newest picture, if there is one that is not written yet, and all that is to be shown of it."""
+        with self.writing:
+            picture, self.latest = self.latest, None
+            if picture is None or self.result:
+                return
+            order = self.order
+            recipe = make_recipe(order.settings, task=order.task, **order.names)
+            recipe |= {"steps": self.steps, "continued": self.start is not None}
+            alpha = opened(str(self.alpha)).rgb.convert("L") if self.alpha else None
+            path = save(tempfiles.new_file(self._file_name("png")), picture, recipe=recipe, alpha=alpha)
+            view: View = {"status": self._ended(picture), "preview": str(path), "download": str(path)}
+            if order.tiled:
+                view["tiled"] = str(save(tempfiles.new_file("tiled.png"), _tiled(picture)))
+            if self.before:
+                before = opened(str(self.before)).rgb.resize(picture.size, Image.Resampling.LANCZOS)
+                view["compare"] = (
+                    str(save(tempfiles.new_file("before.jpg"), before)),
+                    str(save(tempfiles.new_file("after.jpg"), picture)),
+                )
+            self.shown = view | self._parts(picture)
+            self.result, self.before, self.alpha = str(path), None, None
+
+    def _ended(self, picture: Image.Image) -> str:
+        """The status line at the end."""
         whole = self.steps >= self.total
         spent = progress.duration(time.monotonic() - self.started)
-        title = "Finished" if whole else "Stopped"
-        so_far = "The picture so far is kept" + ("; Continue goes on from it." if order.continues else ".")
+        so_far = "The picture so far is kept" + ("; Continue goes on from it." if self.order.continues else ".")
         taken = f"{self.steps} steps, " if self.steps > 1 else ""
-        detail = (
-            f"{taken}{picture.width} x {picture.height} px, in {spent}."
-            if whole
-            else (f"After {self.steps} of {self.total} steps. {so_far}")
-        )
-        view: View = {
-            "status": progress.status(title, " ".join(filter(None, (detail, self.note))), done=self.work, kind="done"),
-            "preview": self.result,
-            "download": self.result,
-        }
-        before, self.before, self.alpha = self.before, None, None  # a session may be kept for long
-        if order.tiled:
-            view["tiled"] = _tiled(picture)
-        if before:
-            view["compare"] = before.resize(picture.size, Image.Resampling.LANCZOS), picture
-        return view | self._parts(picture)
+        detail = f"After {self.steps} of {self.total} steps. {so_far}"
+        if whole:
+            detail = f"{taken}{picture.width} x {picture.height} px, in {spent}."
+        detail = " ".join(filter(None, (detail, self.note)))
+        return progress.status("Finished" if whole else "Stopped", detail, done=self.work, kind="done")
 
     def _parts(self, picture: Image.Image) -> View:
         """The pictures that stand side by side in the result, each for itself, and the film that they make."""

@@ -139,7 +139,7 @@ class Workbench(Stage):
             if path and not Path(path).is_file():
                 raise ValueError(f"The {slot.title.lower()} was kept for a day and is gone; choose it again.")
         asked = settings.read(dict(zip(self.controls, values[2 * count :], strict=False)), self.task)
-        limits.check(asked)
+        limits.check(asked, self.task)
         names = [pictures.name_of(path, choice) if path else None for path, choice in zip(paths, chosen, strict=True)]
         return paths, names, asked
 

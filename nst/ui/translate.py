@@ -106,5 +106,5 @@ def _told(direction: str | None) -> tuple[str, str]:
 
 def create_tab(run: Run | None = None) -> TranslateTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `TranslateTab`."""
-    paint = run or limits.limited(zerogpu.on_gpu(translate.translate_run), optimizes=False)
+    paint = run or limits.limited(zerogpu.on_gpu(translate.translate_run), TranslateTab.task)
     return TranslateTab(paint, tabs.current())
