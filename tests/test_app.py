@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import time
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -249,10 +249,13 @@ def test_what_goes_wrong_is_told_and_the_picture_so_far_kept(tab, photo, error, 
 
 
 def test_a_download_is_shown_and_can_be_stopped(tab, photo, run):
+    halted = threading.Event()
+
     def slow(name: str, progress: Any) -> None:
-        for done in range(1000):
-            progress(done * 10**6, 10**9)
-            time.sleep(0.01)
+        progress(10**6, 10**9)
+        assert halted.wait(60)
+        progress(2 * 10**6, 10**9)
+        pytest.fail("it went on")
 
     tab.load = slow
     painting = begun(tab, photo)
@@ -260,6 +263,7 @@ def test_a_download_is_shown_and_can_be_stopped(tab, photo, run):
     assert re.search(r"\d+ of 1000 MB", texts([next(steps)], tab))
     assert not lock.locked(), "a download does not hold the device"
     tab.halt(painting)
+    halted.set()
     assert not list(steps) and not run.calls
 
 

@@ -92,7 +92,7 @@ def test_every_room_has_a_floor():
 
 
 PENDING = {("nst.server.queue", "nst.ui.progress"), ("nst.server.words", "nst.ui.settings")}
-PENDING |= {("nst.server.serving", f"nst.ui.{name}") for name in ("pictures", "share", "theme")}
+PENDING |= {("nst.server.serving", f"nst.ui.{name}") for name in ("share", "theme")}
 """Arrows that go up until the settings have a table of their own."""
 
 

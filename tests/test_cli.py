@@ -67,9 +67,10 @@ def test_it_explains_itself(words, capsys):
     assert set(COMMANDS) <= set(re.findall(r"^    (\w+)", said, re.MULTILINE))
 
 
-def test_the_help_is_fast():
-    script = "import sys, time; from nst.__main__ import main; main(['--help']); assert 'torch' not in sys.modules"
-    script += "; assert time.process_time() < 0.5"  # of the processor, whatever else runs
+def test_the_help_needs_none_of_the_libraries():
+    """It is there at once: they take seconds to import."""
+    script = "import sys; from nst.__main__ import main; main(['--help'])"
+    script += "; assert not {'torch', 'gradio', 'numpy', 'PIL', 'scipy', 'huggingface_hub'} & sys.modules.keys()"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.DEVNULL).returncode == 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import io
-import time
+import threading
 import weakref
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -159,14 +159,12 @@ def test_memory_is_given_back_when_asked_for(monkeypatch):
     monkeypatch.setattr(gc, "freeze", lambda: None)  # the other tests go on
     memory.look_after()
     ring = Ring()
-    ring.me, gone = ring, weakref.ref(ring)
+    died = threading.Event()
+    ring.me, gone = ring, weakref.ref(ring, lambda _: died.set())
     del ring
     gc.disable()
     try:
         memory.give_back()
-        deadline = time.monotonic() + 20
-        while gone() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert gone() is None
+        assert died.wait(60) and gone() is None
     finally:
         gc.enable()

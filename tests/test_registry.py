@@ -6,7 +6,6 @@ import importlib
 import json
 import sys
 import threading
-import time
 
 import pytest
 import torch
@@ -187,9 +186,13 @@ def test_builders_are_found_in_models_by_their_own_name_first(folder, tmp_path, 
 
 
 def test_threads_get_one_model(folder, monkeypatch):
+    another = threading.Event()
+
     def slow(config, tensors):
         built.append(config)
-        time.sleep(0.1)
+        if len(built) > 1:
+            another.set()
+        another.wait(0.2)  # for the others, who would come in if they could
         return Tiny()
 
     monkeypatch.setitem(registry._builders, "tiny-for-tests", slow)

@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -218,9 +217,8 @@ def test_given_up_after_cuts_without_headway_but_what_came_is_kept(fake):
 def test_stalled_body_is_taken_up_again(fake, monkeypatch):
     monkeypatch.setattr(hub, "READ_SECONDS", 0.2)
     fake.pauses = [0.0, 1.0]
-    began = time.monotonic()
     assert_sound(resolve(entry(fake.sha256)))
-    assert time.monotonic() - began < 1.0
+    assert len(fake.requests) == 3, "the header, the body, and what was left of it when nothing more came"
 
 
 def test_silent_server_is_given_up(fake, monkeypatch):
@@ -307,10 +305,8 @@ def test_busy_server_is_asked_a_few_times(fake, status, says):
 
 def test_offline_fails_at_once_and_names_every_place(fake, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    began = time.monotonic()
     with pytest.raises(WeightsNotFound) as caught:
         resolve(entry(fake.sha256))
-    assert time.monotonic() - began < 0.5
     text = str(caught.value)
     assert fake.requests == []
     for part in ("tiny.safetensors (not there)", "tiny.pth", "tiny-0123456789", REPO, "HF_HUB_OFFLINE"):
@@ -329,29 +325,29 @@ def test_closed_port_fails_at_once(place, monkeypatch):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
-    began = time.monotonic()
+    monkeypatch.setattr(hub.time, "sleep", lambda seconds: pytest.fail("it was waited for"))
     with pytest.raises(WeightsNotFound, match="cannot be reached"):
         resolve(entry("0" * 64))
     with pytest.raises(WeightsNotFound, match="cannot be reached"):
         resolve(entry("0" * 64, prefix="", shapes={}))
-    assert time.monotonic() - began < 2
 
 
 def test_name_lookup_that_hangs_is_not_waited_for(place, monkeypatch):
-    real = socket.getaddrinfo
+    real, given_up, ended = socket.getaddrinfo, threading.Event(), threading.Event()
 
     def hang(host, *args, **kwargs):
         if host == "hub.invalid":
-            time.sleep(3)
+            given_up.wait(30)
+            ended.set()
         return real(host, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", hang)
     monkeypatch.setattr(hub, "CONNECT_SECONDS", 0.3)
     monkeypatch.setenv("HF_ENDPOINT", "http://hub.invalid")
-    began = time.monotonic()
     with pytest.raises(WeightsNotFound, match="cannot be reached"):
         resolve(entry("0" * 64))
-    assert time.monotonic() - began < 1.5
+    assert not ended.is_set()
+    given_up.set()
 
 
 def test_the_limit_is_three_seconds():

@@ -11,7 +11,7 @@ from nst.server.firewall import API_BODY, MAX_BODY, Gate
 from nst.server.page_cache import Ready
 from nst.server.results import publish
 from nst.server.routes import Pages
-from nst.ui import pictures, share, theme
+from nst.ui import share, theme
 
 PAGES = 2 * limits.IN_LINE
 """How many visitors' pages the server remembers: some megabytes each, which gradio never gives back by itself. Who
@@ -19,13 +19,12 @@ comes back to a page that was quiet for longest finds it as it was, but for what
 
 
 def look_after() -> None:
-    """Begin what a server does on its own while it runs: its log, its folders, the first example, publishing."""
+    """Begin what a server does on its own while it runs: its log, its folders, publishing."""
     log.start()
     memory.few_pools()
     memory.look_after()
     sessions.look_after()
     tempfiles.keep_small()
-    pictures.draw_ahead()
     desk = share.desk()
     if desk.store is not None and not desk.why:
         desk.store.tidy()

@@ -1,7 +1,7 @@
-"""Example pictures: styles drawn by our own generators, paintings fetched on demand, and photos.
+"""Example pictures: styles of our own, paintings fetched on demand, and photos.
 
-Drawn styles need no network: they are rendered when first asked for and kept in the cache. Paintings come
-from a fixed list of addresses at Wikimedia Commons. Photos are those that scikit-image ships.
+Our own styles come with Pastiche. Paintings come from a fixed list of addresses at Wikimedia Commons. Photos are those
+that scikit-image ships.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SMALLEST, LARGEST = 16, 4096
 
 def list_styles() -> list[Style]:
     """Every style that can be asked for by name: the drawn ones first, then the paintings."""
-    return [entry.style for entry in DRAWN.values()] + [entry.style for entry in PAINTINGS.values()]
+    return [*DRAWN.values()] + [entry.style for entry in PAINTINGS.values()]
 
 
 def list_contents() -> list[Content]:
@@ -50,7 +50,7 @@ def list_contents() -> list[Content]:
 
 
 def is_ready(name: str) -> bool:
-    """Whether this style can be had without network: it is drawn here, or was fetched before.
+    """Whether this style can be had without network: it comes with Pastiche, or was fetched before.
 
     Raises:
         StyleNotFound: no style of this name.
@@ -67,8 +67,7 @@ def load_style(name: str, size: int = 1024) -> Image.Image:
 
     Args:
         name: one of the names of `list_styles`.
-        size: long side in pixels, 16 to 4096. It may come smaller: the drawn ones end at 2048, and a painting
-            is never enlarged.
+        size: long side in pixels, 16 to 4096. It may come smaller: nothing is enlarged, and the drawn ones have 1024.
 
     Raises:
         StyleNotFound: no style of this name, or a painting that is not on this machine and cannot be had now;

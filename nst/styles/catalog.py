@@ -16,8 +16,8 @@ class Style:
 
     Attributes:
         name: short word that stands for it in links, on the command line and in file names.
-        kind: "drawn" by our own generator, always ready; or a "painting", fetched on demand.
-        source: where it comes from, an address or the generator.
+        kind: "drawn" by generators of our own, always ready; or a "painting", fetched on demand.
+        source: where it comes from, an address or a file of ours.
         note: one line on what it looks like and what it does well.
     """
 

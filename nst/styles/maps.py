@@ -1,4 +1,4 @@
-"""Maps of drawn styles, what is where in them, by their own generators; and a doodle in the colors of each.
+"""Maps of drawn styles, what is where in them; and a doodle in the colors of each.
 
 For painting by meaning: Champandard, "Semantic Style Transfer and Turning Two-Bit Doodles into Fine Artwork", 2016,
 arXiv:1603.01768.
@@ -6,15 +6,27 @@ arXiv:1603.01768.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
-from types import ModuleType
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from .catalog import StyleNotFound
-from .drawn import DRAWN
+from .drawn import FOLDER
+
+MEANINGS: dict[str, dict[str, str]] = {
+    "meadow": {
+        "Sky": "#6fb6e0",
+        "Clouds": "#fbf3e0",
+        "Hills": "#7a6fb8",
+        "Wheat": "#f0c33c",
+        "Meadow": "#63a63f",
+        "Path": "#d98f9c",
+        "Trees": "#1f5a44",
+    },
+    "night": {"Sky": "#4f8fd8", "Stars": "#ffd84a", "Hills": "#7a5fb0", "River": "#1f3f96", "Trees": "#1f5a3a"},
+}
+"""What is in each style that has a map, and the color that each thing has there."""
 
 Shape = tuple[str, str]
 """What it is, and the places "x,y x,y ..." that its outline goes through, in units of the picture's long side."""
@@ -47,12 +59,18 @@ DOODLES: dict[str, Sequence[Shape]] = {
 
 def list_maps() -> list[str]:
     """The styles that come with a map."""
-    return list(DOODLES)
+    return list(MEANINGS)
 
 
 def meanings(name: str) -> dict[str, str]:
-    """What is in a style that has a map: words, and their colors in the map, such as "#6fb6e0"."""
-    return dict(_generator(name).MEANINGS)
+    """What is in a style that has a map: words, and their colors in the map, such as "#6fb6e0".
+
+    Raises:
+        StyleNotFound: a style that has no map.
+    """
+    if name not in MEANINGS:
+        raise StyleNotFound(f'The style "{name}" has no map; there is one of {" and of ".join(MEANINGS)}.')
+    return dict(MEANINGS[name])
 
 
 def load_map(name: str, size: int = 512) -> Image.Image:
@@ -61,8 +79,10 @@ def load_map(name: str, size: int = 512) -> Image.Image:
     Raises:
         StyleNotFound: a style that has no map.
     """
-    drawn: Image.Image = _generator(name).draw_map(size, DRAWN[name].seed)
-    return drawn
+    meanings(name)
+    with Image.open(FOLDER / f"{name}-map.png", formats=["PNG"]) as image:
+        whole = image.convert("RGB")
+    return whole.resize((size, round(size * whole.height / whole.width)), Image.Resampling.NEAREST)
 
 
 def load_doodle(name: str, size: int = 512) -> Image.Image:
@@ -71,9 +91,8 @@ def load_doodle(name: str, size: int = 512) -> Image.Image:
     Raises:
         StyleNotFound: a style that has no map.
     """
-    generator = _generator(name)
-    colors = generator.MEANINGS
-    picture = Image.new("RGB", (size, round(size / generator.ASPECT)), colors["Sky"])
+    colors = meanings(name)
+    picture = Image.new("RGB", load_map(name, size).size, colors["Sky"])
     brush = ImageDraw.Draw(picture)
     for what, outline in DOODLES[name]:
         brush.polygon([(size * x, size * y) for x, y in _smooth(outline)], fill=colors[what])
@@ -92,9 +111,3 @@ def _smooth(outline: str) -> list[tuple[float, float]]:
         + t * (2 * before - 5 * here + 4 * after - next_but_one + t * (3 * (here - after) + next_but_one - before))
     )
     return [(float(x), float(y)) for x, y in curve.reshape(-1, 2)]
-
-
-def _generator(name: str) -> ModuleType:
-    if name not in DOODLES:
-        raise StyleNotFound(f'The style "{name}" has no map; there is one of {" and of ".join(DOODLES)}.')
-    return importlib.import_module(f"{__package__}.{name}")

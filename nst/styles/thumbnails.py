@@ -1,7 +1,4 @@
-"""Small squares of the examples, shown before anything is drawn or fetched.
-
-Those of the drawn styles lie in the package; ``python -m nst.styles`` draws them anew.
-"""
+"""Small squares of the examples, shown before anything is opened or fetched; those of the drawn styles are files."""
 
 from __future__ import annotations
 
@@ -10,9 +7,10 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from .contents import CONTENTS, open_content
-from .drawn import DRAWN, SIZES, open_drawn
+from .drawn import DRAWN
 from .paintings import PAINTINGS, cached_painting, open_painting
 
+FOLDER = Path(__file__).parents[1] / "pictures" / "thumbnails"
 SIDE = 128
 
 
@@ -22,11 +20,8 @@ def thumbnail(name: str) -> Image.Image | None:
     None for a painting that was not fetched yet, and for a name that is unknown.
     """
     if name in DRAWN:
-        path = _file(name)
-        if path.is_file():
-            with Image.open(path) as image:
-                return image.convert("RGB")
-        return _square(open_drawn(name, SIZES[1]))
+        with Image.open(FOLDER / f"{name}.webp", formats=["WEBP"]) as image:
+            return image.convert("RGB")
     if name in CONTENTS:
         return _square(open_content(name))
     if name in PAINTINGS and cached_painting(name):
@@ -34,16 +29,5 @@ def thumbnail(name: str) -> Image.Image | None:
     return None
 
 
-def _file(name: str) -> Path:
-    return Path(__file__).parents[1] / "pictures" / "styles" / f"{name}.webp"
-
-
 def _square(image: Image.Image) -> Image.Image:
     return ImageOps.fit(image, (SIDE, SIDE), Image.Resampling.LANCZOS)
-
-
-def draw_all() -> None:
-    """Draw the thumbnails of the package anew."""
-    _file("any").parent.mkdir(exist_ok=True)
-    for name in DRAWN:
-        _square(open_drawn(name, 512)).save(_file(name), "WEBP", quality=82, method=6)

@@ -31,7 +31,7 @@ SHOWN_FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "BMP"}
 """A file is shown that both is of such a format and is called so."""
 EXAMPLE_SIZE = 1024
 
-_drawing = threading.Lock()
+_opening = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ def list_examples(kind: str) -> list[Example]:
 
 
 def example_file(kind: str, name: str) -> Path:
-    """A file with an example, drawn or fetched if need be.
+    """A file with an example, opened or fetched if need be.
 
     Raises:
         nst.styles.StyleNotFound: no such example, or it cannot be had now.
@@ -260,7 +260,7 @@ def example_file(kind: str, name: str) -> Path:
     known = styles.list_contents() if kind == "content" else styles.list_styles()
     folder = tempfiles.folder() / tempfiles.EXAMPLES
     path = folder / kind / f"{Path(name).name}.jpg"
-    with _drawing:
+    with _opening:
         _serve_in_place(folder)
         if name not in {entry.name for entry in known} or not path.is_file():  # of what is unknown, loading tells so
             picture = styles.load_content(name) if kind == "content" else styles.load_style(name, EXAMPLE_SIZE)
@@ -285,12 +285,6 @@ def packed_file(picture: Path) -> Path:
 def _serve_in_place(folder: Path) -> None:
     """Keep gradio from copying what lies here: a copy is made anew for each visitor while another reads it."""
     gr.set_static_paths([folder])
-
-
-def draw_ahead() -> None:
-    """Draw the styles that the tabs open with, on a thread: by the time somebody looks, they are there."""
-    names = (DEFAULT["style"], SECOND_STYLE)
-    threading.Thread(target=lambda: [example_file("style", name) for name in names], daemon=True).start()
 
 
 @lru_cache(maxsize=256)
