@@ -104,7 +104,7 @@ def stored_samples(image: Image.Image) -> Samples:
 
 def _mend_tiff(image: TiffImagePlugin.TiffImageFile) -> None:
     tags = image.tag_v2
-    reduced = tags.get(254, 0) & 1 or tags.get(255) == 2  # by its own account, the new way or the old
+    reduced = tags.get(254, 0) & 1 or tags.get(255) == 2 or 50706 in tags  # by its own account, or by DNG's version
     if reduced and (330 in tags or image.is_animated):  # with SubIFDs, or pages that follow
         raise _only_a_thumbnail()
     if tags.get(284) == 2 and image.mode in ("LA", "PA", "LAB"):

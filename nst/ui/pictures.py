@@ -273,7 +273,7 @@ def packed_file(picture: Path) -> Path:
     """A file with a picture of our own that is the same for all pages."""
     folder = tempfiles.folder() / tempfiles.EXAMPLES
     path = folder / picture.name
-    with _drawing:
+    with _opening:
         _serve_in_place(folder)
         if not path.is_file():
             folder.mkdir(parents=True, exist_ok=True)
