@@ -121,6 +121,19 @@ def test_models_are_found_through_the_registry():
     assert rooms <= {"models", "research"}, "who trains a model makes it; all others ask for one by name"
 
 
+def test_every_file_is_opened_for_formats_that_are_named():
+    """Pillow knows some that run programs or take gigabytes: a file is never opened as whatever it says it is."""
+    calls = [
+        (module, node.lineno)
+        for module in ALL
+        for node in nodes(module)
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) == "Image.open"
+        and "formats" not in {word.arg for word in node.keywords}
+    ]
+    assert not calls
+
+
 def test_the_library_never_prints():
     calls = {
         module: node.lineno

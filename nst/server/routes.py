@@ -105,7 +105,7 @@ class Pages:
             recipe=_Html("".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)),
         )
         summary = words.summary(result.recipe)
-        head = cards.tags(link, title, summary, f"{link}.jpg", Image.open(io.BytesIO(card)).size)
+        head = cards.tags(link, title, summary, f"{link}.jpg", Image.open(io.BytesIO(card), formats=["JPEG"]).size)
         head += f'\n<meta name="description" content="{escape(summary)}">\n<link rel="canonical" href="{escape(link)}">'
         if not result.public:
             head += '\n<meta name="robots" content="noindex">'

@@ -91,7 +91,7 @@ def open_content(name: str) -> Image.Image:
     try:
         with (
             as_file(files("skimage").joinpath("data", CONTENTS[name].file)) as path,
-            Image.open(path) as image,
+            Image.open(path, formats=["PNG", "JPEG"]) as image,
         ):
             photo, box = image.convert("RGB"), CONTENTS[name].box
             return photo.resize((PART, PART), Image.Resampling.LANCZOS, box) if box else photo

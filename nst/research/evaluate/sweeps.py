@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from nst.fast import make_painter
@@ -153,8 +152,7 @@ def compressed(image: Tensor, quality: float) -> Tensor:
     """As a JPEG of this quality, with colors at half the resolution, has it."""
     buffer = io.BytesIO()
     to_pil(image).save(buffer, "jpeg", quality=int(quality), subsampling=2)
-    with Image.open(buffer) as spoiled:
-        return to_tensor(spoiled)
+    return to_tensor(decode(buffer.getvalue()))
 
 
 SPOILED: dict[str, Callable[[Tensor, float], Tensor]] = {"noise": noisy, "blur": blurred, "jpeg": compressed}
