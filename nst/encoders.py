@@ -101,7 +101,7 @@ class Encoder(nn.Module):
             if len(features) > len(wanted):
                 break
             if s:
-                x = self._pool(x)
+                x = self._pool(x, learning=self.get_parameter("conv1_1.weight").requires_grad)
             for name in stage:
                 conv: nn.Conv2d = getattr(self, name.replace("relu", "conv"))
                 x = conv_relu(x, conv.weight, conv.bias, conv.padding_mode)  # type: ignore[arg-type]
@@ -111,12 +111,12 @@ class Encoder(nn.Module):
                         break
         return features
 
-    def _pool(self, x: Tensor) -> Tensor:
+    def _pool(self, x: Tensor, learning: bool = False) -> Tensor:
         # ceil_mode keeps the last odd row, as in the 16x-compressed VGG-19; for even sizes nothing changes.
         if self.pooling == "max":
             x = F.max_pool2d(x, 2, ceil_mode=True)
-        elif self.pooling == "average":
-            x = average_pool(x)
+        elif self.pooling == "average":  # ours cannot be derived twice, which a training may want
+            x = F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) if learning else average_pool(x)
         else:
             raise ValueError(f'Pooling is "max" or "average", not "{self.pooling}".')
         return x if self.pooling == self.native_pooling else x * self.rescale

@@ -51,7 +51,7 @@ def teachers(tmp_path_factory):
 
 
 def train(out, photos, teachers, **arguments):
-    arguments = {"batch": 4, "size": 32, "interval": 1, "device": "cpu"} | arguments
+    arguments = {"batch": 5, "size": 32, "bank": 8, "painter": "", "interval": 1, "device": "cpu"} | arguments
     return list(train_compact(data=str(photos), teachers=str(teachers), out=str(out), **arguments))
 
 
@@ -67,9 +67,11 @@ def test_it_trains_resumes_bit_for_bit_and_writes_what_loads(tmp_path, photos, t
         teachers=str(teachers),
         out=str(tmp_path / "parts"),
         steps=4,
-        batch=4,
+        batch=5,
         size=32,
         interval=1,
+        bank=8,
+        painter="",
         device="cpu",
     )
     next(interrupted)

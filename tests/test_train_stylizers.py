@@ -14,11 +14,12 @@ import torch
 from safetensors.torch import load_file
 from tiny import photo_folder, picture, tiny_encoder_file
 
+from nst.device import choose_device
 from nst.images import save, to_pil
 from nst.losses.colors import color_directions, sorted_colors
 from nst.registry import load_model
 from nst.research.train import anystyle, autoencoder, cin, texture, wct
-from nst.research.train.data import StyleCrops, random_strengths
+from nst.research.train.data import Stock, crop, other_colors, strengths
 from nst.research.train.loop import Plan
 from nst.weights import WeightsError
 
@@ -55,7 +56,11 @@ def arguments(name, places, **given):
     known = {key: filled(value) for key, value in FAMILIES[name][1].items()}
     if name != "texture":
         known["data"] = str(places["photos"])
-    common = {"encoder": places["encoder"], "steps": 4, "batch": 2, "size": 32, "interval": 1, "device": "cpu"}
+    if name in ("cin", "johnson", "adain", "predictor"):
+        known["losses"] = [places["encoder"]]
+    if name not in ("cin", "johnson"):
+        known["encoder"] = places["encoder"]
+    common = {"steps": 4, "batch": 2, "size": 32, "interval": 1, "device": "cpu"}
     return common | known | given
 
 
@@ -145,24 +150,35 @@ def test_unreadable_photos_are_skipped_and_counted(tmp_path, places):
     assert last["skipped"] == 1
 
 
-def test_half_of_the_style_crops_have_other_colors():
-    styles = StyleCrops([([to_pil(picture(0, 64, 64))], 1.0)], 32, largest=64)
-    styles.random.seed(0)
-    same = styles.batch(4)
-    styles.random.seed(0)
-    assert torch.equal(styles.batch(4), same) and same.shape == (4, 3, 32, 32)
-    red = torch.zeros(1, 3, 64, 64)
+def test_the_same_seed_cuts_the_same_crops():
+    stock = Stock([to_pil(picture(0, 64, 96)), to_pil(picture(1, 64, 64))], 48, choose_device("cpu"))
+    assert len(stock) == 3, "the longer picture gives two squares"
+    one, two = (stock.batch(4, 32, torch.Generator().manual_seed(5)) for _ in range(2))
+    assert torch.equal(one, two) and one.shape == (4, 3, 32, 32)
+    assert not torch.equal(one, stock.batch(4, 32, torch.Generator().manual_seed(6)))
+    assert float(one.min()) >= 0 and float(one.max()) <= 1
+
+
+def test_a_crop_of_everything_is_the_picture_itself():
+    image = picture(0, 32, 32)
+    nothing = torch.zeros(1, dtype=torch.bool)
+    same = crop(image, 32, torch.ones(1), torch.zeros(2, 1), nothing)
+    assert torch.allclose(same, image, atol=1e-5)
+    assert torch.allclose(crop(image, 32, torch.ones(1), torch.zeros(2, 1), ~nothing), image.flip(-1), atol=1e-5)
+    corner = crop(image, 16, torch.full((1,), 0.5), torch.full((2, 1), -0.5), nothing)
+    assert torch.allclose(corner, image[..., :16, :16], atol=1e-5)
+
+
+def test_half_of_the_pictures_get_other_colors():
+    red = torch.zeros(60, 3, 8, 8)
     red[:, 0] = 1
-    styles = StyleCrops([([to_pil(red)], 1.0)], 32)
-    strongest = styles.batch(60).mean((2, 3)).argmax(1)
+    strongest = other_colors(red, torch.Generator().manual_seed(0)).mean((2, 3)).argmax(1)
     assert 20 < int((strongest == 0).sum()) < 59 and len(strongest.unique()) == 3
 
 
 def test_one_strength_in_eight_is_below_one():
-    import random
-
-    strengths = random_strengths(random.Random(0), 4000)
-    assert 0.09 < float((strengths < 1).float().mean()) < 0.16 and float(strengths.min()) == 0
+    found = strengths(4000, torch.Generator().manual_seed(0))
+    assert 0.09 < float((found < 1).float().mean()) < 0.16 and float(found.min()) == 0
 
 
 def test_colors_are_compared_wherever_they_are():

@@ -22,6 +22,8 @@ def pad_reflecting(x: Tensor, size: int) -> Tensor:
         return x
     if min(x.shape[-2:]) <= size:
         return F.pad(x, (size,) * 4, mode="replicate")
+    if x.is_cuda:  # where one kernel does it, and many small copies would be waited for
+        return F.pad(x, (size,) * 4, mode="reflect")
     return _Reflection.apply(x, size)
 
 
@@ -147,29 +149,41 @@ class ResizeConv(nn.Conv2d):
     Odena, Dumoulin and Olah, "Deconvolution and Checkerboard Artifacts", Distill 2016. Computed at the low
     resolution: each of the four pixels that one becomes sees sums of the kernel's taps, so that the enlarged
     features are never written down; the result is the same.
+
+    Args:
+        inside, out: channels.
+        smooth: whether a binomial kernel (1, 2, 1) follows, which takes away what is left of the lattice on which
+            the pixels were repeated (Zhang, "Making Convolutional Networks Shift-Invariant Again", 2019,
+            arXiv:1904.11486). It becomes part of the taps' sums and costs nothing.
     """
 
-    def __init__(self, inside: int, out: int) -> None:
+    def __init__(self, inside: int, out: int, smooth: bool = False) -> None:
         super().__init__(inside, out, 3)
+        self.smooth = smooth
 
     def forward(self, x: Tensor) -> Tensor:
-        w = self.weight  # the reflection of an enlarged picture's border is the edge repeated, at the low resolution
-        zero = torch.zeros_like(w[:, :, 0])
-        rows = (
-            torch.stack([w[:, :, 0], w[:, :, 1] + w[:, :, 2], zero], 2),
-            torch.stack([zero, w[:, :, 0] + w[:, :, 1], w[:, :, 2]], 2),
+        # The reflection of an enlarged picture's border is the edge repeated, at the low resolution.
+        weight = torch.cat(
+            [self._taps(self._taps(self.weight, row, 2), column, 3) for row in (0, 1) for column in (0, 1)]
         )
-        phases = []
-        for r in rows:
-            none = torch.zeros_like(r[..., 0])
-            phases.append(torch.stack([r[..., 0], r[..., 1] + r[..., 2], none], 3))
-            phases.append(torch.stack([none, r[..., 0] + r[..., 1], r[..., 2]], 3))
-        weight = torch.cat(phases)
         bias = self.bias.repeat(4) if self.bias is not None else None
         if _is_large(x):
             return _in_strips(x, 1, 1, 2, lambda part: _interleaved(F.conv2d(part, weight, bias)))
-        padded = F.pad(x, (1,) * 4, mode="replicate") if torch.is_grad_enabled() else _padded(x, 1, 0)
+        plain = torch.is_grad_enabled() or x.is_cuda
+        padded = F.pad(x, (1,) * 4, mode="replicate") if plain else _padded(x, 1, 0)
         return _interleaved(conv2d(padded, weight, bias))
+
+    def _taps(self, w: Tensor, phase: int, dim: int) -> Tensor:
+        """What the three taps along a dimension are at the low resolution, for the even (0) or odd (1) pixels."""
+        first, middle, last = w.unbind(dim)
+        if self.smooth:  # the kernel convolved with the binomial one has five taps
+            five = (first, 2 * first + middle, first + 2 * middle + last, middle + 2 * last, last)
+            a, b, c, d, e = (tap / 4 for tap in five)
+            sums = (a + b, c + d, e) if phase == 0 else (a, b + c, d + e)
+        else:
+            none = torch.zeros_like(first)
+            sums = (first, middle + last, none) if phase == 0 else (none, first + middle, last)
+        return torch.stack(sums, dim)
 
 
 def _interleaved(x: Tensor) -> Tensor:
@@ -182,19 +196,43 @@ def _interleaved(x: Tensor) -> Tensor:
     return x.reshape(count, 2 * height, 2 * width, channels // 4).permute(0, 3, 1, 2)
 
 
-def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False) -> Tensor:
+def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False, peak: float | None = None) -> Tensor:
     """Each channel of each picture (N, C, H, W) made to mean `shift` and standard deviation `scale` (N or 1, C).
 
     Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022, with scales and shifts of each picture's own. Where no
     gradient is wanted, a picture larger than `LARGE` is overwritten.
+
+    Args:
+        x, scale, shift: as above.
+        relu: whether what is below 0 becomes 0.
+        peak: how many standard deviations from the mean a value may lie; what lies further is cut off. Without it a
+            network learns to make a few pixels enormous, which shrinks all others, and shows them as bright blobs
+            (the droplets of Karras et al. 2019, arXiv:1912.04958, section 2).
     """
     scale, shift = (v.float().expand(len(x), -1) for v in (scale, shift))
     if _is_large(x):
-        return _normalize_in_place(x, scale, shift, relu)
-    return _InstanceNorm.apply(x, scale, shift, relu)
+        return _normalize_in_place(x, scale, shift, relu, peak)
+    if x.is_cuda:
+        return _normalize_whole(x, scale, shift, relu, peak)
+    if peak is None:
+        return _InstanceNorm.apply(x, scale, shift, relu)
+    one = torch.ones_like(scale)
+    cut = _InstanceNorm.apply(x, one, torch.zeros_like(one), False).clamp(-peak, peak)
+    cut = torch.addcmul(shift.to(cut)[:, :, None, None], cut, scale.to(cut)[:, :, None, None])
+    return F.relu(cut) if relu else cut
 
 
-def _normalize_in_place(x: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> Tensor:
+def _normalize_whole(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:
+    """As `instance_norm`, all pictures at once, which a GPU is fast at."""
+    variance, mean = torch.var_mean(x.float(), (2, 3), correction=0, keepdim=True)
+    normal = (x.float() - mean) * (variance + EPS).rsqrt()
+    if peak is not None:
+        normal = normal.clamp(-peak, peak)
+    result = torch.addcmul(shift[:, :, None, None], normal, scale[:, :, None, None])
+    return (F.relu(result) if relu else result).to(x.dtype)
+
+
+def _normalize_in_place(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:
     """As `instance_norm`, but overwrites x and makes no copy of it."""
     spans, count = strips(*x.shape[2:]), x[0, 0].numel()
     scale, shift = scale[:, :, None, None], shift[:, :, None, None]
@@ -204,9 +242,10 @@ def _normalize_in_place(x: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> 
     mean = total / count
     for top, bottom in spans:  # once more: the mean may be far above the deviation, and its square hide the variance
         squares += (x[:, :, top:bottom].float() - mean).square_().sum((2, 3), keepdim=True)
-    factor = scale * (squares / count + EPS).rsqrt()
+    factor = (squares / count + EPS).rsqrt()
     for top, bottom in spans:
-        part = torch.addcmul(shift, x[:, :, top:bottom].float() - mean, factor)
+        part = (x[:, :, top:bottom].float() - mean) * factor
+        part = torch.addcmul(shift, part if peak is None else part.clamp_(-peak, peak), scale)
         x[:, :, top:bottom] = part.relu_() if relu else part
     return x
 

@@ -7,6 +7,7 @@ normalizations, a point in a space in which styles can be mixed. Where we differ
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,38 +23,60 @@ class ConditionalNet(nn.Module):
 
     Args:
         styles: their names.
+        brushes: sizes of the brush that each style was learned at, ascending, relative to the usual one.
         config: of `nst.models.johnson.TransformNet`.
 
     Attributes:
-        table: (S, P) scales and shifts of each style; see `TransformNet.forward`.
+        table: (S, P) scales and shifts of each style, or (B, S, P) for several brushes; see `TransformNet.forward`.
         plain: (1, P) those that leave the photo as it is.
     """
 
     takes = "names"
 
-    def __init__(self, styles: Sequence[str], **config: Any) -> None:
+    def __init__(self, styles: Sequence[str], brushes: Sequence[float] = (1.0,), **config: Any) -> None:
         super().__init__()
-        self.styles = tuple(styles)
+        self.styles, self.brushes = tuple(styles), tuple(brushes)
         self.net = TransformNet(**config)
-        self.table = nn.Parameter(torch.zeros(len(self.styles), self.net.num_parameters))
+        shape = (len(self.styles), self.net.num_parameters)
+        self.table = nn.Parameter(torch.zeros(shape if len(self.brushes) == 1 else (len(self.brushes), *shape)))
         self.plain = nn.Parameter(torch.zeros(1, self.net.num_parameters))
+        self.register_buffer("usual", self.brush_weights(1.0), persistent=False)
 
-    def mix(self, weights: Tensor, strength: Tensor | float = 1.0) -> Tensor:
+    def brush_weights(self, brush: float) -> Tensor:
+        """How much each of the brushes counts for one of a size, (1, B): the two next to it, by the ratio of sizes."""
+        places = torch.tensor(self.brushes).log()
+        at = min(max(math.log(brush), float(places[0])), float(places[-1]))
+        weights = torch.zeros(1, len(places))
+        right = int(torch.searchsorted(places, at).clamp(1, max(1, len(places) - 1)))
+        if len(places) == 1:
+            return torch.ones(1, 1)
+        share = (at - float(places[right - 1])) / float(places[right] - places[right - 1])
+        weights[0, right - 1], weights[0, right] = 1 - share, share
+        return weights
+
+    def mix(self, weights: Tensor, strength: Tensor | float = 1.0, brush: Tensor | float = 1.0) -> Tensor:
         """The parameters (N, P) of mixtures of styles.
 
         Args:
             weights: (N, S), each row summing to 1.
             strength: from 0, the photo, to 1, the style; a number or (N, 1).
+            brush: its size, relative to the usual one; or (N or 1, B) how much each of the brushes counts.
         """
+        table = self.table.view(len(self.brushes), len(self.styles), -1)
+        if not isinstance(brush, Tensor):  # the usual one is on the device already
+            brush = self.get_buffer("usual") if brush == 1 else self.brush_weights(brush)
+        each = brush.to(table)[:, :, None] * weights.to(table)[:, None]
         # A sum and not a product of matrices, which autocast would compute in bfloat16: a pure style stays exact.
-        painted = (weights.to(self.table)[:, :, None] * self.table).sum(1)
+        painted = (each[..., None] * table).sum((1, 2))
         if isinstance(strength, Tensor):
             strength = strength.to(painted)
         return painted if isinstance(strength, float) and strength == 1 else torch.lerp(self.plain, painted, strength)
 
-    def forward(self, image: Tensor, weights: Tensor, strength: Tensor | float = 1.0) -> Tensor:
-        """The painted image (N, 3, H, W) in [0, 1]; weights and strength as of `mix`."""
-        return self.net(image, self.mix(weights, strength))
+    def forward(
+        self, image: Tensor, weights: Tensor, strength: Tensor | float = 1.0, brush: Tensor | float = 1.0
+    ) -> Tensor:
+        """The painted image (N, 3, H, W) in [0, 1]; weights, strength and brush as of `mix`."""
+        return self.net(image, self.mix(weights, strength, brush))
 
 
 @register("cin")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -35,7 +36,9 @@ class TransformNet(nn.Module):
         blocks: residual blocks at quarter resolution.
         kernel: size of the first and the last convolution.
         norm: "instance" or "batch".
-        upsampling: "resize" (nearest neighbor, then convolution) or "transposed".
+        upsampling: "resize" (nearest neighbor, then convolution), "smooth" (the same and a binomial kernel, against
+            the lattice) or "transposed".
+        peak: see `nst.models.blocks.instance_norm`.
         output: "sigmoid", or "clamp" for networks of others that end with the convolution.
         ground: whether the photo is prepared by `nst.models.ground` first; in training mode with ever another noise.
     """
@@ -49,6 +52,7 @@ class TransformNet(nn.Module):
         upsampling: str = "resize",
         output: str = "sigmoid",
         ground: bool = False,
+        peak: float | None = None,
     ) -> None:
         super().__init__()
         for name, value, known in (
@@ -58,9 +62,9 @@ class TransformNet(nn.Module):
         ):
             if value not in known:
                 raise ValueError(f'{name} is {" or ".join(known)}, not "{value}".')
-        self.output, self.ground = output, ground
+        self.output, self.ground, self.peak = output, ground, peak
         full, half, quarter = widths
-        enlarge: Any = ResizeConv if upsampling == "resize" else _transposed
+        enlarge: Any = {"resize": ResizeConv, "smooth": partial(ResizeConv, smooth=True)}.get(upsampling, _transposed)
         self.down = nn.ModuleList([Conv(3, full, kernel), Conv(full, half, 3, 2), Conv(half, quarter, 3, 2)])
         self.blocks = nn.ModuleList(
             nn.ModuleList([Conv(quarter, quarter, 3), Conv(quarter, quarter, 3)]) for _ in range(blocks)
@@ -91,7 +95,7 @@ class TransformNet(nn.Module):
         def normalize(x: Tensor, relu: bool = True) -> Tensor:
             scale, shift = 1 + next(pairs), next(pairs)
             if not self.averages:
-                return instance_norm(x, scale, shift, relu)
+                return instance_norm(x, scale, shift, relu, self.peak)
             x = self.averages[next(index)](x)
             x = torch.addcmul(shift.to(x)[:, :, None, None], x, scale.to(x)[:, :, None, None])
             return F.relu(x) if relu else x
@@ -107,7 +111,7 @@ class TransformNet(nn.Module):
         return torch.sigmoid(2 * painted) if self.output == "sigmoid" else painted.clamp(0, 1)
 
 
-NORMS, UPSAMPLINGS, OUTPUTS = ("instance", "batch"), ("resize", "transposed"), ("sigmoid", "clamp")
+NORMS, UPSAMPLINGS, OUTPUTS = ("instance", "batch"), ("resize", "smooth", "transposed"), ("sigmoid", "clamp")
 
 
 def _transposed(inside: int, out: int) -> nn.Module:

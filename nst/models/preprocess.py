@@ -66,7 +66,9 @@ def _drawn(count: int, height: int, width: int, device: torch.device, generator:
     for distance, deviation in UNEVENNESS.items():
         cell = distance // 2
         rows, columns = (-(-length // cell) + 3 for length in (height, width))
-        coarse = torch.randn(count, 1, rows, columns, generator=generator).to(device)
+        # The noise that stays is drawn by the CPU, so that every device paints alike.
+        own = device if generator is None else generator.device
+        coarse = torch.randn(count, 1, rows, columns, generator=generator, device=own).to(device)
         smooth = F.interpolate(coarse, scale_factor=cell, mode="bicubic")  # whose borders are cut off
         total += deviation * smooth[..., cell : cell + height, cell : cell + width]
     return total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,43 +11,51 @@ from PIL import Image
 from torch import Tensor, nn
 
 from nst.device import Device
-from nst.encoders import load_encoder
 from nst.models.adain import AdaIN
 from nst.models.predictor import StylePredictor
 from nst.registry import load_model
-from nst.research.train.cin import named_style
-from nst.research.train.data import Crops, Pictures, StyleCrops, random_strengths
+from nst.research.train.cin import PHOTO_SIDE, SMALLEST, loss_networks, named_style
+from nst.research.train.data import Pictures, Stock, other_colors, strengths
 from nst.research.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
-from nst.research.train.perceptual import Perceptual, Weights
+from nst.research.train.perceptual import ZOOMS, Perceptual, Weights, random_view
 from nst.styles import list_styles, load_style
 
 STYLE_SIDE = 512
 """Long side in pixels at which style pictures are kept."""
+
+STOCK_SIDE = 320
+"""Side in pixels of the squares that styles are kept as."""
 
 ENOUGH = 0.55
 """Structural similarity to the photo that is enough (see `nst.research.train.perceptual.Weights`)."""
 
 
 class AnyStyleObjective(nn.Module):
-    """Photos, a style picture and a strength for each, to terms."""
+    """Photos, a style picture, a strength and a view for each, to terms."""
 
-    def __init__(self, model: AdaIN | StylePredictor, perceptual: Perceptual) -> None:
+    def __init__(self, model: AdaIN | StylePredictor, perceptuals: Sequence[Perceptual]) -> None:
         super().__init__()
-        self.model, self.perceptual = model, perceptual
+        self.model, self.perceptuals = model, nn.ModuleList(perceptuals)
+        self.register_buffer("zooms", torch.tensor(ZOOMS), persistent=False)
 
-    def forward(self, photo: Tensor, style: Tensor, strength: Tensor) -> dict[str, Tensor]:
-        """Weighted terms of photos (N, 3, H, W), styles (N, 3, h, w) and strengths (N,)."""
-        wanted, kept = self.perceptual.style(style), None
-        with self.perceptual.where.autocast():
+    def forward(
+        self, photo: Tensor, style: Tensor, strength: Tensor, zoom: Tensor, middle: Tensor, turn: int = 0
+    ) -> dict[str, Tensor]:
+        """Weighted terms of photos (N, 3, H, W), styles (N, 3, h, w), strengths (N,) and a view, see `random_view`."""
+        perceptual: Perceptual = self.perceptuals[turn]  # type: ignore[assignment]
+        kept, shown = None, None
+        if isinstance(self.model, StylePredictor):  # AdaIN is held to features of the whole crop
+            shown = self.get_buffer("zooms")[zoom], middle
+        wanted = perceptual.style(style, shown)
+        with perceptual.where.autocast():
             if isinstance(self.model, AdaIN):
                 code = self.model.statistics(style)
                 target = self.model.target(photo, code, strength[:, None])
                 painted = self.model.decoder(target, photo.shape[-2:])
-                kept = {self.model.layer: target}
             else:
                 code = self.model.embed(self.model.seen(style))
                 painted = self.model(photo, code, strength[:, None])
-        return self.perceptual(painted, photo, wanted, strength, kept)
+        return perceptual(painted, photo, wanted, strength, kept, shown=shown)
 
 
 def train_adain(
@@ -67,6 +74,8 @@ def train_adain(
     speckle_weight: float = 0.1,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
+    losses: Sequence[str] = ("compact",),
+    seconds: float = 0.0,
     seed: int = 0,
     interval: int = 100,
     device: str = "auto",
@@ -83,17 +92,19 @@ def train_adain(
         speckle_weight: weight of color noise beyond the style's.
         structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
         learning_rate: the top of the cycle.
-        encoder: the network that compares, and that AdaIN looks through, by name or file.
+        encoder: the network that AdaIN looks through, by name or file.
+        losses: the networks that compare, which take turns; see `train_cin`.
+        seconds: after which the training pauses, to be gone on with later; 0 for never.
         seed: of crops, styles and initial weights.
         interval: steps between records and checkpoints.
         device: see `nst.research.train.loop.training_device`.
     """
-    where, plan = training_device(device), Plan(steps, learning_rate, seed, interval)
+    where, plan = training_device(device), Plan(steps, learning_rate, seed, interval, seconds=seconds)
     seed_weights(seed, encoder)
     config = {"encoder": encoder}
     weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight)
     model = AdaIN(**config)
-    yield from _train(model, "adain", config, data, style, Path(out), start, batch, size, weights, where, plan, encoder)
+    yield from _train(model, "adain", config, data, style, Path(out), start, batch, size, weights, where, plan, losses)
 
 
 def train_predictor(
@@ -105,17 +116,21 @@ def train_predictor(
     steps: int = 3000,
     batch: int = 8,
     size: int = 192,
-    widths: Sequence[int] = (16, 48, 96),
+    widths: Sequence[int] = (32, 64, 128),
     blocks: int = 5,
     kernel: int = 5,
+    upsampling: str = "smooth",
+    peak: float = 4.0,
     embedding: int = 96,
-    content_weight: float = 0.07,
+    content_weight: float = 0.025,
     color_weight: float = 0.5,
     structure_weight: float = 0.5,
     tv_weight: float = 0.05,
     speckle_weight: float = 0.1,
     learning_rate: float = 2e-3,
     encoder: str = "compact",
+    losses: Sequence[str] = ("compact",),
+    seconds: float = 0.0,
     seed: int = 0,
     interval: int = 100,
     device: str = "auto",
@@ -132,24 +147,28 @@ def train_predictor(
         widths: channels at full, half and quarter resolution.
         blocks: residual blocks.
         kernel: size of the first and last convolution.
+        upsampling: "smooth" or "resize", see `nst.models.johnson.TransformNet`.
+        peak: see `nst.models.blocks.instance_norm`; 0 for none.
         embedding: how many numbers are a style.
         content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
         speckle_weight: weight of color noise beyond the style's.
         structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
         learning_rate: the top of the cycle.
-        encoder: the network that compares, and that looks at styles, by name or file.
+        encoder: the network that looks at styles, by name or file.
+        losses: the networks that compare, which take turns; see `train_cin`.
+        seconds: after which the training pauses, to be gone on with later; 0 for never.
         seed: of crops, styles and initial weights.
         interval: steps between records and checkpoints.
         device: see `nst.research.train.loop.training_device`.
     """
-    where, plan = training_device(device), Plan(steps, learning_rate, seed, interval)
+    where, plan = training_device(device), Plan(steps, learning_rate, seed, interval, seconds=seconds)
     seed_weights(seed, encoder)
-    config = {"encoder": encoder, "embedding": embedding, "widths": list(widths), "blocks": blocks, "kernel": kernel}
-    config |= {"ground": True}
+    config: dict[str, Any] = {"encoder": encoder, "embedding": embedding, "widths": list(widths), "blocks": blocks}
+    config |= {"kernel": kernel, "upsampling": upsampling, "peak": peak or None, "ground": True}
     weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight)
-    model = StylePredictor(**config)  # type: ignore[arg-type]
+    model = StylePredictor(**config)
     yield from _train(
-        model, "predictor", config, data, style, Path(out), start, batch, size, weights, where, plan, encoder
+        model, "predictor", config, data, style, Path(out), start, batch, size, weights, where, plan, losses
     )
 
 
@@ -166,32 +185,43 @@ def _train(
     weights: Weights,
     where: Device,
     plan: Plan,
-    encoder: str,
+    losses: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
     if start:
         warm_start(model, start)
     model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    objective = AnyStyleObjective(model, Perceptual(load_encoder(encoder).to(where.device), where, weights))
+    perceptuals = [Perceptual(network, where, weights).to(where.device) for network in loss_networks(losses, where)]
+    objective = AnyStyleObjective(model, perceptuals)
     pictures = Pictures(data)
-    photos = Crops(pictures, size, smallest=0.75)
+    photos = Stock(pictures, max(size, PHOTO_SIDE), where)
     paintings, drawn = style_pictures(style)
-    sources: list[tuple[Sequence[Image.Image], float]] = [(pictures, 0.25)]
-    sources += [(kind, share) for kind, share in ((paintings, 0.5), (drawn, 0.25)) if kind]
-    styles = StyleCrops(sources, max(size, 224))
-    samples = where.place(photos.batch(3)), where.place(styles.batch(6))
+    styles = [(Stock(kind, STOCK_SIDE, where), share) for kind, share in ((paintings, 0.65), (drawn, 0.15)) if kind]
+    styles.append((photos, 0.2))
+    rng = torch.Generator(where.device).manual_seed(plan.seed)
+    side = max(size, 224)
+
+    def style_batch(count: int) -> Tensor:
+        """Crops of styles of all kinds by their shares, some of them with other colors."""
+        total = sum(share for _, share in styles)
+        counts = [max(1, round(count * share / total)) for _, share in styles]
+        parts = [stock.batch(n, side, rng, smallest=0.5) for (stock, _), n in zip(styles, counts, strict=True)]
+        order = torch.randperm(sum(counts), generator=rng, device=where.device)
+        found = torch.cat(parts)[order]
+        return other_colors(found.repeat(-(-count // len(found)), 1, 1, 1)[:count], rng, 0.3)
+
+    samples = photos.batch(3, size, rng), style_batch(6)
     if isinstance(model, StylePredictor) and not (out / "checkpoint.pt").exists():
         with torch.no_grad(), where.autocast():
-            seen = torch.cat([model.seen(where.place(styles.batch(8))) for _ in range(16)])
+            seen = torch.cat([model.seen(style_batch(8)) for _ in range(16)])
         model.center.copy_(seen.mean(0))
         model.spread.copy_(seen.std(0).clamp_min(0.05))
         if start:
             imitate(model, start, style, where)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
-        photos.random.seed(step_seed)
-        styles.random.seed(step_seed + 1)
-        rng = random.Random(step_seed + 2)
-        return photos.batch(batch), styles.batch(batch), random_strengths(rng, batch)
+        rng.manual_seed(step_seed)
+        crops = photos.batch(batch, size, rng, smallest=SMALLEST)
+        return crops, style_batch(batch), strengths(batch, rng), *random_view(batch, rng)
 
     def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
         about = f"Paints photos in any picture's style. Trained on {data}, with styles {', '.join(style)}."
@@ -207,13 +237,14 @@ def _train(
         finish=finish,
         sheet=lambda trained: sheet(trained, *samples),
         notes=lambda: {"skipped": photos.skipped},
+        turns=len(perceptuals),
     )
 
 
 def imitate(model: StylePredictor, start: str, style: Sequence[str], where: Device, steps: int = 400) -> None:
     """Let a predictor learn what a network of given styles knows of those that are among `style` under its names."""
     known: Any = load_model(start)
-    named = dict(named_style(text) for text in style if not Path(text).is_dir())
+    named = dict(named_style(text) for text in style if not Path(text).is_dir() and not text.endswith(".tar"))
     common = [name for name in getattr(known, "styles", ()) if name in named]
     if not common:
         return
@@ -222,8 +253,11 @@ def imitate(model: StylePredictor, start: str, style: Sequence[str], where: Devi
         small = named[name].copy()
         small.thumbnail((STYLE_SIDE, STYLE_SIDE), Image.Resampling.LANCZOS)
         with torch.no_grad(), where.autocast():
-            inputs.append(model.seen(where.place(Crops([small], 256, smallest=0.7).batch(16))))
-    targets = torch.stack([known.table[known.styles.index(name)] for name in common]).to(where.device)
+            crops = Stock([small], STOCK_SIDE, where).batch(16, 256, torch.Generator(where.device), smallest=0.7)
+            inputs.append(model.seen(crops))
+    table = known.table.view(len(known.brushes), len(known.styles), -1)
+    usual = (known.brush_weights(1.0).to(table)[0, :, None, None] * table).sum(0)
+    targets = torch.stack([usual[known.styles.index(name)] for name in common]).to(where.device)
     targets = targets.repeat_interleave(16, 0)
     learning = [*model.look.parameters(), *model.predict.parameters()]
     optimizer = torch.optim.Adam(learning, lr=1e-3)
@@ -240,7 +274,7 @@ def style_pictures(names: Sequence[str]) -> tuple[list[Image.Image], list[Image.
     drawn: list[Image.Image] = []
     known = {style.name for style in list_styles()}
     for name in names:
-        if Path(name).is_dir():
+        if Path(name).is_dir() or Path(name).suffix == ".tar":
             painted += list(Pictures(name))
         elif name in known and not Path(name).exists():
             drawn.append(load_style(name, STYLE_SIDE))

@@ -1,18 +1,20 @@
 """Distil `compact`, a small VGG-shaped encoder, from larger ones.
 
-The student's features are mapped by 1x1 heads, thrown away afterwards, onto those of its teachers
-(Romero et al., "FitNets: Hints for Thin Deep Nets", 2014, arXiv:1412.6550); each layer's error is divided
-by the variance of its target, so that 1.0 means "no better than the mean". As what counts in style transfer
-is not the features but the distances of their Gram matrices, a second term asks that the pictures of a batch
-lie as far apart by the student's Gram matrices as by the teacher's (after Park et al., "Relational
-Knowledge Distillation", 2019, arXiv:1904.05068).
+The student's features are mapped by 1x1 heads, thrown away afterwards, onto those of its teachers (Romero et al.,
+"FitNets: Hints for Thin Deep Nets", 2014, arXiv:1412.6550); each layer's error is divided by the variance of its
+target, so that 1.0 means "no better than the mean". As what counts in style transfer is not the features but Gram
+matrices and where they lead a picture, two more terms ask for these: the pictures of a batch should lie as far apart by
+the student's Gram matrices as by the teacher's (after Park et al., "Relational Knowledge Distillation", 2019,
+arXiv:1904.05068), and the derivative of such a distance by the picture should point where the teacher's does (after
+Czarnecki et al., "Sobolev Training for Neural Networks", 2017, arXiv:1706.04859). And as what is painted on a student
+looks like nothing that it was shown of photos, a part of each batch was painted on the student itself, as it is then:
+see `nst.research.train.painted`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,34 +23,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst.device import Device, choose_device
-from nst.encoders import Encoder, load_encoder
-from nst.losses import gram_matrix
+from nst.device import Device
+from nst.encoders import STYLE_LAYERS, Encoder, load_encoder
 from nst.registry import load_model
-from nst.research.train.data import Crops, Pictures, write_checkpoint
-from nst.research.train.loop import one_cycle
+from nst.research.train.data import Pictures, Stock
+from nst.research.train.loop import Plan, train, training_device
+from nst.research.train.painted import PaintedPictures, distances, gram
 from nst.weights import load_tensors, save_tensors
 
-STAGES = [[16, 16], [64, 64], [128, 128], [256, 256], [256]]
+STAGES = [[24, 32], [64, 64], [160, 160], [256, 256], [256]]
 HEAD_RATE = 3
 """How much faster than the student the heads learn."""
 CONTENT_GAIN = 20.0
 """See `nst.encoders.Encoder`: this student keeps less of the content than its teachers at an equal content loss."""
 INPUT: dict[str, Any] = {"mean": (0.45,) * 3, "std": (0.25,) * 3}
+SIDE = 256
+"""Side in pixels at which pictures are kept."""
 
 
 class Teachers(nn.Module):
     """The targets by name, and the student's layer that each belongs to."""
 
-    layers: ClassVar = {
-        "relu1_1": "relu1_1",
-        "relu2_1": "relu2_1",
-        "relu3_1": "relu3_1",
-        "relu4_1": "relu4_1",
-        "relu5_1": "relu5_1",
-        "semantics": "relu5_1",
-    }
-    widths: ClassVar = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512, "relu5_1": 512, "semantics": 512}
+    layers: ClassVar = {name: name for name in (*STYLE_LAYERS, "relu4_2")} | {"semantics": "relu5_1"}
 
     def __init__(self, folder: str | Path) -> None:
         super().__init__()
@@ -56,51 +52,65 @@ class Teachers(nn.Module):
         self.shallow = load_encoder(folder / "vgg19_normalised_to_relu3_1.safetensors")
         deep = load_tensors(folder / "vgg19_16x_level5_encoder.safetensors")
         self.deep = load_encoder(folder / "vgg19_16x_level5_encoder.safetensors")
-        self.aux = {n: (deep[f"conv{n}1_aux.weight"], deep[f"conv{n}1_aux.bias"]) for n in "45"}
+        for n in "45":
+            self.register_buffer(f"weight{n}", deep[f"conv{n}1_aux.weight"].float())
+            self.register_buffer(f"bias{n}", deep[f"conv{n}1_aux.bias"].float())
+        self.widths = {"relu1_1": 64, "relu2_1": 128, "relu3_1": 256, "relu4_1": 512}
+        self.widths |= {"relu4_2": self.deep.conv4_2.out_channels, "relu5_1": 512, "semantics": 512}  # type: ignore[dict-item, union-attr]
         self.squeezenet: Any = load_model(folder / "squeezenet1_1_bgr255.safetensors", architecture="squeezenet")
         self.eval().requires_grad_(False)
+
+    def layer(self, image: Tensor, name: str) -> Tensor:
+        """One of the style layers of an image (N, 3, H, W), with its gradient."""
+        if name in self.shallow.layers:
+            return self.shallow(image, [name])[name]
+        return self._mapped(self.deep(image, [name])[name], name)
+
+    def _mapped(self, features: Tensor, name: str) -> Tensor:
+        """The real VGG-19's channels of what the compressed one sees."""
+        n = name[4]
+        return F.relu(F.conv2d(features, self.get_buffer(f"weight{n}"), self.get_buffer(f"bias{n}")))
 
     @torch.no_grad()
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         targets = self.shallow(image, ["relu1_1", "relu2_1", "relu3_1"])
-        deep = self.deep(image, ["relu4_1", "relu5_1"])
-        for n, (weight, bias) in self.aux.items():
-            targets[f"relu{n}_1"] = F.relu(F.conv2d(deep[f"relu{n}_1"], weight.to(image), bias.to(image)))
+        deep = self.deep(image, ["relu4_1", "relu4_2", "relu5_1"])
+        for name in ("relu4_1", "relu5_1"):
+            targets[name] = self._mapped(deep[name], name)
+        targets["relu4_2"] = deep["relu4_2"]
         targets["semantics"] = self.squeezenet.encode(image)
         del targets["image"]
         return {name: t.float() for name, t in targets.items()}
 
 
-def _batch(photos: Crops, paintings: Crops, count: int, generator: torch.Generator) -> Tensor:
-    """Half photos, a quarter paintings, and what an optimization passes through: noise, flat colors, blends."""
-    quarter = count // 4
-    plain = [photos.batch(count - 2 * quarter), paintings.batch(quarter)]
-    odd = photos.batch(quarter)
-    for i in range(quarter):
-        kind = int(torch.randint(4, (), generator=generator))
-        amount = torch.rand((), generator=generator)
-        noise = torch.rand(odd[i].shape, generator=generator)
-        color = torch.rand(3, 1, 1, generator=generator)
-        if kind == 0:  # a noisy picture, as an optimization from noise makes them
-            odd[i] = torch.lerp(odd[i], noise, amount * 0.6)
-        elif kind == 1:  # a flat color with a little structure
-            odd[i] = torch.lerp(color.expand_as(odd[i]), odd[i], amount * 0.3)
-        elif kind == 2:  # photo into painting
-            odd[i] = torch.lerp(odd[i], plain[1][i % quarter], amount)
-        else:  # contrast and color cast
-            odd[i] = ((odd[i] - 0.5) * (0.3 + 1.4 * amount) + 0.5 + 0.3 * (color - 0.5)).clamp(0, 1)
-    return torch.cat([*plain, odd])
+def varied(pictures: Tensor, others: Tensor, rng: torch.Generator) -> Tensor:
+    """What else an optimization passes through: pictures (N, 3, S, S) in noise, flat, blended or recolored."""
+    count = len(pictures)
+    kind, amount = torch.rand(2, count, 1, 1, 1, generator=rng, device=rng.device)
+    color = torch.rand(count, 3, 1, 1, generator=rng, device=rng.device)
+    noise = torch.rand(pictures.shape, generator=rng, device=rng.device)
+    made = [
+        torch.lerp(pictures, noise, amount * 0.6),
+        torch.lerp(color.expand_as(pictures), pictures, amount * 0.3),
+        torch.lerp(pictures, others, amount),
+        ((pictures - 0.5) * (0.3 + 1.4 * amount) + 0.5 + 0.3 * (color - 0.5)).clamp(0, 1),
+    ]
+    chosen = pictures
+    for i, one in enumerate(made):
+        chosen = torch.where((kind * len(made)).floor() == i, one, chosen)
+    return chosen
 
 
 def _relations(features: Tensor) -> Tensor:
-    """Logarithms (N (N - 1) / 2,) of the distances between the Gram matrices of a batch, less their mean.
+    """Logarithms (N, N) of the distances between the Gram matrices of a batch, less their mean; 0 on the diagonal.
 
     Logarithms, because one noisy picture among seven photos would outweigh all other pairs.
     """
-    grams = gram_matrix(features.float()).flatten(1)
-    first, second = torch.triu_indices(len(grams), len(grams), 1)
-    logs = (grams[first] - grams[second]).square().sum(1).clamp_min(1e-12).log() / 2
-    return logs - logs.mean()
+    grams = gram(features)
+    squared = (grams[:, None] - grams[None]).square().sum(2)
+    others = 1 - torch.eye(len(grams), device=grams.device)
+    logs = squared.clamp_min(1e-12).log() / 2 * others
+    return (logs - logs.sum() / others.sum()) * others
 
 
 def _thinned(name: str, features: Tensor) -> Tensor:
@@ -109,7 +119,8 @@ def _thinned(name: str, features: Tensor) -> Tensor:
 
 
 def _warm_start(student: Encoder, path: str | Path) -> None:
-    """Take over another encoder's weights; where ours is narrower, its channels of largest effect."""
+    """Take over another encoder's weights: where ours is narrower its channels of largest effect, where it is wider
+    all of them, beside which what is new begins faint."""
     tensors = {re.sub(r"^c(\d)(\d)", r"conv\1_\2", k): v.float() for k, v in load_tensors(path).items()}
     names = [layer.replace("relu", "conv") for layer in student.layers]
     kept: Tensor | None = None
@@ -124,27 +135,41 @@ def _warm_start(student: Encoder, path: str | Path) -> None:
             effect = outgoing * weight.square().sum((1, 2, 3))
             kept = effect.topk(conv.out_channels).indices.sort().values
             weight, bias = weight[kept], bias[kept]
-        conv.load_state_dict({"weight": weight, "bias": bias})
+        rows, columns = weight.shape[:2]
+        with torch.no_grad():
+            conv.weight[:rows, columns:] *= 0.3
+            conv.weight[:rows, :columns], conv.bias[:rows] = weight, bias  # type: ignore[index]
 
 
 class Distillation(nn.Module):
-    """The student, the heads that are thrown away, and each target's variance so far."""
+    """The student, the heads that are thrown away, and each target's variance so far.
 
-    def __init__(self, student: Encoder) -> None:
+    Args:
+        student: what learns.
+        teacher: what is learned.
+        where: device and number format.
+        relation_weight, gradient_weight: of the distances between Gram matrices, and of where they lead.
+    """
+
+    def __init__(
+        self, student: Encoder, teacher: Teachers, where: Device, relation_weight: float, gradient_weight: float
+    ) -> None:
         super().__init__()
-        self.student = student
+        self.student, self.where = student, where
+        self.given = [teacher]  # not among what is saved
+        self.relation_weight, self.gradient_weight = relation_weight, gradient_weight
         self.heads = nn.ModuleDict()
         for name, layer in Teachers.layers.items():
             conv: nn.Conv2d = getattr(student, layer.replace("relu", "conv"))
-            self.heads[name] = nn.Conv2d(conv.out_channels, Teachers.widths[name], 1)
+            self.heads[name] = nn.Conv2d(conv.out_channels, teacher.widths[name], 1)
             self.register_buffer(f"{name}_variance", torch.tensor(float("nan")))
 
     @torch.no_grad()
-    def fit_heads(self, teacher: Teachers, images: Sequence[Tensor]) -> None:
+    def fit_heads(self, images: Sequence[Tensor]) -> None:
         """Set the heads to the least squares solution, which descent would take a thousand steps to find."""
         products: dict[str, list[Tensor]] = {name: [] for name in Teachers.layers}
         for image in images:
-            targets, features = teacher(image), self.student(image, self.student.layers)
+            targets, features = self.given[0](image), self.student(image, self.student.layers)
             for name, layer in Teachers.layers.items():
                 source = F.interpolate(features[layer], size=targets[name].shape[-2:], mode="bilinear")
                 x = source.transpose(0, 1).flatten(1)
@@ -160,25 +185,80 @@ class Distillation(nn.Module):
             head.weight.copy_(solution[:-1].T[:, :, None, None])
             head.bias.copy_(solution[-1])  # type: ignore[union-attr]
 
-    def forward(self, image: Tensor, targets: Mapping[str, Tensor], where: Device) -> dict[str, Tensor]:
-        """Terms by name: the errors of the layers, relative to their variance, and of their relations."""
-        with where.autocast():
+    def errors(self, image: Tensor, targets: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Each picture's squared error by target (N,), not yet divided by the variance, and the student's features."""
+        with self.where.autocast():
             features = self.student(image, self.student.layers)
             mapped = {n: self.heads[n](_thinned(n, features[s])) for n, s in Teachers.layers.items()}
-        terms: dict[str, Tensor] = {}
+        found = {}
         for name, target in targets.items():
-            if name != "semantics":
-                relations = _relations(features[name]), _relations(target)
-                terms[f"{name} relation"] = F.mse_loss(*relations)
-            target = _thinned(name, target)
-            output = mapped[name].float()
+            target, output = _thinned(name, target), mapped[name].float()
             if output.shape != target.shape:  # SqueezeNet does not pad its first convolution
                 output = F.interpolate(output, size=target.shape[-2:], mode="bilinear")
+            found[name] = (output - target).square().mean((1, 2, 3))
+        return found, features
+
+    def disagreement(self, image: Tensor) -> Tensor:
+        """The sum over all targets of their relative errors, for who looks for pictures on which it is large; (N,)."""
+        with self.where.autocast():
+            features = self.student(image, STYLE_LAYERS)
+            mapped = {name: self.heads[name](features[name]) for name in STYLE_LAYERS}
+            wanted = {name: self.given[0].layer(image, name) for name in STYLE_LAYERS}
+        errors = [
+            (mapped[name].float() - wanted[name].float()).square().mean((1, 2, 3))
+            / self.get_buffer(f"{name}_variance").nan_to_num(1.0)
+            for name in STYLE_LAYERS
+        ]
+        return torch.stack(errors).sum(0)
+
+    def forward(self, image: Tensor, turn: int = 0) -> dict[str, Tensor]:
+        """Weighted terms of images (N, 3, S, S): errors of all layers, relative to their variance, and their relations.
+
+        Args:
+            image: the pictures.
+            turn: which of the style layers' derivatives is compared in this step.
+        """
+        with self.where.autocast():
+            targets = self.given[0](image)
+        errors, features = self.errors(image, targets)
+        terms: dict[str, Tensor] = {}
+        for name, error in errors.items():
             variance = self.get_buffer(f"{name}_variance")
-            now = target.var()
-            variance.copy_(torch.where(variance.isnan(), now, torch.lerp(variance, now, 0.01)))
-            terms[name] = F.mse_loss(output, target) / variance
+            with torch.no_grad():
+                now = targets[name].var()
+                variance.copy_(torch.where(variance.isnan(), now, torch.lerp(variance, now, 0.01)))
+            terms[name] = SEMANTICS * (error.mean() / variance) if name == "semantics" else error.mean() / variance
+            if name in STYLE_LAYERS:
+                relations = _relations(features[name]), _relations(targets[name])
+                terms[f"{name} relation"] = self.relation_weight * F.mse_loss(*relations)
+        if self.gradient_weight:
+            terms["gradient"] = self.gradient_weight * self.gradient_error(image[::2], STYLE_LAYERS[turn])
         return terms
+
+    def gradient_error(self, image: Tensor, layer: str) -> Tensor:
+        """One minus the cosine of the student's and the teacher's derivative by the image; a scalar, the batch's mean.
+
+        What is derived is the relative distance of the layer's Gram matrix from that of the next picture of the batch:
+        the step that an optimization would take.
+        """
+        slopes = []
+        for encode, keep in ((self._student_layer, True), (self.given[0].layer, False)):
+            leaf = image.detach().requires_grad_()
+            with torch.enable_grad(), self.where.autocast():
+                features = encode(leaf, layer)
+            loss = distances(features, features.detach().roll(1, 0)).sum()
+            slopes.append(torch.autograd.grad(loss, leaf, create_graph=keep)[0].float().flatten(1))
+        return (1 - F.cosine_similarity(slopes[0], slopes[1].detach(), eps=1e-20)).mean()
+
+    def _student_layer(self, image: Tensor, name: str) -> Tensor:
+        return self.student(image, [name])[name]
+
+
+SEMANTICS = 0.3
+"""How much SqueezeNet's features count."""
+
+MIXTURE = {"photos": 0.4, "paintings": 0.2, "varied": 0.1, "painted": 0.3}
+"""Of what a batch consists."""
 
 
 def train_compact(
@@ -186,13 +266,18 @@ def train_compact(
     data: str,
     teachers: str,
     out: str,
-    paintings: str | None = None,
+    paintings: Sequence[str] = (),
     start: str | None = None,
+    painter: str | None = "cin",
     steps: int = 9000,
-    batch: int = 8,
+    seconds: float = 0.0,
+    batch: int = 10,
     size: int = 128,
+    bank: int = 512,
+    repaint: int = 100,
     learning_rate: float = 2e-3,
     relation_weight: float = 0.3,
+    gradient_weight: float = 0.3,
     seed: int = 0,
     interval: int = 50,
     device: str = "auto",
@@ -203,68 +288,69 @@ def train_compact(
         data: folder or tar file of photos.
         teachers: folder with the three teacher networks (see `Teachers`).
         out: folder to write; a checkpoint there is resumed from.
-        paintings: folder of paintings, a quarter of each batch.
+        paintings: folders or tar files of paintings.
         start: an encoder file to start from.
+        painter: a network of several styles whose pictures are learned from as well; none if empty.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
+        seconds: after which the training pauses, to be gone on with later; 0 for never.
+        bank: how many pictures painted on the student are kept; 0 for none.
+        repaint: steps between two times that some of them are painted anew.
         learning_rate: the top of the cycle.
         relation_weight: weight of the Gram relation term.
+        gradient_weight: weight of the derivatives' term.
         seed: of the crops and the initial weights.
         interval: steps between log records and checkpoints.
         device: see `nst.device.choose_device`.
     """
-    folder, where = Path(out), choose_device(device)
+    folder, where = Path(out), training_device(device)
     folder.mkdir(parents=True, exist_ok=True)
+    teacher = Teachers(teachers).to(where.device)
+    network = load_model(painter) if bank and painter else None
     torch.manual_seed(seed)
     student = Encoder(STAGES, **INPUT)
     if start:
         _warm_start(student, start)
-    model = Distillation(student).to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    teacher = Teachers(teachers).to(where.device)
-    groups = [{"params": model.student.parameters()}, {"params": model.heads.parameters()}]
-    optimizer = torch.optim.Adam(groups, betas=(0.9, 0.99))
-    photos = Crops(Pictures(data), size)
-    painted = Crops(Pictures(paintings), size, smallest=0.15) if paintings else photos
-    first, checkpoint = 0, folder / "checkpoint.pt"
-    if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=where.device)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = state["step"]
-    else:
-        model.fit_heads(teacher, [photos.batch(batch).to(where.device) for _ in range(8)])
-    generator = torch.Generator()
-    sums: dict[str, float] = {}
-    started = time.monotonic()
-    for step in range(first + 1, steps + 1):
-        # Each step has a seed of its own, so that a resumed training sees what an uninterrupted one would.
-        for offset, source in enumerate((photos, painted)):
-            source.random.seed(4 * (seed * steps + step) + offset)
-        generator.manual_seed(4 * (seed * steps + step) + 2)
-        image = where.place(_batch(photos, painted, batch, generator))
-        rate = one_cycle(step, steps, learning_rate)
-        for group, factor in zip(optimizer.param_groups, (1, HEAD_RATE), strict=True):
-            group["lr"] = rate * factor
-        with where.autocast():
-            targets = teacher(image)
-        terms = model(image, targets, where)
-        weights = {"semantics": 0.3} | {name: relation_weight for name in terms if name.endswith("relation")}
-        loss = torch.stack([weights.get(name, 1.0) * term for name, term in terms.items()]).sum()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        for name, term in terms.items():
-            sums[name] = sums.get(name, 0.0) + float(term.detach())
-        if step % interval == 0 or step == steps:
-            count = (step - 1) % interval + 1
-            record = {"step": step, "steps": steps, "learning_rate": rate, "skipped": photos.skipped}
-            record |= {name: round(value / count, 5) for name, value in sums.items()}
-            record["seconds_per_step"] = round((time.monotonic() - started) / count, 3)
-            sums, started = {}, time.monotonic()
-            state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-            write_checkpoint(checkpoint, state, record)
-            export(model.student, folder, record)
-            yield record
+    model = Distillation(student, teacher, where, relation_weight, gradient_weight)
+    model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    photos = Stock(Pictures(data), SIDE, where)
+    art = Stock([picture for source in paintings for picture in Pictures(source)], SIDE, where) if paintings else photos
+    rng = torch.Generator(where.device)
+    painted = PaintedPictures(model, photos, art, network, size, bank, where) if bank else None
+    if not (folder / "checkpoint.pt").exists():
+        model.fit_heads([photos.batch(batch, size, rng.manual_seed(seed + i)) for i in range(8)])
+    counts = {kind: max(1, round(batch * share)) for kind, share in MIXTURE.items()}
+    counts["photos"] = batch - sum(n for kind, n in counts.items() if kind != "photos")
+
+    def draw(step_seed: int) -> tuple[Tensor, ...]:
+        rng.manual_seed(step_seed)
+        if painted and (step_seed // (4 * 64)) % repaint == 1:
+            painted.renew(rng)
+        parts = [photos.batch(counts["photos"], size, rng), art.batch(counts["paintings"], size, rng, smallest=0.3)]
+        pair = photos.batch(counts["varied"], size, rng), art.batch(counts["varied"], size, rng)
+        parts.append(varied(*pair, rng))
+        fresh = painted.batch if painted else photos.batch
+        parts.append(fresh(counts["painted"], size, rng))
+        order = torch.randperm(batch, generator=rng, device=where.device)
+        return (torch.cat(parts)[order].contiguous(memory_format=torch.channels_last),)
+
+    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
+        export(trained.student, folder, record)  # type: ignore[arg-type]
+
+    plan = Plan(steps, learning_rate, seed, interval, sheet=5 if painted else 0, seconds=seconds)
+    yield from train(
+        model,
+        draw,
+        model=model,
+        plan=plan,
+        where=where,
+        out=folder,
+        finish=finish,
+        sheet=(lambda _: painted.sheet()) if painted else None,
+        notes=lambda: {"skipped": photos.skipped, "painted": painted.made if painted else 0},
+        groups=[(model.student.parameters(), 1.0), (model.heads.parameters(), HEAD_RATE)],
+        turns=len(STYLE_LAYERS) if gradient_weight else 1,
+        kept=painted,
+    )
 
 
 def export(student: Encoder, folder: Path, record: dict[str, Any]) -> None:
@@ -273,7 +359,7 @@ def export(student: Encoder, folder: Path, record: dict[str, Any]) -> None:
     config = {"stages": STAGES, "pooling": "average", "padding": "reflect", "content_gain": CONTENT_GAIN, **INPUT}
     metadata = {"architecture": "encoder", "config": json.dumps(config)}
     save_tensors(folder / "compact.safetensors", tensors, metadata)
-    errors = [f"| {layer} | {record[layer]:.3f} |" for layer in Teachers.widths if layer in record]
+    errors = [f"| {layer} | {record[layer]:.3f} |" for layer in Teachers.layers if layer in record]
     (folder / "README.md").write_text(CARD.format(**record, errors="\n".join(errors)), encoding="utf-8")
 
 

@@ -11,6 +11,7 @@ import pickle
 import random
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,28 @@ from nst.encoders import load_encoder
 from nst.images import decode, save, to_pil
 from nst.models.cyclegan import PatchGAN, Translator
 from nst.research.train.cycle import CYCLE_LOSSES, Cycle, Manner, Terms
-from nst.research.train.data import Crops, Pictures, write_checkpoint
+from nst.research.train.data import Pictures, Stock, write_checkpoint
 from nst.research.train.loop import Plan, average_weights, seed_weights, training_device, warm_start, write_model
 from nst.weights import WeightsError
 
+SIDE = 256
+"""Side in pixels of the squares that pictures of the one kind are kept as."""
+
 MANY = 48
 """Crops that tell what the other kind's pictures have in common."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Pictures of one kind, and crops of them of `size` pixels, no smaller than `smallest` of a picture's side."""
+
+    stock: Stock
+    size: int
+    smallest: float
+
+    def batch(self, count: int, rng: torch.Generator) -> Tensor:
+        """Crops (count, 3, size, size)."""
+        return self.stock.batch(count, self.size, rng, smallest=self.smallest)
 
 
 def linear_decay(step: int, steps: int, top: float) -> float:
@@ -44,9 +61,11 @@ def train_cyclegan(
     names: Sequence[str] = ("photo2painting", "painting2photo"),
     start: str | None = None,
     steps: int = 20000,
+    seconds: float = 0.0,
     batch: int = 1,
     size: int = 128,
-    other_size: int = 512,
+    other_size: int = 256,
+    least: float = 0.6,
     net: str = "resnet",
     widths: Sequence[int] = (16, 32, 64),
     blocks: int = 6,
@@ -75,7 +94,9 @@ def train_cyclegan(
         names: of the two directions.
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops of each kind, of how many pixels a side.
-        other_size: long side in pixels of the other kind's pictures, before they are cropped.
+        seconds: after which the training pauses, to be gone on with later; 0 for never.
+        other_size: side in pixels of the squares that pictures of the other kind are kept as.
+        least: least side of a crop of the other kind, relative to the picture's.
         net: "resnet" or "unet", which goes by the first of the widths and has one level a block.
         widths: channels at full, half and quarter resolution; the paper's are 64 128 256.
         blocks: residual blocks; the paper's are 6 or 9.
@@ -101,7 +122,11 @@ def train_cyclegan(
     """
     if len(names) != 2 or cycle_loss not in CYCLE_LOSSES:
         raise ValueError('Give two names, of the way there and the way back, and "l1" or "l2" as the cycle\'s loss.')
-    folder, where, plan = Path(out), training_device(device), Plan(steps, learning_rate, seed, interval)
+    folder, where, plan = (
+        Path(out),
+        training_device(device),
+        Plan(steps, learning_rate, seed, interval, seconds=seconds),
+    )
     (folder / "sheets").mkdir(parents=True, exist_ok=True)
     seed_weights(seed, encoder)
     shape: dict[str, Any] = {"widths": list(widths), "blocks": blocks, "kernel": kernel, "separable": separable}
@@ -114,12 +139,14 @@ def train_cyclegan(
         module.apply(_small_weights)
     if start:
         warm_start(translator, start)
-    kinds = [Crops(gathered(data), size, smallest=0.6), Crops(gathered(other, other_size), size, smallest=0.35)]
-    samples = [where.place(crops.batch(4)) for crops in kinds]
+    sources = (gathered(data), max(size, SIDE), 0.6), (gathered(other), max(size, other_size), least)
+    kinds = [Kind(Stock(pictures, side, where), size, smallest) for pictures, side, smallest in sources]
+    rng = torch.Generator(where.device).manual_seed(seed)
+    samples = [kind.batch(4, rng) for kind in kinds]
     manner = None
     if manner_weight:
         compared = load_encoder(encoder).to(where.device)
-        manner = Manner(compared, where.place(kinds[1].batch(MANY)), manner_weight, where)
+        manner = Manner(compared, kinds[1].batch(MANY, rng), manner_weight, where)
     terms = Terms(cycle_weight, identity_weight, cycle_loss)
     cycle = Cycle(translator, critics, size, terms, where, manner).to(where.device)
     cycle = cycle.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -134,7 +161,7 @@ def train_cyclegan(
 
 
 def _train(
-    cycle: Cycle, trained: nn.Module, kinds: Sequence[Crops], plan: Plan, folder: Path, batch: int
+    cycle: Cycle, trained: nn.Module, kinds: Sequence[Kind], plan: Plan, folder: Path, batch: int
 ) -> Iterator[dict[str, Any]]:
     """Both players' steps, and a record and a checkpoint per interval; goes on from the folder's checkpoint."""
     players: list[nn.Module] = [cycle.translator, cycle.critics]
@@ -143,14 +170,14 @@ def _train(
     parts |= {f"optimizer{i}": optimizer for i, optimizer in enumerate(optimizers)}
     checkpoint = folder / "checkpoint.pt"
     first = _resume(checkpoint, parts, cycle.where) if checkpoint.exists() else 0
-    sums, began = dict[str, float](), time.monotonic()
+    rng = torch.Generator(cycle.where.device)
+    sums, began, started = dict[str, Tensor](), time.monotonic(), time.monotonic()
     for step in range(first + 1, plan.steps + 1):
         rate, own = linear_decay(step, plan.steps, plan.learning_rate), plan.step_seed(step)
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = rate
-        for number, crops in enumerate(kinds):
-            crops.random.seed(own + number)
-        pictures = [cycle.where.place(crops.batch(batch)) for crops in kinds]
+        rng.manual_seed(own)
+        pictures = [kind.batch(batch, rng) for kind in kinds]
         cycle.critics.requires_grad_(False)
         terms, made = cycle.generators(pictures)
         _descend(torch.stack(list(terms.values())).sum(), players[0], optimizers[0])
@@ -159,16 +186,19 @@ def _train(
         _descend(terms["critics"], players[1], optimizers[1])
         average_weights(trained, cycle.translator, min(plan.average, step / (step + 10)))
         for name, term in terms.items():
-            sums[name] = sums.get(name, 0.0) + float(term.detach())
-        if step % plan.interval == 0 or step == plan.steps:
+            sums[name] = sums.get(name, 0.0) + term.detach()
+        late = plan.seconds > 0 and time.monotonic() - started > plan.seconds
+        if step % plan.interval == 0 or step == plan.steps or late:
             count = (step - 1) % plan.interval + 1
             record = {"step": step, "steps": plan.steps, "learning_rate": round(rate, 7)}
-            record |= {"skipped": sum(crops.skipped for crops in kinds)}
-            record |= {name: round(value / count, 5) for name, value in sums.items()}
+            record |= {"skipped": sum(kind.stock.skipped for kind in kinds)}
+            record |= {name: round(float(value) / count, 5) for name, value in sums.items()}
             record["seconds_per_step"] = round((time.monotonic() - began) / count, 3)
             write_checkpoint(checkpoint, {k: part.state_dict() for k, part in parts.items()} | {"step": step}, record)
             yield record
             sums, began = {}, time.monotonic()
+        if late:
+            break
 
 
 def _resume(path: Path, parts: dict[str, Any], where: Device) -> int:
@@ -186,9 +216,11 @@ def _resume(path: Path, parts: dict[str, Any], where: Device) -> int:
 def _descend(loss: Tensor, player: nn.Module, optimizer: torch.optim.Optimizer) -> None:
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(player.parameters(), 10.0)
-    if norm.isfinite():  # a single step of bfloat16 gone wrong must not end a training
-        optimizer.step()
+    nn.utils.clip_grad_norm_(player.parameters(), 10.0)
+    for parameter in player.parameters():
+        if parameter.grad is not None:  # a single step of bfloat16 gone wrong must not end a training
+            parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+    optimizer.step()
 
 
 def _small_weights(module: nn.Module) -> None:
@@ -199,22 +231,13 @@ def _small_weights(module: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def gathered(sources: Sequence[str], largest: int | None = None) -> Sequence[Image.Image]:
-    """The pictures of files, folders and tar files.
-
-    Args:
-        sources: paths.
-        largest: long side in pixels that each is reduced to, all at once, so that a crop costs little; None leaves
-            them as they are, and packed.
-    """
-    found: list[Image.Image] = []
-    if largest is None and len(sources) == 1 and not _is_picture(sources[0]):
+def gathered(sources: Sequence[str]) -> Sequence[Image.Image]:
+    """The pictures of files, folders and tar files."""
+    if len(sources) == 1 and not _is_picture(sources[0]):
         return Pictures(sources[0])
+    found: list[Image.Image] = []
     for source in sources:
         found += [decode(source).rgb] if _is_picture(source) else list(Pictures(source))
-    if largest:
-        for image in found:
-            image.thumbnail((largest, largest), Image.Resampling.LANCZOS)
     return found
 
 

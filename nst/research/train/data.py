@@ -7,13 +7,16 @@ import os
 import random
 import tarfile
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from nst.device import Device
 from nst.images import IMAGE_SUFFIXES, ImageError, decode, to_tensor
 
 
@@ -82,36 +85,111 @@ class Crops:
         return torch.cat([self.one() for _ in range(count)])
 
 
-class StyleCrops:
-    """Random square crops of style pictures of several kinds, seeded; half of them with other colors.
+class Stock:
+    """Pictures in a device's memory, as bytes, and random crops of them in batches.
+
+    Everything is decoded once, and a batch is a handful of operations on the device: a training waits neither for a
+    file nor for Python. A picture is a square of `side` pixels; a long one gives several, side by side.
 
     Args:
-        sources: the kinds of pictures, each with the share of the crops that it gives.
-        size: side of a crop.
-        largest: short side in pixels that a whole picture has at most.
+        pictures: what is decoded; a file that cannot be read is left out and counted in `skipped`.
+        side: of the squares in pixels; smaller pictures are enlarged.
+        where: the device.
+
+    Raises:
+        ImageError: none of the pictures can be read.
     """
 
-    def __init__(self, sources: Sequence[tuple[Sequence[Image.Image], float]], size: int, largest: int = 352) -> None:
-        self.kinds = [Crops(pictures, size, smallest=min(1.0, size / largest)) for pictures, _ in sources]
-        self.shares = [share for _, share in sources]
-        self.random = random.Random(0)
+    def __init__(self, pictures: Sequence[Image.Image], side: int, where: Device) -> None:
+        def read(index: int) -> list[Tensor]:
+            try:
+                return [_bytes(part) for part in squares(pictures[index], side)]
+            except ImageError:
+                return []
 
-    def batch(self, count: int) -> Tensor:
-        """`count` crops, (count, 3, size, size)."""
-        return torch.cat([self._one() for _ in range(count)])
+        with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+            found = list(pool.map(read, range(len(pictures))))
+        self.skipped = sum(not parts for parts in found)
+        flat = [part for parts in found for part in parts]
+        if not flat:
+            raise ImageError("None of the training pictures can be read.")
+        self.images = torch.stack(flat).to(where.device)
+        self.where = where
 
-    def _one(self) -> Tensor:
-        kind = self.random.choices(self.kinds, self.shares)[0]
-        kind.random.seed(self.random.random())
-        crop = kind.one()
-        if self.random.random() < 0.5:  # another order of the channels, another brightness
-            crop = crop[:, self.random.sample(range(3), 3)] ** self.random.uniform(0.7, 1.4)
-        return crop
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batch(self, count: int, size: int, rng: torch.Generator, *, smallest: float = 0.4) -> Tensor:
+        """Random crops (count, 3, size, size) in [0, 1], every other one mirrored, on the device, channels last.
+
+        Args:
+            count, size: how many, and of how many pixels a side.
+            rng: a generator of this device.
+            smallest: least side of what is cut out, relative to the picture's.
+        """
+        draws = torch.rand(5, count, generator=rng, device=rng.device)
+        index = (draws[0] * len(self)).long().clamp_max(len(self) - 1)
+        images = self.images[index].float().div_(255)
+        extent = smallest + (1 - smallest) * draws[1]
+        middle = (2 * draws[2:4] - 1) * (1 - extent)
+        return crop(images, size, extent, middle, draws[4] < 0.5)
 
 
-def random_strengths(rng: random.Random, count: int) -> Tensor:
+def crop(images: Tensor, size: int, extent: Tensor, middle: Tensor, mirrored: Tensor) -> Tensor:
+    """Crops (N, 3, size, size) of images (N, 3, H, W), bilinear.
+
+    Args:
+        images: squares, or else the crops are stretched.
+        size: side in pixels.
+        extent: (N,) sides of what is cut out, relative to the image's.
+        middle: (2, N) where their middles lie, across and down, from -1 to 1.
+        mirrored: (N,) which are mirrored.
+    """
+    count = len(images)
+    theta = images.new_zeros(count, 2, 3)
+    theta[:, 0, 0] = torch.where(mirrored, -extent, extent)
+    theta[:, 1, 1] = extent
+    theta[:, :, 2] = middle.T
+    grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
+    found = F.grid_sample(images, grid, "bilinear", "reflection", align_corners=False)
+    return found.contiguous(memory_format=torch.channels_last)
+
+
+def squares(image: Image.Image, side: int) -> list[Image.Image]:
+    """The squares of `side` pixels that cover an image, evenly spaced along its long side."""
+    short, long = sorted(image.size)
+    across, count = image.width >= image.height, max(1, round(long / short))
+    parts = []
+    for i in range(count):
+        start = (long - short) * (i / (count - 1) if count > 1 else 0.5)
+        box = (start, 0, start + short, short) if across else (0, start, short, start + short)
+        parts.append(image.resize((side, side), Image.Resampling.LANCZOS, box=box))
+    return parts
+
+
+def _bytes(image: Image.Image) -> Tensor:
+    return (
+        torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+        .view(image.height, image.width, 3)
+        .permute(2, 0, 1)
+    )
+
+
+def other_colors(images: Tensor, rng: torch.Generator, share: float = 0.5) -> Tensor:
+    """Images (N, 3, H, W) of which a share has its channels in another order and another brightness."""
+    count = len(images)
+    order = torch.rand(count, 3, generator=rng, device=rng.device).argsort(1)
+    gamma = 0.7 + 0.7 * torch.rand(count, 1, 1, 1, generator=rng, device=rng.device)
+    changed = images.gather(1, order[:, :, None, None].expand_as(images)).clamp_min(1e-4) ** gamma
+    chosen = torch.rand(count, generator=rng, device=rng.device) < share
+    return torch.where(chosen[:, None, None, None], changed, images).contiguous(memory_format=torch.channels_last)
+
+
+def strengths(count: int, rng: torch.Generator) -> Tensor:
     """Strengths (count,): one in eight learns the way from the photo to the style, the others are 1."""
-    return torch.tensor([rng.choice((0.0, rng.random())) if rng.random() < 0.125 else 1.0 for _ in range(count)])
+    draws = torch.rand(3, count, generator=rng, device=rng.device)
+    between = torch.where(draws[0] < 0.5, torch.zeros_like(draws[0]), draws[1])
+    return torch.where(draws[2] < 0.125, between, torch.ones_like(between))
 
 
 def write_checkpoint(path: Path, state: dict[str, Any], record: dict[str, Any]) -> None:

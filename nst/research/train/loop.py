@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Plan:
         sheet: intervals between sample sheets; 0 for none.
         average: decay of the exponential moving average of the weights, which is what is written.
         optimizer: "adam" or "adagrad".
+        seconds: after which a training pauses, with a checkpoint; 0 for never.
     """
 
     steps: int
@@ -45,6 +46,7 @@ class Plan:
     sheet: int = 5
     average: float = 0.998
     optimizer: str = "adam"
+    seconds: float = 0.0
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
@@ -74,12 +76,15 @@ def train(
     finish: Callable[[nn.Module, Mapping[str, Any]], None],
     sheet: Callable[[nn.Module], Tensor] | None = None,
     notes: Callable[[], Mapping[str, Any]] = dict,
+    groups: Sequence[tuple[Iterable[nn.Parameter], float]] | None = None,
+    turns: int = 1,
+    kept: nn.Module | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Lower the objective's terms; yields a record per interval.
 
     Args:
         objective: what a step calls with a batch; gives named, weighted terms. Its trainable part is the model's.
-        batch: a seed to what the objective takes, on the CPU.
+        batch: a seed to what the objective takes.
         model: what learns, inside the objective.
         plan: see `Plan`.
         where: device and number format.
@@ -87,55 +92,170 @@ def train(
         finish: writes the averaged model and its card.
         sheet: a picture (1, 3, H, W) that shows what the model does.
         notes: more entries of each record.
+        groups: parameters, and how much faster they learn than the plan says; None means the model's, at its pace.
+        kept: what else a checkpoint holds.
+        turns: kinds of steps that follow each other; with more than one the objective is told which, as `turn`.
     """
     rank, world = process_rank(where)
     (out / "sheets").mkdir(parents=True, exist_ok=True)
-    learning = [p for p in model.parameters() if p.requires_grad]
-    optimizer: torch.optim.Optimizer = torch.optim.Adam(learning, lr=plan.learning_rate, betas=(0.9, 0.99))
-    if plan.optimizer == "adagrad":
-        optimizer = torch.optim.Adagrad(learning, lr=plan.learning_rate)
-    averaged = copy.deepcopy(model).requires_grad_(False).eval()
+    step_of = Descent(objective, model, plan, where, groups, world)
     first, checkpoint = 0, out / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, weights_only=True, map_location=where.device)
-        model.load_state_dict(state["model"])
-        averaged.load_state_dict(state["averaged"])
-        optimizer.load_state_dict(state["optimizer"])
-        first = state["step"]
-    called: nn.Module = nn.parallel.DistributedDataParallel(objective) if world > 1 else objective
-    sums: dict[str, float] = {}
-    began = time.monotonic()
+        first = step_of.resume(state)
+        if kept:
+            kept.load_state_dict(state["kept"])
+    began, started = time.monotonic(), time.monotonic()
     for step in range(first + 1, plan.steps + 1):
-        inputs = [where.place(x) if x.ndim == 4 else x.to(where.device) for x in batch(plan.step_seed(step, rank))]
-        for group in optimizer.param_groups:
-            group["lr"] = plan.rate(step)
+        inputs = tuple(where.place(x) if x.ndim == 4 else x.to(where.device) for x in batch(plan.step_seed(step, rank)))
         torch.manual_seed(plan.step_seed(step, rank) + 3)  # of what a network itself draws while it learns
-        terms: Terms = called(*inputs)
-        optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()
-        norm = nn.utils.clip_grad_norm_(learning, 1.0)
-        if norm.isfinite():  # a single step of bfloat16 gone wrong must not end a training
-            optimizer.step()
-        average_weights(averaged, model, min(plan.average, step / (step + 10)))
-        for name, term in terms.items():
-            sums[name] = sums.get(name, 0.0) + float(term.detach())
-        if step % plan.interval == 0 or step == plan.steps:
+        step_of(step, inputs, {"turn": (step - 1) % turns} if turns > 1 else {})
+        late = plan.seconds > 0 and time.monotonic() - started > plan.seconds
+        if step % plan.interval == 0 or step == plan.steps or late:
             count = (step - 1) % plan.interval + 1
             record = {"step": step, "steps": plan.steps, "learning_rate": round(plan.rate(step), 7), **notes()}
-            record |= {name: round(value / count, 5) for name, value in sums.items()}
-            record["seconds_per_step"] = round((time.monotonic() - began) / count, 3)
+            record |= {name: round(value / count, 5) for name, value in step_of.totals().items()}
+            record["seconds_per_step"] = round((time.monotonic() - began) / count, 4)
             if rank == 0:
-                state = {"model": model.state_dict(), "averaged": averaged.state_dict()}
-                state |= {"optimizer": optimizer.state_dict(), "step": step}
-                write_checkpoint(checkpoint, state, record)
-                finish(averaged, record)
+                more = {"kept": kept.state_dict()} if kept else {}
+                write_checkpoint(checkpoint, step_of.state(step) | more, record)
+                finish(step_of.averaged, record)
                 if sheet and plan.sheet and (step // plan.interval % plan.sheet == 0 or step == plan.steps):
                     with torch.no_grad(), where.autocast():
-                        save(out / "sheets" / f"{step:06d}.jpg", to_pil(sheet(averaged)))
+                        save(out / "sheets" / f"{step:06d}.jpg", to_pil(sheet(step_of.averaged).float().cpu()))
                 yield record
-            sums, began = {}, time.monotonic()
+            began = time.monotonic()
+        if late:
+            break
     if world > 1:
         torch.distributed.destroy_process_group()
+
+
+class Descent:
+    """One step of a training: terms, their gradient, Adam, the moving average of the weights, and the terms' sums.
+
+    Nothing in it waits for the device, and on CUDA each kind of step is captured as a graph once it has run `WARM`
+    times, and replayed from then on, so that the device does not wait for Python either.
+
+    Args:
+        objective, model, plan, where, groups: see `train`.
+        world: how many processes learn together; with more than one nothing is captured.
+    """
+
+    WARM = 3
+
+    def __init__(
+        self,
+        objective: nn.Module,
+        model: nn.Module,
+        plan: Plan,
+        where: Device,
+        groups: Sequence[tuple[Iterable[nn.Parameter], float]] | None = None,
+        world: int = 1,
+    ) -> None:
+        self.objective: nn.Module = nn.parallel.DistributedDataParallel(objective) if world > 1 else objective
+        self.model, self.plan, self.where = model, plan, where
+        self.captures = where.device.type == "cuda" and world == 1
+        self.groups = [([p for p in ps if p.requires_grad], pace) for ps, pace in groups or [(model.parameters(), 1.0)]]
+        self.learning = [p for ps, _ in self.groups for p in ps]
+        self.averaged = copy.deepcopy(model).requires_grad_(False).eval()
+        listed = [{"params": ps, "lr": self._rate(pace)} for ps, pace in self.groups]
+        more: dict[str, Any] = {"capturable": True} if self.captures else {}
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(listed, betas=(0.9, 0.99), **more)
+        if plan.optimizer == "adagrad":
+            self.captures, self.optimizer = False, torch.optim.Adagrad(listed)
+        self.moved = torch.zeros((), device=where.device)
+        self.sums: dict[str, Tensor] = {}
+        self.ran: dict[int, int] = {}
+        self.graphs: dict[int, tuple[Any, tuple[Tensor, ...]]] = {}
+        self.pool: Any = None
+
+    def _rate(self, pace: float) -> float | Tensor:
+        rate = self.plan.learning_rate * pace
+        return torch.tensor(rate, device=self.where.device) if self.captures else rate
+
+    def __call__(self, step: int, inputs: tuple[Tensor, ...], told: Mapping[str, int]) -> None:
+        """Take a step: its number, what the objective takes, and what it is told by name."""
+        for group, (_, pace) in zip(self.optimizer.param_groups, self.groups, strict=True):
+            rate = self.plan.rate(step) * pace
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        self.moved.fill_(1 - min(self.plan.average, step / (step + 10)))
+        turn = told.get("turn", 0)
+        if not self.captures:
+            self._step(inputs, told)
+        elif turn in self.graphs:
+            graph, kept = self.graphs[turn]
+            for own, new in zip(kept, inputs, strict=True):
+                own.copy_(new)
+            graph.replay()
+        elif self.ran.get(turn, 0) < self.WARM:
+            aside = torch.cuda.Stream()
+            aside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(aside):
+                self._step(inputs, told)
+            torch.cuda.current_stream().wait_stream(aside)
+            self.ran[turn] = self.ran.get(turn, 0) + 1
+        else:
+            self._capture(turn, inputs, told)
+
+    def _capture(self, turn: int, inputs: tuple[Tensor, ...], told: Mapping[str, int]) -> None:
+        kept = tuple(x.clone(memory_format=torch.preserve_format) for x in inputs)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self.pool):
+            self._step(kept, told)
+        self.pool = graph.pool()
+        self.graphs[turn] = graph, kept
+        graph.replay()
+
+    def _step(self, inputs: tuple[Tensor, ...], told: Mapping[str, int]) -> None:
+        terms: Terms = self.objective(*inputs, **told)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(terms.values())).sum().backward()
+        nn.utils.clip_grad_norm_(self.learning, 1.0)
+        for parameter in self.learning:
+            if parameter.grad is not None:  # a single step of bfloat16 gone wrong must not end a training
+                parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+        self.optimizer.step()
+        _approach(self.averaged, self.model, self.moved)
+        for name, term in terms.items():
+            if name not in self.sums:
+                self.sums[name] = torch.zeros((), device=self.where.device)
+            self.sums[name] += term.detach()
+
+    def totals(self) -> dict[str, float]:
+        """The terms' sums since they were last asked for."""
+        found = {name: float(total) for name, total in self.sums.items()}
+        for total in self.sums.values():
+            total.zero_()
+        return found
+
+    def state(self, step: int) -> dict[str, Any]:
+        """What a checkpoint holds."""
+        parts: dict[str, Any] = {"model": self.model, "averaged": self.averaged, "optimizer": self.optimizer}
+        return {name: part.state_dict() for name, part in parts.items()} | {"step": step}
+
+    def resume(self, state: Mapping[str, Any]) -> int:
+        """Take over a checkpoint; the step it is of."""
+        self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        for group, (_, pace) in zip(self.optimizer.param_groups, self.groups, strict=True):
+            group["lr"] = self._rate(pace)
+        return int(state["step"])
+
+
+@torch.no_grad()
+def _approach(averaged: nn.Module, model: nn.Module, share: Tensor) -> None:
+    """Move the averaged weights, and whatever else is kept, towards the model's by a share, which is on the device."""
+    own, new = averaged.state_dict(), model.state_dict()
+    for name, tensor in own.items():
+        if tensor.is_floating_point():
+            tensor.lerp_(new[name], share.to(tensor.dtype))
+        else:
+            tensor.copy_(new[name])
 
 
 @torch.no_grad()

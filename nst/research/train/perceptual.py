@@ -8,6 +8,7 @@ like to match textures, cost something where the style has fewer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +16,66 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.device import Device
-from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder
+from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, load_encoder
 from nst.losses import EPS, Features, total_variation
 from nst.losses.colors import color_directions, sorted_colors, speckle
 from nst.losses.structure import structural_similarity
+from nst.research.train.data import crop
 
 Statistics = dict[str, Tensor]
+
+ZOOMS = (0.8, 1.0, 1.25)
+"""At which a painted picture is looked at, and its style with it."""
+
+SEEN = 0.72
+"""Side of what the encoder is shown of a painted picture, relative to the picture's."""
+
+
+class LossNetwork(nn.Module):
+    """One encoder, or several in which each layer comes from the first that has it.
+
+    Args:
+        name: of an encoder or its file; several joined by "+".
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.encoders = [load_encoder(part) for part in name.split("+")]
+        self.parts = nn.ModuleList(self.encoders)
+
+    def forward(self, image: Tensor, layers: Sequence[str]) -> Features:
+        """Features by layer name, see `nst.encoders.Encoder.forward`."""
+        features, waiting = {"image": image}, list(layers)
+        for part in self.encoders:
+            here = [name for name in waiting if name in part.layers]
+            waiting = [name for name in waiting if name not in here]
+            if here:
+                features |= part(image, here)
+        if waiting:
+            raise ValueError(f"None of these encoders has a layer {', '.join(waiting)}.")
+        return features
+
+
+def view(images: Tensor, zoom: Tensor, middle: Tensor) -> Tensor:
+    """What is shown to an encoder of pictures (N, 3, S, S): a part of `SEEN` of their side, shifted and scaled.
+
+    A network that paints on a grid and is judged on the same grid learns a lattice that only its judge does not see;
+    so the grid moves (as the transforms of Lucid; Olah, Mordvintsev and Schubert, "Feature Visualization", 2017).
+
+    Args:
+        images: the pictures.
+        zoom: scalar, one of `ZOOMS`: how much larger things appear.
+        middle: (2, N) where the part's middle lies, from -1, as far left or up as it can, to 1.
+    """
+    extent = (SEEN / zoom).expand(len(images))
+    mirrored = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+    return crop(images, round(SEEN * images.shape[-1]), extent, middle * (1 - extent), mirrored)
+
+
+def random_view(count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The number of a zoom, and middles (2, count), see `view`."""
+    draws = torch.rand(2, count, generator=rng, device=rng.device)
+    return torch.randint(len(ZOOMS), (), generator=rng, device=rng.device), 2 * draws - 1
 
 
 def statistics(features: Features, directions: Tensor) -> Statistics:
@@ -54,16 +109,17 @@ class Perceptual(nn.Module):
 
     directions: Tensor
 
-    def __init__(self, encoder: Encoder, where: Device, weights: Weights | None = None) -> None:
+    def __init__(self, encoder: nn.Module, where: Device, weights: Weights | None = None) -> None:
         super().__init__()
         self.encoder, self.where, self.weights = encoder, where, weights or Weights()
         self.register_buffer("directions", color_directions(), persistent=False)
 
     @torch.no_grad()
-    def style(self, images: Tensor) -> Statistics:
-        """The statistics of style pictures (N, 3, H, W)."""
+    def style(self, images: Tensor, shown: tuple[Tensor, Tensor] | None = None) -> Statistics:
+        """The statistics of style pictures (N, 3, H, W), of which the encoder is shown a part, see `view`."""
         with self.where.autocast():
-            return statistics(self.encoder(images, STYLE_LAYERS), self.directions)
+            features = self.encoder(images if shown is None else view(images, *shown), STYLE_LAYERS)
+        return statistics(features | {"image": images}, self.directions)
 
     def forward(
         self,
@@ -73,6 +129,7 @@ class Perceptual(nn.Module):
         strength: Tensor,
         kept: Features | None = None,
         factor: Tensor | float = 1.0,
+        shown: tuple[Tensor, Tensor] | None = None,
     ) -> dict[str, Tensor]:
         """Weighted terms.
 
@@ -82,15 +139,17 @@ class Perceptual(nn.Module):
             strength: (N,) how much of the style each is asked for; at 0 the photo itself is.
             kept: features to keep, by layer; None means those of the photo at `CONTENT_LAYERS`.
             factor: (N,) how much more the content counts in each.
+            shown: zoom and middles of the part that the encoder is shown, see `view`; None means all.
         """
         w = self.weights
+        seen = [x if shown is None else view(x, *shown) for x in (photo, painted)]
         if kept is None:
             with torch.no_grad(), self.where.autocast():
-                kept = self.encoder(photo, CONTENT_LAYERS)
+                kept = self.encoder(seen[0], CONTENT_LAYERS)
         layers = [name for name in kept if name != "image"]
         with self.where.autocast():
-            features = self.encoder(painted, (*layers, *STYLE_LAYERS))
-        found = statistics(features, self.directions)
+            features = self.encoder(seen[1], (*layers, *STYLE_LAYERS))
+        found = statistics(features | {"image": painted}, self.directions)
         content = torch.zeros(len(painted), device=painted.device)
         for name in layers:
             content = content + _relative(features[name], kept[name], True) / len(layers)
