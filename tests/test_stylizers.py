@@ -73,7 +73,7 @@ def test_the_network_keeps_the_size(upsampling, size):
 
 def test_instance_norm_forgets_contrast(tmp_path):
     """Ulyanov et al. 2016, fig. 1: a photo of half the contrast, through networks trained alike."""
-    settings = {"data": str(photo_folder(tmp_path / "photos")), "encoder": tiny_encoder_file(tmp_path)}
+    settings = {"data": str(photo_folder(tmp_path / "photos")), "losses": [tiny_encoder_file(tmp_path)]}
     settings |= {"steps": 12, "batch": 4, "size": 32, "widths": (4, 6, 8), "blocks": 1, "kernel": 3, "device": "cpu"}
     photo, changes = picture(3, 48, 64), {}
     pale = (photo - photo.mean()) / 2 + photo.mean()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from nst.registry import register
@@ -30,10 +31,11 @@ class SqueezeNet(nn.Module):
 
         model = squeezenet1_1(weights=None)
         self.features, self.classifier = model.features, model.classifier[1]
+        self.register_buffer("mean", torch.tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1), persistent=False)
 
     def encode(self, image: Tensor) -> Tensor:
         """(N, 512, H/16, W/16) features of an image (N, 3, H, W) in [0, 1], up to the ninth fire module."""
-        found: Tensor = self.features(_wanted(image))
+        found: Tensor = self.features(self._wanted(image))
         return found
 
     def look(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
@@ -44,7 +46,7 @@ class SqueezeNet(nn.Module):
         """
         if unknown := sorted(set(layers) - {"image", *STAGES}):
             raise ValueError(f"No layer {', '.join(unknown)}. SqueezeNet has: {', '.join(STAGES)}.")
-        found, x = {"image": image}, _wanted(image)
+        found, x = {"image": image}, self._wanted(image)
         names = {STAGES[name]: name for name in layers if name != "image"}
         for i, part in enumerate(self.features[: max(names, default=-1) + 1]):
             x = part(x)
@@ -61,10 +63,9 @@ class SqueezeNet(nn.Module):
         scores = self.classifier(self.encode(image)).relu().float()
         return scores.mean((2, 3)).softmax(1)
 
-
-def _wanted(image: Tensor) -> Tensor:
-    """An image in [0, 1] as the weights want it."""
-    return image.flip(1) * 255 - image.new_tensor([104.0, 117.0, 123.0]).view(1, 3, 1, 1)
+    def _wanted(self, image: Tensor) -> Tensor:
+        """An image in [0, 1] as the weights want it."""
+        return image.flip(1) * 255 - self.get_buffer("mean")
 
 
 @register("squeezenet")

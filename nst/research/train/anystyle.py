@@ -45,7 +45,7 @@ class AnyStyleObjective(nn.Module):
         perceptual: Perceptual = self.perceptuals[turn]  # type: ignore[assignment]
         kept, shown = None, None
         if isinstance(self.model, StylePredictor):  # AdaIN is held to features of the whole crop
-            shown = self.get_buffer("zooms")[zoom], middle
+            shown = self.get_buffer("zooms").index_select(0, zoom), middle
         wanted = perceptual.style(style, shown)
         with perceptual.where.autocast():
             if isinstance(self.model, AdaIN):
@@ -94,7 +94,7 @@ def train_adain(
         learning_rate: the top of the cycle.
         encoder: the network that AdaIN looks through, by name or file.
         losses: the networks that compare, which take turns; see `train_cin`.
-        seconds: after which the training pauses, to be gone on with later; 0 for never.
+        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
         seed: of crops, styles and initial weights.
         interval: steps between records and checkpoints.
         device: see `nst.research.train.loop.training_device`.
@@ -156,7 +156,7 @@ def train_predictor(
         learning_rate: the top of the cycle.
         encoder: the network that looks at styles, by name or file.
         losses: the networks that compare, which take turns; see `train_cin`.
-        seconds: after which the training pauses, to be gone on with later; 0 for never.
+        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
         seed: of crops, styles and initial weights.
         interval: steps between records and checkpoints.
         device: see `nst.research.train.loop.training_device`.

@@ -78,7 +78,7 @@ class NamedStyles(nn.Module):
                 )
         row = (zoom * self.brushes + brush) * self.count + index
         wanted = {name: self.get_buffer(f"{turn} {name}")[row] for name in self.names}
-        shown = self.get_buffer("zooms")[zoom], middle
+        shown = self.get_buffer("zooms").index_select(0, zoom), middle
         return perceptual(painted, photo, wanted, strength, factor=self.keep[index], shown=shown)
 
 
@@ -125,7 +125,7 @@ def train_cin(
         start: a file of this kind whose convolutions are started from, and whose styles, as far as they are named.
         only_styles: learn nothing but the styles' scales and shifts, on the convolutions of `start`.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
-        seconds: after which the training pauses, to be gone on with later; 0 for never.
+        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
         style_size: long side in pixels of the styles, which decides on the size of strokes.
         brushes: sizes of the brush that each style is learned at, ascending, relative to the usual one.
         widths: channels at full, half and quarter resolution.

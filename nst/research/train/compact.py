@@ -292,7 +292,7 @@ def train_compact(
         start: an encoder file to start from.
         painter: a network of several styles whose pictures are learned from as well; none if empty.
         steps, batch, size: how many steps, of how many crops, of how many pixels a side.
-        seconds: after which the training pauses, to be gone on with later; 0 for never.
+        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
         bank: how many pictures painted on the student are kept; 0 for none.
         repaint: steps between two times that some of them are painted anew.
         learning_rate: the top of the cycle.

@@ -48,9 +48,9 @@ class Kind:
         return self.stock.batch(count, self.size, rng, smallest=self.smallest)
 
 
-def linear_decay(step: int, steps: int, top: float) -> float:
+def linear_decay(progress: float, top: float) -> float:
     """The paper's learning rate: constant over the first half, then evenly down to nothing."""
-    return top * min(1.0, 2 * (1 - (step - 1) / steps))
+    return top * min(1.0, 2 * (1 - progress))
 
 
 def train_cyclegan(
@@ -71,6 +71,8 @@ def train_cyclegan(
     blocks: int = 6,
     kernel: int = 7,
     separable: bool = False,
+    inner: Sequence[int] = (),
+    sees: int = 0,
     upsampling: str = "resize",
     output: str = "tanh",
     critic_width: int = 32,
@@ -94,7 +96,7 @@ def train_cyclegan(
         names: of the two directions.
         start: a file of this kind to start from.
         steps, batch, size: how many steps, of how many crops of each kind, of how many pixels a side.
-        seconds: after which the training pauses, to be gone on with later; 0 for never.
+        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
         other_size: side in pixels of the squares that pictures of the other kind are kept as.
         least: least side of a crop of the other kind, relative to the picture's.
         net: "resnet" or "unet", which goes by the first of the widths and has one level a block.
@@ -102,6 +104,8 @@ def train_cyclegan(
         blocks: residual blocks; the paper's are 6 or 9.
         kernel: size of the first and last convolution.
         separable: depthwise separable convolutions in the blocks.
+        inner: channels inside each residual block; none means those outside.
+        sees: see `nst.models.cyclegan.Translator`.
         upsampling: "transposed", as in the paper, or "resize" (enlarge, then convolve).
         output: "tanh", as in the paper, or "blend": how much of the photo is painted over is learned as well, so that
             a generator begins near the identity instead of having to learn it.
@@ -132,7 +136,9 @@ def train_cyclegan(
     shape: dict[str, Any] = {"widths": list(widths), "blocks": blocks, "kernel": kernel, "separable": separable}
     shape |= {"upsampling": upsampling}
     shape = {"width": widths[0], "depth": blocks} if net == "unet" else shape
-    config = {"directions": list(names), "net": net, "output": output, **shape}
+    if inner:
+        shape["inner"] = list(inner)
+    config = {"directions": list(names), "sees": sees, "net": net, "output": output, **shape}
     translator = Translator(**config)
     critics = [PatchGAN(critic_width, critic_layers) for _ in names]
     for module in (translator, *critics):
@@ -169,11 +175,12 @@ def _train(
     parts: dict[str, Any] = {"model": cycle, "averaged": trained}
     parts |= {f"optimizer{i}": optimizer for i, optimizer in enumerate(optimizers)}
     checkpoint = folder / "checkpoint.pt"
-    first = _resume(checkpoint, parts, cycle.where) if checkpoint.exists() else 0
+    first, before = _resume(checkpoint, parts, cycle.where) if checkpoint.exists() else (0, 0.0)
     rng = torch.Generator(cycle.where.device)
     sums, began, started = dict[str, Tensor](), time.monotonic(), time.monotonic()
     for step in range(first + 1, plan.steps + 1):
-        rate, own = linear_decay(step, plan.steps, plan.learning_rate), plan.step_seed(step)
+        elapsed = before + time.monotonic() - started
+        rate, own = linear_decay(plan.progress(step - 1, elapsed), plan.learning_rate), plan.step_seed(step)
         for optimizer in optimizers:
             optimizer.param_groups[0]["lr"] = rate
         rng.manual_seed(own)
@@ -187,27 +194,31 @@ def _train(
         average_weights(trained, cycle.translator, min(plan.average, step / (step + 10)))
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + term.detach()
-        late = plan.seconds > 0 and time.monotonic() - started > plan.seconds
-        if step % plan.interval == 0 or step == plan.steps or late:
+        done = plan.progress(step, elapsed) == 1
+        if step % plan.interval == 0 or done:
             count = (step - 1) % plan.interval + 1
             record = {"step": step, "steps": plan.steps, "learning_rate": round(rate, 7)}
             record |= {"skipped": sum(kind.stock.skipped for kind in kinds)}
             record |= {name: round(float(value) / count, 5) for name, value in sums.items()}
             record["seconds_per_step"] = round((time.monotonic() - began) / count, 3)
-            write_checkpoint(checkpoint, {k: part.state_dict() for k, part in parts.items()} | {"step": step}, record)
+            write_checkpoint(
+                checkpoint,
+                {k: part.state_dict() for k, part in parts.items()} | {"step": step, "elapsed": elapsed},
+                record,
+            )
             yield record
             sums, began = {}, time.monotonic()
-        if late:
+        if done:
             break
 
 
-def _resume(path: Path, parts: dict[str, Any], where: Device) -> int:
-    """Take over a checkpoint; the step it is of."""
+def _resume(path: Path, parts: dict[str, Any], where: Device) -> tuple[int, float]:
+    """Take over a checkpoint; the step it is of, and the seconds that it took."""
     try:
         state = torch.load(path, weights_only=True, map_location=where.device)
         for name, part in parts.items():
             part.load_state_dict(state[name])
-        return int(state["step"])
+        return int(state["step"]), float(state.get("elapsed", 0.0))
     except (RuntimeError, EOFError, LookupError, ValueError, TypeError, pickle.UnpicklingError) as error:
         told = "is damaged, or of another training: move it away to begin anew, or name another folder"
         raise WeightsError(f"{path} {told}.") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import math
 import os
 import time
@@ -22,6 +23,7 @@ from nst.research.train.data import write_checkpoint
 from nst.weights import WeightsError, load_tensors, save_tensors
 
 Terms = dict[str, Tensor]
+LOGGER = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Plan:
         sheet: intervals between sample sheets; 0 for none.
         average: decay of the exponential moving average of the weights, which is what is written.
         optimizer: "adam" or "adagrad".
-        seconds: after which a training pauses, with a checkpoint; 0 for never.
+        seconds: that all of it may take; the cycle then goes by the time that has passed, where that is further than
+            the steps are. 0 for as long as the steps take, which alone can be repeated bit for bit.
     """
 
     steps: int
@@ -48,18 +51,21 @@ class Plan:
     optimizer: str = "adam"
     seconds: float = 0.0
 
-    def rate(self, step: int) -> float:
+    def progress(self, step: int, elapsed: float = 0.0) -> float:
+        """How far a training is at a step, and after so many seconds; 1 at the end."""
+        return min(1.0, max(step / self.steps, elapsed / self.seconds if self.seconds else 0.0))
+
+    def rate(self, step: int, elapsed: float = 0.0) -> float:
         """The learning rate of a step."""
-        return one_cycle(step, self.steps, self.learning_rate)
+        return one_cycle(self.progress(step, elapsed), self.learning_rate)
 
     def step_seed(self, step: int, rank: int = 0) -> int:
         """Each step has a seed of its own, so that a resumed training sees what an uninterrupted one would."""
         return 4 * ((self.seed * self.steps + step) * 64 + rank)  # for up to four sources of randomness a step
 
 
-def one_cycle(step: int, steps: int, top: float) -> float:
+def one_cycle(progress: float, top: float) -> float:
     """A learning rate: up to the top over the first twentieth, then down a half cosine."""
-    progress = step / steps
     if progress < 0.05:
         return top * (0.1 + 0.9 * progress / 0.05)
     return top * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
@@ -105,27 +111,33 @@ def train(
         first = step_of.resume(state)
         if kept:
             kept.load_state_dict(state["kept"])
-    began, started = time.monotonic(), time.monotonic()
+    began, started = time.monotonic(), time.monotonic() - step_of.elapsed
     for step in range(first + 1, plan.steps + 1):
         inputs = tuple(where.place(x) if x.ndim == 4 else x.to(where.device) for x in batch(plan.step_seed(step, rank)))
         torch.manual_seed(plan.step_seed(step, rank) + 3)  # of what a network itself draws while it learns
+        step_of.elapsed = time.monotonic() - started
         step_of(step, inputs, {"turn": (step - 1) % turns} if turns > 1 else {})
-        late = plan.seconds > 0 and time.monotonic() - started > plan.seconds
-        if step % plan.interval == 0 or step == plan.steps or late:
+        done = plan.progress(step, step_of.elapsed) == 1
+        if step % plan.interval == 0 or done:
             count = (step - 1) % plan.interval + 1
-            record = {"step": step, "steps": plan.steps, "learning_rate": round(plan.rate(step), 7), **notes()}
+            record = {
+                "step": step,
+                "steps": plan.steps,
+                "learning_rate": round(plan.rate(step, step_of.elapsed), 7),
+                **notes(),
+            }
             record |= {name: round(value / count, 5) for name, value in step_of.totals().items()}
             record["seconds_per_step"] = round((time.monotonic() - began) / count, 4)
             if rank == 0:
                 more = {"kept": kept.state_dict()} if kept else {}
                 write_checkpoint(checkpoint, step_of.state(step) | more, record)
                 finish(step_of.averaged, record)
-                if sheet and plan.sheet and (step // plan.interval % plan.sheet == 0 or step == plan.steps):
+                if sheet and plan.sheet and (step // plan.interval % plan.sheet == 0 or done):
                     with torch.no_grad(), where.autocast():
                         save(out / "sheets" / f"{step:06d}.jpg", to_pil(sheet(step_of.averaged).float().cpu()))
                 yield record
             began = time.monotonic()
-        if late:
+        if done:
             break
     if world > 1:
         torch.distributed.destroy_process_group()
@@ -164,6 +176,7 @@ class Descent:
         self.optimizer: torch.optim.Optimizer = torch.optim.Adam(listed, betas=(0.9, 0.99), **more)
         if plan.optimizer == "adagrad":
             self.captures, self.optimizer = False, torch.optim.Adagrad(listed)
+        self.elapsed = 0.0
         self.moved = torch.zeros((), device=where.device)
         self.sums: dict[str, Tensor] = {}
         self.ran: dict[int, int] = {}
@@ -177,7 +190,7 @@ class Descent:
     def __call__(self, step: int, inputs: tuple[Tensor, ...], told: Mapping[str, int]) -> None:
         """Take a step: its number, what the objective takes, and what it is told by name."""
         for group, (_, pace) in zip(self.optimizer.param_groups, self.groups, strict=True):
-            rate = self.plan.rate(step) * pace
+            rate = self.plan.rate(step, self.elapsed) * pace
             if isinstance(group["lr"], Tensor):
                 group["lr"].fill_(rate)
             else:
@@ -204,8 +217,14 @@ class Descent:
     def _capture(self, turn: int, inputs: tuple[Tensor, ...], told: Mapping[str, int]) -> None:
         kept = tuple(x.clone(memory_format=torch.preserve_format) for x in inputs)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self.pool):
-            self._step(kept, told)
+        try:
+            with torch.cuda.graph(graph, pool=self.pool):
+                self._step(kept, told)
+        except RuntimeError as error:  # something in the step reads the host; it can still be run as it is
+            LOGGER.warning("This training's step cannot be captured, and waits for Python: %s", error)
+            self.captures = False
+            self._step(inputs, told)
+            return
         self.pool = graph.pool()
         self.graphs[turn] = graph, kept
         graph.replay()
@@ -235,7 +254,7 @@ class Descent:
     def state(self, step: int) -> dict[str, Any]:
         """What a checkpoint holds."""
         parts: dict[str, Any] = {"model": self.model, "averaged": self.averaged, "optimizer": self.optimizer}
-        return {name: part.state_dict() for name, part in parts.items()} | {"step": step}
+        return {name: part.state_dict() for name, part in parts.items()} | {"step": step, "elapsed": self.elapsed}
 
     def resume(self, state: Mapping[str, Any]) -> int:
         """Take over a checkpoint; the step it is of."""
@@ -244,6 +263,7 @@ class Descent:
         self.optimizer.load_state_dict(state["optimizer"])
         for group, (_, pace) in zip(self.optimizer.param_groups, self.groups, strict=True):
             group["lr"] = self._rate(pace)
+        self.elapsed = state.get("elapsed", 0.0)
         return int(state["step"])
 
 

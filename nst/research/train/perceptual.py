@@ -64,7 +64,7 @@ def view(images: Tensor, zoom: Tensor, middle: Tensor) -> Tensor:
 
     Args:
         images: the pictures.
-        zoom: scalar, one of `ZOOMS`: how much larger things appear.
+        zoom: (1,) one of `ZOOMS`: how much larger things appear.
         middle: (2, N) where the part's middle lies, from -1, as far left or up as it can, to 1.
     """
     extent = (SEEN / zoom).expand(len(images))
@@ -73,9 +73,9 @@ def view(images: Tensor, zoom: Tensor, middle: Tensor) -> Tensor:
 
 
 def random_view(count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-    """The number of a zoom, and middles (2, count), see `view`."""
+    """The number of a zoom (1,), and middles (2, count), see `view`."""
     draws = torch.rand(2, count, generator=rng, device=rng.device)
-    return torch.randint(len(ZOOMS), (), generator=rng, device=rng.device), 2 * draws - 1
+    return torch.randint(len(ZOOMS), (1,), generator=rng, device=rng.device), 2 * draws - 1
 
 
 def statistics(features: Features, directions: Tensor) -> Statistics:
