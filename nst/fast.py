@@ -74,24 +74,35 @@ class Painter:
         height, width = content.shape[-2:]
         long = size or min(max(height, width), MAX_SIZE)
         final = fit(width, height, long)[::-1]
-        # Strokes have a size in pixels: for larger ones the network sees a smaller picture.
-        seen = fit(width, height, max(1, min(round(long / brush), MAX_SIZE)))[::-1]
-        painted = self.pass_through(self.where.place(resize(content, seen)), strength / 100, seed)
+        # Strokes have a size in pixels: for larger ones than it has learned, the network sees a smaller picture.
+        learned = min(max(brush, min(self.brushes)), max(self.brushes))
+        seen = fit(width, height, max(1, min(round(long * learned / brush), MAX_SIZE)))[::-1]
+        painted = self.pass_through(self.where.place(resize(content, seen)), strength / 100, seed, learned)
         result = resize(painted.float().clamp(0, 1), final).cpu()
         return recolor_result(result, resize(content, final), preserve_color)
 
+    @property
+    def brushes(self) -> tuple[float, ...]:
+        """The sizes of the brush that the network has learned."""
+        return getattr(self.network, "brushes", (1.0,))
+
     @torch.no_grad()
-    def pass_through(self, photo: Tensor, strength: float = 1.0, seed: int = 0) -> Tensor:
-        """The painted picture of a photo (1, 3, H, W) that is on the device already, at a strength from 0 to 1."""
+    def pass_through(self, photo: Tensor, strength: float = 1.0, seed: int = 0, brush: float = 1.0) -> Tensor:
+        """The painted picture of a photo (1, 3, H, W) that is on the device already, at a strength from 0 to 1, with a
+        brush that the network has learned."""
         if strength == 0:
             return photo
         with self.where.autocast():
             if self.code is None:  # such a network knows nothing between photo and style
                 return torch.lerp(photo, self._of_one_style(photo, seed), strength)
-            painted = self.network(photo, self.code, strength)
+            painted = self._of_styles(photo, strength, brush)
             if strength < 1:  # what the network cannot give back of the photo comes back with it
-                painted = painted + (1 - strength) * (photo - self.network(photo, self.code, 0.0))
+                painted = painted + (1 - strength) * (photo - self._of_styles(photo, 0.0, brush))
             return painted
+
+    def _of_styles(self, photo: Tensor, strength: float, brush: float) -> Tensor:
+        more = {"brush": brush} if len(self.brushes) > 1 else {}
+        return self.network(photo, self.code, strength, **more)  # type: ignore[no-any-return]
 
     def _of_one_style(self, photo: Tensor, seed: int) -> Tensor:
         if self.network.takes == "photo":
