@@ -155,7 +155,7 @@ def _from_entry(entry: Weights, path: Path) -> nn.Module:
     tensors = store.load_tensors(path, entry.prefix)
     if entry.shapes and (wrong := _differences(tensors, entry)):
         raise WeightsError(f"{path} does not hold {entry.name}: {', '.join(wrong[:3])} are not as expected.")
-    return _build(entry.architecture, _config(path) or entry.config, tensors, path)
+    return _build(entry.architecture, _config(path) | entry.config, tensors, path)  # the manifest has the last word
 
 
 def _from_file(path: Path, architecture: str | None) -> nn.Module:
