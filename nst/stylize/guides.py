@@ -58,7 +58,9 @@ def mask_of(picture: Tensor, name: str) -> Tensor:
             "make what it is to cover white (255), and the rest black (0)."
         )
     if mask.mean() <= LEAST:
-        raise ValueError(f"{name} is empty: paint white what it is to cover, or leave it out.")
+        raise ValueError(
+            f"{name} is empty: paint white what it is to cover (black and transparent do not count), or leave it out."
+        )
     return mask
 
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from nst.collection.library import pictures_in
 from nst.device import Device
 from nst.images import IMAGE_SUFFIXES, ImageError, decode, to_tensor
 
@@ -32,7 +33,7 @@ class Pictures(Sequence[Image.Image]):
         self._packed: list[bytes] = []
         self._paths: list[Path] = []
         if self.source.is_dir():
-            self._paths = sorted(p for p in self.source.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+            self._paths = pictures_in(self.source)
         elif self.source.is_file() and tarfile.is_tarfile(self.source):
             with tarfile.open(self.source) as archive:
                 for member in archive:
