@@ -645,7 +645,7 @@ def process(
     command = [sys.executable, str(script), "--port", str(port), *flags]
     output = (folder / f"{port}.log").open("w+")
     server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT, text=True)
-    address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + 60
+    address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + 180
     try:
         while time.monotonic() < deadline and server.poll() is None:
             try:

@@ -36,10 +36,11 @@ def test_many_large_pictures_at_once_cost_no_more_memory_than_one(monkeypatch):
         return layers
 
     monkeypatch.setattr(images, "_normalize", watched)
-    large, small = (encoded(Image.new("1", (side, side))) for side in (5000, 500))
+    monkeypatch.setattr(images, "_budget", images._Budget(400_000))
+    large, small = (encoded(Image.new("1", (side, side))) for side in (500, 50))
     with ThreadPoolExecutor(8) as pool:
         shown = list(pool.map(lambda data: decode(data, size=64).rgb.size, [large, small] * 6))
-    assert set(shown) == {(64, 64)} and 25_000_000 <= most[0] <= images.BUDGET
+    assert set(shown) == {(64, 64), (50, 50)} and 250_000 <= most[0] <= 400_000 < 12 * 250_000
 
 
 def test_a_picture_that_is_refused_gives_its_share_back():

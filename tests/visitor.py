@@ -38,15 +38,16 @@ class Visitor:
     Args:
         url: of the server.
         query: what follows it, such as "?size=64".
+        address: the visitor's own, one of this machine's, such as "127.0.0.7".
 
     Attributes:
         values: what each component holds, by its number.
         toasts: what the page was told, newest last.
     """
 
-    def __init__(self, url: str, query: str = "", timeout: float = 120.0) -> None:
+    def __init__(self, url: str, query: str = "", timeout: float = 120.0, address: str | None = None) -> None:
         self.url, self.query, self.session = url.rstrip("/"), query, secrets.token_hex(6)
-        self.http = httpx.Client(base_url=self.url, timeout=timeout, transport=Again())
+        self.http = httpx.Client(base_url=self.url, timeout=timeout, transport=Again(local_address=address))
         self.http.get(f"/{query}").raise_for_status()
         self.config = self.http.get("/config").raise_for_status().json()
         self.values = {one["id"]: one["props"].get("value") for one in self.config["components"]}

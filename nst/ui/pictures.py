@@ -18,7 +18,7 @@ from gradio.components import Component
 
 from nst import styles
 from nst.images import ImageError, Picture, decode, encode, read_recipe, save, size_of
-from nst.server import inputs, limits, tempfiles
+from nst.server import inputs, limits, memory, tempfiles
 
 KINDS = ("content", "style")
 DEFAULT = {"content": "chelsea", "style": "night"}
@@ -176,7 +176,9 @@ def opened(path: str, size: int | None = None) -> Picture:
         ImageError: it is gone, or none; where it was is nobody's business.
     """
     with inputs.open_file(path) as file:
-        return decode(file, size=size or limits.current().size)
+        picture = decode(file, size=size or limits.current().size)
+    memory.give_back()  # what a large one took
+    return picture
 
 
 def shape(path: str | None) -> tuple[int, int] | None:
