@@ -50,7 +50,7 @@ def no_load(name: str, **_: object) -> None:
 
 
 def quick_examples(patch: pytest.MonkeyPatch) -> None:
-    """Plain pictures in place of drawn styles, which take seconds each."""
+    """Plain small pictures in place of the styles, the paintings too, which would have to be fetched."""
 
     def plain(name: str, size: int = 64) -> Image.Image:
         return Image.new("RGB", (96, 64), tuple(hash(name) >> i & 255 for i in (0, 8, 16)))
