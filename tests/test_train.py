@@ -15,6 +15,7 @@ from nst.encoders import VGG_DEPTHS, load_encoder
 from nst.images import ImageError
 from nst.research.train.compact import train_compact
 from nst.research.train.data import Crops, Pictures
+from nst.research.train.everything import train_everything
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +123,25 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
     (tmp_path / "only.png").write_bytes(b"")
     with pytest.raises(ImageError, match="None of the"):
         Crops(Pictures(tmp_path), 8).one()
+
+
+def test_an_unknown_training_is_told(tmp_path):
+    given = {"data": "", "paintings": (), "teachers": "", "style": (), "contents": ()}
+    with pytest.raises(ValueError, match="no training of faces"):
+        next(train_everything(**given, out=str(tmp_path), only=["faces"]))
+
+
+@pytest.mark.slow
+def test_everything_is_trained_for_its_time_and_the_better_is_kept(tmp_path, photos, teachers):
+    pictures = [str(path) for path in sorted(photos.iterdir())[:2]]
+    given = {"data": str(photos), "paintings": [str(photos)], "teachers": str(teachers), "contents": pictures[:1]}
+    named = [f"{name}={path}" for name, path in zip(("starry_night", "great_wave"), pictures, strict=True)]
+    run = train_everything(
+        **given, style=named, out=str(tmp_path), only=["cin"], minutes=0.02, batch=2, size=32, device="cpu"
+    )
+    *_, told = run
+    assert told["model"] == "cin" and told["kept"] == (
+        "the new one" if told["after"] > told["before"] else "the old one"
+    )
+    fresh, best = (tmp_path / name for name in ("cin/cin.safetensors", "best/cin.safetensors"))
+    assert (fresh.read_bytes() == best.read_bytes()) == (told["kept"] == "the new one")
