@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -93,6 +93,8 @@ class Descent:
         where = self.parameters[0].device
         # Single numbers on the CPU are as exact as Python's own; GPUs want or know float32 alone.
         self.exact = torch.float64 if where.type == "cpu" else torch.float32
+        # On the CPU to ask costs nothing, and to copy what stays does.
+        self.blind = where.type != "cpu"
         with torch.no_grad():
             self.best = [p.detach().clone() for p in self.parameters]
             self.best_image = image().detach().clone()
@@ -147,15 +149,20 @@ class Descent:
         """Remember the iterate if it is the best, and go back to the best if the step ran away from it."""
         loss = self.terms.to(self.exact).sum()
         better = loss.isfinite() & (loss < self.best_loss)
-        for best, new in zip([*self.best, self.best_image, self.best_loss], [*before, picture, loss], strict=True):
-            best.copy_(torch.where(better, new, best))
+        self._copy_where(better, [*self.best, self.best_image, self.best_loss], [*before, picture, loss])
         sums = torch.stack([p.detach().sum() for p in self.parameters])
         fine = loss.isfinite() & sums.isfinite().all() & (loss <= DIVERGED * self.best_loss + 1)
-        for p, best in zip(self.parameters, self.best, strict=True):
-            p.copy_(torch.where(fine, p, best))
-        self.rate.copy_(torch.where(fine, self.rate, self.rate / 2))
+        self._copy_where(~fine, [*self.parameters, self.rate], [*self.best, self.rate / 2])
         self.recoveries.add_(~fine)
-        self.update.restart(~fine)
+        if self.blind or not fine:
+            self.update.restart(~fine)
+
+    def _copy_where(self, chosen: Tensor, targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
+        for target, source in zip(targets, sources, strict=True):
+            if self.blind:
+                target.copy_(torch.where(chosen, source, target))
+            elif chosen:
+                target.copy_(source)
 
     @torch.no_grad()
     def shown(self, last: bool = False) -> Tensor:

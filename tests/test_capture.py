@@ -56,6 +56,7 @@ def watched(criterion, image=None, encoder=None, **arguments) -> list[str]:
     arguments = {"optimizer": "adam", "learning_rate": None, "average": 0.9} | arguments
     descent = Descent(image or PixelImage(picture(1)), encoder or tiny_encoder(), criterion, CPU, **arguments)
     assert descent.step.capturable
+    descent.blind = True  # as on a GPU
     for _ in range(capture.WARM_UP):
         descent.step()
     with Host() as host:

@@ -22,6 +22,7 @@ from nst.losses import (
     total_variation,
     wasserstein_loss,
 )
+from nst.losses.wasserstein import STEPS
 from nst.optimize import optimize
 from nst.params import PixelImage
 
@@ -62,6 +63,27 @@ def test_moments_by_hand():
     mean, covariance = moments(torch.tensor([[[[1.0, 3.0]], [[2.0, 6.0]]]]))
     assert mean.tolist() == [[2.0, 4.0]]
     assert covariance.tolist() == [[[1.0, 2.0], [2.0, 4.0]]]
+
+
+def test_the_steps_of_the_root_bring_all_that_is_resolved_to_one():
+    x = torch.logspace(-2.5, 0, 1000, dtype=torch.float64)
+    for a, b, c in STEPS:
+        x = x * (a + b * x**2 + c * x**4)
+    assert (x - 1).abs().max() < 1e-6
+
+
+def test_moments_on_the_cpu_are_those_of_the_whole_at_once(monkeypatch):
+    monkeypatch.setattr("nst.losses.gram.PART", 2**9)
+    x = (torch.rand(2, 70, 40, 30, generator=torch.Generator().manual_seed(0)) + 5) ** 2
+    guide = torch.rand(2, 1, 40, 30, generator=torch.Generator().manual_seed(1))
+    for share in (None, guide):
+        flat, counts = x.double().flatten(2), (torch.ones_like(guide) if share is None else guide).double().flatten(2)
+        counts = counts / counts.sum(2, keepdim=True)
+        mean = (flat * counts).sum(2)
+        apart = flat - mean[:, :, None]
+        found = moments(x, share)
+        assert torch.allclose(found[0].double(), mean, rtol=1e-6)
+        assert torch.allclose(found[1].double(), apart * counts @ apart.transpose(1, 2), rtol=1e-4, atol=1e-4)
 
 
 def test_matrix_root_squares_to_the_matrix():

@@ -24,7 +24,6 @@ from nst.losses.regularizers import NormLoss, TotalVariationLoss, alpha_norm, to
 from nst.losses.statistic import Sample, Statistic, StyleOptions
 from nst.losses.style import MIXING, STATISTICS, STYLE_LOSSES, Guides, StyleLoss
 from nst.losses.wasserstein import (
-    NEWTON_SCHULZ_SCALES,
     matrix_root,
     mean_variance,
     mean_variance_loss,
@@ -37,7 +36,6 @@ __all__ = [
     "GAMES",
     "HISTOGRAM_LAYERS",
     "MIXING",
-    "NEWTON_SCHULZ_SCALES",
     "PATCH_LAYERS",
     "STATISTICS",
     "STYLE_LOSSES",

@@ -41,17 +41,11 @@ class _Moments(torch.autograd.Function):
     def forward(ctx: Any, features: Tensor, guide: Tensor | None, centered: bool) -> tuple[Tensor, Tensor]:
         x = features.permute(0, 2, 3, 1).flatten(1, 2)
         share = None if guide is None else shares(guide).transpose(1, 2)
-        total = x.shape[1] if share is None else 1
-        center = x.new_zeros(x.shape[0], 1, x.shape[2], dtype=torch.float32)
-        beside = center
-        if centered:  # before the product, since a variance may be far below the mean's square
-            rounded = (sums(x, share) / total).to(x.dtype)
-            x = x - rounded
-            if not _exact(x):
-                x = x.float()  # or else rounding would leave some variances below 0
-            beside = sums(x, share) / total
-            center = rounded + beside
-        square = squares(x if share is None else x * share, x) / total - beside.transpose(1, 2) @ beside
+        if centered:
+            center, square = (_by_parts if x.device.type == "cpu" else _at_once)(x, share)
+        else:
+            center = x.new_zeros(x.shape[0], 1, x.shape[2], dtype=torch.float32)
+            square = squares(x if share is None else x * share, x) / (x.shape[1] if share is None else 1)
         center = center[:, 0]
         ctx.centered = centered
         ctx.save_for_backward(features, center, share)
@@ -70,6 +64,42 @@ class _Moments(torch.autograd.Function):
         if share is not None:
             gradient = gradient * share.to(x.dtype)
         return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None, None
+
+
+def _by_parts(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Mean (N, 1, C) and covariance (N, C, C) of x (N, P, C), on a CPU: what is held in float32 fits into its cache."""
+    count, positions, channels = x.shape
+    # Less something near the mean, since a variance may be far below the mean's square.
+    near = x[:, :: max(1, positions // SAMPLED)].float().mean(1, keepdim=True)
+    beside, square = torch.zeros_like(near), near.new_zeros(count, channels, channels)
+    halves = [(0, channels // 2), (channels // 2, channels)] if channels >= 64 else [(0, channels)]
+    rows = max(256, PART * torch.get_num_threads() // channels)
+    for start in range(0, positions, rows):
+        apart = x[:, start : start + rows] - near
+        weighted = apart if share is None else apart * share[:, start : start + rows]
+        for first, last in halves:  # of what lies on either side of the diagonal, one will do
+            square[:, first:last, first:].baddbmm_(weighted[..., first:last].transpose(1, 2), apart[..., first:])
+        beside += weighted.sum(1, keepdim=True)
+    square = square.triu() + square.triu(1).transpose(1, 2)
+    if share is None:
+        beside, square = beside / positions, square / positions
+    return near + beside, square - beside.transpose(1, 2) @ beside
+
+
+SAMPLED, PART = 4096, 2**17
+"""Of how many positions a mean is guessed, and how many numbers are looked at together, on each thread."""
+
+
+def _at_once(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
+    """The same on a GPU, whose products of half precision are summed up in float32."""
+    total = x.shape[1] if share is None else 1
+    near = (sums(x, share) / total).to(x.dtype)
+    apart = x - near
+    if not _exact(apart):
+        apart = apart.float()
+    beside = sums(apart, share) / total
+    square = squares(apart if share is None else apart * share, apart) / total
+    return near + beside, square - beside.transpose(1, 2) @ beside
 
 
 SLICES = 8
