@@ -26,7 +26,7 @@ _HOMES = {
     "texture": "stylize",
     "invert": "stylize",
     "mix_path": "stylize",
-    "make_recipe": "recipes",
+    "make_recipe": "tasks.recipe",
     "style_distance": "metrics",
 }
 """The public names, and the module that each lives in; imported when first asked for, since torch takes seconds."""

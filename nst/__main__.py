@@ -1,37 +1,10 @@
-"""The command line: `python -m nst COMMAND …`, a thin layer over the same functions as the app."""
+"""The command line: `python -m nst COMMAND …`, a thin layer over the same tasks as the app."""
 
 from __future__ import annotations
 
-import importlib
+import signal
 import sys
 from collections.abc import Sequence
-
-import nst
-from nst.cli.arguments import PROGRAM, choose
-from nst.cli.errors import complaint
-from nst.places import home
-
-DESCRIPTION = """Pastiche paints a photo in the manner of a painting.
-
-  python -m nst stylize photo.jpg --style painting.jpg -o result.png"""
-
-COMMANDS = {
-    "stylize": "paint a photo, or a folder of photos, in the manner of a painting, or of several",
-    "fast": "paint a photo, or a folder of photos, in a blink, by a network that has learned to",
-    "texture": "make a texture of any size from a style, seamless or not",
-    "doodle": "paint a rough map of a few colors as a style paints what they stand for",
-    "mix": "paint a photo on the way from one style to another: a strip or a film",
-    "translate": "make a zebra of a horse, a painting of a photo, and back",
-    "invert": "show what a layer of the encoder knows of a picture",
-    "map": "draw a map of a folder of pictures: what resembles what, by style and by content",
-    "faces": "make faces that never existed",
-    "morph": "make a film from one such face to the next",
-    "models": "list the models: where they lie, size, license, origin; and fetch one",
-    "styles": "list the styles that come with Pastiche",
-    "train": "train a model of our own",
-    "bench": "measure speed and memory on this machine",
-    "evaluate": "measure the quality of results",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,6 +13,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Args:
         argv: what the user typed after `python -m nst`; None means the process's own arguments.
     """
+    for stream in (sys.stdout, sys.stderr):  # a console that cannot write a name must not cost the picture
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    from nst.places import home
+
     home()  # before other libraries ask for it
     try:
         return _run(sys.argv[1:] if argv is None else argv)
@@ -49,6 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("Stopped.", file=sys.stderr)
         return 130
     except Exception as error:
+        from nst.cli.errors import complaint
+
+        if _stopped:
+            print("Stopped.", file=sys.stderr)
+            return 130
         if (sentence := complaint(error)) is None:
             raise
         print(sentence, file=sys.stderr)
@@ -56,15 +39,45 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str]) -> int:
-    name, rest = choose(PROGRAM, DESCRIPTION, COMMANDS, argv, version=f"Pastiche {nst.__version__}")
+    import nst
+    from nst.cli import DESCRIPTION, TASKS, about, commands
+    from nst.cli.arguments import PROGRAM, choose
+
+    name, rest = choose(PROGRAM, DESCRIPTION, commands(), argv, version=f"Pastiche {nst.__version__}")
+    if name in TASKS:  # imported here: torch takes seconds
+        from nst import tasks
+        from nst.cli import run
+
+        _begin()
+        return run.main(tasks.TASKS[TASKS[name]], name, about(name), rest)
+    if name == "map":
+        from nst.cli import map
+
+        _begin()
+        return map.main(rest)
     from nst.cli import experiments, models
 
-    if name in ("models", "styles"):
-        return models.main(name, rest)
-    if name in ("train", "bench", "evaluate"):
-        return experiments.main(name, rest)
-    return int(importlib.import_module(f"nst.cli.{name}").main(rest))  # imported here: torch takes seconds
+    _begin()
+    return models.main(name, rest) if name in ("models", "styles") else experiments.main(name, rest)
 
+
+def _stop(*_: object) -> None:
+    """Ctrl-C. While libraries are imported, which may make another error of it or none, it is only remembered."""
+    _stopped.append(True)
+    if _begun or len(_stopped) > 1:
+        raise KeyboardInterrupt
+
+
+def _begin() -> None:
+    """All is imported: from now on Ctrl-C acts at once."""
+    _begun.append(True)
+    if _stopped:
+        raise KeyboardInterrupt
+
+
+_stopped: list[bool] = []
+_begun: list[bool] = []
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, _stop)
     sys.exit(main())

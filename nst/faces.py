@@ -9,12 +9,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from nst.device import Device, choose_device
@@ -24,24 +24,13 @@ from nst.losses import ContentLoss, PerceptualLoss
 from nst.optimize import Step, optimize
 from nst.params import LatentImage
 from nst.registry import load_model
-from nst.stylize import side_by_side
+from nst.settings import SETTINGS, check
 
 MODEL = "faces"
 """The embedded generator."""
 
-MAX_COUNT, MAX_FRAMES, LAST = 1024, 600, 2**31 - 1
-BOUNDS: dict[str, tuple[float, float]] = {
-    "count": (1, MAX_COUNT),
-    "like": (0, LAST),
-    "first": (0, LAST),
-    "second": (0, LAST),
-    "seed": (0, LAST),
-    "frames": (2, MAX_FRAMES),
-    "truncation": (0.0, 1.0),
-    "likeness": (0.0, 1.0),
-    "pixel_weight": (0.0, 100.0),
-}
-"""What is allowed."""
+ROWS = SETTINGS | {"size": replace(SETTINGS["size"], low=4)}
+"""What the settings may be here: faces may be small."""
 
 PIXELS = 16 * 128 * 128
 """Of the faces that are painted at once."""
@@ -91,7 +80,7 @@ def sample_faces(
     Raises:
         ValueError: an argument out of its range.
     """
-    _check(count=count, seed=seed, truncation=truncation, likeness=likeness)
+    check(ROWS, count=count, seed=seed, truncation=truncation, like=like, likeness=likeness)
     network, where = load_generator(model, device)
     made = []
     at_once = _at_once(network)
@@ -100,7 +89,6 @@ def sample_faces(
         if like is None:
             made.append(network.sample(some, first, truncation).cpu())
             continue
-        _check(like=like)
         # Two normal latents, added so that the sum is normal again: a face as likely as any other.
         near, far = _latents(network, 1, like, truncation), _latents(network, some, first, truncation)
         latent = likeness * near + math.sqrt(1 - likeness**2) * far
@@ -120,7 +108,7 @@ def face_grid(
     model: str = MODEL,
     device: str = "auto",
 ) -> Iterator[Step]:
-    """Faces in rows, as one picture (1, 3, H, W); yields it once.
+    """Faces as the pictures (count, 3, size, size) of one step.
 
     Args:
         count: how many.
@@ -129,12 +117,7 @@ def face_grid(
     """
     options: dict[str, Any] = {"like": like, "likeness": likeness, "model": model, "device": device}
     faces = sample_faces(count=count, seed=seed, truncation=truncation, **options)
-    yield Step(1, 1, in_rows(_enlarged(faces, size), columns(count)), {})
-
-
-def columns(count: int) -> int:
-    """In how many columns so many faces stand."""
-    return math.ceil(math.sqrt(count))
+    yield Step(1, 1, _enlarged(faces, size), {})
 
 
 @torch.no_grad()
@@ -147,7 +130,7 @@ def mix_faces(
     model: str = MODEL,
     device: str = "auto",
 ) -> Iterator[Step]:
-    """Two faces, and each with one level of the other's style: eight pictures in two rows, as one; yields it once.
+    """Two faces, each followed by itself with one level of the other's style: the eight pictures of one step.
 
     Karras et al. 2018, arXiv:1812.04948, section 3.1. Coarse is 4 x 4 features, middle 8 x 8, fine the rest; there up
     to 8, to 32 and to 1024, since a network that large decides on most things late.
@@ -157,7 +140,7 @@ def mix_faces(
         size: side of each in pixels.
         truncation, model, device: see `sample_faces`.
     """
-    _check(first=first, second=second, truncation=truncation)
+    check(ROWS, first=first, second=second, truncation=truncation)
     network, where = load_generator(model, device)
     _styled(network, model)
     pair = torch.cat([network.latents(1, number) for number in (first, second)]).to(where.device)
@@ -169,7 +152,7 @@ def mix_faces(
             chosen = layers_of(level, network.layers)
             rows.append(torch.stack([other[i] if i in chosen else own[i] for i in range(network.layers)]))
     faces = network.paint(torch.stack(rows)).clamp(0, 1).cpu()
-    yield Step(1, 1, in_rows(_enlarged(faces, size), 1 + len(LEVELS)), {})
+    yield Step(1, 1, _enlarged(faces, size), {})
 
 
 def layers_of(level: str, layers: int) -> range:
@@ -198,11 +181,9 @@ def morph(
     Raises:
         ValueError: an argument out of its range.
     """
-    _check(frames=frames, truncation=truncation)
+    check(ROWS, frames=frames, truncation=truncation, faces=faces)
     if len(faces) < 2:
         raise ValueError("A film needs at least two faces: give their numbers.")
-    for number in faces:
-        _check(seed=number)
     network, where = load_generator(model, device)
     styled = hasattr(network, "styles")
     latent = torch.cat([_latents(network, 1, number, truncation) for number in faces]).to(where.device)
@@ -217,7 +198,7 @@ def morph(
     return torch.cat([paint(some).clamp(0, 1).cpu() for some in between.split(_at_once(network))])
 
 
-def morph_sheet(
+def morph_run(
     *,
     faces: Sequence[int] = (0, 1, 2),
     frames: int = 60,
@@ -226,18 +207,18 @@ def morph_sheet(
     model: str = MODEL,
     device: str = "auto",
 ) -> Iterator[Step]:
-    """The pictures of a film in rows, as one picture; yields it once.
+    """The pictures of a film (frames, 3, size, size), as those of one step.
 
     Args:
         size: side of each in pixels.
         faces, frames, truncation, model, device: see `morph`.
     """
     film = morph(faces=faces, frames=frames, truncation=truncation, model=model, device=device)
-    yield Step(1, 1, in_rows(_enlarged(film, size), columns(frames)), {})
+    yield Step(1, 1, _enlarged(film, size), {})
 
 
 def project(
-    image: Tensor,
+    content: Tensor,
     *,
     num_steps: int = 150,
     size: int = 256,
@@ -253,7 +234,7 @@ def project(
     layer, by the features of an encoder and the pixels; here each is measured against the photo's own variance.
 
     Args:
-        image: (1, 3, H, W) in [0, 1]; its middle square is taken, and should be filled by a face.
+        content: the photo (1, 3, H, W) in [0, 1]; its middle square is taken, and should be filled by a face.
         num_steps: how many.
         size: side of the result in pixels; it is enlarged from what the network makes.
         pixel_weight: how much the pixels count, against the features.
@@ -264,12 +245,12 @@ def project(
     Raises:
         ValueError: an argument out of its range, or a generator that has no styles.
     """
-    _check(pixel_weight=pixel_weight)
+    check(ROWS, pixel_weight=pixel_weight)
     network, where = load_generator(model, device)
     _styled(network, model)
-    short, own = min(image.shape[-2:]), network.resolution
-    top, left = ((n - short) // 2 for n in image.shape[-2:])
-    target = where.place(resize(image[..., top : top + short, left : left + short].float(), (own, own)))
+    short, own = min(content.shape[-2:]), network.resolution
+    top, left = ((n - short) // 2 for n in content.shape[-2:])
+    target = where.place(resize(content[..., top : top + short, left : left + short].float(), (own, own)))
     compare = _placed(load_encoder(encoder), where)
     with torch.no_grad(), where.autocast():
         features = compare(target, MATCHED)
@@ -280,11 +261,6 @@ def project(
     )
     for step in run:
         yield step.changed(lambda image: _enlarged(image.cpu(), size))
-
-
-def in_rows(images: Tensor, columns: int) -> Tensor:
-    """Pictures (N, 3, H, W) in rows, as one (1, 3, ...); what is missing of the last row is white."""
-    return side_by_side(F.pad(images, (0, 0, 0, 0, 0, 0, 0, -len(images) % columns), value=1.0), columns)
 
 
 def _latents(network: Any, count: int, seed: int, truncation: float) -> Tensor:
@@ -311,15 +287,6 @@ def _enlarged(images: Tensor, size: int) -> Tensor:
 def _styled(network: Any, model: str) -> None:
     if not hasattr(network, "styles"):
         raise ValueError(f'"{model}" has no styles: this needs a style-based generator.')
-
-
-def _check(**given: float) -> None:
-    for name, value in given.items():
-        low, high = BOUNDS[name]
-        if name == "count" and value < 1:
-            raise ValueError("No faces were asked for; ask for at least one.")
-        if not low <= value <= high:
-            raise ValueError(f"The {name.replace('_', ' ')} is from {low:g} to {high:g}, not {value:g}.")
 
 
 def _placed(network: Any, where: Device) -> Any:

@@ -10,20 +10,22 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nst.color import COLOR_MODES, recolor_result
+from nst.color import recolor_result
 from nst.device import Device, choose_device
 from nst.images import fit, resize, to_tensor
 from nst.losses import normalized_weights
 from nst.optimize import Step
 from nst.registry import list_models, load_model
+from nst.settings import SETTINGS, check
 from nst.styles import list_styles, load_style
 from nst.weights import Weights
 
@@ -34,7 +36,8 @@ MAX_SIZE, MAX_STYLES = 4096, 4
 STYLE_SIZE = 384
 """Long side in pixels at which a model looks at a style picture: what its strokes' size was learned at."""
 
-BOUNDS: dict[str, tuple[float, float]] = {"strength": (0, 100), "size": (16, MAX_SIZE), "brush": (0.25, 4)}
+ROWS = SETTINGS | {"size": replace(SETTINGS["size"], low=16, unset="the photo's own")}
+"""What the settings may be here: a network paints smaller pictures than an optimizer."""
 
 
 @dataclass(frozen=True)
@@ -65,12 +68,7 @@ class Painter:
         seed: int = 0,
     ) -> Tensor:
         """The painted picture (1, 3, H, W) in [0, 1], on the CPU; arguments as of `fast_stylize`."""
-        for name, value in (("strength", strength), ("size", size), ("brush", brush)):
-            low, high = BOUNDS[name]
-            if value is not None and not low <= value <= high:
-                raise ValueError(f"{name} must be a number from {low:g} to {high:g}, not {value!r}.")
-        if preserve_color not in COLOR_MODES:
-            raise ValueError(f'preserve_color must be one of {", ".join(COLOR_MODES)}, not "{preserve_color}".')
+        check(ROWS, strength=strength, size=size, brush=brush, preserve_color=preserve_color)
         height, width = content.shape[-2:]
         long = size or min(max(height, width), MAX_SIZE)
         final = fit(width, height, long)[::-1]
@@ -290,36 +288,37 @@ def _moved(network: nn.Module, device: str) -> nn.Module:
 
 def fast_run(
     content: Tensor,
+    style: Sequence[str | Tensor] | Painter = (),
     *,
-    styles: Sequence[str | Tensor] = (),
     weights: Sequence[float] | None = None,
-    columns: int = 0,
+    all: bool = False,
     **settings: Any,
 ) -> Iterator[Step]:
-    """A fast style as a run, for who shows runs: one step; or with `columns` the sheet of all styles, row by row.
+    """A fast style as a run, for who shows runs: one step.
 
     Args:
         content: the photo (1, 3, H, W) in [0, 1].
-        styles, weights, settings: of `fast_stylize`; of `paint_all_styles` for the sheet.
-        columns: how many pictures of the sheet stand in a row.
+        style, weights, settings: of `fast_stylize`; or a style that was looked at already.
+        all: every style that the network has learned, as pictures (N, 3, H, W); `settings` are then those of
+            `paint_all_styles`.
+
+    Raises:
+        ValueError: see `fast_stylize`; or a setting that `all` does not take.
     """
-    if not columns:
-        yield Step(1, 1, fast_stylize(content, styles, weights, **settings), {})
+    if isinstance(style, Painter):
+        how = {name: value for name, value in settings.items() if name not in ("model", "device")}
+        yield Step(1, 1, style.paint(content, **how), {})
         return
-    names, size = fast_styles(), settings.get("size", SHEET_SIZE)
-    cell = resize(content, size)
-    height, width = cell.shape[-2:]
-    rows = -(-len(names) // columns)
-    sheet = torch.ones(1, 3, rows * height, columns * width)
-    painted = paint_all_styles(content, size=size, strength=settings.get("strength", 100.0))
-    for i, name in enumerate(names):
-        top, left = height * (i // columns), width * (i % columns)
-        sheet[..., top : top + height, left : left + width] = painted[name]
-    yield Step(1, 1, sheet, {})
+    if not all:
+        yield Step(1, 1, fast_stylize(content, style, weights, **settings), {})
+        return
+    if wrong := sorted(settings.keys() - signature(paint_all_styles).parameters.keys()):
+        raise ValueError(f"All styles at once take no {wrong[0].replace('_', ' ')}.")
+    yield Step(1, 1, torch.cat(list(paint_all_styles(content, **settings).values())), {})
 
 
 SHEET_SIZE = 256
-"""Long side in pixels of each picture on the sheet of all styles."""
+"""Long side in pixels of each picture where all styles are shown."""
 
 THUMBNAILS = Path(__file__).parent / "pictures" / "fast"
 

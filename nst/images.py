@@ -348,3 +348,10 @@ def save(path: str | Path, image: Image.Image, **options: Any) -> Path:
     with written(path) as part:
         part.write_bytes(encode(image, format=_FORMATS[path.suffix.lower()], **options))
     return path
+
+
+def grid(pictures: torch.Tensor, columns: int) -> torch.Tensor:
+    """Pictures (N, 3, H, W) in rows as one (1, 3, ...); what is missing of the last row is white."""
+    missing = torch.ones_like(pictures[:1]).expand(-len(pictures) % columns, -1, -1, -1)
+    rows = torch.cat([pictures, missing]).split(columns)
+    return torch.cat([torch.cat(list(row.split(1)), 3) for row in rows], 2)

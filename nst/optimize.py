@@ -46,7 +46,7 @@ class Step:
 
     @cached_property
     def image(self) -> Tensor:
-        """(1, 3, H, W) in [0, 1], what the run would give if it ended here."""
+        """(N, 3, H, W) in [0, 1], what the run would give if it ended here: one picture, or all that it makes."""
         return self.picture() if callable(self.picture) else self.picture
 
     @cached_property

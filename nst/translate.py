@@ -20,9 +20,9 @@ from nst.device import choose_device
 from nst.images import resize
 from nst.optimize import Step
 from nst.registry import Progress, list_models, load_model
+from nst.settings import check
 
 MODEL = "horse2zebra"
-BOUNDS: dict[str, tuple[float, float]] = {"size": (64, 4096)}
 
 OTHER_WAY = {"horse2zebra_large": "zebra2horse", "zebra2horse": "horse2zebra_large"}
 """Models that are one cycle, in a file for each direction."""
@@ -88,9 +88,7 @@ def translate(
         ValueError: an unknown model or direction (what there is is told), or a size out of range.
         nst.weights.WeightsError: the weights are missing or damaged.
     """
-    low, high = BOUNDS["size"]
-    if not low <= size <= high:
-        raise ValueError(f"size must be a number from {low:g} to {high:g}, not {size!r}.")
+    check(size=size)
     where = choose_device(device)
     network: Any = placed(model, str(where.device))
     directions = getattr(network, "directions", ())
@@ -107,17 +105,16 @@ def translate(
     return Translation(*shown)  # type: ignore[arg-type]
 
 
-def translate_run(photo: Tensor, *, sheet: bool = False, **settings: Any) -> Iterator[Step]:
-    """A translation as a run, for who shows runs: one step.
+def translate_run(content: Tensor, **settings: Any) -> Iterator[Step]:
+    """A translation as a run, for who shows runs: one step, whose pictures (2 or 3, 3, H, W) are the photo, what became
+    of it, and where the model knows the way, that translated back.
 
     Args:
-        photo: see `translate`.
-        sheet: photo, result and, where there is one, the way back side by side as the step's image.
+        content: the photo; see `translate`.
         settings: of `translate`.
     """
-    found = translate(photo, **settings)
-    pictures = [x for x in (found.photo, found.image, found.back) if x is not None]
-    yield Step(1, 1, torch.cat(pictures, 3) if sheet else found.image, {}, found.note)
+    found = translate(content, **settings)
+    yield Step(1, 1, torch.cat([x for x in (found.photo, found.image, found.back) if x is not None]), {}, found.note)
 
 
 def load_translator(model: str, *, progress: Progress | None = None) -> None:

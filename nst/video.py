@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from nst.images import ImageError, written
 SUFFIXES = (".webp", ".gif", ".mp4")
 
 
-def save_film(path: str | Path, pictures: Sequence[Image.Image], rate: int = 20, quality: int = 90) -> Path:
+def save_film(path: str | Path, pictures: Sequence[Image.Image], rate: float = 20, quality: int = 90) -> Path:
     """Write pictures of one size as a film that plays for ever; whole or not at all.
 
     Args:
@@ -41,18 +42,6 @@ def save_film(path: str | Path, pictures: Sequence[Image.Image], rate: int = 20,
     return path
 
 
-def save_animation(path: str | Path, pictures: Sequence[Image.Image], seconds: float = 0.4) -> Path:
-    """Write pictures of one size as an endless GIF film, there and back, `seconds` each; whole or not at all.
-    Raises ImageError for another suffix than .gif, and where nothing can be written."""
-    path = Path(path)
-    if path.suffix.lower() != ".gif":
-        raise ImageError(f"'{path}' is no name for a film; choose one that ends in .gif.")
-    there = [picture.convert("RGB") for picture in pictures]
-    with written(path) as part:
-        _write_animation(part, "gif", there + there[-2:0:-1], seconds)
-    return path
-
-
 def check_film(path: Path) -> None:
     """Raises ImageError where no film of that name could be written here."""
     if path.suffix.lower() not in SUFFIXES:
@@ -70,11 +59,11 @@ def _write_animation(path: Path, kind: str, pictures: Sequence[Image.Image], sec
     pictures[0].save(path, kind, append_images=pictures[1:], **options)
 
 
-def _write_mp4(path: Path, pictures: Sequence[Image.Image], rate: int) -> None:
+def _write_mp4(path: Path, pictures: Sequence[Image.Image], rate: float) -> None:
     av: Any = importlib.import_module("av")
     width, height = (n - n % 2 for n in pictures[0].size)  # H.264 with halved colors wants even sides
     with av.open(str(path), "w", format="mp4") as film:
-        stream = film.add_stream("libx264", rate=rate)
+        stream = film.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
         stream.width, stream.height, stream.pix_fmt, stream.options = width, height, "yuv420p", {"crf": "18"}
         for picture in pictures:
             frame = av.VideoFrame.from_ndarray(np.asarray(picture.crop((0, 0, width, height))), format="rgb24")

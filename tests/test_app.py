@@ -17,14 +17,17 @@ from PIL import Image
 import app
 from nst.device import lock
 from nst.images import decode, encode, read_recipe
-from nst.recipes import DEFAULTS
 from nst.server import serving, tempfiles
 from nst.styles import StyleNotFound
 from nst.stylize import Estimate
+from nst.tasks import TASKS
 from nst.ui import forecast, pictures, progress, settings, theme
 from nst.ui.optimize import OptimizeTab, create_tab
 from nst.ui.painting import Painting
 from nst.weights import WeightsNotFound
+
+OPTIMIZED = TASKS["style_transfer"]
+DEFAULTS = OPTIMIZED.defaults
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +62,7 @@ def photo(tmp_path) -> str:
 
 def asked(tab: OptimizeTab, photo: str, **changes: Any) -> list[Any]:
     """What the page sends on Paint: pictures, choices and controls."""
-    values = {name: settings.shown(name, DEFAULTS[name]) for name in tab.controls} | {"size": 64} | changes
+    values = {name: settings.shown(name, DEFAULTS[name], OPTIMIZED) for name in tab.controls} | {"size": 64} | changes
     return [photo, photo, None, None, *values.values()]
 
 
@@ -90,7 +93,7 @@ ELSEWHERE = {"style_weights", "mixing", "guide", "semantic_weight", "content_enc
 
 def test_every_setting_has_a_control_with_the_recipe_s_own_default(tab):
     assert set(tab.controls) == DEFAULTS.keys() - ELSEWHERE
-    read = settings.read({name: control.value for name, control in tab.controls.items()})
+    read = settings.read({name: control.value for name, control in tab.controls.items()}, OPTIMIZED)
     assert DEFAULTS | read == DEFAULTS
     assert all(control.info for control in tab.controls.values()), "each has a line of help"
 
@@ -108,8 +111,9 @@ def test_every_setting_has_a_control_with_the_recipe_s_own_default(tab):
     ],
 )
 def test_controls_are_read_as_settings(given, wanted):
-    assert settings.read(given) == wanted
-    assert settings.read({name: settings.shown(name, value) for name, value in wanted.items()}) == wanted
+    assert settings.read(given, OPTIMIZED) == wanted
+    told = {name: settings.shown(name, value, OPTIMIZED) for name, value in wanted.items()}
+    assert settings.read(told, OPTIMIZED) == wanted
 
 
 @pytest.mark.parametrize("wrong", [{"size": "banana"}, {"style_layer_weights": "1, 2"}, {"style_layer_weights": "x"}])
@@ -294,7 +298,9 @@ CHANGED = {
 
 
 def controls_of(updates: dict[Any, Any], tab: OptimizeTab) -> dict[str, Any]:
-    return settings.read({name: updates[control] for name, control in tab.controls.items() if control in updates})
+    return settings.read(
+        {name: updates[control] for name, control in tab.controls.items() if control in updates}, OPTIMIZED
+    )
 
 
 def test_a_link_opens_with_the_same_settings_and_examples(tab, photo):
@@ -304,7 +310,7 @@ def test_a_link_opens_with_the_same_settings_and_examples(tab, photo):
     assert "content" not in query, "an upload's name stays here"
     request: Any = SimpleNamespace(query_params=dict(pair.split("=") for pair in query.split("&")))
     updates = tab.open_page(False, request)
-    wanted = settings.read(dict(zip(tab.controls, values[4:], strict=True)))
+    wanted = settings.read(dict(zip(tab.controls, values[4:], strict=True)), OPTIMIZED)
     assert controls_of(updates, tab) | {"device": "auto"} == wanted
     assert updates[tab.slots[1].chosen].name == "waves"
     assert updates[tab.slots[0].chosen].name == pictures.DEFAULT["content"]
@@ -325,14 +331,15 @@ def test_a_link_that_makes_no_sense_opens_with_the_defaults(tab, query, monkeypa
     updates = tab.open_page(False, request)
     restored = tab.controls.keys() - {"device"}
     assert controls_of(updates, tab) == settings.read(
-        {name: settings.shown(name, value) for name, value in DEFAULTS.items() if name in restored}
+        {name: settings.shown(name, value, OPTIMIZED) for name, value in DEFAULTS.items() if name in restored},
+        OPTIMIZED,
     )
     assert [choice.name for choice in (updates[s.chosen] for s in tab.slots)] == list(pictures.DEFAULT.values())
 
 
 def test_a_result_brings_its_settings_back(tab, photo):
     result = painted(tab, photo, **CHANGED).result
-    wanted = settings.read(CHANGED)
+    wanted = settings.read(CHANGED, OPTIMIZED)
     for updates in (tab.open_picture(result), tab.take(tab.slots[0], result, None)):
         found = controls_of(updates, tab)
         assert {name: found[name] for name in wanted} == wanted
@@ -423,15 +430,18 @@ def test_times_and_sizes_are_for_people():
 
 
 def test_the_estimate_does_not_wait_for_a_busy_device(monkeypatch):
-    monkeypatch.setattr(forecast, "_measured", set())
+    measured = set()
+    monkeypatch.setattr(forecast.stylize, "is_measured", lambda **given: given["style_loss"] in measured)
     monkeypatch.setattr(forecast.settings, "is_here", lambda name: name == "compact")
-    monkeypatch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.2, 300_000_000))
+    took = Estimate(8.2, 300_000_000)
+    monkeypatch.setattr(forecast.stylize, "estimate", lambda shape, **given: measured.add(given["style_loss"]) or took)
     given = (32, 48), DEFAULTS
     with lock:
         assert "when the machine is free" in forecast.estimate(*given)
     assert "8 s" in forecast.estimate(*given) and not lock.locked()
     with lock:
         assert "41 s" in forecast.estimate(*given, times=5), "measured once is enough"
+        assert "when the machine is free" in forecast.estimate((32, 48), DEFAULTS | {"style_loss": "patches"})
     assert "downloaded first" in forecast.estimate((32, 48), DEFAULTS | {"encoder": "vgg19"})
     assert forecast.estimate(None, DEFAULTS) == ""
 

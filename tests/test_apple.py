@@ -13,7 +13,8 @@ from nst import metrics
 from nst.color import COLOR_MODES, recolor_result, recolor_style
 from nst.device import Device
 from nst.fidelity import kernel_distance
-from nst.stylize import CHOICES, style_transfer
+from nst.settings import SETTINGS
+from nst.stylize import style_transfer
 
 
 def test_the_stand_in_refuses_float64_and_computes_the_rest():
@@ -69,10 +70,10 @@ def test_faces_are_judged_there():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"style_loss": loss} for loss in CHOICES["style_loss"]]
+    [{"style_loss": loss} for loss in SETTINGS["style_loss"].choices]
     + [
         {"preserve_color": mode, "color_when": when}
-        for mode in CHOICES["preserve_color"]
+        for mode in SETTINGS["preserve_color"].choices
         for when in ("before", "after")
     ]
     + [{"optimizer": "lbfgs"}, {"init": "noise"}],

@@ -17,9 +17,9 @@ from PIL import Image
 import app
 from nst.encoders import load_encoder
 from nst.images import encode, read_recipe
-from nst.recipes import make_recipe
 from nst.server import serving
 from nst.stylize import Estimate, style_transfer
+from nst.tasks.recipe import make_recipe
 from nst.ui import forecast
 from nst.ui.optimize import create_tab
 

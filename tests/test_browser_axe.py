@@ -15,7 +15,7 @@ TABS = {
     "Mix": {"": "#mix-content img"},
     "Color": {"": "#color-content img"},
     "Explore": {
-        "What layers keep": "#survey-content img",
+        "What layers keep": "#layers-content img",
         "Texture": "#texture-style img",
         "Inversion": "#invert-content img",
         "Doodle": "#doodle-map img",

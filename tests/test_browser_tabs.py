@@ -18,15 +18,15 @@ OpenPage = Callable[..., Any]
 SMALL = {
     "mix": "task=mix&size=64&num_steps=4",
     "color": "task=colors&size=64&num_steps=4",
-    "survey": "task=survey&size=64&num_steps=2",
+    "layers": "task=survey&size=64&num_steps=2",
     "texture": "task=texture&width=64&height=48&num_steps=4&seamless=true",
     "invert": "task=invert&size=64&num_steps=4&starts=2",
 }
 """Links that open each tab with little to do."""
 
-FIRST = {"mix": "content", "color": "content", "survey": "content", "texture": "style", "invert": "content"}
-SHAPES = {"mix": (64, 43), "color": (192, 86), "survey": (320, 128), "texture": (64, 48), "invert": (128, 43)}
-TITLES = {"mix": ["Mix"], "color": ["Color"], "survey": ["Explore", "What layers keep"]}
+FIRST = {"mix": "content", "color": "content", "layers": "content", "texture": "style", "invert": "content"}
+SHAPES = {"mix": (64, 43), "color": (192, 86), "layers": (320, 128), "texture": (64, 48), "invert": (128, 43)}
+TITLES = {"mix": ["Mix"], "color": ["Color"], "layers": ["Explore", "What layers keep"]}
 TITLES |= {"texture": ["Explore", "Texture"], "invert": ["Explore", "Inversion"]}
 
 
@@ -63,7 +63,7 @@ def result(page: Any, name: str, path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["mix", *some_slow("color", "survey", "texture", "invert")])
+@pytest.mark.parametrize("name", ["mix", *some_slow("color", "layers", "texture", "invert")])
 def test_a_link_opens_the_tab_on_a_phone_and_the_first_press_paints(open_tab, tmp_path, name):
     page = open_tab(name, width=390, height=844, has_touch=True)
     assert too_wide(page) <= 0
@@ -86,7 +86,7 @@ def test_a_link_opens_the_tab_on_a_phone_and_the_first_press_paints(open_tab, tm
 def test_on_a_tablet_each_tab_is_filled_in_when_first_looked_at_and_everything_has_a_name(open_page):  # noqa: F811
     page = open_page(width=820, height=1180, has_touch=True)
     for name, titles in TITLES.items():
-        page.get_by_role("tab", name=titles[-1] if name != "survey" else "Explore", exact=True).click()
+        page.get_by_role("tab", name=titles[-1] if name != "layers" else "Explore", exact=True).click()
         expect(page.locator(f"#{name}-{FIRST[name]} img")).to_be_visible()
         page.locator(f"#{name}-more > button").click()
         expect(page.locator(f"#{name}-seed input")).to_be_visible()
@@ -98,7 +98,7 @@ def test_on_a_tablet_each_tab_is_filled_in_when_first_looked_at_and_everything_h
     assert too_wide(page) <= 0
 
 
-@pytest.mark.parametrize("name", ["mix", *some_slow("color", "survey")])
+@pytest.mark.parametrize("name", ["mix", *some_slow("color", "layers")])
 def test_stop_keeps_the_picture(open_tab, name):
     page = open_tab(name)
     page.get_by_role("button", name="More settings").click()

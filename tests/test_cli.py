@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import os
 import re
@@ -12,6 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,8 +19,8 @@ from PIL import Image
 from tiny import picture, tiny_encoder_file
 
 import nst
-from nst.__main__ import COMMANDS, main
-from nst.cli import experiments, models, pictures, stylize
+from nst.__main__ import main
+from nst.cli import commands, experiments, files, models, run
 from nst.cli.arguments import Parser, add_options, described, given
 from nst.cli.errors import complaint
 from nst.cli.table import growing
@@ -28,6 +28,7 @@ from nst.images import decode, read_recipe, save, to_pil
 from nst.registry import list_models
 from nst.styles import list_styles
 from nst.stylize import Estimate
+from nst.tasks import TASKS
 from nst.weights import WeightsError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -64,7 +65,7 @@ PAINTED = ["photo.png", "--style", "painting.png", "-o"]
 def test_it_explains_itself(words, capsys):
     assert main(words) == 0
     said = capsys.readouterr().out
-    assert set(COMMANDS) <= set(re.findall(r"^    (\w+)", said, re.MULTILINE))
+    assert set(commands()) <= set(re.findall(r"^    ([\w-]+)", said, re.MULTILINE))
 
 
 def test_the_help_needs_none_of_the_libraries():
@@ -129,7 +130,7 @@ def test_a_recipe_is_restored_and_what_is_typed_wins(paint):
 
 def test_a_recipe_knows_its_style(paint, monkeypatch):
     drawn = []
-    monkeypatch.setattr(pictures.styles, "load_style", lambda name, size: drawn.append(name) or to_pil(picture(3)))
+    monkeypatch.setattr(files.styles, "load_style", lambda name, size: drawn.append(name) or to_pil(picture(3)))
     assert paint("photo.png", "--style", "waves", "-o", "a.png") == 0
     assert paint("photo.png", "--recipe", "a.png", "-o", "b.png") == 0
     assert drawn == ["waves", "waves"] and read_recipe("b.png")["style"] == "waves"
@@ -137,14 +138,13 @@ def test_a_recipe_knows_its_style(paint, monkeypatch):
 
 
 def test_all_settings_are_passed_on(paint, monkeypatch):
-    asked, real = {}, stylize.style_transfer
+    asked, task = {}, TASKS["style_transfer"]
 
-    @functools.wraps(real)  # keeps the signature, which the options are made of
-    def spy(*pictures, **settings):
-        asked.update(settings)  # the rehearsal's first, then the painting's
-        return real(*pictures, **settings)
+    def spy(**given):
+        asked.update(given)
+        return task.run(**given)
 
-    monkeypatch.setattr(stylize, "style_transfer", spy)
+    monkeypatch.setitem(TASKS, "style_transfer", replace(task, run=spy))
     words = "--optimizer sgd --learning-rate 0.2 --style-loss wasserstein --content-layers relu3_1 --tv-exponent 1.5"
     words += " --style-layers relu1_1 relu2_1 --style-layer-weights 1 3 --pooling max --style-scale 2 --preset best"
     assert paint(*PAINTED, "a.jpg", *words.split(), "--init", "painting.png") == 0
@@ -153,7 +153,7 @@ def test_all_settings_are_passed_on(paint, monkeypatch):
     wanted |= {"style_layers": ["relu1_1", "relu2_1"], "style_layer_weights": [1.0, 3.0], "tv_exponent": 1.5}
     wanted |= {"pooling": "max", "style_scale": 2.0, "preset": "best", "size": 64, "num_steps": 3, "device": "cpu"}
     assert wanted.items() <= asked.items()
-    assert asked.keys() - wanted.keys() == {"encoder", "progress"}
+    assert asked.keys() - wanted.keys() == {"encoder", "content", "style"}
 
 
 def test_alpha_is_put_back(paint, place):
@@ -165,7 +165,7 @@ def test_alpha_is_put_back(paint, place):
 
 
 def test_an_example_by_name(paint, monkeypatch):
-    monkeypatch.setattr(pictures.styles, "load_content", lambda name: to_pil(picture(1, 64, 48)))
+    monkeypatch.setattr(files.styles, "load_content", lambda name: to_pil(picture(1, 64, 48)))
     assert paint("chelsea", "--style", "painting.png", "-o", "results/") == 0
     assert decode("results/chelsea.png").rgb.size == (48, 64)
 
@@ -207,7 +207,7 @@ def test_what_is_not_here_is_told(place, encoder, option, said, capsys):
 
 
 def test_a_long_run_is_told_beforehand(paint, monkeypatch, capsys):
-    monkeypatch.setattr(stylize, "estimate", lambda shape, *, encoder, size, device: Estimate(600.0, 2_500_000_000))
+    monkeypatch.setattr(run, "estimate", lambda shape, **_: Estimate(600.0, 2_500_000_000))
     assert paint(*PAINTED, "x.png") == 0
     assert "About 10 min and 2.5 GB of memory, on CPU" in capsys.readouterr().err
 
@@ -230,7 +230,7 @@ def test_a_folder(paint, photos, capsys):
     assert paint(*words) == 2
     told = capsys.readouterr()
     assert told.out.splitlines() == [str(Path("out", name)) for name in ("a.png", "b.jpg.png", "b.png.png")]
-    assert "broken.png: This picture is damaged" in told.err and "3 painted, 1 failed." in told.err
+    assert "broken.png: This picture is damaged" in told.err and "3 done, 1 failed." in told.err
     assert {p.name for p in Path("out").iterdir()} == {"a.png", "b.jpg.png", "b.png.png"}
     assert {p.name for p in Path("s").iterdir()} == {"a", "b.jpg", "b.png"}
     assert len(json.loads(Path("trace.json").read_text())["runs"]) == 3
@@ -253,7 +253,7 @@ def test_a_folder_is_not_painted_into_itself_or_a_file(paint, photos):
 
 
 def test_a_fault_of_ours_is_not_hidden(paint, photos, monkeypatch):
-    monkeypatch.setattr(stylize, "paint", lambda *_: {}["bug"])
+    monkeypatch.setattr(run, "paint", lambda *_: {}["bug"])
     with pytest.raises(KeyError):
         paint("photos", "--style", "painting.png", "-o", "out")
 

@@ -13,9 +13,9 @@ from test_tabs import FakeSheet, names, opened
 
 from nst import styles
 from nst.images import decode, read_recipe, to_tensor
-from nst.recipes import TASKS
 from nst.server import tempfiles, words
 from nst.stylize import map_colors
+from nst.tasks import TASKS
 from nst.ui import doodle, pictures, result_panel, settings, tabs
 from nst.ui.pictures import Choice
 
@@ -41,7 +41,8 @@ def first_look(bench: doodle.DoodleBench, **query: str) -> dict[Any, Any]:
 def inputs(bench: doodle.DoodleBench, shown: dict[Any, Any], layers: tuple[Any, ...] = (), **given: Any) -> list[Any]:
     """What the page sends on a press, after what it was told."""
     paths = [shown[slot.picture]["value"] if slot.picture in shown else None for slot in bench.slots]
-    told = {name: settings.shown(name, TASKS["doodle"][name], "doodle") for name in bench.controls} | given
+    task = TASKS["doodle"]
+    told = {name: settings.shown(name, task.defaults[name], task) for name in bench.controls} | given
     begin = given.get("begin", "example")
     chosen = [shown.get(slot.chosen) for slot in bench.slots]
     return [*paths, *chosen, *(told[name] for name in bench.controls), list(layers), begin]

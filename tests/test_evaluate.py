@@ -18,11 +18,11 @@ from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import WORST, compare_fast
 from nst.research.evaluate.judges import Panel, witnesses
 from nst.research.evaluate.pictures import contact_sheet, load, write
+from nst.research.evaluate.sheets import SHEETS, sky
 from nst.research.evaluate.sizes import compare_sizes
 from nst.research.evaluate.tricks import VARIANTS, compare_tricks
 from nst.research.train.loop import write_model
-from nst.sheets import SHEETS, sky
-from nst.stylize import Preset
+from nst.settings.setting import Preset
 
 
 @pytest.fixture

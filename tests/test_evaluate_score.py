@@ -24,7 +24,7 @@ from nst.research.evaluate.ledger import Ledger
 from nst.research.evaluate.methods import compare_methods, find_methods
 from nst.research.evaluate.results import compare_results
 from nst.research.evaluate.score import _rho, compare_score
-from nst.stylize import PRESETS
+from nst.settings import PRESETS
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ import torch
 from fake_run import quick_examples
 from PIL import Image
 
-from nst import faces
 from nst.device import lock
 from nst.images import decode, read_recipe, resize
 from nst.optimize import Step
+from nst.tasks import TASKS
 from nst.ui import settings
 from nst.ui.faces import create_tab
 
@@ -32,10 +32,7 @@ class FakeNetwork:
                 yield Step(index, 3, resize(pictures[0], 64), {"content": 1 / index}, None, index / 3)
             return
         count = given.get("count") or given.get("frames") or ("first" in given and 8) or 16
-        wide = 4 if "first" in given else faces.columns(count)
-        tall = -(-count // wide)
-        cells = torch.linspace(0, 1, wide * tall).view(tall, wide)
-        yield Step(1, 1, cells.repeat_interleave(16, 0).repeat_interleave(16, 1).expand(1, 3, -1, -1), {})
+        yield Step(1, 1, torch.linspace(0, 1, count).view(-1, 1, 1, 1).expand(-1, 3, 16, 16), {})
 
 
 @pytest.fixture(autouse=True)
@@ -56,8 +53,8 @@ def benches(run) -> dict[str, Any]:
 
 
 def asked(bench, *before: Any, **changes: Any) -> list[Any]:
-    defaults = settings.TASKS[bench.task]
-    values = {name: settings.shown(name, defaults[name], bench.task) for name in bench.controls} | changes
+    defaults = TASKS[bench.task].defaults
+    values = {name: settings.shown(name, defaults[name], TASKS[bench.task]) for name in bench.controls} | changes
     return [*before, *values.values()]
 
 
@@ -93,7 +90,7 @@ def test_more_like_one(benches, run):
     updates = bench.begin_alike(before, bench.choose(event), *asked(bench, seed=4, count=9))
     assert updates[bench.controls["like"]] == 7 and updates[bench.chosen] is None
     alike = updates[bench.painting]
-    assert alike.order.parts[:2] == ("Face 7", "Like 7, 1")
+    assert alike.order.layout.titles[:2] == ("Face 7", "Like 7, 1")
     list(bench.paint(alike))
     assert run.calls[-1]["like"] == 7
     again = bench.begin_alike(alike, 0, *asked(bench, seed=4, count=9, like=7))
@@ -113,9 +110,8 @@ def test_too_many_faces_are_told(benches, count, told):
 
 def test_no_faces_are_one_face(benches):
     """As everywhere, a number out of its range is taken for the nearest that is possible."""
-    assert benches["faces"].begin(None, *asked(benches["faces"], count=0))[benches["faces"].painting].order.parts == (
-        "Face 0",
-    )
+    painting = benches["faces"].begin(None, *asked(benches["faces"], count=0))[benches["faces"].painting]
+    assert painting.order.settings["count"] == 1 and not painting.order.several
 
 
 def test_two_faces_are_mixed(benches, run):

@@ -246,7 +246,7 @@ def test_a_folder_on_the_command_line(files, tmp_path, capsys):
     words = ["fast", str(photos), "--style", "red", "--model", files["cin"], "-o", str(tmp_path / "out")]
     assert main(words) == 2
     told = capsys.readouterr()
-    assert "2 painted, 1 failed." in told.err and "broken.jpg" in told.err
+    assert "2 done, 1 failed." in told.err and "broken.jpg" in told.err
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
     assert main(words) == 2 and "2 done already" in capsys.readouterr().err
 
@@ -259,7 +259,7 @@ def test_all_styles_on_the_command_line(files, tmp_path, capsys):
     assert main([*words, "--size", "48"]) == 0
     assert capsys.readouterr().out.split() == [str(tmp_path / "out" / f"{name}.webp") for name in STYLES]
     assert decode(tmp_path / "out" / "red.webp").rgb.size == (48, 32)
-    assert main([*words, "--brush", "2"]) == 2 and "takes no --brush" in capsys.readouterr().err
+    assert main([*words, "--brush", "2"]) == 2 and "take no brush" in capsys.readouterr().err
 
 
 def test_complaints_on_the_command_line(files, tmp_path, capsys):

@@ -16,6 +16,7 @@ from nst import fast
 from nst.device import lock
 from nst.images import decode, encode, read_recipe, resize
 from nst.optimize import Step
+from nst.tasks import TASKS
 from nst.ui import pictures, settings, stylerow
 from nst.ui.fast import OWN, FastTab, create_tab
 from nst.ui.painting import Painting
@@ -29,11 +30,10 @@ class FakePaint:
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
 
-    def __call__(self, content: torch.Tensor, *, columns: int = 0, **given: Any) -> Any:
-        self.calls.append({"columns": columns, **given})
+    def __call__(self, content: torch.Tensor, **given: Any) -> Any:
+        self.calls.append(given)
         cell = resize(content, given.get("size") or max(content.shape[-2:]))
-        rows = -(-len(NAMES) // columns) if columns else 1
-        yield Step(1, 1, cell.repeat(1, 1, rows, columns or 1), {})
+        yield Step(1, 1, cell.repeat(len(NAMES) if given.get("all") else 1, 1, 1, 1), {})
 
     def once(self, content: torch.Tensor, styles: Any, weights: Any, **given: Any) -> torch.Tensor:
         self.calls.append({"styles": styles, "weights": weights, **given})
@@ -67,8 +67,8 @@ def photo(tmp_path) -> str:
 def asked(
     tab: FastTab, photo: str | None, chosen: list[str], corner=stylerow.MIDDLE, own=None, **changes: Any
 ) -> list[Any]:
-    defaults = settings.TASKS["fast"]
-    values = {name: settings.shown(name, defaults[name], "fast") for name in tab.controls} | changes
+    defaults = TASKS["fast"].defaults
+    values = {name: settings.shown(name, defaults[name], TASKS["fast"]) for name in tab.controls} | changes
     return [photo, own, None, None, *values.values(), chosen, corner]
 
 
@@ -79,7 +79,7 @@ def painted(tab: FastTab, *given: Any, **changes: Any) -> tuple[Painting, dict[A
 
 def test_a_press_paints_in_one_pass_with_the_recipe_inside(tab, run, photo):
     painting, last = painted(tab, photo, ["mosaic"], strength=70)
-    assert run.calls[-1]["styles"] == ["mosaic"] and run.calls[-1]["weights"] == [1.0]
+    assert run.calls[-1]["style"] == ["mosaic"] and run.calls[-1]["weights"] == [1.0]
     assert "Finished" in last[tab.status] and "steps" not in last[tab.status]
     recipe = read_recipe(painting.result)
     assert recipe["task"] == "fast" and recipe["style"] == ["mosaic"] and recipe["settings"]["strength"] == 70
@@ -96,7 +96,7 @@ def test_a_style_must_be_chosen(tab, photo):
 
 def test_an_own_picture_is_a_style_like_any(tab, run, photo):
     painting, _ = painted(tab, photo, ["ink", OWN], (0.25, 0.5), own=photo)
-    name, picture = run.calls[-1]["styles"]
+    name, picture = run.calls[-1]["style"]
     assert name == "ink" and picture.shape == (1, 3, 32, 48) and run.calls[-1]["weights"] == [0.75, 0.25]
     assert painting.order.names["style"] == ["ink", "a picture"], "an upload's name stays here"
 
@@ -141,7 +141,7 @@ def test_clicks_choose_one_style_or_up_to_four(tab):
 def test_all_styles_at_once_are_a_sheet_and_single_pictures(tab, run, photo):
     painting = tab.begin_all(None, *asked(tab, photo, ["ink"]))[tab.painting]
     last = list(tab.paint(painting))[-1]
-    assert run.calls[-1]["columns"] == 4
+    assert run.calls[-1]["all"] is True
     shown = last[tab.snapshots]["value"]
     assert [caption for _, caption in shown] == [stylerow.title(name) for name in NAMES]
     assert decode(shown[0][0]).rgb.size == (256, 171)

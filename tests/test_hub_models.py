@@ -14,6 +14,7 @@ from tiny import picture
 
 from nst import faces, registry
 from nst.registry import find_model, load_model
+from nst.tasks import TASKS
 from nst.translate import comes_back, load_translator, translate
 from nst.ui import settings
 from nst.weights import WeightsError, WeightsNotFound, hub
@@ -42,7 +43,7 @@ def put(fake: FakeHub, name: str, tensors: object) -> None:
 def test_horses_and_zebras_come_with_the_way_back(fake):
     put(fake, "horse2zebra_large", foreign("original"))
     put(fake, "zebra2horse", foreign("upsampled"))
-    ways = {way: title for title, way in settings.control("direction", "translate").choices}
+    ways = {way: title for title, way in settings.control("direction", TASKS["translate"]).choices}
     assert ways["horse2zebra_large"] == "Horse → zebra, large (91 MB download, license not stated)"
     assert ways["horse2zebra"] == "Horse → zebra", "what is here tells neither"
     seen = []
@@ -54,13 +55,13 @@ def test_horses_and_zebras_come_with_the_way_back(fake):
     assert found.cycle is not None and comes_back("horse2zebra_large") and not comes_back("horse2zebra")
     assert torch.equal(found.back, translate(found.image, model="zebra2horse", size=64).image)
     assert len(fake.requests) == asked, "translating fetches nothing"
-    ways = {way: title for title, way in settings.control("direction", "translate").choices}
+    ways = {way: title for title, way in settings.control("direction", TASKS["translate"]).choices}
     assert ways["zebra2horse"] == "Zebra → horse, large"
 
 
 def test_large_faces_are_sampled(fake):
     put(fake, "faces_1024", genforce()[0])
-    titles = {name: title for title, name in settings.control("model", "faces").choices}
+    titles = {name: title for title, name in settings.control("model", TASKS["faces"]).choices}
     assert titles == {"faces": "Ours, 128 pixels", "faces_1024": titles["faces_1024"]}
     assert "92 MB download, license apache-2.0" in titles["faces_1024"]
     assert faces.sample_faces(count=2, model="faces_1024").shape == (2, 3, 16, 16)

@@ -19,9 +19,9 @@ from nst.collection import Collection
 from nst.device import lock
 from nst.images import ImageError, encode
 from nst.optimize import Step
-from nst.recipes import TASKS
 from nst.server import limits
 from nst.stylize import Estimate
+from nst.tasks import TASKS
 from nst.ui import color, endpoints, explore, faces, fast, mix, optimize, pictures, translate
 from nst.ui.map_tab import Atlas
 from nst.ui.painting import Order, Painting
@@ -59,7 +59,7 @@ def test_every_run_that_the_page_and_its_endpoints_have_is_within_the_limits(mon
     assert set(asked) == set(TASKS), "and each by its own defaults"
 
 
-@pytest.mark.parametrize("task", [name for name, defaults in TASKS.items() if "size" in defaults])
+@pytest.mark.parametrize("task", [name for name, task in TASKS.items() if "size" in task.settings])
 def test_a_size_that_is_left_open_is_the_photo_s_own_up_to_the_limit(task):
     """Left out, or sent as null, it was what the network takes: 4,096 pixels, under a limit of 1,024."""
     list(limits.limited(one_step, task)(PHOTO, size=None))
@@ -70,12 +70,12 @@ def test_a_size_that_is_left_open_is_the_photo_s_own_up_to_the_limit(task):
         next(limits.limited(one_step, task)(PHOTO, size=1025))
 
 
-@pytest.mark.parametrize("task", [name for name, defaults in TASKS.items() if "num_steps" in defaults])
+@pytest.mark.parametrize("task", [name for name, task in TASKS.items() if "num_steps" in task.settings])
 def test_the_steps_of_the_preset_count_as_if_they_were_asked_for(task, monkeypatch):
     with pytest.raises(ValueError, match="at most 1000 steps"):
         limits.check({"num_steps": 1001}, task)
     monkeypatch.setattr(limits, "STRICT", limits.Limits(1024, 100, 300, 0.6))
-    if "preset" in TASKS[task]:
+    if "preset" in TASKS[task].settings:
         with pytest.raises(ValueError, match="at most 100 steps"):
             limits.check({"preset": "best"}, task)
         limits.check({"preset": "draft"}, task)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,10 @@ from nst.collection import read_collection
 from nst.device import lock
 from nst.images import encode, save, to_pil
 from nst.metrics import Score
-from nst.recipes import make_recipe
 from nst.server import limits
 from nst.styles import load_style as real_load_style
+from nst.tasks.recipe import make_recipe
+from nst.tasks.result import Layout
 from nst.ui import score_view
 from nst.ui.map_tab import Atlas
 from nst.ui.measure import EXAMPLE, MeasureTab, create_tab
@@ -107,31 +109,27 @@ def test_a_doodle_is_judged_by_brushwork_and_colors(files):
 
 
 def test_the_parts_of_a_sheet_have_a_score_each(files, tmp_path):
-    sheet = Image.new("RGB", (128, 48))
-    for i in (0, 1):
-        sheet.paste(Image.open(files["result"]), (64 * i, 0))
-    path = str(save(tmp_path / "sheet.png", sheet))
-    order = Order({}, {"content": files["photo"], "style": files["style"]}, parts=("One", "Two"), columns=2)
-    told = score_view.of_painting(Painting(order, result=path))
+    two = Layout(("One", "Two"), columns=2)
+    singles = [(files["result"], title) for title in two.titles]
+    order = Order({}, {"content": files["photo"], "style": files["style"]}, layout=two)
+    told = score_view.of_painting(Painting(order, result=files["result"], singles=singles))
     assert told.count('class="measure"') == 2 and "One" in told and "Two" in told
     film = Order(
         {},
         {"content": files["photo"], "style": [files["result"], files["style"]]},
-        parts=("1", "2"),
-        columns=2,
-        film=True,
+        layout=replace(two, seconds=1.0),
     )
-    told = score_view.of_painting(Painting(film, result=path))
+    told = score_view.of_painting(Painting(film, result=files["result"], singles=singles))
     shares = [float(share) for share in re.findall(r"width:(\d+)%", told)]
     assert shares[0] > shares[1], "the first picture is all in the first style, which it is itself"
 
 
 def test_fast_styles_are_scored_by_their_own_pictures(files, monkeypatch):
-    extras = {"styles": ["waves", Path(files["style"])]}
+    extras = {"style": ["waves", Path(files["style"])]}
     order = Order({"weights": [0.5, 0.5]}, {"content": files["photo"]}, extras=extras)
     assert "of 100." in score_view.of_painting(Painting(order, result=files["result"]))
     monkeypatch.setattr("nst.styles.load_style", real_load_style)  # which is away, and would have to be fetched
-    order = Order({}, {"content": files["photo"]}, extras={"styles": ["starry_night"]})
+    order = Order({}, {"content": files["photo"]}, extras={"style": ["starry_night"]})
     with pytest.raises(ValueError, match="the style's own picture"):
         score_view.of_painting(Painting(order, result=files["result"]))
 

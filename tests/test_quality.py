@@ -8,8 +8,9 @@ import torch
 from nst.encoders import load_encoder
 from nst.images import resize, to_tensor
 from nst.metrics import chroma, luminance_ssim, psnr, style_distance
+from nst.settings import PRESETS
 from nst.styles import load_content, load_style
-from nst.stylize import PRESETS, style_transfer
+from nst.stylize import style_transfer
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from nst.images import resize, to_tensor
 from nst.losses import STYLE_LOSSES, StyleLoss
 from nst.metrics import psnr, style_distance
 from nst.styles import load_content, load_style
-from nst.stylize import cut, invert, mix_path, style_transfer, texture
+from nst.stylize import invert, mix_path, style_transfer, texture
 from nst.stylize.guides import propagate
 
 pytestmark = pytest.mark.slow
@@ -97,7 +97,7 @@ def test_a_seamless_texture_has_no_seam(styles):
 
 
 def test_a_path_leaves_one_style_and_comes_to_the_other(photo, styles, judge):
-    pictures = cut(list(mix_path(photo, *styles, pictures=3, size=SIZE, preset="draft"))[-1].image, 3)
+    pictures = list(mix_path(photo, *styles, pictures=3, size=SIZE, preset="draft"))[-1].image.split(1)
     for style, order in ((styles[0], 1), (styles[1], -1)):
         distances = [style_distance(image, resize(style, SIZE), judge) for image in pictures][::order]
         assert distances == sorted(distances)

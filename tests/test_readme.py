@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from nst.__main__ import COMMANDS
-from nst.cli import doodle, experiments, faces, fast, invert, mix, models, morph, stylize, texture, translate
+from nst.cli import TASKS as COMMANDS_OF_TASKS
+from nst.cli import commands, experiments, models
 from nst.cli import map as mapping
+from nst.cli import options as task_options
 from nst.registry import list_models
+from nst.tasks import TASKS
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -27,8 +29,7 @@ def options(parser) -> set[str]:
 
 
 def parsers():
-    for command in (stylize, fast, texture, doodle, mix, translate, invert, faces, morph, mapping):
-        yield command.__name__.rpartition(".")[2], command.parser()
+    yield "map", mapping.parser()
     for name in ("models", "styles"):
         yield name, models.parser(name)
     for family in experiments.FAMILIES:
@@ -37,23 +38,27 @@ def parsers():
 
 
 PARSERS = dict(parsers())
+OF_TASKS = {name: task_options.parser(TASKS[task], name, "") for name, task in COMMANDS_OF_TASKS.items()}
+REFERENCE = (ROOT / "nst" / "docs" / "cli.md").read_text(encoding="utf-8")
 APP_OPTIONS = set(re.findall(r'add_argument\("(--[\w-]+)"', (ROOT / "app.py").read_text(encoding="utf-8")))
 
 
 def test_every_command_is_told():
-    assert {name.split()[0] for name in PARSERS} == set(COMMANDS)
+    assert {name.split()[0] for name in [*PARSERS, *OF_TASKS]} == set(commands())
     assert not [name for name in PARSERS if f"python -m nst {name}" not in BODY]
+    assert not [name for name in OF_TASKS if f"python -m nst {name}" not in REFERENCE]
 
 
-@pytest.mark.parametrize("command", PARSERS)
+@pytest.mark.parametrize("command", [*PARSERS, *OF_TASKS])
 def test_every_option_is_told(command):
-    assert not [word for word in options(PARSERS[command]) if not re.search(rf"`{word}`", BODY)]
+    parser, page = (PARSERS[command], BODY) if command in PARSERS else (OF_TASKS[command], REFERENCE)
+    assert not [word for word in options(parser) if not re.search(rf"`{word}`", page)]
 
 
 def test_nothing_is_told_that_is_not_there():
     there = {"--help", "--index-url", "--nproc-per-node", *APP_OPTIONS}  # one is pip's, one torchrun's
-    there |= set().union(*map(options, PARSERS.values()))
-    assert APP_OPTIONS and set(re.findall(r"(?<![\w-])--[a-z][\w-]*", BODY)) == there - {"-o"}
+    there |= set().union(*map(options, [*PARSERS.values(), *OF_TASKS.values()]))
+    assert APP_OPTIONS and set(re.findall(r"(?<![\w-])--[a-z][\w-]*", BODY)) <= there
 
 
 def test_every_tab_is_told():
@@ -72,7 +77,7 @@ def test_the_examples_are_understood():
     examples = re.findall(r"^python -m nst (stylize|texture|doodle|mix|translate|invert) (.+)$", BODY, re.MULTILINE)
     assert len(examples) > 5 and len({command for command, _ in examples}) == 6
     for command, words in examples:
-        assert PARSERS[command].parse_args(shlex.split(words))
+        assert OF_TASKS[command].parse_args(shlex.split(words))
 
 
 def test_the_two_commands_are_told():

@@ -8,9 +8,8 @@ from urllib.parse import parse_qsl
 import pytest
 from tiny import tiny_encoder_file
 
-from nst.recipes import (
-    DEFAULTS,
-    TASKS,
+from nst.tasks import TASKS
+from nst.tasks.recipe import (
     from_query,
     make_recipe,
     names_of,
@@ -19,6 +18,7 @@ from nst.recipes import (
     to_query,
 )
 
+DEFAULTS = TASKS["style_transfer"].defaults
 SETTINGS = {
     "size": 384,
     "strength": 62.5,
@@ -112,7 +112,7 @@ OTHERS = {
         "activation_shift": -0.5,
     },
     "colors": {"color_when": "before", "strength": 70, "style_loss": "gram"},
-    "survey": {"size": 128, "pooling": "max", "seed": 4, "preset": "good"},
+    "layers": {"size": 128, "pooling": "max", "seed": 4, "preset": "good"},
 }
 
 
@@ -121,13 +121,13 @@ def test_every_task_has_recipes_and_links(task):
     settings = OTHERS[task]
     recipe = json.loads(json.dumps(make_recipe(settings, task=task, style=["a", "b c"], masks=["m.png"])))
     assert task_of(recipe) == task and names_of(recipe["style"]) == ["a", "b c"] and recipe["masks"] == ["m.png"]
-    assert settings_from_recipe(recipe, task) == TASKS[task] | settings
+    assert settings_from_recipe(recipe, task) == TASKS[task].defaults | settings
     query = dict(parse_qsl(to_query(settings, task=task, content="cat", style=["a", "b c"])))
     assert task_of(query) == task
     read = from_query(query, task)
-    assert read["settings"] == TASKS[task] | settings
+    assert read["settings"] == TASKS[task].defaults | settings
     assert names_of(read["style"]) == ["a", "b c"] and names_of(read["content"]) == ["cat"]
-    assert to_query(TASKS[task], task=task) == f"task={task}"
+    assert to_query(TASKS[task].defaults, task=task) == f"task={task}"
 
 
 def test_the_recipe_of_another_task_gives_what_both_have():

@@ -18,11 +18,12 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from nst.images import decode, read_recipe, save
-from nst.recipes import DEFAULTS, from_query, make_recipe
 from nst.server import address, routes, words
 from nst.server.limits import Rate
 from nst.server.results import ResultsError, Store
 from nst.server.routes import Pages
+from nst.tasks import TASKS
+from nst.tasks.recipe import from_query, make_recipe
 from nst.ui import gallery, share
 
 RECIPE = make_recipe({"strength": 72.0, "size": 96, "seed": 5}, content="chelsea", style="waves")
@@ -36,6 +37,8 @@ POISON = {
     "models": {EVIL: EVIL},
     EVIL: [EVIL],
 }
+
+DEFAULTS = TASKS["style_transfer"].defaults
 
 
 def drawn(seed: int = 0, size: tuple[int, int] = (48, 32)) -> Image.Image:
@@ -459,7 +462,7 @@ def test_a_recipe_is_told_in_words():
     layers = ["relu1_1", "relu2_1"]
     recipe = make_recipe({"strength": 62.5, "encoder": "vgg19", "style_layers": layers, "tv_weight": 0.5})
     told = dict(words.settings(recipe | {"steps": 37, "continued": True}))
-    assert told["Style strength"] == "62.5" and told["Size"] == "512 px" and told["Encoder"] == "vgg19"
+    assert told["Style strength"] == "62.5" and told["Size"] == "512 px" and told["Encoder"] == "VGG-19"
     assert told["Style layers"] == "relu1_1, relu2_1" and told["Smoothness"] == "0.5"
     assert told["Steps taken"] == "37" and told["Begun from"] == "an earlier result"
     assert words.title({}) == "A photo in the manner of a painting"

@@ -9,17 +9,19 @@ import torch
 from tiny import picture, tiny_encoder_file
 
 from nst.metrics import chroma, psnr
-from nst.recipes import DEFAULTS
+from nst.settings import PRESETS, SETTINGS
 from nst.stylize import (
-    BOUNDS,
-    CHOICES,
-    PRESETS,
     balance,
     estimate,
+    is_measured,
     plan,
     style_transfer,
     transfer,
 )
+from nst.tasks import TASKS
+
+DEFAULTS = TASKS["style_transfer"].defaults
+BOUNDED = {name for name in DEFAULTS if SETTINGS[name].high is not None and SETTINGS[name].many != "list"}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def test_strength_zero_keeps_the_content_and_a_hundred_leaves_it(encoder):
     assert psnr(left.image, content) < psnr(kept.image, content) and set(left.losses) == {"style"}
 
 
-@pytest.mark.parametrize("init", CHOICES["init"])
+@pytest.mark.parametrize("init", SETTINGS["init"].choices)
 def test_every_start_gives_a_picture_of_the_contents_shape(encoder, init):
     step = last(picture(1, 40, 64), picture(2, 30, 20), encoder=encoder, size=64, num_steps=2, init=init)
     assert step.image.shape == (1, 3, 40, 64) and step.image.isfinite().all()
@@ -118,7 +120,7 @@ def test_every_setting_of_the_recipe_is_heard(encoder):
 
 @pytest.mark.parametrize(
     ("setting", "words"),
-    [({name: BOUNDS[name][1] * 2 + 1}, name) for name in BOUNDS if name in DEFAULTS]
+    [({name: SETTINGS[name].high * 2 + 1}, name) for name in sorted(BOUNDED)]
     + [({name: "nonsense"}, name) for name in ("preset", "init", "optimizer", "style_loss", "pooling")]
     + [({"style_layers": ["relu7_1"]}, "relu1_1"), ({"style_layer_weights": [0, 0, 0, 0, 0]}, "not all 0")]
     + [({"strength": "strong"}, "strength"), ({"device": "tpu"}, "auto, cpu, cuda"), ({"size": math.nan}, "size")],
@@ -156,3 +158,12 @@ def test_colors_are_kept_in_shown_steps_only(encoder, monkeypatch):
         if step.index % 4 == 0:
             assert step.image is step.image
     assert len(recolored) == 2
+
+
+def test_what_an_estimate_was_measured_for_is_encoder_device_and_style_losses(encoder):
+    given = {"encoder": encoder, "style_loss": "gram", "device": "cpu"}
+    assert not is_measured(**given)
+    estimate((48, 64), size=64, num_steps=2, **given)
+    assert is_measured(**given) and is_measured(**given, seed=3)
+    assert not is_measured(**given | {"style_loss": "gram+histogram"})
+    assert not is_measured(**given, content_encoder="compact")

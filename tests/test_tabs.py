@@ -21,8 +21,9 @@ from nst.color import COLOR_MODES
 from nst.device import lock
 from nst.images import decode, read_recipe
 from nst.optimize import Step
-from nst.recipes import TASKS, UNNAMED, make_recipe
 from nst.stylize import Estimate
+from nst.tasks import TASKS
+from nst.tasks.recipe import UNNAMED, make_recipe
 from nst.ui import (
     canvas,
     color,
@@ -48,16 +49,17 @@ def _own_folder(tmp_path, monkeypatch):
 
 
 class FakeSheet:
-    """A run of any task that paints a sheet of rows and columns, brighter with each step."""
+    """A run of any task that paints several pictures, brighter with each step."""
 
     def __init__(self, rows: int = 1, columns: int = 1) -> None:
-        self.shape = (1, 3, 24 * rows, 32 * columns)
+        self.shape = (rows * columns, 3, 24, 32)
         self.calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
 
     def __call__(self, *pictures: Any, **given: Any) -> Iterator[Step]:
         self.calls.append((pictures, given))
         for index in range(1, 5):
-            image = torch.linspace(0, 1, self.shape[-1]).expand(self.shape) * index / 4
+            each = torch.arange(1, self.shape[0] + 1).view(-1, 1, 1, 1) / self.shape[0]
+            image = torch.linspace(0, 1, self.shape[-1]).expand(self.shape) * each * index / 4
             yield Step(index, 4, image, {"style": 1 / index}, None, index / 4)
 
 
@@ -80,7 +82,8 @@ def inputs(bench: Workbench, photo: str, styles: int = 2, chosen: dict[int, Any]
     count = len(bench.slots)
     paths = [photo if slot.needed or i <= styles else None for i, slot in enumerate(bench.slots)]
     choices = [(chosen or {}).get(i) for i in range(count)]
-    told = {name: settings.shown(name, TASKS[bench.task][name], bench.task) for name in bench.controls} | given
+    task = TASKS[bench.task]
+    told = {name: settings.shown(name, task.defaults[name], task) for name in bench.controls} | given
     own = getattr(bench, "extra", {})
     extra = {name: part.value for name, part in own.items()} | {"layers": []}
     extra |= {name.replace("__", "-"): value for name, value in given.items() if name.replace("__", "-") in own}
@@ -111,10 +114,10 @@ def names(updates: dict[Any, Any], bench: Workbench) -> list[str | None]:
 
 def test_every_control_is_of_the_task_and_explained(benches):
     for task, bench in benches.items():
-        assert bench.controls.keys() <= TASKS[task].keys()
+        assert bench.controls.keys() <= TASKS[task].settings.keys()
         assert all(control.info for control in bench.controls.values())
-        read = settings.read({name: control.value for name, control in bench.controls.items()}, task)
-        assert TASKS[task] | read == TASKS[task], "what is shown first are the recipe's own defaults"
+        read = settings.read({name: control.value for name, control in bench.controls.items()}, TASKS[task])
+        assert TASKS[task].defaults | read == TASKS[task].defaults, "what is shown first are the recipe's own defaults"
 
 
 def test_no_two_elements_have_one_name():
@@ -125,7 +128,7 @@ def test_no_two_elements_have_one_name():
 
 @pytest.mark.parametrize(
     ("task", "rows", "columns", "given"),
-    [("colors", 2, 3, {}), ("survey", 2, 5, {}), ("texture", 1, 1, {}), ("invert", 1, 3, {"starts": 3})],
+    [("colors", 2, 3, {}), ("layers", 2, 5, {}), ("texture", 1, 1, {}), ("invert", 1, 3, {"starts": 3})],
 )
 def test_the_first_press_gives_each_picture_and_the_whole_with_its_recipe(benches, photo, task, rows, columns, given):
     bench, run = benches[task], FakeSheet(rows, columns)
@@ -137,12 +140,12 @@ def test_the_first_press_gives_each_picture_and_the_whole_with_its_recipe(benche
     assert "Finished" in last[bench.status]
     if rows * columns > 1:
         singles = last[bench.snapshots]["value"]
-        assert [title for _, title in singles] == list(painting.order.parts) and len(singles) == rows * columns
+        assert [title for _, title in singles] == list(painting.order.layout.titles) and len(singles) == rows * columns
         assert all(decode(path).rgb.size == (32, 24) for path, _ in singles)
         assert Path(singles[0][0]).name.startswith("01-") and not last[bench.go_on]["visible"]
 
 
-@pytest.mark.parametrize("task", ["mix", "colors", "survey", "texture", "invert"])
+@pytest.mark.parametrize("task", ["mix", "colors", "layers", "texture", "invert"])
 def test_a_link_opens_the_tab_as_it_was(benches, photo, task, monkeypatch):
     bench, changed = benches[task], {"seed": 7, "preset": "best", "num_steps": 9}
     example = {i: pictures.Choice(photo, "meadow") for i, slot in enumerate(bench.slots) if slot.kind == "style"}
@@ -152,14 +155,14 @@ def test_a_link_opens_the_tab_as_it_was(benches, photo, task, monkeypatch):
     updates = opened(bench, query)
     assert updates[bench.opened] is True
     for name, value in changed.items():
-        assert updates[bench.controls[name]] == settings.shown(name, value, task)
+        assert updates[bench.controls[name]] == settings.shown(name, value, TASKS[task])
     styles = [name for name, slot in zip(names(updates, bench), bench.slots, strict=True) if slot.kind == "style"]
     assert [name for name in styles if name] == ["meadow"] * min(2, len(styles))
     others = opened(bench, {"task": "style_transfer", "seed": "7"})
     assert others[bench.controls["seed"]] == 0, "what is for another tab is not for this one"
 
 
-@pytest.mark.parametrize("task", ["colors", "survey", "texture", "invert"])
+@pytest.mark.parametrize("task", ["colors", "layers", "texture", "invert"])
 def test_a_picture_brings_its_settings_back_to_its_own_tab_only(benches, photo, task):
     bench = benches[task]
     painting, _ = press(bench, FakeSheet(), inputs(bench, photo, seed=11))
@@ -169,10 +172,10 @@ def test_a_picture_brings_its_settings_back_to_its_own_tab_only(benches, photo, 
     assert other.controls["seed"] not in other.take(other.slots[0], painting.result, None)
 
 
-@pytest.mark.parametrize("task", ["mix", "colors", "survey", "texture", "invert"])
+@pytest.mark.parametrize("task", ["mix", "colors", "layers", "texture", "invert"])
 def test_stop_keeps_what_there_is(benches, photo, task):
     bench = benches[task]
-    bench.run, bench.load = FakeSheet(2, 5), no_load
+    bench.run, bench.load = FakeSheet(), no_load
     painting = bench.begin(None, *inputs(bench, photo))[bench.painting]
     steps = bench.paint(painting)
     next(steps)
@@ -192,18 +195,19 @@ def test_a_missing_picture_is_asked_for(benches, photo):
 
 def test_the_estimate_counts_all_that_is_painted(benches, photo, monkeypatch):
     asked = []
-    monkeypatch.setattr(forecast, "_measured", {("compact", "auto")})
+    monkeypatch.setattr(forecast.stylize, "is_measured", lambda **_: True)
     monkeypatch.setattr(
         forecast.stylize, "estimate", lambda shape, **given: asked.append(shape) or Estimate(10.0, 10**8)
     )
 
     def told(task: str, **given: Any) -> str:
         bench = benches[task]
-        values = {name: settings.shown(name, TASKS[task][name], task) for name in bench.controls} | given
+        known = TASKS[task]
+        values = {name: settings.shown(name, known.defaults[name], known) for name in bench.controls} | given
         return bench.tell_estimate(photo, *values.values())
 
-    assert "<b>10 s" in told("mix") and "<b>15 s" in told("colors") and "<b>50 s" in told("colors", color_when="before")
-    assert "<b>2 min" in told("survey") and "<b>40 s" in told("invert", starts=4)
+    assert "<b>10 s" in told("mix") and "<b>10 s" in told("colors") and "<b>50 s" in told("colors", color_when="before")
+    assert "<b>2 min" in told("layers") and "<b>40 s" in told("invert", starts=4)
     assert "<b>10 s" in told("texture", width=640, height=320) and asked[-1] == (320, 640)
 
 
@@ -218,7 +222,7 @@ def test_the_estimate_counts_all_that_is_painted(benches, photo, monkeypatch):
         ({"style": "waves|night"}, "mix"),
         ({"style_weights": "1,1"}, "mix"),
         ({"task": "mix"}, "mix"),
-        ({"task": "survey", "style": "a|b"}, "survey"),
+        ({"task": "survey", "style": "a|b"}, "layers"),
         ({"settings": {"style_weights": [1, 2]}}, "mix"),
         ({"settings": {"style_weights": None}}, "style_transfer"),
         ({"settings": {"style_weights": 3}}, "style_transfer"),
@@ -281,7 +285,7 @@ def test_styles_are_mixed_by_weight_and_brush_size(benches, photo):
 def test_weights_from_elsewhere_fit_the_sliders(benches):
     bench = benches["mix"]
     for weights, shown in (([1.0, 3.0], [1.0, 3.0]), ([200.0, 50.0], [100.0, 25.0])):
-        updates = bench.set(TASKS["mix"] | {"style_weights": weights})
+        updates = bench.set(TASKS["mix"].defaults | {"style_weights": weights})
         assert [updates[bench.extra[f"weight-{i}"]] for i in (1, 2)] == shown
 
 
@@ -354,7 +358,7 @@ def test_the_real_run_heeds_painted_masks_and_tells_of_odd_ones(tmp_path):
     assert torch.allclose(kept[..., :32], content[..., :32], atol=0.02)
     assert "Mask 2 was resized" in next(mix.paint(content, styles, masks=[None, odd], **plain)).note
     strip = list(mix.paint(content, styles, pictures=2, **plain))[-1].image
-    assert strip.shape == (1, 3, 48, 128)
+    assert strip.shape == (2, 3, 48, 64)
 
 
 def test_styles_are_added_up_to_four(benches):
@@ -443,7 +447,7 @@ def test_a_texture_is_shown_tiled_while_it_is_woven_and_after(benches, photo):
 
 def test_one_start_is_one_picture_that_links_hold(benches, photo):
     painting, last = press(benches["invert"], FakeSheet(), inputs(benches["invert"], photo))
-    assert painting.order.parts == () and benches["invert"].compare in last
+    assert painting.order.layout.titles == () and benches["invert"].compare in last
 
 
 def test_what_is_shared_beside_a_mix_are_the_pictures_that_have_no_name(benches, photo):

@@ -10,14 +10,11 @@ from nst.color import COLOR_MODES
 from nst.images import resize
 from nst.losses import total_variation
 from nst.stylize import (
-    COLOR_COLUMNS,
     color_modes,
-    cut,
     invert,
-    layer_survey,
+    layer_grid,
     mix_path,
     reconstruct_style,
-    side_by_side,
     style_transfer,
     texture,
 )
@@ -95,15 +92,15 @@ def test_deeper_style_layers_make_another_texture(quick):
 
 def test_an_inversion_comes_nearer_to_the_features_from_every_start(quick):
     steps = list(invert(picture(1, 48, 64), layer="relu2_1", size=64, starts=3, **(quick | {"num_steps": 30})))
-    assert steps[-1].image.shape == (1, 3, 48, 3 * 64) and set(steps[-1].losses) == {"content", "tv"}
+    assert steps[-1].image.shape == (3, 3, 48, 64) and set(steps[-1].losses) == {"content", "tv"}
     network = tiny_encoder()
     wanted = network(picture(1, 48, 64), ["relu2_1"])["relu2_1"]
 
     def errors(step):
-        return [(network(x, ["relu2_1"])["relu2_1"] - wanted).square().mean() for x in cut(step.image, 3)]
+        return [(network(x, ["relu2_1"])["relu2_1"] - wanted).square().mean() for x in step.image.split(1)]
 
     assert all(after < before for before, after in zip(errors(steps[0]), errors(steps[-1]), strict=True))
-    first, second, _ = cut(steps[0].image, 3)
+    first, second, _ = steps[0].image
     assert not torch.equal(first, second)
 
 
@@ -131,19 +128,10 @@ def test_a_path_begins_with_one_style_and_ends_with_the_other(quick):
     steps = list(mix_path(content, first, second, pictures=3, size=64, **quick))
     assert [(s.index, s.total) for s in steps] == [(i, 12) for i in range(1, 13)]
     assert [s.work for s in steps] == sorted(s.work for s in steps) and steps[-1].work == pytest.approx(1)
-    pictures = cut(steps[-1].image, 3)
+    pictures = steps[-1].image.split(1)
     for one, style in ((pictures[0], first), (pictures[2], second)):
         assert torch.equal(one, last(style_transfer(content, style, size=64, **quick)).image)
-    assert torch.equal(cut(steps[0].image, 3)[2], content), "what is not begun is the content"
-
-
-def test_strips_are_cut_as_they_were_made():
-    pictures = torch.rand(3, 3, 4, 5)
-    assert torch.equal(torch.cat(cut(side_by_side(pictures), 3)), pictures)
-    rows = side_by_side(torch.rand(6, 3, 4, 5), 3)
-    assert rows.shape == (1, 3, 8, 15) and torch.equal(side_by_side(torch.cat(cut(rows, 6, 3)), 3), rows)
-    with pytest.raises(ValueError, match="do not fill rows of 4"):
-        side_by_side(pictures, 4)
+    assert torch.equal(steps[0].image[2:], content), "what is not begun is the content"
 
 
 # ---- every way of keeping colors
@@ -156,7 +144,7 @@ def test_every_way_of_keeping_colors_is_what_it_is_alone(quick, when):
     runs = len(COLOR_MODES) if when == "before" else 1
     assert [(s.index, s.total) for s in steps] == [(i, 4 * runs) for i in range(1, 4 * runs + 1)]
     assert steps[-1].work == pytest.approx(1)
-    photo, *painted = cut(steps[-1].image, 1 + len(COLOR_MODES), COLOR_COLUMNS)
+    photo, *painted = steps[-1].image.split(1)
     assert torch.equal(photo, content)
     for mode, one in zip(COLOR_MODES, painted, strict=True):
         kept = {"preserve_color": mode, "color_when": when}
@@ -171,14 +159,14 @@ def test_colors_that_cannot_be_kept_then_are_refused_at_once():
 # ---- what each layer keeps
 
 
-def test_a_survey_fills_cell_by_cell_with_what_each_layer_keeps(quick):
+def test_a_grid_of_layers_fills_cell_by_cell_with_what_each_layer_keeps(quick):
     content, style = picture(1, 48, 64), picture(2, 80, 64)
-    steps = list(layer_survey(content, style, size=64, **quick))
+    steps = list(layer_grid(content, style, size=64, **quick))
     assert [(s.index, s.total) for s in steps] == [(i, 40) for i in range(1, 41)]
     assert [s.work for s in steps] == sorted(s.work for s in steps) and steps[-1].work == pytest.approx(1)
-    cells = cut(steps[-1].image, 10, 5)
+    cells = steps[-1].image.split(1)
     assert all(cell.shape == (1, 3, 64, 64) and cell.std() > 0.01 for cell in cells)
-    begun = [sum(bool(cell.std() > 0) for cell in cut(step.image, 10, 5)) for step in steps[::4]]
+    begun = [sum(bool(cell.std() > 0) for cell in step.image) for step in steps[::4]]
     assert begun == list(range(1, 11))
     middle = resize(content[..., 8:56], (64, 64))
     alone = last(invert(middle, layer="relu2_1", size=64, preset="draft", **quick)).image

@@ -16,9 +16,8 @@ from tiny import photo_folder, tiny_encoder, tiny_encoder_file
 from torch import nn
 
 from nst.device import choose_device
-from nst.faces import in_rows
 from nst.fidelity import kernel_distance, pooled_features
-from nst.images import ImageError
+from nst.images import ImageError, grid
 from nst.losses import GAMES
 from nst.registry import load_model
 from nst.research.train.augment import POLICIES, augment
@@ -110,7 +109,7 @@ def test_faces_that_cannot_be_read_are_counted(tmp_path, places):
 
 def test_a_sheet_has_its_pictures_row_by_row():
     pictures = torch.arange(5).view(5, 1, 1, 1).expand(5, 3, 2, 2) / 10
-    sheet = in_rows(pictures, 3)
+    sheet = grid(pictures, 3)
     assert sheet.shape == (1, 3, 4, 6)
     assert torch.allclose(sheet[0, 0, ::2, ::2], torch.tensor([[0.0, 0.1, 0.2], [0.3, 0.4, 1.0]]))
 

@@ -17,9 +17,9 @@ from nst.__main__ import main
 from nst.images import decode, read_recipe, save, to_pil
 from nst.models.cyclegan import Generator, PatchGAN, ResNet, Translator
 from nst.models.unet import UNet
-from nst.recipes import from_query, make_recipe, settings_from_recipe, to_query
 from nst.registry import load_model
 from nst.research.evaluate.translate import background_of, color_shift, compare_cycle, compare_translate
+from nst.tasks.recipe import from_query, make_recipe, settings_from_recipe, to_query
 from nst.translate import Translation, translate, translate_run
 from nst.weights import WeightsError
 
@@ -214,8 +214,8 @@ def test_there_and_back(tmp_path):
     other = translate(photo, model=model, direction="back", size=64, device="cpu")
     assert not torch.equal(found.image, other.image)
     assert "mean L1" in found.note
-    (step,) = translate_run(photo, model=model, size=64, sheet=True)
-    assert step.image.shape == (1, 3, 48, 192) and step.note == found.note
+    (step,) = translate_run(photo, model=model, size=64)
+    assert step.image.shape == (3, 3, 48, 64) and step.note == found.note
 
 
 def test_a_picture_that_is_left_alone_is_told():
@@ -251,7 +251,7 @@ def test_the_command_translates_a_picture_and_a_folder(tmp_path, capsys):
     recipe = read_recipe(str(single))
     assert recipe["task"] == "translate" and recipe["settings"]["model"] == "translator.safetensors"
     assert main(["translate", str(photos), *given, "-o", str(out)]) == 2
-    assert "2 translated, 1 failed" in capsys.readouterr().err and len(list(out.iterdir())) == 2
+    assert "2 done, 1 failed" in capsys.readouterr().err and len(list(out.iterdir())) == 2
     again = tmp_path / "again.png"
     assert main(["translate", str(photos / "0.png"), "--recipe", str(single), "-o", str(again)]) == 2
     assert "name its file with --model" in capsys.readouterr().err
@@ -267,11 +267,11 @@ def test_a_recipe_and_a_link_bring_the_settings_back():
     asked = {"model": "horse2zebra", "direction": "horse2zebra", "size": 256}
     recipe = make_recipe(asked, task="translate", content="chelsea")
     assert len(recipe["models"]["horse2zebra"]) == 64
-    assert settings_from_recipe(recipe, "translate") == asked
+    assert settings_from_recipe(recipe, "translate") == asked | {"device": "auto"}
     query = dict(pair.split("=") for pair in to_query(asked, task="translate", content="chelsea").split("&"))
-    assert query["task"] == "translate" and from_query(query, "translate")["settings"] == asked
+    assert query["task"] == "translate" and from_query(query, "translate")["settings"] == asked | {"device": "auto"}
     strange = settings_from_recipe({"settings": {"direction": "../x", "model": "<b>", "size": 1e9}}, "translate")
-    assert strange == {"model": "horse2zebra", "direction": None, "size": 4096}
+    assert strange == {"model": "horse2zebra", "direction": None, "size": 4096, "device": "auto"}
 
 
 def test_a_tint_moves_colors_and_texture_does_not():

@@ -11,10 +11,11 @@ import torch
 from fake_run import quick_examples
 from PIL import Image
 
-from nst import recipes, styles, translate
+from nst import styles, translate
 from nst.device import lock
 from nst.images import decode, read_recipe, resize
 from nst.optimize import Step
+from nst.tasks import recipe as recipes
 from nst.ui import tabs
 from nst.ui.painting import Painting
 from nst.ui.translate import TranslateTab, create_tab
@@ -28,11 +29,10 @@ class FakeTranslation:
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
 
-    def __call__(self, photo: torch.Tensor, *, sheet: bool = False, **given: Any) -> Any:
-        self.calls.append({"sheet": sheet, **given})
+    def __call__(self, photo: torch.Tensor, **given: Any) -> Any:
+        self.calls.append(given)
         cell = resize(photo, given.get("size", 384))
-        wide = 1 + len(MODELS[given["model"]]) if sheet else 1
-        yield Step(1, 1, cell.repeat(1, 1, 1, wide), {}, "Hardly anything was changed.")
+        yield Step(1, 1, cell.repeat(1 + len(MODELS[given["model"]]), 1, 1, 1), {}, "Hardly anything was changed.")
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +70,7 @@ def asked(tab: TranslateTab, photo: str | None, **changes: Any) -> list[Any]:
 def test_a_press_translates_and_tells_what_is_to_be_told(tab, run, photo):
     painting = tab.begin(None, *asked(tab, photo))[tab.painting]
     last = list(tab.paint(painting))[-1]
-    assert run.calls == [{"sheet": False, "model": "horse2zebra", "direction": "horse2zebra", "size": 64}]
+    assert run.calls == [{"model": "horse2zebra", "direction": "horse2zebra", "size": 64}]
     assert "Finished" in last[tab.status] and "Hardly anything was changed." in last[tab.status]
     before, after = (decode(path).rgb for path in last[tab.compare])
     assert before.size == after.size == (64, 43) and not lock.locked()
@@ -81,12 +81,12 @@ def test_a_press_translates_and_tells_what_is_to_be_told(tab, run, photo):
 def test_there_and_back_is_a_sheet_and_single_pictures(tab, run, photo):
     painting = tab.begin_also(None, *asked(tab, photo, direction="vangogh2photo"))[tab.painting]
     last = list(tab.paint(painting))[-1]
-    assert run.calls[-1]["sheet"] and run.calls[-1]["model"] == "photo2vangogh"
+    assert run.calls[-1]["model"] == "photo2vangogh"
     shown = last[tab.snapshots]["value"]
     assert [caption for _, caption in shown] == ["Photo", "Van Gogh → photo", "And back"]
     assert decode(shown[2][0]).rgb.size == (64, 43)
     one_way: Painting = tab.begin_also(None, *asked(tab, photo))[tab.painting]
-    assert one_way.order.parts == ("Photo", "Horse → zebra") and one_way.order.columns == 2
+    assert one_way.order.layout.titles == ("Photo", "Horse → zebra") and one_way.order.layout.columns == 2
 
 
 def test_a_photo_must_be_chosen(tab):

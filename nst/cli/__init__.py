@@ -1,1 +1,47 @@
-"""The command line's commands, one file per family; the only part of the library that prints."""
+"""The command line: one runner for all tasks, and a file for each other command; the only part that prints."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+DESCRIPTION = """Pastiche paints a photo in the manner of a painting.
+
+  python -m nst stylize photo.jpg --style painting.jpg -o result.png"""
+
+TASKS = {
+    "stylize": "style_transfer",
+    "fast": "fast",
+    "texture": "texture",
+    "doodle": "doodle",
+    "mix": "mix",
+    "colors": "colors",
+    "layers": "layers",
+    "invert": "invert",
+    "translate": "translate",
+    "faces": "faces",
+    "mix-faces": "mix_faces",
+    "morph": "morph",
+    "project": "project",
+}
+"""The commands that are tasks: each does what the docstring of its file says."""
+
+OTHERS = {
+    "map": "Draw a map of a folder of pictures: what resembles what, by style and by content.",
+    "models": "List the models: where they lie, size, license, origin; and fetch one.",
+    "styles": "List the styles that come with Pastiche.",
+    "train": "Train a model of our own.",
+    "bench": "Measure speed and memory on this machine.",
+    "evaluate": "Measure the quality of results.",
+}
+
+
+def commands() -> dict[str, str]:
+    """Every command and what it does."""
+    return {name: about(name) for name in TASKS} | OTHERS
+
+
+def about(command: str) -> str:
+    """What the command of a task does: the docstring of its file, which is not imported for it."""
+    path = Path(__file__).parent.parent / "tasks" / f"{TASKS[command]}.py"
+    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""

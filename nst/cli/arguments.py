@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
 PROGRAM = "python -m nst"
-NAMES = {"num_steps": ("steps",), "style_loss": ("loss", "style-loss")}
-"""What an option is called where it is not called as its parameter; any of several names will do."""
+NAMES = {"num_steps": ("steps",)}
+"""What an option is called where it is not called as its parameter."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -138,8 +138,13 @@ def _kind(hint: Any) -> tuple[type | None, bool]:
 
 
 def _reader(kind: type | None, bounds: tuple[float, float] | None) -> Callable[[str], Any]:
-    if kind not in (int, float):
-        return kind or str
+    if kind is Path:
+        return lambda text: Path(text).expanduser()
+    return read_number(kind, bounds) if kind in (int, float) else kind or str  # type: ignore[arg-type]
+
+
+def read_number(kind: type, bounds: tuple[float, float] | None) -> Callable[[str], float]:
+    """What reads a number within bounds from a word, or complains of it."""
 
     def read(text: str) -> float:
         try:

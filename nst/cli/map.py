@@ -10,9 +10,11 @@ from pathlib import Path
 from tqdm import tqdm
 
 from nst.cli.arguments import PROGRAM, Parser
+from nst.cli.files import kept
+from nst.cli.options import whole_path
 from nst.cli.table import table
 from nst.collection import KINDS, LAYOUTS, Collection, Survey, map_page, names_in, read_collection, rows, survey
-from nst.images import ImageError
+from nst.images import ImageError, written
 
 
 def parser() -> Parser:
@@ -38,17 +40,16 @@ def parser() -> Parser:
 def main(argv: Sequence[str]) -> int:
     """Run the command: 0 when done."""
     args = parser().parse_args(argv)
-    for path, suffix in ((args.output, ".html"), (args.csv, ".csv")):
-        if path and Path(path).suffix.lower() != suffix:
-            raise ImageError(f"'{path}' must end in {suffix}.")
-    near = name_in(Path(args.folder), args.near) if args.near else None
-    with tqdm(desc=Path(args.folder).name, unit=" pictures", file=sys.stderr, disable=None) as bar:
+    out, csv_out = (target(path, suffix) for path, suffix in ((args.output, ".html"), (args.csv, ".csv")))
+    folder = Path(args.folder).expanduser()
+    near = name_in(folder, args.near) if args.near else None
+    with tqdm(desc=folder.name, unit=" pictures", file=sys.stderr, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        found = read_collection(args.folder, encoder=args.encoder, keep=not args.no_cache, progress=progress)
+        found = read_collection(folder, encoder=whole_path(args.encoder), keep=not args.no_cache, progress=progress)
     for name, why in found.broken.items():
         print(f"{name}: {why}", file=sys.stderr)
     surveys = {kind: survey(getattr(found, kind), layout=args.layout, clusters=args.clusters) for kind in KINDS}
@@ -59,15 +60,25 @@ def main(argv: Sequence[str]) -> int:
         print(f"{len(found.names)} pictures, {len(found.broken)} left out")
         for line in table(groups(found, surveys)):
             print(line)
-    if args.csv:
-        write_csv(Path(args.csv), found, surveys)
-        print(args.csv)
-    if args.output:
-        out = Path(args.output)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(map_page(found, surveys, Path(args.folder).resolve().name), encoding="utf-8")
-        print(out)
+    if csv_out:
+        print(kept(lambda path: write_csv(path, found, surveys), csv_out))
+    if out:
+        print(kept(lambda path: write_page(path, map_page(found, surveys, folder.resolve().name)), out))
     return 0
+
+
+def target(output: str | None, suffix: str) -> Path | None:
+    """Where a file goes: its folder is made, and what could not be written later is refused now."""
+    if not output:
+        return None
+    path = Path(output).expanduser()
+    if path.suffix.lower() != suffix:
+        raise ImageError(f"'{output}' must end in {suffix}.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with written(path.with_name(f"{path.name}.trial")) as part:
+        part.touch()
+    path.with_name(f"{path.name}.trial").unlink()
+    return path
 
 
 def name_in(folder: Path, picture: str) -> str:
@@ -76,7 +87,7 @@ def name_in(folder: Path, picture: str) -> str:
     Raises:
         ImageError: it is not among them.
     """
-    names, path = names_in(folder), Path(picture).resolve()
+    names, path = names_in(folder), Path(picture).expanduser().resolve()
     within = path.relative_to(folder.resolve()).as_posix() if path.is_relative_to(folder.resolve()) else picture
     told = [one.encode("utf-8", "replace").decode() for one in (within, picture)]
     for wanted in told:
@@ -111,11 +122,21 @@ def groups(found: Collection, surveys: dict[str, Survey]) -> list[dict[str, obje
     return listed
 
 
-def write_csv(path: Path, found: Collection, surveys: dict[str, Survey]) -> None:
-    """Write the table of `nst.collection.rows`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def write_page(path: Path, page: str) -> Path:
+    """Write HTML, whole or not at all."""
+    with written(path) as part:
+        part.write_text(page, encoding="utf-8", errors="backslashreplace")
+    return path
+
+
+def write_csv(path: Path, found: Collection, surveys: dict[str, Survey]) -> Path:
+    """Write the table of `nst.collection.rows`, whole or not at all."""
     lines = list(rows(found, surveys))
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with (
+        written(path) as part,
+        part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
+    ):
         writer = csv.DictWriter(file, lines[0])
         writer.writeheader()
         writer.writerows(lines)
+    return path

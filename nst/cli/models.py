@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-from tqdm import tqdm
 
 from nst.cli.arguments import PROGRAM, Parser
+from nst.cli.progress import download_bar
 from nst.cli.table import table
 from nst.registry import find_model, load_model, model_rows
 from nst.weights import WeightsError, WeightsNotFound, cache_dir, resolve, save_tensors
@@ -80,30 +76,13 @@ def _pull(name: str) -> None:
 
 def import_model(file: Path, architecture: str, output: Path | None) -> Path:
     """Write a file of others, read strictly, as a safetensors file that says itself what it is."""
+    file = file.expanduser()
     if not file.is_file():
         raise WeightsNotFound(f"There is no file {file}.")
     model = load_model(file, architecture=architecture)
-    out = output or cache_dir() / "imported" / f"{file.stem}.safetensors"
+    out = output.expanduser() if output else cache_dir() / "imported" / f"{file.stem}.safetensors"
     if out.suffix != ".safetensors" or (out.exists() and out.samefile(file)):
         raise WeightsError(f"{out} is not a new file that ends in .safetensors: choose another name with -o.")
     out.parent.mkdir(parents=True, exist_ok=True)
     save_tensors(out, model.state_dict(), {"architecture": architecture, "config": json.dumps(model.config)})
     return out
-
-
-@contextmanager
-def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """A function that shows (bytes done, bytes in all) as a progress bar, which appears when first told."""
-    bar: tqdm[Any] | None = None
-
-    def progress(done: int, total: int) -> None:
-        nonlocal bar
-        if bar is None:
-            bar = tqdm(total=total, desc=name, unit="B", unit_scale=True, file=sys.stderr, disable=None)
-        bar.update(done - bar.n)
-
-    try:
-        yield progress
-    finally:
-        if bar is not None:
-            bar.close()

@@ -11,8 +11,8 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from nst.recipes import names_of, settings_from_recipe, task_of, to_query
 from nst.server.results import Result, on_a_space
+from nst.tasks.recipe import names_of, settings_from_recipe, task_of, to_query
 
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 

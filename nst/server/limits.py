@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import threading
 import time
@@ -17,12 +16,10 @@ from torch import Tensor
 from nst import stylize
 from nst.device import choose_device, free_memory
 from nst.optimize import Step
-from nst.recipes import TASKS
 from nst.server import log, memory, zerogpu
 from nst.server.results import on_a_space
-
-COSTLY = [p.name for p in inspect.signature(stylize.estimate).parameters.values() if p.kind is p.KEYWORD_ONLY]
-"""What an estimate depends on."""
+from nst.settings import PRESETS
+from nst.tasks import TASKS
 
 PASS = 400
 """Bytes of memory for each pixel of a picture that a network paints in one pass: measured from 75 to 290."""
@@ -71,14 +68,14 @@ def check(
 
     Args:
         settings: of the run; where they leave the size to the photo, the answer has one.
-        task: what the run is of, a name of `nst.recipes.TASKS`.
+        task: what the run is of, a name of `nst.tasks.TASKS`.
         shapes: heights and widths of its pictures, the photo's first. Without any, memory and seconds are left out.
 
     Raises:
         ValueError: with a sentence that says what is possible.
     """
     limits, asked = current(), dict(settings)
-    whole = TASKS[task] | asked
+    whole = TASKS[task].defaults | asked
     if shapes and "size" in whole and whole["size"] is None:
         asked["size"] = whole["size"] = min(max(shapes[0]), limits.size)
     if _long_side(whole) > limits.size:
@@ -97,7 +94,7 @@ def _check_cost(shapes: Sequence[tuple[int, int]], whole: Mapping[str, Any], lim
         wanted = PASS * side**2
     else:
         shape = whole.get("height") or shapes[0][0], whole.get("width") or shapes[0][1]
-        asked = {name: whole[name] for name in COSTLY if name in whole} | {"size": side, "num_steps": 1}
+        asked = {**whole, "size": side, "num_steps": 1}
         found = stylize.estimate(shape, **asked)
         wanted, step = found.memory, found.seconds
         scales = whole.get("style_scale") or 1.0
@@ -120,7 +117,7 @@ def _check_cost(shapes: Sequence[tuple[int, int]], whole: Mapping[str, Any], lim
 def _steps(whole: Mapping[str, Any]) -> int:
     """Of a run, for each of its pictures."""
     preset = whole.get("preset")
-    return whole.get("num_steps") or (stylize.PRESETS[preset].num_steps if preset in stylize.PRESETS else 1)
+    return whole.get("num_steps") or (PRESETS[preset].num_steps if preset in PRESETS else 1)
 
 
 class Deadline:
@@ -158,7 +155,7 @@ def limited(run: Run, task: str = "style_transfer") -> Run:
 
     Args:
         run: takes pictures and settings, as the recipes of `nst.stylize` do.
-        task: what it is of, a name of `nst.recipes.TASKS`.
+        task: what it is of, a name of `nst.tasks.TASKS`.
     """
 
     def paint(*pictures: Tensor | Sequence[Tensor], **settings: Any) -> Iterator[Step]:
@@ -183,7 +180,7 @@ def limited(run: Run, task: str = "style_transfer") -> Run:
         finally:
             on_painter(steps.close)  # type: ignore[attr-defined]
             memory.give_back()
-            size, seconds = _long_side(TASKS[task] | settings), deadline.clock.seconds
+            size, seconds = _long_side(TASKS[task].defaults | settings), deadline.clock.seconds
             log.note("painted", outcome=outcome, size=size, steps=taken, seconds=seconds)
 
     return paint

@@ -19,11 +19,11 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import BaseRoute, Route
 
 import nst
-from nst.recipes import task_of
 from nst.server import cards, log, tempfiles, words
 from nst.server.address import client, home, remix_query, result_link
 from nst.server.limits import Rate
 from nst.server.results import Result, Store
+from nst.tasks.recipe import task_of
 
 PAGES = Path(__file__).parent / "pages"
 PICTURES = Path(__file__).parents[1] / "pictures"

@@ -9,11 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from nst import styles
-from nst.recipes import TASKS, names_of, task_of, valid_settings
-from nst.ui.settings import ABOUT, WORDS
+from nst.settings.setting import Setting
+from nst.tasks import TASKS
+from nst.tasks.recipe import names_of, task_of, valid_settings
 
-TITLES = {"size": "Size", "strength": "Style strength", "preset": "Preset"}
-TITLES |= {name: title for name, (title, _) in ABOUT.items()}
+MAIN = ("strength", "preset", "size", "seed", "encoder")
+"""What is told in any case, and first."""
+
 HIDDEN = {"device"}
 """What says nothing about the picture."""
 
@@ -23,16 +25,8 @@ LONGEST = 120
 def title(recipe: Mapping[str, Any]) -> str:
     """What a result is called, such as "Chelsea the Cat in the manner of Night"."""
     content, style = input_titles(recipe)
-    task = task_of(recipe)
-    if task == "texture":
-        return f"A texture of {style or 'a painting'}"
-    if task == "doodle":
-        return f"A doodle in the manner of {style or 'a painting'}"
-    if task == "invert":
-        return f"What a network sees in {content or 'a photo'}"
-    if task == "translate":
-        return f"{content or 'A photo'}, translated"
-    return f"{content or 'A photo'} in the manner of {style or 'a painting'}"
+    told = TASKS[task_of(recipe)].caption.format(content=content or "a photo", style=style or "a painting")
+    return told[:1].upper() + told[1:]
 
 
 def input_titles(recipe: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -48,11 +42,11 @@ def input_titles(recipe: Mapping[str, Any]) -> tuple[str | None, str | None]:
 def settings(recipe: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What was set, as titles and values: the main settings, and the others where they are not the defaults."""
     given, task = recipe.get("settings"), task_of(recipe)
-    valid, defaults = valid_settings(given if isinstance(given, Mapping) else {}, task), TASKS[task]
-    main = ("strength", "preset", "size", "seed", "encoder")
-    kept = [name for name in main if name in valid]
-    kept += [name for name in valid if name not in main and name not in HIDDEN and valid[name] != defaults[name]]
-    told = [(TITLES.get(name, name), _value(name, valid[name])) for name in kept]
+    valid = valid_settings(given if isinstance(given, Mapping) else {}, task)
+    rows, defaults = TASKS[task].settings, TASKS[task].defaults
+    kept = [name for name in MAIN if name in valid]
+    kept += [name for name in valid if name not in MAIN and name not in HIDDEN and valid[name] != defaults[name]]
+    told = [(rows[name].title, _value(rows[name], valid[name])) for name in kept]
     steps = recipe.get("steps")
     if isinstance(steps, int) and "num_steps" not in kept:
         told.append(("Steps taken", str(steps)))
@@ -66,10 +60,11 @@ def summary(recipe: Mapping[str, Any]) -> str:
     return ", ".join(f"{name} {value}".lower() for name, value in settings(recipe)[:3]).capitalize()
 
 
-def _value(name: str, value: Any) -> str:
+def _value(row: Setting, value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_value("", item) for item in value)[:LONGEST]
+        return ", ".join(_value(row, item) for item in value)[:LONGEST]
     if isinstance(value, float):
         return f"{value:g}"
-    word = WORDS.get(value, value) if isinstance(value, str) else value
-    return f"{word} px" if name == "size" else str(word)[:LONGEST]
+    if isinstance(value, str):
+        return row.options.get(value, value)[:LONGEST]
+    return f"{value} px" if row.name == "size" else str(value)[:LONGEST]

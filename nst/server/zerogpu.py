@@ -57,7 +57,7 @@ def on_gpu(run: Callable[..., Iterator[Step]]) -> Callable[..., Iterator[Step]]:
 
 def duration(pictures: tuple[Any, ...], settings: dict[str, Any]) -> int:
     """Seconds to ask for; has the arguments of the function that is marked."""
-    from nst.stylize import PRESETS
+    from nst.settings import PRESETS
 
     size = max(int(settings.get(name) or 0) for name in ("size", "width", "height")) or 512
     steps = int(settings.get("num_steps") or PRESETS[str(settings.get("preset") or "good")].num_steps)

@@ -1,38 +1,31 @@
-"""The recipes: pictures in, a run of steps out. The defaults of each live in its signature, once."""
+"""The recipes: pictures in, a run of steps out. What each setting may be is in `nst.settings`."""
 
-from nst.stylize.color_modes import COLOR_COLUMNS, color_modes
+from nst.stylize.color_modes import color_modes
 from nst.stylize.doodle import DEARER, doodle
-from nst.stylize.estimate import Estimate, estimate
-from nst.stylize.grid import cut, side_by_side
+from nst.stylize.estimate import Estimate, estimate, is_measured
 from nst.stylize.invert import invert
-from nst.stylize.layer_grid import SURVEY_LAYERS, layer_survey
+from nst.stylize.layer_grid import GRID_LAYERS, layer_grid
 from nst.stylize.masks import open_mask, painted_masks
 from nst.stylize.mix import mix_path
 from nst.stylize.scales import Part, plan
 from nst.stylize.segmentation import map_colors, painted_map, propose_map
-from nst.stylize.settings import BALANCE, BOUNDS, CHOICES, PRESETS, Preset, balance, check
+from nst.stylize.settings import BALANCE, balance
 from nst.stylize.texture import reconstruct_style, texture
 from nst.stylize.transfer import style_transfer
 
 __all__ = [
     "BALANCE",
-    "BOUNDS",
-    "CHOICES",
-    "COLOR_COLUMNS",
     "DEARER",
-    "PRESETS",
-    "SURVEY_LAYERS",
+    "GRID_LAYERS",
     "Estimate",
     "Part",
-    "Preset",
     "balance",
-    "check",
     "color_modes",
-    "cut",
     "doodle",
     "estimate",
     "invert",
-    "layer_survey",
+    "is_measured",
+    "layer_grid",
     "map_colors",
     "mix_path",
     "open_mask",
@@ -41,7 +34,6 @@ __all__ = [
     "plan",
     "propose_map",
     "reconstruct_style",
-    "side_by_side",
     "style_transfer",
     "texture",
 ]

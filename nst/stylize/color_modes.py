@@ -7,7 +7,6 @@ arXiv:1606.05897; the ways themselves are in `nst.color`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,12 +15,9 @@ from torch import Tensor
 from nst.color import COLOR_MODES, recolor_result
 from nst.images import resize
 from nst.optimize import Step
-from nst.stylize.grid import side_by_side, with_one
-from nst.stylize.settings import check
+from nst.settings import check
+from nst.stylize.several import in_turn
 from nst.stylize.transfer import style_transfer
-
-COLOR_COLUMNS = 3
-"""Pictures in a row of the result: the photo first, then one for each of `nst.color.COLOR_MODES`."""
 
 
 def color_modes(
@@ -29,12 +25,12 @@ def color_modes(
 ) -> Iterator[Step]:
     """Paint `content` with its colors kept in every way there is; yields every step.
 
-    The image of a step holds the photo and a picture for each of `nst.color.COLOR_MODES`, in rows of `COLOR_COLUMNS`;
-    `nst.stylize.cut` takes them apart. What is not begun yet is the photo.
+    The image of a step holds the photo and a picture for each of `nst.color.COLOR_MODES`. What is not begun yet is the
+    photo.
 
     Args:
         content, style: images (1, 3, H, W) in [0, 1], of any size.
-        color_when: "after" paints once, and recolors what is shown; "before" paints once for each way,
+        color_when: "after" paints once, and recolors what is shown in every way; "before" paints once for each way,
             with the style recolored.
         size: long side of each picture in pixels.
         settings: of `nst.stylize.style_transfer`, but for `preserve_color`.
@@ -50,13 +46,11 @@ def color_modes(
 
 
 def _once(photo: Tensor, style: Tensor, size: int, settings: dict[str, Any]) -> Iterator[Step]:
-    """One run, and every way applied to what is shown of it."""
+    """One run, and every way applied to it."""
 
     def recolored(image: Tensor) -> Tensor:
         fitted = resize(photo, (image.shape[-2], image.shape[-1])).to(image)
-        return side_by_side(
-            torch.cat([fitted, *(recolor_result(image, fitted, mode) for mode in COLOR_MODES)]), COLOR_COLUMNS
-        )
+        return torch.cat([fitted, *(recolor_result(image, fitted, mode) for mode in COLOR_MODES)])
 
     for step in style_transfer(photo, style, size=size, **settings):
         yield step.changed(recolored)
@@ -64,13 +58,9 @@ def _once(photo: Tensor, style: Tensor, size: int, settings: dict[str, Any]) -> 
 
 def _each(photo: Tensor, style: Tensor, size: int, settings: dict[str, Any]) -> Iterator[Step]:
     """A run for each way."""
-    count = len(COLOR_MODES)
-    done = resize(photo, size).repeat(1 + count, 1, 1, 1)
-    for i, mode in enumerate(COLOR_MODES):
-        kept = settings | {"preserve_color": mode, "color_when": "before"}
-        for step in style_transfer(photo, style, size=size, **kept):
-            shown = step.changed(lambda image, i=i, d=done: side_by_side(with_one(d, i + 1, image), COLOR_COLUMNS))  # type: ignore[misc]
-            yield replace(
-                shown, index=i * step.total + step.index, total=count * step.total, work=(i + step.work) / count
-            )
-        done = with_one(done, i + 1, step.image)
+    runs = [
+        style_transfer(photo, style, size=size, preserve_color=mode, color_when="before", **settings)
+        for mode in COLOR_MODES
+    ]
+    begun = resize(photo, size).repeat(1 + len(COLOR_MODES), 1, 1, 1)
+    return in_turn(runs, begun, range(1, 1 + len(COLOR_MODES)))

@@ -20,11 +20,13 @@ from nst.encoders import load_onto
 from nst.images import fit, resize
 from nst.losses import STATISTICS, PerceptualLoss, StyleOptions, TotalVariationLoss
 from nst.optimize import Step
+from nst.settings import check
+from nst.settings.setting import Preset, split
 from nst.stylize.brushes import Brush, Manner
 from nst.stylize.guides import Region
 from nst.stylize.scales import fitted_style, plan
 from nst.stylize.segmentation import map_colors, meaning_planes
-from nst.stylize.settings import Preset, check, checked, chosen_preset, split
+from nst.stylize.settings import chosen_preset
 from nst.stylize.transfer import Canvas, Objective, paint
 
 GRAIN = 4
@@ -36,7 +38,7 @@ DEARER = 3.0
 
 
 def doodle(
-    drawn: Tensor,
+    content: Tensor,
     style: Tensor,
     style_map: Tensor,
     *,
@@ -60,7 +62,7 @@ def doodle(
     """Paint a doodle as its things are painted in a style; yields every step.
 
     Args:
-        drawn: the doodle (1, 3, h, w) in [0, 1], in the colors of the style's map; any other color stands for the
+        content: the doodle (1, 3, h, w) in [0, 1], in the colors of the style's map; any other color stands for the
             nearest of them.
         style: image (1, 3, H, W) in [0, 1], of any size.
         style_map: what is where in the style, of any size: a few flat colors, one for each thing.
@@ -80,10 +82,10 @@ def doodle(
         ValueError: an argument out of its range, or a map without flat colors; the sentence says what is possible.
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
-    check(**checked(locals()))
+    check(**locals())
     chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     style, colors = fitted_style(style.float(), size * style_scale), map_colors(style_map)
-    drawn = _picked(drawn, fit(drawn.shape[-1], drawn.shape[-2], size)[::-1])
+    drawn = _picked(content, fit(content.shape[-1], content.shape[-2], size)[::-1])
     wanted, given = (meaning_planes(one, colors) for one in (drawn, _picked(style_map, _shape(style))))
     regions = [Region(mask, [k], [1.0], float(mask.mean())) for k, mask in enumerate(wanted.split(1, 1)) if mask.any()]
     brushes = [Brush(style, style_scale, map=given), *(Brush(style, style_scale, mask) for mask in given.split(1, 1))]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 import torch
 
@@ -14,10 +14,12 @@ from nst.encoders import Encoder, load_onto
 from nst.losses import PATCH_LAYERS, STATISTICS, STYLE_LOSSES, patch_pairs
 from nst.optimize import optimize
 from nst.params import PixelImage
+from nst.settings import check
+from nst.settings.setting import split
 from nst.stylize.brushes import Brush, Manner
 from nst.stylize.guides import Region
 from nst.stylize.scales import plan
-from nst.stylize.settings import check, chosen_preset, split
+from nst.stylize.settings import chosen_preset
 from nst.stylize.transfer import Canvas, Objective
 
 
@@ -40,19 +42,45 @@ def estimate(
     style_loss: str = "wasserstein",
     content_encoder: str | None = None,
     device: str = "auto",
+    **_: object,
 ) -> Estimate:
     """Time and memory of `style_transfer` for a content of `shape` (height, width), from a short measurement here.
 
     The measurement, a second or so, is made once for each encoder, style loss and device; no weights are downloaded
-    for it. Patches, which are all compared with each other, are reckoned by their number.
+    for it. Patches, which are all compared with each other, are reckoned by their number. Other settings of
+    `style_transfer` may be given, too; they cost nothing.
     """
     check(size=size, preset=preset, num_steps=num_steps, optimizer=optimizer, style_loss=style_loss)
-    cost = _cost(encoder, content_encoder, choose_device(device), tuple(split(style_loss)))
+    cost = _measured(*_key(encoder, content_encoder, style_loss, device))
     parts = plan(size, chosen_preset(preset, num_steps=num_steps))
     narrow = min(shape) / max(shape)
     seconds = sum(part.num_steps * cost.seconds(part.size**2 * narrow) for part in parts)
     passes = 1.25 if optimizer == "lbfgs" else 1.0  # the line search mostly accepts its first guess
     return Estimate(seconds * passes, int(size**2 * narrow * cost.memory))
+
+
+def is_measured(
+    *,
+    encoder: str,
+    style_loss: str = "wasserstein",
+    content_encoder: str | None = None,
+    device: str = "auto",
+    **_: object,
+) -> bool:
+    """Whether an estimate with these settings needs no measurement any more."""
+    return _key(encoder, content_encoder, style_loss, device) in _costs
+
+
+def _key(encoder: str, content_encoder: str | None, style_loss: str, device: str) -> _Key:
+    return encoder, content_encoder, choose_device(device), tuple(sorted(set(split(style_loss))))
+
+
+def _measured(*key: Any) -> _Cost:
+    if key not in _costs:
+        if len(_costs) >= MOST_COSTS:
+            _costs.clear()
+        _costs[key] = _cost(*key)
+    return _costs[key]
 
 
 @dataclass(frozen=True)
@@ -68,7 +96,6 @@ class _Cost:
         return self.per_step + self.per_pixel * pixels + self.per_pair * patch_pairs(pixels)
 
 
-@lru_cache(maxsize=32)
 def _cost(encoder: str, content_encoder: str | None, where: Device, kinds: tuple[str, ...]) -> _Cost:
     """What a plain run costs, from a few steps at two sizes."""
     model = load_onto(where, encoder, None, download=False)
@@ -119,3 +146,9 @@ MEMORY_FACTOR = 4.0
 
 PATCH_COPIES = 4
 """How many times all patches of a layer are held at the peak, in float32."""
+
+_Key = tuple[str, str | None, Device, tuple[str, ...]]
+
+MOST_COSTS = 64
+_costs: dict[Any, _Cost] = {}
+"""What was measured: by encoders, device and style losses."""

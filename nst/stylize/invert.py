@@ -16,14 +16,15 @@ from nst.images import resize
 from nst.losses import ContentLoss, NormLoss, PerceptualLoss, TotalVariationLoss
 from nst.optimize import AdamState, Step, optimize
 from nst.params import PixelImage
-from nst.stylize.grid import side_by_side
+from nst.settings import check
+from nst.settings.setting import Preset
 from nst.stylize.scales import plan
-from nst.stylize.settings import Preset, check, checked, chosen_preset
+from nst.stylize.settings import chosen_preset
 from nst.stylize.transfer import first_picture
 
 
 def invert(
-    image: Tensor,
+    content: Tensor,
     *,
     layer: str = "relu4_2",
     encoder: str = "compact",
@@ -42,16 +43,16 @@ def invert(
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Step]:
-    """Find pictures, from noise, whose features at a layer are those of `image`; yields every step.
+    """Find pictures, from noise, whose features at a layer are those of `content`; yields every step.
 
-    The image of a step holds all starts side by side (1, 3, H, starts * W); `nst.stylize.cut` takes them apart.
+    The image of a step holds all starts (starts, 3, H, W).
 
     Args:
-        image: (1, 3, H, W) in [0, 1], of any size; it is resized here.
+        content: (1, 3, H, W) in [0, 1], of any size; it is resized here.
         layer: whose features are inverted.
         size: long side of each picture in pixels.
         starts: from how many noises; what they come to have in common is what the layer knows.
-        tv_weight, tv_exponent: of total variation, relative to the image's own.
+        tv_weight, tv_exponent: of total variation, relative to the content's own.
         norm_weight, norm_exponent: keep colors from burning out, see `nst.losses.alpha_norm`.
         seed: of the first noise; the others are of the seeds that follow.
         encoder, preset, num_steps, optimizer, learning_rate, pooling, device, progress: see
@@ -61,12 +62,12 @@ def invert(
         ValueError: an argument out of its range, or a layer that the encoder has not; the sentence lists them.
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
-    check(**checked(locals()))
+    check(**locals())
     chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     model = load_onto(where, encoder, pooling, progress)
     pictures, state = torch.empty(0), AdamState()
     for part in plan(size, chosen):
-        small = where.place(resize(image.float(), part.size))
+        small = where.place(resize(content.float(), part.size))
         with torch.no_grad(), where.autocast():
             features = {name: found.expand(starts, -1, -1, -1) for name, found in model(small, [layer]).items()}
         losses: list[nn.Module] = [ContentLoss(features, [layer])]
@@ -90,5 +91,5 @@ def invert(
             warm_state=state,
         )
         for step in run:
-            yield part.of_all(step, chosen.num_steps).changed(side_by_side)
+            yield part.of_all(step, chosen.num_steps)
         pictures = step.image

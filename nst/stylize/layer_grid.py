@@ -6,7 +6,6 @@ Gatys, Ecker and Bethge, "A Neural Algorithm of Artistic Style", 2015, arXiv:150
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,19 +14,20 @@ from torch import Tensor
 from nst.encoders import STYLE_LAYERS
 from nst.images import resize
 from nst.optimize import Step
-from nst.stylize.grid import side_by_side, with_one
+from nst.settings import check
+from nst.settings.setting import Preset
 from nst.stylize.invert import invert
-from nst.stylize.settings import Preset, check, checked
+from nst.stylize.several import in_turn
 from nst.stylize.texture import reconstruct_style
 
-SURVEY_LAYERS = STYLE_LAYERS
+GRID_LAYERS = STYLE_LAYERS
 """The columns of the result."""
 
 NOT_BEGUN = 0.5
 """What stands where no picture is yet: gray."""
 
 
-def layer_survey(
+def layer_grid(
     content: Tensor,
     style: Tensor,
     *,
@@ -43,9 +43,8 @@ def layer_survey(
 ) -> Iterator[Step]:
     """Invert a photo from each of five layers, and rebuild a style from the first one to five; yields every step.
 
-    The image of a step has two rows of five pictures (1, 3, 2 size, 5 size), content above style, and fills column by
-    column; `nst.stylize.cut` takes them apart. All of them are of the middle square of what is given, and all begin
-    as noise.
+    The image of a step holds ten pictures (10, 3, size, size), first those of the content, then those of the style. All
+    of them are of the middle square of what is given, and all begin as noise.
 
     Args:
         content, style: images (1, 3, H, W) in [0, 1], of any size.
@@ -57,7 +56,7 @@ def layer_survey(
         ValueError: an argument out of its range; the sentence says which and what is possible.
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
-    check(**checked(locals()))
+    check(**locals())
     photo, manner = _middle(content.float(), size), _middle(style.float(), size)
     common: dict[str, Any] = {
         "size": size,
@@ -69,24 +68,15 @@ def layer_survey(
         "device": device,
         "progress": progress,
     }
-    columns = len(SURVEY_LAYERS)
-    done, count = torch.full((2 * columns, 3, size, size), NOT_BEGUN), 0
-    for column, layer in enumerate(SURVEY_LAYERS):
-        runs = (
+    columns = len(GRID_LAYERS)
+    runs, places = [], []
+    for column, layer in enumerate(GRID_LAYERS):
+        runs += [
             invert(photo, layer=layer, **common),
             reconstruct_style(manner, depth=column + 1, style_loss=style_loss, **common),
-        )
-        for row, run in enumerate(runs):
-            place = row * columns + column
-            for step in run:
-                shown = step.changed(lambda image, p=place, d=done: side_by_side(with_one(d, p, image), columns))  # type: ignore[misc]
-                yield replace(
-                    shown,
-                    index=count * step.total + step.index,
-                    total=len(done) * step.total,
-                    work=(count + step.work) / len(done),
-                )
-            done, count = with_one(done, place, step.image), count + 1
+        ]
+        places += [column, columns + column]
+    yield from in_turn(runs, torch.full((2 * columns, 3, size, size), NOT_BEGUN), places)
 
 
 def _middle(picture: Tensor, size: int) -> Tensor:

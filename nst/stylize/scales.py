@@ -11,7 +11,7 @@ from torch import Tensor
 
 from nst.images import resize
 from nst.optimize import Step
-from nst.stylize.settings import Preset
+from nst.settings.setting import Preset
 
 
 @dataclass(frozen=True)

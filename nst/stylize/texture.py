@@ -17,10 +17,12 @@ from nst.device import choose_device
 from nst.encoders import STYLE_LAYERS, Encoder, load_onto
 from nst.losses import StyleOptions
 from nst.optimize import Step
+from nst.settings import check
+from nst.settings.setting import Preset, split
 from nst.stylize.brushes import Manner, gather_brushes
 from nst.stylize.guides import find_regions
 from nst.stylize.scales import plan
-from nst.stylize.settings import Preset, check, checked, chosen_preset, per_style, split
+from nst.stylize.settings import chosen_preset, per_style
 from nst.stylize.transfer import Canvas, Objective, paint
 
 
@@ -76,7 +78,7 @@ def texture(
         ValueError: an argument out of its range; the sentence says which and what is possible.
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
-    check(**checked(locals()))
+    check(**locals())
     chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     styles = [style.float() for style in ([style] if isinstance(style, Tensor) else style)]
     brushes, _ = gather_brushes(styles, per_style(style_scale, len(styles), "style_scale"))

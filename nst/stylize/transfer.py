@@ -27,10 +27,12 @@ from nst.losses import (
 )
 from nst.optimize import AdamState, Encoding, Step, optimize, total_loss
 from nst.params import KeptImage, PixelImage
+from nst.settings import check
+from nst.settings.setting import Preset, split
 from nst.stylize.brushes import Brush, Manner, gather_brushes
 from nst.stylize.guides import Region, find_regions, fitted_mask
 from nst.stylize.scales import Part, plan
-from nst.stylize.settings import Preset, balance, check, checked, chosen_preset, per_style, split
+from nst.stylize.settings import balance, chosen_preset, per_style
 
 
 def style_transfer(
@@ -129,7 +131,7 @@ def style_transfer(
         ValueError: an argument out of its range; the sentence says which and what is possible.
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
-    check(**checked(locals()))
+    check(**locals())
     chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     styles = [style] if isinstance(style, Tensor) else list(style)
     options = StyleOptions(

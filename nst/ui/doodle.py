@@ -12,6 +12,7 @@ from torch import Tensor
 from nst import styles, stylize
 from nst.images import ImageError, save, to_pil, to_tensor
 from nst.server import inputs, tempfiles
+from nst.tasks import TASKS
 from nst.ui import canvas, pictures, progress, settings
 from nst.ui.painting import Order
 from nst.ui.pictures import Choice, Slot, opened
@@ -30,14 +31,6 @@ ABOUT = (
     "Each color stands for a thing in the painting: draw where it is to be. What you draw stays on this page; links "
     "and files do not hold it."
 )
-
-MORE: settings.Sections = {
-    "": ["style_scale", "tv_weight", "semantic_weight", "patch_size", "init", "seed"],
-    "How it is optimized": ["encoder", "num_steps", "optimizer", "learning_rate"],
-    "What is compared": ["style_loss", "pooling"],
-    "Where it is computed": ["device"],
-}
-"""The settings in the closed section."""
 
 
 class DoodleBench(Workbench):
@@ -76,14 +69,10 @@ class DoodleBench(Workbench):
                 self.file = pictures.map_slot("content", "Doodle from a file", self.id("content"))
         self.slots = [self.style, self.map, self.file]
         with gr.Column(elem_classes="card"):
-            with gr.Row():
-                self.controls |= {name: self.control(name) for name in ("preset", "size")}
-            self.lay_out_more(MORE)
+            self.controls |= settings.main_controls(TASKS[self.task])
+            self.lay_out_more()
 
     # What is asked for
-
-    def times(self, asked: dict[str, Any]) -> float:
-        return stylize.DEARER
 
     @property
     def inputs(self) -> list[Component]:

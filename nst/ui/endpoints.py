@@ -20,14 +20,18 @@ from gradio.components import Component
 from nst import encoders, fast, translate
 from nst.faces import face_grid
 from nst.images import ImageError, decode
-from nst.recipes import DEFAULTS, LIMITS, TASKS, valid_settings
 from nst.registry import load_model
 from nst.server import limits, tempfiles, zerogpu
+from nst.settings import SETTINGS
 from nst.styles import StyleNotFound
-from nst.stylize import CHOICES, style_transfer
+from nst.stylize import style_transfer
+from nst.tasks import TASKS
+from nst.tasks.recipe import valid_settings
 from nst.ui import faces, pictures
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.weights import WeightsError, WeightsNotFound
+
+DEFAULTS, FAST, TRANSLATE, FACES = (TASKS[name].defaults for name in ("style_transfer", "fast", "translate", "faces"))
 
 TOLD = (ImageError, StyleNotFound, ValueError, WeightsError, WeightsNotFound)
 
@@ -61,9 +65,9 @@ def stylize(
 def paint_fast(
     content: str,
     style: str,
-    strength: float = TASKS["fast"]["strength"],
+    strength: float = FAST["strength"],
     size: int = 512,
-    preserve_color: str = TASKS["fast"]["preserve_color"],
+    preserve_color: str = FAST["preserve_color"],
 ) -> Order:
     """Repaint a photo in a blink, by a network that has learned the style, or looks once at any picture.
 
@@ -86,12 +90,12 @@ def paint_fast(
         {"content": _file("content", content)},
         task="fast",
         names={"content": _name(content), "style": [_name(style) or "a picture"]},
-        extras={"styles": [given]},
+        extras={"style": [given]},
         continues=False,
     )
 
 
-def translate_photo(content: str, direction: str, size: int = TASKS["translate"]["size"]) -> Order:
+def translate_photo(content: str, direction: str, size: int = TRANSLATE["size"]) -> Order:
     """Make a zebra of a horse, a painting by van Gogh of a photo, or a photo of such a painting.
 
     Args:
@@ -108,15 +112,16 @@ def translate_photo(content: str, direction: str, size: int = TASKS["translate"]
         settings | {"model": model},
         {"content": _file("content", content)},
         task="translate",
+        layout=TASKS["translate"].layout(settings | {"model": model}),
         names={"content": _name(content)},
         continues=False,
     )
 
 
 def make_faces(
-    count: int = TASKS["faces"]["count"],
-    seed: int = TASKS["faces"]["seed"],
-    truncation: float = TASKS["faces"]["truncation"],
+    count: int = FACES["count"],
+    seed: int = FACES["seed"],
+    truncation: float = FACES["truncation"],
 ) -> Order:
     """Make faces that never existed, side by side; for research, not for commercial use.
 
@@ -198,10 +203,10 @@ def _input(name: str, default: Any) -> Component:
     if name == "direction":
         ways = list(translate.model_of_each())
         return gr.Dropdown(ways, value=ways[0] if ways else None, **form)
-    if name in CHOICES:
-        return gr.Dropdown(list(CHOICES[name]), value=default, **form)
+    if SETTINGS.get(name) and (choices := SETTINGS[name].choices):
+        return gr.Dropdown(list(choices), value=default, **form)
     if isinstance(default, float):
-        return gr.Slider(*LIMITS[name], default, **form)
+        return gr.Slider(SETTINGS[name].low, SETTINGS[name].high, default, **form)  # type: ignore[arg-type]
     return gr.Textbox(**form) if isinstance(default, type) else gr.Number(default, precision=0, **form)
 
 

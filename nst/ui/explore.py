@@ -8,27 +8,22 @@ import gradio as gr
 
 from nst import encoders, stylize
 from nst.server import limits, zerogpu
+from nst.tasks import TASKS, layers
 from nst.ui import pictures, settings, tabs
 from nst.ui.doodle import DoodleBench
 from nst.ui.painting import Load, Order, Run
 from nst.ui.task_tab import Workbench
 
-COMPUTED: settings.Sections = {"Where it is computed": ["encoder", "device"]}
 
-
-class SurveyBench(Workbench):
+class LayersBench(Workbench):
     """What each layer keeps of a photo, and of a style; see `nst.ui.task_tab.Workbench`."""
 
-    task = "survey"
-    prefix = "survey"
+    task = "layers"
+    prefix = "layers"
     verb = "Survey"
     compares = False
     traces = False
-    columns = len(stylize.SURVEY_LAYERS)
-    parts = (
-        *(f"{layer}, photo" for layer in stylize.SURVEY_LAYERS),
-        *(f"{layer}, style" for layer in stylize.SURVEY_LAYERS),
-    )
+    parts, columns = layers.GRID.titles, layers.GRID.columns
     hint = "Above, the photo as each layer knows it; below, the style from the first layers up to each."
 
     def lay_out_inputs(self) -> None:
@@ -37,15 +32,8 @@ class SurveyBench(Workbench):
                 with gr.Column(min_width=140, elem_classes="card"):
                     self.slots.append(pictures.slot(kind, title, self.id(kind)))
         with gr.Column(elem_classes="card"):
-            with gr.Row():
-                self.controls |= {name: self.control(name) for name in ("preset", "size")}
-            self.lay_out_more({"": ["style_loss", "pooling", "num_steps", "seed"], **COMPUTED})
-
-    def shape(self, photo: str | None, asked: dict[str, Any]) -> tuple[int, int] | None:
-        return (1, 1) if photo else None
-
-    def times(self, asked: dict[str, Any]) -> float:
-        return len(self.parts)
+            self.controls |= settings.main_controls(TASKS[self.task])
+            self.lay_out_more()
 
     def order(self, *values: Any) -> Order:
         (content, style), (photo, manner), asked = self.read(values)
@@ -54,8 +42,7 @@ class SurveyBench(Workbench):
             {"content": str(content), "style": str(style)},
             task=self.task,
             names={"content": photo, "style": manner},
-            parts=self.parts,
-            columns=self.columns,
+            layout=layers.GRID,
             continues=False,
         )
 
@@ -74,20 +61,8 @@ class TextureBench(Workbench):
         with gr.Column(elem_classes="card"):
             self.slots.append(pictures.slot("style", "Style", self.id("style")))
         with gr.Column(elem_classes="card"):
-            with gr.Row():
-                self.controls |= {name: self.control(name) for name in ("width", "height")}
-            self.controls |= {name: self.control(name) for name in ("seamless", "style_scale", "preset")}
-            self.lay_out_more(
-                {
-                    "": ["tv_weight", "seed"],
-                    "How it is optimized": ["num_steps", "optimizer", "learning_rate"],
-                    "What is compared": ["style_loss", "pooling", "style_layers", "style_layer_weights"],
-                    **COMPUTED,
-                }
-            )
-
-    def shape(self, photo: str | None, asked: dict[str, Any]) -> tuple[int, int] | None:
-        return (asked["height"], asked["width"]) if photo else None
+            self.controls |= settings.main_controls(TASKS[self.task])
+            self.lay_out_more()
 
     def order(self, *values: Any) -> Order:
         (style,), (manner,), asked = self.read(values)
@@ -108,32 +83,17 @@ class InvertBench(Workbench):
         with gr.Column(elem_classes="card"):
             self.slots.append(pictures.slot("content", "Photo", self.id("content")))
         with gr.Column(elem_classes="card"):
-            with gr.Row():
-                self.controls |= {name: self.control(name) for name in ("layer", "starts")}
-            with gr.Row():
-                self.controls |= {name: self.control(name) for name in ("preset", "size")}
-            self.lay_out_more(
-                {
-                    "": ["tv_weight", "tv_exponent", "norm_weight", "norm_exponent"],
-                    "How it is optimized": ["num_steps", "optimizer", "learning_rate", "pooling", "seed"],
-                    **COMPUTED,
-                }
-            )
-
-    def times(self, asked: dict[str, Any]) -> float:
-        return float(asked["starts"])
+            self.controls |= settings.main_controls(TASKS[self.task])
+            self.lay_out_more()
 
     def order(self, *values: Any) -> Order:
         (content,), (photo,), asked = self.read(values)
-        starts = asked.get("starts", 1)
-        parts = tuple(f"Start {i}" for i in range(1, starts + 1)) if starts > 1 else ()
         return Order(
             asked,
             {"content": str(content)},
             task=self.task,
             names={"content": photo},
-            parts=parts,
-            columns=starts,
+            layout=TASKS[self.task].layout(TASKS[self.task].defaults | asked),
             continues=False,
         )
 
@@ -150,14 +110,14 @@ def create_tab(run: Run | None = None, load: Load = encoders.load_encoder) -> li
         return kind(run or limits.limited(zerogpu.on_gpu(paint), kind.task), load, tabs.current())
 
     with gr.Tabs(elem_id="explore", elem_classes="inner") as bar:
-        with gr.Tab("What layers keep", id="survey"):
-            survey = bench(SurveyBench, stylize.layer_survey)
+        with gr.Tab("What layers keep", id="layers"):
+            grid = bench(LayersBench, stylize.layer_grid)
         with gr.Tab("Texture", id="texture"):
             texture = bench(TextureBench, stylize.texture)
         with gr.Tab("Inversion", id="invert"):
             invert = bench(InvertBench, stylize.invert)
         with gr.Tab("Doodle", id="doodle"):
             doodle = bench(DoodleBench, stylize.doodle)
-    benches = [survey, texture, invert, doodle]
+    benches = [grid, texture, invert, doodle]
     tabs.turn(bar, {bench.task: bench.task for bench in benches})
     return benches

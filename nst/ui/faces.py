@@ -10,9 +10,10 @@ from gradio.components import Component
 
 from nst import faces
 from nst.images import save
-from nst.recipes import TASKS
 from nst.registry import load_model
 from nst.server import inputs, limits, tempfiles, zerogpu
+from nst.settings import LAST, SETTINGS
+from nst.tasks import TASKS, mix_faces
 from nst.ui import pictures, tabs, theme
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.task_tab import RUNNING, TELLING, Updates, Workbench
@@ -39,17 +40,14 @@ def order_of(asked: dict[str, Any]) -> Order:
     Raises:
         ValueError: they are too many.
     """
-    whole = TASKS["faces"] | asked
-    count, seed, like = whole["count"], whole["seed"], whole["like"]
+    whole = TASKS["faces"].defaults | asked
+    count = whole["count"]
     side = LARGE.get(whole["model"])
     if count > (SEVERAL if side else MOST):
         most = f"{SEVERAL} faces of {side:,} pixels" if side else f"{MOST} faces"
-        raise ValueError(f"At most {most} at once here; the command line draws up to {faces.MAX_COUNT}.")
+        raise ValueError(f"At most {most} at once here; the command line draws up to {SETTINGS['count'].high:g}.")
     asked = asked | {"size": side} if side else asked
-    names = [f"Face {seed + i}" for i in range(count)]
-    if like is not None:
-        names = [f"Face {like}", *(f"Like {like}, {i}" for i in range(1, count))]
-    return Order(asked, {}, task="faces", parts=tuple(names), columns=faces.columns(count), continues=False)
+    return Order(asked, {}, task="faces", layout=TASKS["faces"].layout(whole | asked), continues=False)
 
 
 class SampleBench(Workbench):
@@ -91,8 +89,8 @@ class SampleBench(Workbench):
     def begin_also(self, _: Painting | None, *values: Any) -> Updates:
         """Press on Next faces."""
         asked = self.told(self.settings_of, *values)
-        whole = TASKS[self.task] | asked
-        seed = min(whole["seed"] + whole["count"], faces.LAST - MOST)
+        whole = TASKS[self.task].defaults | asked
+        seed = min(whole["seed"] + whole["count"], LAST - MOST)
         asked = {name: value for name, value in asked.items() if name != "like"} | {"seed": seed}
         updates = self.prepared(Painting(self.told(order_of, asked)))
         return updates | {self.controls["seed"]: seed, self.controls["like"]: None}
@@ -101,7 +99,7 @@ class SampleBench(Workbench):
         """Press on More like the chosen one."""
         if before is None or chosen is None:
             raise gr.Error("Choose a face first: click on one of the pictures one by one.", print_exception=False)
-        whole = TASKS[self.task] | before.order.settings
+        whole = TASKS[self.task].defaults | before.order.settings
         if whole["like"] is not None and chosen:
             told = "That one is a variation, and has no number of its own; choose one with a number."
             raise gr.Error(told, print_exception=False)
@@ -134,13 +132,7 @@ class MixBench(Workbench):
     hint = "Coarse is light, colors and pose, middle the features, fine the details."
     compares = False
     traces = False
-    columns = 1 + len(faces.LEVELS)
-    parts = (
-        "first",
-        *(f"first, {level} of the second" for level in faces.LEVELS),
-        "second",
-        *(f"second, {level} of the first" for level in faces.LEVELS),
-    )
+    parts, columns = mix_faces.PAIR.titles, mix_faces.PAIR.columns
 
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
@@ -150,7 +142,7 @@ class MixBench(Workbench):
 
     def order(self, *values: Any) -> Order:
         _, _, asked = self.read(values)
-        return Order(asked, {}, task=self.task, parts=self.parts, columns=self.columns, continues=False)
+        return Order(asked, {}, task=self.task, layout=mix_faces.PAIR, continues=False)
 
 
 class MorphBench(Workbench):
@@ -171,21 +163,13 @@ class MorphBench(Workbench):
 
     def order(self, *values: Any) -> Order:
         _, _, asked = self.read(values)
-        frames = (TASKS[self.task] | asked)["frames"]
-        if len((TASKS[self.task] | asked)["faces"]) < 2:
+        frames = (TASKS[self.task].defaults | asked)["frames"]
+        if len((TASKS[self.task].defaults | asked)["faces"]) < 2:
             raise ValueError("A film needs at least two faces: give their numbers, as in 3, 8, 21.")
         if frames > 240:
             raise ValueError("At most 240 pictures here; the command line makes longer films.")
-        return Order(
-            asked,
-            {},
-            task=self.task,
-            parts=tuple(f"Picture {i}" for i in range(1, frames + 1)),
-            columns=faces.columns(frames),
-            film=True,
-            plays=True,
-            continues=False,
-        )
+        layout = TASKS[self.task].layout(TASKS[self.task].defaults | asked)
+        return Order(asked, {}, task=self.task, layout=layout, continues=False)
 
 
 class ProjectBench(Workbench):
@@ -230,7 +214,7 @@ def create_tab(run: Run | None = None) -> list[Workbench]:
         with gr.Tab("Mix two", id="mix_faces"):
             mix = bench(MixBench, faces.mix_faces)
         with gr.Tab("Morph", id="morph"):
-            film = bench(MorphBench, faces.morph_sheet)
+            film = bench(MorphBench, faces.morph_run)
         with gr.Tab("Project", id="project"):
             project = bench(ProjectBench, faces.project)
         with gr.Tab("How it learned", id="learned"):

@@ -14,9 +14,11 @@ from gradio.components import Component
 from nst import fast, weights
 from nst.device import lock
 from nst.images import ImageError, Picture, decode, to_pil, to_tensor
-from nst.recipes import from_query, names_of, settings_from_recipe
 from nst.registry import load_model
 from nst.server import inputs, limits, zerogpu
+from nst.tasks import TASKS
+from nst.tasks.recipe import from_query, names_of, settings_from_recipe
+from nst.tasks.result import Layout
 from nst.ui import pictures, progress, settings, stylerow, tabs, theme
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice
@@ -80,12 +82,16 @@ class FastTab(Workbench):
             with gr.Column(min_width=140, elem_classes="card"):
                 self.slots.append(pictures.slot("style", "Any other style", "fast-style", needed=False))
         with gr.Column(elem_classes="card"):
-            self.controls = {"strength": settings.control("strength", self.task, self.prefix)}
-            with gr.Row():
-                for name in ("size", "preserve_color"):
-                    self.controls[name] = settings.control(name, self.task, self.prefix)
-            self.controls["brush"] = settings.control("brush", self.task, self.prefix)
-            self.controls["model"] = settings.control("model", self.task, self.prefix)
+            self.controls = settings.main_controls(TASKS[self.task])
+            titles, (first, *others) = TASKS[self.task].settings["model"].options, fast.any_style_models()
+            self.controls["model"] = gr.Radio(
+                [(titles[first], settings.AUTO), *((titles[other], other) for other in others)],
+                value=settings.AUTO,
+                label="Any other style",
+                info="Which network paints in it.",
+                visible=bool(others),
+                elem_id=self.id("model"),
+            )
             self.lay_out_resets()
 
     def lay_out_result(self) -> None:
@@ -126,7 +132,7 @@ class FastTab(Workbench):
             {"content": str(content)},
             task=self.task,
             names={"content": photo, "style": said},
-            extras={"styles": given},
+            extras={"style": given},
             continues=False,
         )
 
@@ -135,14 +141,13 @@ class FastTab(Workbench):
         (content, _), (photo, _), asked = self.read(values[:-2])
         names = list(self.names())
         kept = {name: asked[name] for name in ("strength",) if name in asked}
+        asked = kept | {"size": fast.SHEET_SIZE, "all": True}
         return Order(
-            kept | {"size": fast.SHEET_SIZE},
+            asked,
             {"content": str(content)},
             task=self.task,
             names={"content": photo, "style": names},
-            extras={"columns": COLUMNS},
-            parts=tuple(map(stylerow.title, names)),
-            columns=COLUMNS,
+            layout=Layout(tuple(map(stylerow.title, names)), COLUMNS),
             continues=False,
         )
 
@@ -275,6 +280,10 @@ class FastTab(Workbench):
             gr.Warning(lost)
         return updates | styled
 
+    def set(self, asked: dict[str, Any]) -> Updates:
+        known = asked.get("model") if asked.get("model") in fast.any_style_models()[1:] else None
+        return super().set(asked | {"model": known})
+
     def styled(self, names: Sequence[str], asked: Sequence[float] | None) -> tuple[Updates, str]:
         """Styles and their weights as a link or a recipe has them, and a sentence on those that are not to be had.
 
@@ -308,7 +317,7 @@ class FastTab(Workbench):
         photo, manner, *_ = other.slots
 
         def hand_over(painting: Painting | None) -> dict[Any, Any]:
-            if painting is None or not painting.last or painting.order.parts:
+            if painting is None or not painting.last or painting.order.several:
                 raise gr.Error("Paint a picture first; then it can be refined.", print_exception=False)
             path, name = str(painting.order.pictures["content"]), painting.order.names["content"]
             updates: dict[Any, Any] = photo.filled([path, pictures.row_html("content", name), Choice(path, name)])

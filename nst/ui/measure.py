@@ -11,8 +11,8 @@ from gradio.components import Component
 
 from nst.images import ImageError
 from nst.metrics import Score, pastiche_score
-from nst.recipes import names_of
 from nst.server import inputs
+from nst.tasks.recipe import names_of
 from nst.ui import map_tab, pictures, progress, score_view, tabs, theme
 from nst.ui.pictures import Choice, Slot
 from nst.ui.task_tab import KIND_ERRORS, QUICK, TELLING

@@ -13,8 +13,9 @@ from torch import Tensor
 from nst import encoders, stylize
 from nst.images import ImageError, resize, save, to_pil
 from nst.optimize import Step
-from nst.recipes import UNNAMED
 from nst.server import inputs, limits, tempfiles, zerogpu
+from nst.tasks import TASKS
+from nst.tasks.recipe import UNNAMED
 from nst.ui import canvas, pictures, settings, tabs
 from nst.ui.painting import Load, Order, Run
 from nst.ui.task_tab import QUICK, TELLING, Updates, Workbench
@@ -31,23 +32,6 @@ COLORS = ["#2f44c8", "#e0442e", "#139a5b", "#f5a800", "#14161f"]
 EVERYWHERE, REGIONS = "everywhere", "regions"
 WEIGHT = 50
 """What the weight of a style begins with, from 0 to 100."""
-
-MORE: settings.Sections = {
-    "": ["mixing", "guide", "preserve_color", "color_when", "tv_weight", "init", "seed", "pictures"],
-    "How it is optimized": ["encoder", "num_steps", "optimizer", "learning_rate"],
-    "What is compared": [
-        "style_loss",
-        "pooling",
-        "content_layers",
-        "style_layers",
-        "kernel_degree",
-        "kernel_offset",
-        "kernel_bandwidth",
-        "patch_size",
-    ],
-    "Where it is computed": ["device"],
-}
-"""The settings in the closed section."""
 
 ABOUT_REGIONS = (
     "What you leave unpainted goes to the styles without a region of their own, or else to the first one. Regions stay "
@@ -82,8 +66,8 @@ class MixTab(Workbench):
         with gr.Column(elem_classes="card"):
             self._lay_out_regions()
         with gr.Column(elem_classes="card"):
-            self.controls = settings.main_controls(self.task, self.prefix)
-            self.lay_out_more(MORE)
+            self.controls = settings.main_controls(TASKS[self.task])
+            self.lay_out_more()
 
     def _lay_out_style(self, i: int) -> gr.Column:
         role, default = f"style-{i + 1}" if i else "style", DEFAULTS[i]
@@ -130,6 +114,9 @@ class MixTab(Workbench):
 
     # What is asked for
 
+    def times(self, asked: dict[str, Any]) -> float:
+        return 1.0  # a path is told of by its own button
+
     @property
     def inputs(self) -> list[Component]:
         return [*super().inputs, *self.extra.values()]
@@ -161,16 +148,12 @@ class MixTab(Workbench):
             raise ValueError("On a path the styles are mixed everywhere: choose so, and press again.")
         asked = {name: value for name, value in mixed.settings.items() if name != "style_weights"}
         asked["style_scale"] = asked["style_scale"][:2]
-        count = asked["pictures"]
-        shares = [round(100 * i / (count - 1)) for i in range(count)]
         return Order(
             asked,
             mixed.pictures | {"style": styles},
             task="mix",
             names=mixed.names | {"style": names},
-            parts=tuple(f"{100 - share} % style 1, {share} % style 2" for share in shares),
-            columns=count,
-            film=True,
+            layout=TASKS["mix"].layout(asked),
             continues=False,
         )
 
@@ -188,7 +171,7 @@ class MixTab(Workbench):
         if not any(weights):
             raise ValueError("All styles have the weight 0: give more to one of them.")
         asked["style_weights"], asked["style_scale"] = weights, [float(extra[f"scale-{i + 1}"]) for i in given]
-        asked.setdefault("pictures", settings.TASKS["mix"]["pictures"])
+        asked.setdefault("pictures", TASKS["mix"].defaults["pictures"])
         return Order(
             asked,
             {"content": str(content), "style": [str(styles[i]) for i in given]},
@@ -281,7 +264,7 @@ def _add(in_sight: int, *paths: str | None) -> list[Any]:
 def paint(content: Tensor, styles: list[Tensor], **given: Any) -> Iterator[Step]:
     """`style_transfer`, or `mix_path` where a number of pictures is given; painted masks are fitted to the photo."""
     if "pictures" in given:
-        return stylize.mix_path(content, *styles, **given)
+        return TASKS["mix"].run(content, styles, **given)
     if given.get("masks"):
         given["masks"] = [_fitted(mask, content) for mask in given["masks"]]
     if given.get("keep") is not None:

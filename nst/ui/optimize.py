@@ -8,34 +8,10 @@ import gradio as gr
 
 from nst import encoders, stylize
 from nst.server import limits, zerogpu
+from nst.tasks import TASKS
 from nst.ui import pictures, settings
 from nst.ui.painting import Load, Order, Run
 from nst.ui.task_tab import Workbench
-
-MORE: settings.Sections = {
-    "": ["style_scale", "tv_weight", "preserve_color", "color_when", "init", "seed"],
-    "How it is optimized": ["encoder", "num_steps", "optimizer", "learning_rate"],
-    "What is compared": [
-        "style_loss",
-        "pooling",
-        "content_layers",
-        "style_layers",
-        "style_layer_weights",
-        "tv_exponent",
-        "norm_weight",
-        "norm_exponent",
-    ],
-    "Of single style losses": [
-        "kernel_degree",
-        "kernel_offset",
-        "kernel_bandwidth",
-        "activation_shift",
-        "correlations",
-        "patch_size",
-    ],
-    "Where it is computed": ["device"],
-}
-"""The settings in the closed section."""
 
 
 class OptimizeTab(Workbench):
@@ -49,8 +25,8 @@ class OptimizeTab(Workbench):
                 with gr.Column(min_width=140, elem_classes="card"):
                     self.slots.append(pictures.slot(kind, title, kind))
         with gr.Column(elem_classes="card"):
-            self.controls = settings.main_controls()
-            self.lay_out_more(MORE)
+            self.controls = settings.main_controls(TASKS[self.task])
+            self.lay_out_more()
 
     def order(self, *values: Any) -> Order:
         (content, style), (photo, manner), asked = self.read(values)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -12,14 +11,15 @@ from typing import Any
 
 from PIL import Image
 
-from nst.images import Picture, fit, save, to_pil, to_tensor
+from nst.images import Picture, fit, save, to_tensor
 from nst.optimize import Step, throttle
-from nst.recipes import DEFAULTS, TASKS, make_recipe
 from nst.server import inputs, limits, queue, tempfiles
 from nst.stylize import open_mask
+from nst.tasks import TASKS
+from nst.tasks.recipe import make_recipe
+from nst.tasks.result import ONE, Layout, Result, plain
 from nst.ui import progress
 from nst.ui.pictures import opened
-from nst.video import save_animation, save_film
 
 PREVIEW, PREVIEW_OF_MANY = 512, 1024
 """Long side of previews and snapshots in pixels; of previews that are several pictures in one."""
@@ -46,14 +46,11 @@ class Order:
     Attributes:
         settings: keyword arguments of the run.
         pictures: paths by the name of the run's argument, in the order of its arguments; a list where it takes several.
-        task: what the recipe is of, a name of `nst.recipes.TASKS`.
+        task: what the recipe is of, a name of `nst.tasks.TASKS`.
         names: those of pictures that are examples, for the recipe.
         extras: further arguments that have no place in a recipe, such as masks; pictures among them as `Path`s.
         by_name: how many of the last pictures are given to the run by name.
-        parts: what the pictures are called that stand side by side in the result, row by row, if there are several.
-        columns: how many of them stand in a row.
-        film: whether they follow each other.
-        plays: whether they are shown as a film, and not one by one.
+        layout: what the pictures of the result are.
         tiled: whether the result is shown tiled, too.
         continues: whether one can go on from the result.
     """
@@ -64,12 +61,14 @@ class Order:
     names: dict[str, Any] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)
     by_name: int = 0
-    parts: tuple[str, ...] = ()
-    columns: int = 1
-    film: bool = False
-    plays: bool = False
+    layout: Layout = ONE
     tiled: bool = False
     continues: bool = True
+
+    @property
+    def several(self) -> bool:
+        """Whether the result is several pictures."""
+        return bool(self.layout.titles) and self.layout.main is None
 
 
 class Stopped(Exception):
@@ -87,7 +86,8 @@ class Painting:
         steps_before, total: steps of those earlier runs, and steps in all.
         snapshots: paths and captions.
         before, alpha: paths of the content and its transparency at the run's size; None where it is opaque.
-        latest: the newest picture while the run lasts; what stays in the session are names and files.
+        latest: the newest pictures while the run lasts; what stays in the session are names and files.
+        singles: paths and titles of the pictures of the result, where it is several.
         result: path of the finished PNG.
         shown: what is to be shown of it, until it is.
         stopped, closed: whether the visitor pressed Stop, and whether the run is over.
@@ -99,7 +99,8 @@ class Painting:
     steps_before: int = 0
     total: int = 0
     snapshots: list[tuple[str, str]] = field(default_factory=list)
-    latest: Image.Image | None = None
+    latest: Result | None = None
+    singles: list[tuple[str, str]] = field(default_factory=list)
     before: Path | None = None
     alpha: Path | None = None
     result: str | None = None
@@ -181,7 +182,7 @@ class Painting:
             return [self._open(role, path) for path in paths]
         self.deadline.check()
         picture = opened(paths, size)
-        if role == "content" and not self.order.parts:
+        if role == "content" and not self.order.several:
             self._keep(picture)
         return to_tensor(picture)
 
@@ -199,7 +200,7 @@ class Painting:
 
     def _useful(self, role: str) -> int | None:
         """Long side in pixels that the run can use of a picture; None is as much as is painted here at all."""
-        asked = TASKS[self.order.task] | self.order.settings
+        asked = TASKS[self.order.task].defaults | self.order.settings
         if self.order.task == "doodle" and role != "style":  # a map of flat colors must not be blended
             return None
         size = max(asked.get(name) or 0 for name in ("size", "width", "height"))
@@ -210,7 +211,7 @@ class Painting:
 
     def _keep(self, content: Picture) -> None:
         """Keep as much of the content as the result needs: an upload may have a hundred times the pixels."""
-        asked = self.order.settings.get("size", TASKS[self.order.task]["size"])
+        asked = self.order.settings.get("size", TASKS[self.order.task].defaults["size"])
         size = fit(*content.rgb.size, asked or max(content.rgb.size))
         before = content.rgb.resize(size, Image.Resampling.LANCZOS)
         self.before = save(tempfiles.new_file("before.jpg"), before)
@@ -230,7 +231,7 @@ class Painting:
 
         def work() -> None:
             try:
-                load(name or DEFAULTS["encoder"], progress=report)
+                load(name or TASKS["style_transfer"].defaults["encoder"], progress=report)
             except BaseException as error:  # told on the thread that waits
                 failed.append(error)
 
@@ -248,14 +249,14 @@ class Painting:
 
     def _view(self, step: Step) -> View:
         """Note this step, and show it."""
-        self.latest = to_pil(step.image)
+        self.latest = Result(step.image.cpu(), self.order.layout)
         self.total = self.steps_before + step.total
         index = self.steps_before + step.index
         self.points.append((index, step.losses))
         progress.thin(self.points)
         self.note, self.work = step.note or self.note, step.work
-        preview = self.latest.copy()
-        preview.thumbnail((PREVIEW_OF_MANY if self.order.parts else PREVIEW,) * 2)
+        preview = self.latest.picture
+        preview.thumbnail((PREVIEW_OF_MANY if self.order.several else PREVIEW,) * 2)
         spent = time.monotonic() - self.started
         left = f"About {progress.duration(spent / step.work * (1 - step.work))} left." if step.index > 2 else ""
         where = f"Step {index} of {self.total}, {step.size} px."
@@ -268,7 +269,7 @@ class Painting:
         }
         if self.order.tiled:
             view["tiled"] = _tiled(preview)
-        if step.work >= self.next_snapshot and step.total > 1 and not self.order.parts:
+        if step.work >= self.next_snapshot and step.total > 1 and not self.order.several:
             self.next_snapshot = step.work + 1 / SNAPSHOTS
             view["snapshots"] = self._snapshot(preview, f"Step {index}")
         return view
@@ -289,10 +290,10 @@ class Painting:
     def _write(self) -> None:
         """Write the newest picture, if there is one that is not written yet, and all that is to be shown of it."""
         with self.writing:
-            picture, self.latest = self.latest, None
-            if picture is None or self.result:
+            latest, self.latest = self.latest, None
+            if latest is None or self.result:
                 return
-            order = self.order
+            order, picture = self.order, latest.picture
             recipe = make_recipe(order.settings, task=order.task, **order.names)
             recipe |= {"steps": self.steps, "continued": self.start is not None}
             alpha = opened(str(self.alpha)).rgb.convert("L") if self.alpha else None
@@ -306,7 +307,7 @@ class Painting:
                     str(save(tempfiles.new_file("before.jpg"), before)),
                     str(save(tempfiles.new_file("after.jpg"), picture)),
                 )
-            self.shown = view | self._parts(picture)
+            self.shown = view | self._parts(latest)
             self.result, self.before, self.alpha = str(path), None, None
 
     def _ended(self, picture: Image.Image) -> str:
@@ -321,22 +322,21 @@ class Painting:
         detail = " ".join(filter(None, (detail, self.note)))
         return progress.status("Finished" if whole else "Stopped", detail, done=self.work, kind="done")
 
-    def _parts(self, picture: Image.Image) -> View:
-        """The pictures that stand side by side in the result, each for itself, and the film that they make."""
-        order = self.order
-        if not order.parts:
+    def _parts(self, result: Result) -> View:
+        """The pictures of a result that is several, each for itself, and the film that they make."""
+        layout = result.layout
+        if not self.order.several:
             return {}
-        wide, tall = picture.width // order.columns, picture.height // -(-len(order.parts) // order.columns)
-        corners = [(wide * (i % order.columns), tall * (i // order.columns)) for i in range(len(order.parts))]
-        pictures = [picture.crop((left, top, left + wide, top + tall)) for left, top in corners]
-        if order.plays:
-            film = str(save_film(tempfiles.new_file(self._file_name("webp")), pictures))
+        if layout.plays:
+            film = str(result.save_film(tempfiles.new_file(self._file_name("webp"))))
             return {"film": film, "preview": film}
-        named = list(zip(order.parts, pictures, strict=True))
-        files = [save(tempfiles.new_file(f"{i:02d}-{_plain(part)}.png"), one) for i, (part, one) in enumerate(named, 1)]
-        view: View = {"snapshots": [(str(file), part) for file, part in zip(files, order.parts, strict=True)]}
-        if order.film:
-            view["film"] = str(save_animation(tempfiles.new_file(self._file_name("gif")), pictures))
+        self.singles = [
+            (str(save(tempfiles.new_file(f"{i:02d}-{plain(title)}.png"), one)), title)
+            for i, (title, one) in enumerate(result.pictures, 1)
+        ]
+        view: View = {"snapshots": self.singles}
+        if layout.seconds:
+            view["film"] = str(result.save_film(tempfiles.new_file(self._file_name("gif"))))
         return view
 
     def _file_name(self, suffix: str) -> str:
@@ -344,18 +344,13 @@ class Painting:
         roles = [role for role in ("content", "style") if role in self.order.pictures or role in given]
         names = {role: given.get(role) or ("picture" if role == "content" else role) for role in roles}
         parts = [name[0] if isinstance(name, list) else name for name in names.values()] or [self.order.task]
-        return f"pastiche-{'-'.join(_plain(part) for part in parts)}.{suffix}"
+        return f"pastiche-{'-'.join(plain(part) for part in parts)}.{suffix}"
 
     @property
     def last(self) -> str | None:
         """Path of the picture to go on from, if it is still there."""
         path = self.result or self.start
         return path if path and Path(path).is_file() else None
-
-
-def _plain(name: object) -> str:
-    """A name as part of a file's."""
-    return re.sub(r"[^a-z0-9]+", "-", str(name).lower()).strip("-")
 
 
 def _tiled(picture: Image.Image) -> Image.Image:

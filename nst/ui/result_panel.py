@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from nst.recipes import UNNAMED
+from nst.tasks.recipe import UNNAMED
 from nst.ui import progress, share
 from nst.ui.painting import Painting, View
 
@@ -187,5 +187,5 @@ def _offer(painting: Painting | None) -> share.Offer | None:
         paths, names = (one if isinstance(one, list) else [one] for one in (given, order.names.get(role)))
         own = [name in (None, UNNAMED) for name in names]
         inputs |= {f"{role}-{i + 1}" if i else role: path for i, path in enumerate(paths) if own[i]}
-    before = order.pictures.get("content") if not order.parts else None
+    before = order.pictures.get("content") if not order.several else None
     return share.Offer(painting.result, before if isinstance(before, str) else None, inputs)

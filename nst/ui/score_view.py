@@ -17,7 +17,7 @@ from nst.metrics.score import SIZE
 from nst.server import limits
 from nst.styles import StyleNotFound
 from nst.ui import pictures
-from nst.ui.painting import Order, Painting
+from nst.ui.painting import Painting
 
 TITLES = {
     "texture": ("Brushwork", "how near it comes to the painting's; parts of the painting itself get about 50%"),
@@ -38,9 +38,6 @@ SCALES = {
 GRADES = ((65, "An excellent pastiche"), (50, "A good pastiche"), (35, "A fair pastiche"), (20, "A weak pastiche"))
 NONE = "Hardly a pastiche"
 
-SHEET = 8192
-"""Long side in pixels of the largest sheet of several pictures."""
-
 Scoring = Callable[..., Score]
 
 _one_by_one = threading.Lock()
@@ -60,10 +57,10 @@ def of_painting(painting: Painting | None) -> str:
         raise ValueError("This result has no style to be compared with.")
     photo = None if order.task == "doodle" else order.pictures.get("content")  # a doodle looks like nothing
     photo = photo if isinstance(photo, str) else None
-    if not order.parts:
+    if not order.several:
         return html(judged(partial(pastiche_score, style_weights=weights), painting.result, styles, photo))
     with _one_by_one:
-        return table(_of_parts(painting.result, order, styles, photo, weights))
+        return table(_of_several(painting, styles, photo, weights))
 
 
 def judged(score: Scoring, result: str, styles: Sequence[str], photo: str | None) -> Score:
@@ -82,17 +79,15 @@ def judged(score: Scoring, result: str, styles: Sequence[str], photo: str | None
         return limits.on_painter(score, image, manner[0] if len(manner) == 1 else manner, content)
 
 
-def _of_parts(path: str, order: Order, paths: Sequence[str], photo: str | None, weights: Any) -> dict[str, Score]:
-    """The scores of the pictures that stand side by side in a result."""
-    result, styles = pictures.opened(path, SHEET).rgb, _looked_at(paths)
-    content = _looked_at([photo])[0] if photo else None
-    wide, tall = result.width // order.columns, result.height // -(-len(order.parts) // order.columns)
+def _of_several(painting: Painting, paths: Sequence[str], photo: str | None, weights: Any) -> dict[str, Score]:
+    """The scores of the pictures of a result."""
+    styles, content = _looked_at(paths), _looked_at([photo])[0] if photo else None
     found = {}
-    for i, part in enumerate(order.parts):
-        left, top = wide * (i % order.columns), tall * (i // order.columns)
-        one = to_tensor(result.crop((left, top, left + wide, top + tall)))
-        share = i / max(len(order.parts) - 1, 1)  # a film leads from one style to another
-        found[part] = limits.on_painter(_score, one, styles, content, [1 - share, share] if order.film else weights)
+    for i, (path, title) in enumerate(painting.singles):
+        one = to_tensor(pictures.opened(path, 2 * limits.current().size))
+        share = i / max(len(painting.singles) - 1, 1)  # a film leads from one style to another
+        mixed = [1 - share, share] if painting.order.layout.seconds else weights
+        found[title] = limits.on_painter(_score, one, styles, content, mixed)
     return found
 
 
@@ -107,7 +102,7 @@ def _score(image: Any, styles: Any, content: Any, weights: Any) -> Score:
 
 def _styles(painting: Painting) -> list[str]:
     """The files of the style pictures of an order, which may name what a network has learned."""
-    given = painting.order.extras.get("styles")
+    given = painting.order.extras.get("style")
     if given is None:
         paths = painting.order.pictures.get("style") or []
         return [paths] if isinstance(paths, str) else list(paths)

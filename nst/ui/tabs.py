@@ -8,13 +8,13 @@ from typing import Any, Protocol, runtime_checkable
 import gradio as gr
 from gradio.context import Context
 
-from nst.recipes import names_of, task_of, valid_settings
+from nst.tasks.recipe import names_of, task_of, valid_settings
 
 HOMES = {
     "fast": "Fast styles",
     "mix": "Mix",
     "colors": "Color",
-    "survey": "Explore",
+    "layers": "Explore",
     "texture": "Explore",
     "invert": "Explore",
     "doodle": "Explore",

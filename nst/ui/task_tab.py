@@ -13,8 +13,9 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError
-from nst.recipes import TASKS, UNNAMED, from_query, names_of, settings_from_recipe, to_query
 from nst.server import inputs, limits
+from nst.tasks import TASKS
+from nst.tasks.recipe import UNNAMED, from_query, names_of, settings_from_recipe, to_query
 from nst.ui import forecast, pictures, progress, score_view, settings, share, theme
 from nst.ui.errors import KIND_ERRORS, explained
 from nst.ui.painting import Load, Order, Painting, Run
@@ -33,9 +34,6 @@ TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden",
 RUNNING: dict[str, Any] = TELLING | {"concurrency_limit": limits.IN_LINE, "concurrency_id": "device"}
 """For what computes, all in one line."""
 
-COUNTS = ("width", "height", "pictures", "starts", "color_when")
-"""Further settings that an estimate depends on: how large it is, and how many there are."""
-
 
 class Workbench(Stage):
     """A tab's components, and what happens when one of them is used.
@@ -46,7 +44,7 @@ class Workbench(Stage):
         tab: the `gr.Tab` it is laid out in, if it is to be filled in when first looked at instead of at once.
 
     Attributes:
-        task: what its recipes are of, a name of `nst.recipes.TASKS`.
+        task: what its recipes are of, a name of `nst.tasks.TASKS`.
         slots: inputs for pictures; controls: those for settings, by name; set in `lay_out_inputs`.
     """
 
@@ -93,11 +91,11 @@ class Workbench(Stage):
 
     def shape(self, photo: str | None, asked: dict[str, Any]) -> tuple[int, int] | None:
         """Height and width of what is painted, in their proportion; None if there is nothing to paint yet."""
-        return pictures.shape(photo)
+        return TASKS[self.task].shape(pictures.shape(photo), asked)
 
     def times(self, asked: dict[str, Any]) -> float:
         """How many plain runs these settings amount to."""
-        return 1.0
+        return TASKS[self.task].times(asked)
 
     @property
     def inputs(self) -> list[Component]:
@@ -111,12 +109,12 @@ class Workbench(Stage):
 
     def control(self, name: str) -> Component:
         """The control of one setting, where this is called."""
-        return settings.control(name, self.task, self.prefix)
+        return settings.control(name, TASKS[self.task])
 
-    def lay_out_more(self, sections: settings.Sections) -> None:
+    def lay_out_more(self) -> None:
         """The closed section: further controls, and two buttons that set all of them."""
         with gr.Accordion("More settings", open=False, elem_id=self.id("more"), elem_classes="more-box"):
-            self.controls |= settings.more_controls(sections, self.task, self.prefix)
+            self.controls |= settings.more_controls(TASKS[self.task])
             self.lay_out_resets()
 
     def lay_out_resets(self) -> None:
@@ -138,7 +136,7 @@ class Workbench(Stage):
                 raise ValueError(f"Choose a {slot.title.lower()} first: drop one, or take an example.")
             if path and not Path(path).is_file():
                 raise ValueError(f"The {slot.title.lower()} was kept for a day and is gone; choose it again.")
-        asked = settings.read(dict(zip(self.controls, values[2 * count :], strict=False)), self.task)
+        asked = settings.read(dict(zip(self.controls, values[2 * count :], strict=False)), TASKS[self.task])
         limits.check(asked, self.task)
         names = [pictures.name_of(path, choice) if path else None for path, choice in zip(paths, chosen, strict=True)]
         return paths, names, asked
@@ -248,7 +246,7 @@ class Workbench(Stage):
             raise gr.Error(str(error), print_exception=False) from None
 
     def _wire_estimate(self) -> None:
-        depends = [self.controls[name] for name in (*forecast.COSTLY, *COUNTS) if name in self.controls]
+        depends = [self.controls[name] for name in TASKS[self.task].costs if name in self.controls]
         photo = self.slots[0].picture
         gr.on(
             [photo.change, *(control.change for control in depends)],  # type: ignore[attr-defined]
@@ -263,7 +261,7 @@ class Workbench(Stage):
         """What the run will take, in a line."""
         given = dict(zip(self.controls, values, strict=True))
         try:
-            asked = TASKS[self.task] | settings.read(given, self.task)
+            asked = TASKS[self.task].defaults | settings.read(given, TASKS[self.task])
         except ValueError as error:
             return forecast.line(str(error))
         return forecast.estimate(self.shape(photo, asked), asked, self.times(asked))
@@ -275,7 +273,7 @@ class Workbench(Stage):
         made = self.link.click(self.make_query, self.inputs, self.query, **TELLING)
         made.success(None, self.query, js=theme.copy_link(self.id("copy-link")))
         if self.reset and self.restore:
-            self.reset.click(lambda: self.set(TASKS[self.task]), None, self.restored_parts, **QUICK)
+            self.reset.click(lambda: self.set(TASKS[self.task].defaults), None, self.restored_parts, **QUICK)
             self.restore.upload(self.open_picture, [self.restore], self.restored_parts, **TELLING)
         parts = [self.opened, *self.restored_parts, self.status]
         gr.on(self.looked_at(tab), self.open_page, [self.opened], parts, **QUICK)
@@ -379,4 +377,4 @@ class Workbench(Stage):
     def set(self, asked: dict[str, Any]) -> Updates:
         """The controls as these settings have them, but for the device: it belongs to this machine."""
         controls = {name: control for name, control in self.controls.items() if name != "device"}
-        return {control: settings.shown(name, asked.get(name), self.task) for name, control in controls.items()}
+        return {control: settings.shown(name, asked.get(name), TASKS[self.task]) for name, control in controls.items()}

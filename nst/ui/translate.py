@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
@@ -9,6 +10,7 @@ import gradio as gr
 from nst import styles, translate
 from nst.images import save
 from nst.server import limits, tempfiles, zerogpu
+from nst.tasks import TASKS
 from nst.ui import pictures, settings, tabs
 from nst.ui.painting import Order, Run
 from nst.ui.pictures import Choice
@@ -52,30 +54,26 @@ class TranslateTab(Workbench):
             self.slots.append(pictures.slot("content", "Photo", self.id("content")))
             self.horse = gr.Button("Fetch a photo of a horse", size="sm", elem_id=self.id("horse"))
         with gr.Column(elem_classes="card"):
-            self.controls = {name: self.control(name) for name in ("direction", "size")}
+            self.controls = settings.main_controls(TASKS[self.task])
             with gr.Accordion("What these networks are", open=False, elem_id=self.id("about"), elem_classes="more-box"):
                 gr.Markdown(ABOUT)
 
     def order(self, *values: Any) -> Order:
         (content,), (photo,), asked = self.read(values)
         asked["model"], asked["direction"] = _told(asked.get("direction"))
-        return Order(asked, {"content": str(content)}, task=self.task, names={"content": photo}, continues=False)
+        return Order(
+            asked,
+            {"content": str(content)},
+            task=self.task,
+            names={"content": photo},
+            layout=TASKS[self.task].layout(asked),
+            continues=False,
+        )
 
     def order_also(self, *values: Any) -> Order:
         """The photo, what becomes of it, and that translated back, side by side."""
         plain = self.order(*values)
-        parts = ["Photo", settings.WORDS.get(plain.settings["direction"], "Translated")]
-        parts += ["And back"] if translate.comes_back(plain.settings["model"]) else []
-        return Order(
-            plain.settings,
-            plain.pictures,
-            task=self.task,
-            names=plain.names,
-            extras={"sheet": True},
-            parts=tuple(parts),
-            columns=len(parts),
-            continues=False,
-        )
+        return replace(plain, layout=replace(plain.layout, main=None))
 
     def _wire_slots(self) -> None:
         super()._wire_slots()

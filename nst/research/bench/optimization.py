@@ -22,8 +22,9 @@ from nst.losses import STYLE_LOSSES, ContentLoss, PerceptualLoss, StyleLoss, Tot
 from nst.optimize import Encoding, optimize
 from nst.params import PixelImage
 from nst.research.bench.loops import PlainEncoder, PlainLoop, vgg19
+from nst.settings.setting import Preset
 from nst.styles import load_content, load_style
-from nst.stylize import Preset, style_transfer
+from nst.stylize import style_transfer
 
 
 def our_loop(

@@ -9,7 +9,7 @@ from typing import Any
 
 from nst.images import to_tensor
 from nst.research.evaluate.pictures import contact_sheet, load, open_content, open_style, write
-from nst.sheets import SHEETS
+from nst.research.evaluate.sheets import SHEETS
 from nst.styles import list_maps, load_doodle, load_map, load_style
 
 
@@ -30,10 +30,10 @@ def compare_controls(
         contents, styles: picture files, or examples by name, in pairs.
         out: folder for the sheets.
         doodles: picture files by threes: a doodle, a style, and the style's map; or a drawn style that has all three.
-        sheets: which ones, of `nst.sheets.SHEETS`.
+        sheets: which ones, of `nst.research.evaluate.sheets.SHEETS`.
         encoder: to optimize on, by name or file.
         size: long side in pixels.
-        preset: see `nst.stylize.PRESETS`.
+        preset: see `nst.settings.PRESETS`.
     """
     pairs = [(open_content(c), open_style(s)) for c, s in zip(contents, styles, strict=True)]
     known = [name for name in doodles if name in list_maps()]

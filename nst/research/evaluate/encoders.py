@@ -52,7 +52,7 @@ def compare_encoders(
         lengths: presets, or numbers of steps of the preset best; run on the encoder compared.
         size: long side in pixels.
         num_steps: steps of each run but those of `lengths`.
-        preset: see `nst.stylize.PRESETS`.
+        preset: see `nst.settings.PRESETS`.
         strength: see `nst.stylize.style_transfer`.
         out: folder for a contact sheet: content, style, on the judge, on the encoder.
     """

@@ -27,8 +27,8 @@ from nst.research.evaluate.chart import chart
 from nst.research.evaluate.judges import Panel, witnesses
 from nst.research.evaluate.ledger import Ledger
 from nst.research.evaluate.pictures import contact_sheet, last, load, means, open_content, open_style, write
+from nst.settings import PRESETS
 from nst.styles import list_styles
-from nst.stylize import PRESETS
 from nst.translate import directions_of_all, placed
 from nst.weights import WeightsNotFound
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from nst.fast import make_painter
 from nst.images import decode, resize, save, to_pil, to_tensor
-from nst.stylize import Preset, style_transfer
+from nst.settings.setting import Preset
+from nst.stylize import style_transfer
 
 STEPS = (1, 2, 4, 8, 16, 32, 64, 128)
 STRENGTHS = (0, 5, 10, 15, 20, 30, 40, 50)

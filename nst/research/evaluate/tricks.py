@@ -13,7 +13,7 @@ from torch import Tensor
 from nst.device import choose_device
 from nst.research.evaluate.judges import witnesses
 from nst.research.evaluate.pictures import contact_sheet, judged, last, load, means, write
-from nst.stylize import PRESETS
+from nst.settings import PRESETS
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "best": {},

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from nst.device import Device
 from nst.encoders import load_encoder
-from nst.faces import in_rows
 from nst.fidelity import distance_to
-from nst.images import ImageError, to_tensor
+from nst.images import ImageError, grid, to_tensor
 from nst.models.progan import GrowingDiscriminator, enlarge
 from nst.models.stylegan import StyleGAN
 from nst.research.train.data import Pictures
@@ -108,7 +107,7 @@ class Course:
     def sheet(self, averaged: Any, step: int) -> Tensor:
         """64 faces at a truncation of 0.7, the same at every step."""
         if self.growth is None:
-            return in_rows(averaged.sample(SHEET, 0, TRUNCATION), SHEET_COLUMNS)
+            return grid(averaged.sample(SHEET, 0, TRUNCATION), SHEET_COLUMNS)
         latent = averaged.latents(SHEET, 0).to(self.where.device)
         if isinstance(averaged, StyleGAN):
             averaged.center()
@@ -117,7 +116,7 @@ class Course:
         painted = averaged.paint(latent, level=stage.level, blend=stage.blend).clamp(0, 1)
         while painted.shape[-1] < averaged.resolution:
             painted = enlarge(painted)
-        return in_rows(painted, SHEET_COLUMNS)
+        return grid(painted, SHEET_COLUMNS)
 
     def measure(self, averaged: Any, step: int) -> dict[str, float]:
         """The kernel distance of as many faces as were held out, to these."""

@@ -14,7 +14,6 @@ from nst.images import resize
 from nst.losses import STYLE_LOSSES
 from nst.optimize import Step
 from nst.stylize import (
-    cut,
     doodle,
     invert,
     mix_path,
@@ -48,7 +47,7 @@ def mixing(pairs: Pairs, **settings: Any) -> Sheet:
     """Each content on the way from its own style to the next pair's, by 0, 25, 50, 75 and 100 percent."""
     others = [style for _, style in pairs[1:]] + [pairs[0][1]]
     return [
-        [first, *cut(last(mix_path(content, first, second, pictures=5, **settings)), 5), second]
+        [first, *last(mix_path(content, first, second, pictures=5, **settings)).split(1), second]
         for (content, first), second in zip(pairs, others, strict=True)
     ]
 

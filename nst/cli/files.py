@@ -1,0 +1,226 @@
+"""The files of a command: what it reads and what it writes, settled once before anything is painted."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+from torch import Tensor
+
+from nst import styles
+from nst.cli.arguments import PROGRAM
+from nst.images import IMAGE_SUFFIXES, ImageError, Picture, decode, save, to_tensor
+from nst.stylize import open_mask
+from nst.tasks.result import Layout, Result
+from nst.tasks.task import CONTENT, MASK, REST, STYLE, Input
+from nst.video import check_film
+
+STYLE_SIZE = 1024
+"""Long side in pixels at which a style known by name is opened, unless the result is larger; as in the app."""
+
+T = TypeVar("T")
+
+
+# ---- what is read
+
+
+def open_content(content: str) -> Picture:
+    """A picture file, or an example photo by name."""
+    path = Path(content).expanduser()
+    if not path.exists() and content in {example.name for example in styles.list_contents()}:
+        return Picture(styles.load_content(content))
+    return decode(path)
+
+
+def open_style(style: str, size: int) -> tuple[str, Tensor]:
+    """The name and the picture (1, 3, H, W) of a style: a file, or one known by name, at this size."""
+    if is_file(style):
+        path = Path(style).expanduser()
+        return path.name, to_tensor(decode(path))
+    return style, to_tensor(styles.load_style(style, max(STYLE_SIZE, min(size, styles.LARGEST))))
+
+
+def is_file(text: str) -> bool:
+    """Whether a word is meant as a file: it is one, or looks like one; a folder of a style's name is none."""
+    path = Path(text).expanduser()
+    return path.is_file() or bool(path.suffix) or len(path.parts) > 1
+
+
+def open_input(one: Input, given: Sequence[str], size: int) -> tuple[list[str], Any]:
+    """The names of what was given for an input, and the pictures, as the task takes them.
+
+    Raises:
+        ImageError: they are too few or too many, or one cannot be opened.
+    """
+    if not max(one.least, 1 if given else 0) <= len(given) <= one.most:
+        if not given:
+            raise ImageError(f"Which {one.title.lower()}? Give {_how(one)}.")
+        times = {1: "once", 2: "twice"}.get(one.most, f"{one.most} times")
+        raise ImageError(f"Give {f'--{one.option}' if one.option else one.title} {times}, not {len(given)} times.")
+    if not given:
+        return [], [] if one.by_name else None
+    pairs = [_open_one(one, text, size) for text in given]
+    names, opened = [name for name, _ in pairs], [picture for _, picture in pairs]
+    return names, opened if one.most > 1 else opened[0]
+
+
+def _open_one(one: Input, text: str, size: int) -> tuple[str, Any]:
+    if one.role == STYLE:  # a name that the run knows is left to it
+        return (text, text) if one.by_name and not is_file(text) else open_style(text, size)
+    if text == REST:
+        return text, None
+    path = Path(text).expanduser()
+    if one.role == MASK:
+        return path.name, open_mask(path)
+    return path.name, to_tensor(open_content(text) if one.role == CONTENT else decode(path))
+
+
+def _how(one: Input) -> str:
+    what = f"a picture, or a name that `{PROGRAM} styles` lists" if one.role == STYLE else "a picture"
+    return f"--{one.option} {what}" if one.option else what
+
+
+# ---- where it is written
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a result goes: a picture, a film, or a folder of single pictures."""
+
+    path: Path
+    kind: str = "picture"
+
+    def write(self, result: Result, rate: float | None = None) -> list[Path]:
+        """Write the result; if that fails after all, into a temporary place that the error names.
+
+        Raises:
+            ImageError: it could not be written where it should.
+        """
+        ways: dict[str, Callable[[Path], list[Path]]] = {
+            "picture": lambda path: [result.save(path)],
+            "film": lambda path: [result.save_film(path, rate)],
+            "folder": lambda path: list(result.save_each(path)),
+        }
+        return kept(ways[self.kind], self.path)
+
+
+def kept(write: Callable[[Path], T], path: Path) -> T:
+    """Write to a path; if that fails, to a temporary one that the error names.
+
+    Raises:
+        ImageError: it could not be written where it should.
+    """
+    try:
+        return write(path)
+    except (ImageError, OSError) as error:
+        spare = Path(tempfile.mkdtemp(prefix="pastiche-")) / path.name
+        if not path.suffix:
+            spare.mkdir()
+        try:
+            write(spare)
+        except (ImageError, OSError):
+            raise error from None
+        raise ImageError(f"{error} What was painted is kept in '{spare}'.") from error
+
+
+def settle(output: str, layout: Layout, stem: str) -> Target:
+    """Where a result goes, tried out: folders are made, and what could not be written later is refused now.
+
+    Args:
+        output: as it was typed.
+        layout: of the result.
+        stem: of the file's name where a folder is given.
+
+    Raises:
+        ImageError: nothing can be written there.
+    """
+    path, several = Path(output).expanduser(), bool(layout.titles) and layout.main is None
+    folder = output.endswith(("/", os.sep)) or path.is_dir()
+    if several and not layout.plays and (folder or not path.suffix):
+        target = Target(path, "folder")
+        check_writable(path / f"any{layout.suffix}")
+        return target
+    if folder:
+        path = path / f"{stem}{layout.films[0] if layout.plays else '.png'}"
+    if path.suffix.lower() in layout.films or (layout.plays and path.suffix.lower() not in (".png", ".jpg", ".jpeg")):
+        check_film(path)
+        check_writable(path.with_suffix(".png"))
+        return Target(path, "film")
+    check_writable(path)
+    return Target(path)
+
+
+def check_writable(out: Path) -> None:
+    """Make the result's folder, and refuse now what `save` would refuse after the painting."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    trial = out.with_name(f".trial-{os.getpid()}{out.suffix}")
+    try:
+        save(trial, Image.new("RGB", (1, 1)))
+    except ImageError as error:
+        raise ImageError(str(error).replace(str(trial), str(out))) from error
+    finally:
+        trial.unlink(missing_ok=True)
+
+
+def check_apart(out: Path, inputs: Sequence[str]) -> None:
+    """Refuse to write over a picture that is read.
+
+    Raises:
+        ImageError: it is one of them.
+    """
+    for text in inputs:
+        source = Path(text).expanduser()
+        if source.is_file() and out.exists() and out.samefile(source):
+            raise ImageError(f"'{out}' is the photo itself; give the result another name.")
+
+
+# ---- a folder of photos
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to paint: a file, or the name of an example, or None for nothing; and where the result goes."""
+
+    content: str | None
+    target: Target
+
+
+def plan_folder(source: Path, output: str, overwrite: bool) -> tuple[list[Job], int]:
+    """What of a folder is to be painted, and how many pictures are done already.
+
+    A result has its photo's name and the suffix .png, or .jpg.png where names would be the same but for suffix or case.
+
+    Raises:
+        ImageError: a folder without pictures, or results that would lie among the photos.
+    """
+    out = Path(output).expanduser()
+    if out.exists() and (not out.is_dir() or out.samefile(source)):
+        what = "the folder of the photos" if out.is_dir() else "a file"
+        raise ImageError(f"'{output}' is {what}; give the results a folder of their own.")
+    files = (path for path in sorted(source.iterdir()) if path.is_file() and not path.name.startswith("."))
+    photos = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not photos:
+        raise ImageError(f"No pictures in '{source}'; name a folder that holds some.")
+    jobs = [Job(str(p), Target(out / name)) for p, name in zip(photos, unique_names(photos), strict=True)]
+    wanted = [job for job in jobs if overwrite or not job.target.path.exists()]
+    if wanted:
+        check_writable(wanted[0].target.path)
+    return wanted, len(jobs) - len(wanted)
+
+
+def unique_names(photos: Sequence[Path]) -> list[str]:
+    """The name of each photo's result; no two are the same, even where case does not count."""
+    shared, used, names = Counter(photo.stem.lower() for photo in photos), set[str](), list[str]()
+    for photo in photos:
+        stem = photo.stem if shared[photo.stem.lower()] == 1 else photo.name
+        tries = [stem, *(f"{stem}-{i}" for i in range(2, len(photos) + 2))]
+        name = next(f"{one}.png" for one in tries if f"{one}.png".lower() not in used)
+        used.add(name.lower())
+        names.append(name)
+    return names

@@ -1,0 +1,343 @@
+"""The runner of every task: from what was typed to what is written."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from nst.cli import files, options
+from nst.cli.errors import complaint
+from nst.cli.experiments import write_json
+from nst.cli.files import Job, Target
+from nst.cli.progress import BAR, download_bar, tell_cost, words_of
+from nst.images import ImageError, Picture, decode, fit, read_recipe, resize, save, to_pil, to_tensor
+from nst.optimize import Step
+from nst.stylize import estimate
+from nst.tasks.recipe import make_recipe, names_of, settings_from_recipe
+from nst.tasks.result import Layout, Result
+from nst.tasks.task import CONTENT, MAP, MASK, STYLE, Extra, Task
+
+REFRESHED = 0.1
+"""Seconds between two looks at a run."""
+
+
+@dataclass
+class Order:
+    """What all pictures of a command have in common.
+
+    Attributes:
+        task: what is done.
+        settings: that were typed, or are in a recipe.
+        given: the words that were typed for each input.
+        inputs: pictures by input, but for what is painted from job to job.
+        names: what they are called, for the recipe.
+        extras: further pictures, and where they go.
+        rate: of a film, in pictures a second.
+        snapshots: the folder of each job that wants them.
+        trace: where the losses go, or None; `runs` are those so far.
+    """
+
+    task: Task
+    settings: dict[str, Any]
+    given: dict[str, list[str]]
+    inputs: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, Any] = field(default_factory=dict)
+    extras: list[tuple[Extra, Target]] = field(default_factory=list)
+    rate: float | None = None
+    snapshots: dict[Job, Path] = field(default_factory=dict)
+    trace: Path | None = None
+    runs: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def whole(self) -> dict[str, Any]:
+        """Every setting."""
+        return self.task.defaults | self.settings
+
+    @property
+    def layout(self) -> Layout:
+        """What a result consists of."""
+        return self.task.layout(self.whole)
+
+
+def main(task: Task, command: str, about: str, argv: Sequence[str]) -> int:
+    """Run the command of a task: 0 when all is done, 2 when a picture of a folder failed."""
+    args = options.parser(task, command, about).parse_args(argv)
+    order = read(task, args)
+    if options.optional(task) and not (order.given[task.inputs[0].name] and args.output):
+        return without_content(order, args)
+    jobs, several = plan(order, args)
+    if not jobs:
+        return 0
+    prepare(order, args, several)
+    if several:
+        rehearse(order)
+    order.snapshots = {
+        job: args.snapshots.expanduser() / job.target.path.stem if several else args.snapshots.expanduser()
+        for job in jobs
+        if getattr(args, "snapshots", None)
+    }
+    if order.trace:
+        write_json(order.trace, {"runs": []})
+    failed = paint_all(jobs, order, several)
+    if failed:
+        print(f"{len(jobs) - failed} done, {failed} failed.", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def read(task: Task, args: argparse.Namespace) -> Order:
+    """The settings and the words for pictures, typed or from a recipe."""
+    given = {one.name: words_for(task, args, one.name) for one in task.inputs}
+    settings = options.typed_settings(args, task)
+    if any(one.by_name for one in task.inputs) and "weights" in task.settings:
+        pairs = [split_weight(text) for text in given["style"]]
+        given["style"] = [name for name, _ in pairs]
+        settings |= {"weights": [weight for _, weight in pairs]} if pairs else {}
+    if args.recipe:
+        recipe, settings = restored(args.recipe, task, settings)
+        given |= {
+            one.name: names_of(recipe.get(one.name)) for one in task.inputs if one.role == STYLE and not given[one.name]
+        }
+    init = settings.get("init")
+    if init is not None and init not in task.settings["init"].choices:
+        settings["init"] = to_tensor(decode(Path(init).expanduser()))
+    trace = getattr(args, "trace", None)
+    return Order(task, settings, given, rate=getattr(args, "rate", None), trace=trace and trace.expanduser())
+
+
+def words_for(task: Task, args: argparse.Namespace, name: str) -> list[str]:
+    """What was typed for an input; of those that share an option each takes a word, and the last one the rest."""
+    sharing = [one.name for one in task.inputs if one.option and one.option == task.input(name).option]
+    if len(sharing) > 1:
+        words = getattr(args, task.input(name).option) or []
+        place = sharing.index(name)
+        return words[place:] if place == len(sharing) - 1 else words[place : place + 1]
+    found = getattr(args, name)
+    return [found] if isinstance(found, str) else list(found or [])
+
+
+def split_weight(text: str) -> tuple[str, float]:
+    """A style and its weight, 1 where none is said."""
+    found = re.fullmatch(r"(.+):(\d+\.?\d*|\.\d+)", text)
+    return (found[1], float(found[2])) if found and not Path(text).exists() else (text, 1.0)
+
+
+def restored(path: str, task: Task, typed: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The recipe inside a picture, and the settings that it and what was typed come to; what was typed wins.
+
+    Raises:
+        ImageError: no recipe, or one that needs a network that only its user has.
+    """
+    recipe = read_recipe(Path(path).expanduser())
+    if not recipe:
+        raise ImageError(
+            f"'{path}' holds no recipe; give a picture as Pastiche wrote it, not a copy from another program."
+        )
+    said = recipe.get("settings")
+    for name, setting in task.settings.items():
+        own = said.get(name) if isinstance(said, dict) else None
+        if setting.free == "FILE" and own and own not in setting.options and name not in typed:
+            how = options.option_of(setting)
+            raise ImageError(f"'{path}' was made with a network of one's own, {own}: name its file with {how}.")
+    lost = dict.fromkeys(f"--{one.option}" for one in task.inputs if one.role in (MASK, MAP) and recipe.get(one.name))
+    if lost:
+        print(f"'{path}' was painted with what it does not hold: give it with {', '.join(lost)}.", file=sys.stderr)
+    # The device is left out: it has no part in the picture, and may not be here.
+    settings = {name: value for name, value in settings_from_recipe(recipe, task.name).items() if name != "device"}
+    return recipe, settings | typed
+
+
+def plan(order: Order, args: argparse.Namespace) -> tuple[list[Job], bool]:
+    """What is to be painted, and whether it is a folder of pictures."""
+    first = order.task.inputs[0] if order.task.inputs else None
+    source = order.given[first.name][0] if first and first.role == CONTENT else None
+    if source is not None and options.takes_folders(order.task) and Path(source).expanduser().is_dir():
+        jobs, done = files.plan_folder(Path(source).expanduser(), args.output, args.overwrite)
+        if done:
+            print(f"{done} done already; --overwrite paints them anew.", file=sys.stderr)
+        return jobs, True
+    stem = Path(source).stem if source else order.task.name
+    target = files.settle(args.output, order.layout, stem)
+    files.check_apart(target.path, [word for words in order.given.values() for word in words])
+    return [Job(source, target)], False
+
+
+def prepare(order: Order, args: argparse.Namespace, several: bool) -> None:
+    """Open what all pictures have in common, and have the networks here."""
+    scales = order.settings.get("style_scale", 1.0)
+    sides = [order.settings.get(name) or 0 for name in ("size", "width", "height")]
+    size = round(max(sides) * max(scales if isinstance(scales, list) else [scales]))
+    for one in order.task.inputs:
+        if one.role != CONTENT:
+            names, order.inputs[one.name] = files.open_input(one, order.given[one.name], size)
+            single = len(names) == 1 and one.role == STYLE and not one.by_name
+            order.names |= {one.name: names[0] if single else names} if names else {}
+    order.inputs = {name: value for name, value in order.inputs.items() if value is not None}
+    for extra in order.task.extras:
+        if text := getattr(args, option_name(extra)):
+            if several:
+                raise ValueError(f"--{extra.option} is for one picture, not for a folder.")
+            order.extras.append((extra, files.settle(text, Layout(), extra.option)))
+    fetch(order)
+    order.task.prepare(order.inputs, order.names, order.settings)
+
+
+def option_name(extra: Extra) -> str:
+    """What was typed for a further picture is called."""
+    return extra.option.replace("-", "_")
+
+
+def without_content(order: Order, args: argparse.Namespace) -> int:
+    """Write what is made of the other inputs alone."""
+    wanted = [extra for extra in order.task.extras if extra.of_inputs and getattr(args, option_name(extra))]
+    first = order.task.inputs[0]
+    if not wanted or args.output or order.given[first.name]:
+        what = " or ".join(f"--{extra.option}" for extra in order.task.extras if extra.of_inputs)
+        raise ImageError(f"Give a {first.title.upper()} and -o with the picture to write; or {what} alone.")
+    prepare(order, args, several=False)
+    for of_inputs, target in [(extra.of_inputs, target) for extra, target in order.extras if extra.of_inputs]:
+        tell(target.write(Result(of_inputs(order.inputs))))
+    return 0
+
+
+def fetch(order: Order) -> None:
+    """Have the networks here that are known by name, with a bar where they are downloaded."""
+    for name, setting in order.task.settings.items():
+        wanted = order.whole[name]
+        if setting.free == "FILE" and wanted and (wanted in setting.options or name != "model"):
+            with download_bar(str(wanted)) as progress:
+                load = order.task.load if name == "model" else load_encoder
+                load(wanted, progress=progress)
+
+
+def load_encoder(name: str, **options: Any) -> object:
+    """See `nst.encoders.load_encoder`."""
+    from nst.encoders import load_encoder as load
+
+    return load(name, **options)
+
+
+def rehearse(order: Order) -> None:
+    """Take one tiny step, so that a wrong setting is told once and at once."""
+    if "num_steps" in order.task.settings and "size" in order.task.settings:
+        low = int(order.task.settings["size"].low or 64)
+        noise = torch.rand(1, 3, low, low, generator=torch.Generator().manual_seed(0))
+        small = order.settings | {"size": low, "num_steps": 1}
+        next(order.task.run(**{"content": noise, **order.inputs}, **small))
+
+
+def paint_all(jobs: Sequence[Job], order: Order, several: bool) -> int:
+    """Paint one after the other; how many failed, if they are to be skipped and not to end all."""
+    failed, told = 0, not order.task.optimizes
+    shown = None if several or "num_steps" in order.task.settings else True
+    with tqdm(total=len(jobs), bar_format=BAR, file=sys.stderr, disable=shown) as bar:
+        for number, job in enumerate(jobs):
+            bar.set_description_str(Path(job.content or job.target.path).name, refresh=False)
+            try:
+                picture = files.open_content(job.content) if job.content else None
+                if not told:
+                    forecast(picture, order, len(jobs) - number)
+                    told = True
+                tell(paint(job, picture, order, bar, number))
+            except Exception as error:
+                sentence = complaint(error)
+                if sentence is None or not several:
+                    raise
+                tell([f"{job.content}: {sentence}"], sys.stderr)
+                failed += 1
+            bar.update(number + 1 - bar.n)
+    return failed
+
+
+def tell(lines: Sequence[object], file: Any = None) -> None:
+    """Print lines between bars of progress."""
+    for line in lines:
+        tqdm.write(str(line), file=file or sys.stdout)
+
+
+def forecast(picture: Picture | None, order: Order, count: int) -> None:
+    """Say what a long run will take."""
+    whole = order.whole
+    shape = order.task.shape(picture.rgb.size[::-1] if picture else (1, 1), whole)
+    if shape is not None:
+        asked = whole | {"size": whole.get("size") or max(64, *shape)}
+        tell_cost(estimate(shape, **asked), count * order.task.times(whole), whole)
+
+
+def paint(job: Job, picture: Picture | None, order: Order, bar: tqdm[Any], number: int) -> list[Path]:
+    """Paint one picture and write it, with its recipe, its snapshots and its losses; gives what was written."""
+    name = Path(job.content or job.target.path).name
+    inputs = {"content": to_tensor(picture), **order.inputs} if picture else order.inputs
+    recorder = Recorder(order, job, picture)
+    due = 0.0
+    for step in order.task.run(**inputs, **order.settings):
+        if time.monotonic() >= due:  # what a step looks like costs time to know
+            bar.set_postfix_str(words_of(step), refresh=False)
+            bar.update(number + step.work - bar.n)
+            due = time.monotonic() + REFRESHED
+        if step.note:
+            tell([f"{name}: {step.note}"], sys.stderr)
+        recorder.note(step)
+    named = order.names | ({"content": name} if picture else {})
+    recipe = make_recipe(order.settings, task=order.task.name, **named)
+    alpha = picture.alpha if picture and order.task.panel.compares else None
+    result = Result(step.image.cpu(), order.layout, recipe, alpha)
+    further = [(extra, target, made(extra, order, result)) for extra, target in order.extras]
+    written = job.target.write(result, order.rate)
+    written += [path for _, target, one in further for path in target.write(one)]
+    recorder.finish(recipe)
+    return written
+
+
+def made(extra: Extra, order: Order, result: Result) -> Result:
+    """A further picture, of the inputs or of the result."""
+    if extra.of_result:
+        return Result(extra.of_result(result.images))
+    return Result(extra.of_inputs(order.inputs)) if extra.of_inputs else result
+
+
+class Recorder:
+    """What is kept of a run beside its result: moments of it, and its losses."""
+
+    def __init__(self, order: Order, job: Job, picture: Picture | None) -> None:
+        self.order, self.job, self.began = order, job, time.perf_counter()
+        self.folder, self.steps, self.count = order.snapshots.get(job), list[dict[str, Any]](), 0
+        size = order.whole.get("size")
+        self.full = fit(*picture.rgb.size, size)[::-1] if picture and size else None
+
+    def note(self, step: Step) -> None:
+        """Keep a step's losses, and if it is time its picture; one that cannot be written ends no run."""
+        if self.folder and is_moment(step):
+            self.count += 1
+            image = Result(step.image, self.order.layout)
+            shown = image.picture if self.full is None or len(step.image) > 1 else to_pil(resize(step.image, self.full))
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+                save(self.folder / f"{self.count:04d}.jpg", shown)  # all of one size, so that they make a film
+            except (ImageError, OSError) as error:
+                tell([f"No more snapshots: {complaint(error)}"], sys.stderr)
+                self.folder = None
+        if self.order.trace:
+            entry = {"step": step.index, "size": step.size, "seconds": round(time.perf_counter() - self.began, 3)}
+            self.steps.append(entry | {"losses": step.losses} | ({"note": step.note} if step.note else {}))
+
+    def finish(self, recipe: dict[str, Any]) -> None:
+        """Write the losses."""
+        if self.order.trace:
+            out = {"content": self.job.content, "out": str(self.job.target.path), "recipe": recipe, "steps": self.steps}
+            self.order.runs.append(out)
+            write_json(self.order.trace, {"runs": self.order.runs})
+
+
+def is_moment(step: Step) -> bool:
+    """Whether to keep a snapshot: the first step, then at even distances, the last included."""
+    count = options.SNAPSHOTS
+    return step.index == 1 or step.index * count // step.total > (step.index - 1) * count // step.total

@@ -1,0 +1,50 @@
+"""Paint a photo with its own colors kept in every way there is, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nst.color import COLOR_MODES
+from nst.settings import SETTINGS
+from nst.stylize import color_modes, style_transfer
+from nst.tasks.result import Layout
+from nst.tasks.style_transfer import PAINTING, PHOTO
+from nst.tasks.task import Panel, Task
+
+MODES = Layout(("The photo", *SETTINGS["preserve_color"].choices.values()), columns=3)
+
+TASK = Task(
+    "colors",
+    color_modes,
+    (style_transfer, color_modes),
+    (PHOTO, replace(PAINTING, most=1)),
+    caption="{content} in the manner of {style}",
+    example="photo.jpg --style waves -o colors.png",
+    without=frozenset({"preserve_color"}),
+    panel=Panel(
+        "Color",
+        "color",
+        hint="One press paints with the photo's colors kept in every way there is.",
+        main=(("color_when",), ("strength",), ("preset", "size")),
+        more=(
+            "style_scale",
+            "tv_weight",
+            "init",
+            "seed",
+            "encoder",
+            "num_steps",
+            "optimizer",
+            "learning_rate",
+            "style_loss",
+            "pooling",
+            "content_layers",
+            "style_layers",
+            "device",
+        ),
+        compares=False,
+        scored=True,
+        continues=False,
+    ),
+    layout=lambda settings: MODES,
+    times=lambda settings: len(COLOR_MODES) if settings["color_when"] == "before" else 1.0,
+)

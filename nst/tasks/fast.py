@@ -1,0 +1,84 @@
+"""Paint a photo, or a folder of photos, in a blink, by a network that has learned to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from nst import styles
+from nst.fast import MAX_STYLES, NAMED, ROWS, any_style_models, fast_run, fast_stylize, make_painter
+from nst.registry import list_models, load_model
+from nst.settings.setting import STYLES
+from nst.tasks.result import ONE, Layout
+from nst.tasks.style_transfer import PAINTING, PHOTO
+from nst.tasks.task import Panel, Task, Values
+
+COLUMNS = 4
+"""Pictures in a row where all styles are shown."""
+
+WORDS = {"predictor": "Predicted", "adain": "AdaIN"}
+
+
+def networks() -> Mapping[str, str]:
+    """The networks, those for any style first, and what each is called."""
+    names = dict.fromkeys([*any_style_models(), *(entry.name for entry in list_models("style"))])
+    return {name: WORDS.get(name, name.capitalize()) for name in names}
+
+
+def title(name: str) -> str:
+    """What a style is called."""
+    titles = {style.name: style.title for style in styles.list_styles()}
+    return titles.get(name, name.replace("_", " ").replace("-", " ").capitalize())
+
+
+def every_style(settings: Values) -> Layout:
+    """One picture, or one for each style that is learned."""
+    if not settings["all"]:
+        return ONE
+    names = tuple(load_model(settings["model"] or NAMED).styles)  # type: ignore[arg-type]
+    return Layout(tuple(map(title, names)), COLUMNS, stems=names, suffix=".webp")
+
+
+def with_network(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) -> None:
+    """Look at the styles once for all photos, by the network that they need."""
+    if not settings.get("all"):
+        chosen = {name: settings[name] for name in ("model", "device") if settings.get(name)}
+        inputs["style"] = make_painter(inputs.get("style") or [], settings.get("weights"), **chosen)
+        settings["model"] = inputs["style"].name
+
+
+TASK = Task(
+    "fast",
+    fast_run,
+    (fast_stylize, fast_run),
+    (
+        PHOTO,
+        replace(PAINTING, help="a name, or any picture; up to four", least=0, most=MAX_STYLES, by_name=True),
+    ),
+    caption="{content} in the manner of {style}",
+    example="photo.jpg --style starry_night:2 --style waves:1 -o result.png",
+    rows={
+        **ROWS,
+        "model": replace(
+            ROWS["model"],
+            title="Any other style",
+            help="Which network paints in it.",
+            listed=networks,
+            unset="the one that fits the styles",
+        ),
+        "weights": replace(ROWS["weights"], group=STYLES),
+    },
+    panel=Panel(
+        "Fast styles",
+        "fast",
+        main=(("strength",), ("size", "preserve_color"), ("brush",)),
+        traces=False,
+        scored=True,
+        continues=False,
+    ),
+    layout=every_style,
+    prepare=with_network,
+    optimizes=False,
+    load=load_model,
+)

@@ -1,0 +1,77 @@
+"""Paint a photo on the way from one style to another: a strip, a film, or single pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from nst.optimize import Step
+from nst.stylize import mix_path, style_transfer
+from nst.tasks.result import Layout
+from nst.tasks.style_transfer import PAINTING, PHOTO
+from nst.tasks.task import Panel, Task, Values
+
+SECONDS = 0.4
+"""That each picture is shown in the film."""
+
+
+def run(content: Tensor, style: Sequence[Tensor], **settings: Any) -> Iterator[Step]:
+    """`nst.stylize.mix_path` from the first style to the second."""
+    first, second = style
+    settings.pop("style_weights", None)  # each picture has its own
+    return mix_path(content, first, second, **settings)
+
+
+def path(settings: Values) -> Layout:
+    """Pictures side by side, which are a film there and back."""
+    count = settings["pictures"]
+    shares = [round(100 * i / (count - 1)) for i in range(count)]
+    titles = tuple(f"{100 - share} % style 1, {share} % style 2" for share in shares)
+    return Layout(titles, columns=count, seconds=SECONDS, returns=True)
+
+
+TASK = Task(
+    "mix",
+    run,
+    (style_transfer, mix_path),
+    (PHOTO, replace(PAINTING, help=f"{PAINTING.help}; given twice", least=2, most=2)),
+    caption="{content} in the manner of {style}",
+    example="photo.jpg --style waves --style night -o path.gif --pictures 7",
+    panel=Panel(
+        "Mix",
+        "mix",
+        also="Path",
+        hint="Path paints several pictures, on the way from the first style to the second.",
+        main=(("strength",), ("preset", "size")),
+        more=(
+            "mixing",
+            "guide",
+            "preserve_color",
+            "color_when",
+            "tv_weight",
+            "init",
+            "seed",
+            "pictures",
+            "encoder",
+            "num_steps",
+            "optimizer",
+            "learning_rate",
+            "style_loss",
+            "pooling",
+            "content_layers",
+            "style_layers",
+            "kernel_degree",
+            "kernel_offset",
+            "kernel_bandwidth",
+            "patch_size",
+            "device",
+        ),
+        scored=True,
+        several="Snapshots",
+    ),
+    layout=path,
+    times=lambda settings: float(settings["pictures"]),
+)

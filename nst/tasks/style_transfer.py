@@ -1,0 +1,91 @@
+"""Paint a photo, or a folder of photos, in the manner of a painting, or of several."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from nst.losses import STATISTICS, STYLE_LOSSES
+from nst.settings.setting import split
+from nst.stylize import style_transfer
+from nst.tasks.task import CONTENT, MANY, MAP, MASK, REST, STYLE, Input, Panel, Task, Values
+
+BY_MEANING = "patches+histogram"
+"""The style loss where there are maps: the first heeds them, the second keeps their colors from paling."""
+
+PHOTO = Input("content", CONTENT, "Photo", default="chelsea")
+PAINTING = Input(
+    "style", STYLE, "Style", "a picture, or a name that `styles` lists", option="style", most=MANY, default="night"
+)
+EACH = f"once for each --style; '{REST}'"
+MAPS = (
+    "a map of what is where in the content, then one for each style, a color for each meaning; the style loss is then "
+    f"{BY_MEANING}, or patches beside what --loss says"
+)
+REGIONS = (
+    Input("masks", MASK, "Mask", f"white where this style goes, {EACH} for all that the others leave", "mask", 0, MANY),
+    Input(
+        "style_masks",
+        MASK,
+        "Style mask",
+        f"white where this style may be taken, {EACH} for all of it",
+        "style-mask",
+        0,
+        MANY,
+    ),
+    Input("keep", MASK, "Untouched", "white where the photo is left untouched", "keep", 0),
+    Input("content_map", MAP, "Map of the photo", MAPS, "semantic", 0),
+    Input("style_map", MAP, "Map of the style", MAPS, "semantic", 0, MANY),
+)
+
+
+def by_meaning(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) -> None:
+    """Maps of meaning are heeded by patches."""
+    if inputs.get("content_map") is not None:
+        asked = settings.get("style_loss")
+        heeding = [kind for kind in STYLE_LOSSES if STATISTICS[kind].matches]
+        if not set(heeding) & set(split(asked)):
+            settings["style_loss"] = f"{asked}+{heeding[0]}" if asked else BY_MEANING
+
+
+TASK = Task(
+    "style_transfer",
+    style_transfer,
+    (style_transfer,),
+    (PHOTO, PAINTING, *REGIONS),
+    caption="{content} in the manner of {style}",
+    example="photo.jpg --style painting.jpg -o result.png --preset best --size 1024",
+    panel=Panel(
+        "Optimize",
+        "",
+        main=(("strength",), ("preset", "size")),
+        more=(
+            "style_scale",
+            "tv_weight",
+            "tv_exponent",
+            "norm_weight",
+            "norm_exponent",
+            "preserve_color",
+            "color_when",
+            "init",
+            "seed",
+            "encoder",
+            "num_steps",
+            "optimizer",
+            "learning_rate",
+            "style_loss",
+            "pooling",
+            "content_layers",
+            "style_layers",
+            "style_layer_weights",
+            "kernel_degree",
+            "kernel_offset",
+            "kernel_bandwidth",
+            "activation_shift",
+            "correlations",
+            "patch_size",
+            "device",
+        ),
+        scored=True,
+    ),
+    prepare=by_meaning,
+)

@@ -1,0 +1,172 @@
+"""A task: the pictures it takes, what can be set, what it makes of them, and how the app lays it out.
+
+The app, the command line, links, recipes, endpoints and pages of shared results are made from tasks, and know none of
+them by name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from torch import Tensor
+
+from nst.encoders import load_encoder
+from nst.optimize import Step
+from nst.settings import SETTINGS
+from nst.settings.setting import Setting
+from nst.tasks.result import ONE, Layout
+
+CONTENT, STYLE, MASK, MAP = "content", "style", "mask", "map"
+"""The roles of pictures: what is painted, what it is painted like, where, and what is where."""
+
+MANY = 32
+REST = "rest"
+"""In place of a mask: all that the other masks leave, or all of a style."""
+
+Values = Mapping[str, Any]
+Run = Callable[..., Iterator[Step]]
+
+
+@dataclass(frozen=True)
+class Input:
+    """A picture that a task takes, or several.
+
+    Attributes:
+        name: of the argument that it is, in the run and in recipes.
+        role: one of the above.
+        title: what it is called.
+        help: what may be given.
+        option: of the command line; "" takes it by its place. Inputs that share one take its words in turn.
+        least, most: how many pictures.
+        default: the example that the app begins with.
+        by_name: whether the run itself knows some by name.
+    """
+
+    name: str
+    role: str
+    title: str
+    help: str = "a picture"
+    option: str = ""
+    least: int = 1
+    most: int = 1
+    default: str | None = None
+    by_name: bool = False
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A further picture that one can have written: made of the inputs alone, or of the pictures of the result."""
+
+    option: str
+    help: str
+    of_inputs: Callable[[Values], Tensor] | None = None
+    of_result: Callable[[Tensor], Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """How the app lays a task out.
+
+    Attributes:
+        title: of its tab.
+        prefix: what the names of its elements in the page begin with.
+        verb: what the button says; `also` a second one, if there is one, and `hint` what it is for.
+        slots: the inputs that have a place in sight.
+        main: the settings that are always in sight, in rows; `more` those in the closed section.
+        compares: whether photo and result can be laid over each other.
+        tiles: whether the result is shown tiled, too.
+        traces: whether there are losses to draw.
+        scored: whether a result is to be like a style, so that it can be told how good a pastiche it is.
+        several: what the gallery of a result's pictures is called.
+        continues: whether one can go on from the result.
+    """
+
+    title: str
+    prefix: str
+    verb: str = "Paint"
+    also: str = ""
+    hint: str = ""
+    slots: tuple[str, ...] = ("content", "style")
+    main: tuple[tuple[str, ...], ...] = ()
+    more: tuple[str, ...] = ()
+    compares: bool = True
+    tiles: bool = False
+    traces: bool = True
+    scored: bool = False
+    several: str = ""
+    continues: bool = True
+
+
+def nothing_changes(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) -> None:
+    """Nothing is missing."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """See above.
+
+    Attributes:
+        name: in recipes and links.
+        run: takes the inputs and the settings by name.
+        functions: whose keyword-only arguments are the settings, with their defaults.
+        inputs: what it takes.
+        caption: what a result is called, with {content} and {style} in it.
+        example: of the command line, without the program's name.
+        panel: its place in the app.
+        rows: the table of settings.
+        without: arguments that are not to be set.
+        layout: what a result with such settings consists of.
+        prepare: completes inputs and settings, given what the pictures are called.
+        shape: height and width of what is painted, of those of the first picture and the settings; None for none.
+        times: how many plain runs such settings amount to.
+        optimizes: whether it needs time and memory as `style_transfer` does.
+        load: loads the network that it needs, by name.
+        extras: further pictures that can be written.
+    """
+
+    name: str
+    run: Run
+    functions: tuple[Callable[..., Any], ...]
+    inputs: tuple[Input, ...]
+    caption: str
+    example: str
+    panel: Panel
+    rows: Mapping[str, Setting] = field(default_factory=lambda: SETTINGS)
+    without: frozenset[str] = frozenset()
+    layout: Callable[[Values], Layout] = lambda settings: ONE
+    prepare: Callable[[dict[str, Any], Values, dict[str, Any]], None] = nothing_changes
+    shape: Callable[[tuple[int, int] | None, Values], tuple[int, int] | None] = lambda shape, settings: shape
+    times: Callable[[Values], float] = lambda settings: 1.0
+    optimizes: bool = True
+    load: Callable[..., object] = load_encoder
+    extras: tuple[Extra, ...] = ()
+
+    @cached_property
+    def settings(self) -> dict[str, Setting]:
+        """Its settings by name, in the order of the table, each with its default here."""
+        found: dict[str, Any] = {}
+        for function in self.functions:
+            for parameter in inspect.signature(function).parameters.values():
+                if parameter.default is not parameter.empty and parameter.name not in self.without:
+                    found[parameter.name] = parameter.default
+        return {name: replace(row, default=found[name]) for name, row in self.rows.items() if name in found}
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The default of each setting."""
+        return {
+            name: list(s.default) if isinstance(s.default, tuple) else s.default for name, s in self.settings.items()
+        }
+
+    def input(self, name: str) -> Input:
+        """The input of this name."""
+        return next(one for one in self.inputs if one.name == name)
+
+    @property
+    def costs(self) -> tuple[str, ...]:
+        """The settings that time and memory depend on."""
+        return tuple(name for name, setting in self.settings.items() if setting.costs)

@@ -1,0 +1,42 @@
+"""Make a texture of any size from a style, or from several mixed, seamless or not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from nst.stylize import texture
+from nst.tasks.style_transfer import PAINTING
+from nst.tasks.task import Panel, Task
+
+TASK = Task(
+    "texture",
+    texture,
+    (texture,),
+    (replace(PAINTING, option=""),),
+    caption="A texture of {style}",
+    example="painting.jpg -o tile.png --width 512 --height 512 --seamless",
+    panel=Panel(
+        "Texture",
+        "texture",
+        verb="Weave",
+        slots=("style",),
+        main=(("width", "height"), ("seamless",), ("style_scale",), ("preset",)),
+        more=(
+            "tv_weight",
+            "seed",
+            "num_steps",
+            "optimizer",
+            "learning_rate",
+            "style_loss",
+            "pooling",
+            "style_layers",
+            "style_layer_weights",
+            "encoder",
+            "device",
+        ),
+        compares=False,
+        tiles=True,
+        scored=True,
+    ),
+    shape=lambda shape, settings: (settings["height"], settings["width"]) if shape else None,
+)
