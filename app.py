@@ -72,8 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
     from nst.places import home
     from nst.server import tempfiles, zerogpu
+    from nst.threads import settle
 
     home()  # before others ask for it
+    settle()
     zerogpu.prepare()  # before torch
     tempfiles.open_folder()  # before gradio asks where to put files
     from nst.server import serving

@@ -17,8 +17,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     from nst.places import home
+    from nst.threads import settle
 
     home()  # before other libraries ask for it
+    settle()
     try:
         return _run(sys.argv[1:] if argv is None else argv)
     except SystemExit as stop:  # from argparse: 0 after --help, 2 for bad usage

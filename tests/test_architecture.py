@@ -27,7 +27,7 @@ FLOORS = [  # from the top down; a file imports only from floors below its own, 
     {"optimize", "registry", "styles"},
     {"descent"},
     {"capture", "color", "device", "images", "losses", "params", "weights"},
-    {"formats", "layers", "places"},
+    {"formats", "layers", "places", "threads"},
 ]
 PRINTS = {"app", "__main__", "cli"}
 MOST_LINES = 400

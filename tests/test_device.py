@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
 from nst import device
 from nst.device import choose_device
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_automatic_choice_is_one_of_this_machine():
@@ -49,3 +56,14 @@ def test_images_lie_channels_last():
 def test_there_is_one_lock():
     assert device.lock.acquire(timeout=1)
     device.lock.release()
+
+
+def test_threads_that_wait_leave_the_processor_to_others():
+    """Said before torch is there, since OpenMP asks once; and not where the user has said something else."""
+    script = "import os, sys; from nst.__main__ import main; main(['--version']); "
+    script += "print(os.environ['OMP_WAIT_POLICY'], 'torch' in sys.modules)"
+    for said, heard in ((None, "PASSIVE"), ("ACTIVE", "ACTIVE")):
+        environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+        environment |= {"OMP_WAIT_POLICY": said} if said else {}
+        done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True)
+        assert done.stdout.split()[-2:] == [heard, "False"], done.stderr
