@@ -449,3 +449,23 @@ def test_flat_features_in_bfloat16_have_no_variance_below_zero():
     covariance = moments(features)[1]
     assert torch.linalg.eigvalsh(covariance)[0, 0] > -1e-6 * covariance.norm()
     assert matrix_root(covariance)[0].isfinite().all()
+
+
+# ---- parts of a picture
+
+
+@pytest.mark.parametrize(
+    "kind", ["wasserstein", "gram", "mean-variance", "mmd-linear", "mmd-polynomial", "correlation"]
+)
+def test_what_is_known_of_parts_mixed_by_their_size_is_what_is_known_of_the_whole(kind):
+    """The loss and its gradient, by tiles of any size: so a picture need never be looked at as a whole."""
+    statistic = STATISTICS[kind].of([Sample(features(2, 8, 20, 30))], [1.0], PLAIN)
+    whole = features(1, 8, 31, 23).requires_grad_()
+    tiled = whole.detach().clone().requires_grad_()
+    tiles = [tile for rows in tiled.split([7, 24], 2) for tile in rows.split([10, 13], 3)]
+    shares = [tile[0, 0].numel() / tiled[0, 0].numel() for tile in tiles]
+    known = statistic.mix([statistic.measure(Sample(tile)) for tile in tiles], shares)
+    losses = statistic(Sample(whole)), statistic.compare(*known)
+    gradients = [torch.autograd.grad(loss, x)[0] for loss, x in zip(losses, (whole, tiled), strict=True)]
+    assert losses[0].item() == pytest.approx(losses[1].item(), rel=1e-3)
+    assert (gradients[0] - gradients[1]).norm() < 1e-3 * gradients[0].norm()

@@ -139,8 +139,8 @@ class Statistic(nn.Module):
 
     def mix(self, measured: Sequence[Measured], weights: Sequence[float]) -> Measured:
         """What is known of several samples, or parts of one, together: means over positions, which add up."""
-        columns = zip(*measured, strict=True)
-        return tuple(weighted_sum(column, weights) for column in columns)  # type: ignore[arg-type]
+        kept = [[part for part in column if part is not None] for column in zip(*measured, strict=True)]
+        return tuple(weighted_sum(column, weights) if column else None for column in kept)
 
     def aim(self, *target: Any) -> None:
         """Hold what is known of the target, and whatever comparing takes of it."""
