@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,7 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
     """
     import gradio as gr
 
-    from nst.server import inputs
+    from nst.server import admission, inputs
     from nst.ui import color, endpoints, explore, faces, fast, gallery, measure, mix, optimize, theme, translate
     from nst.ui import tabs as bar
 
@@ -48,12 +47,13 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
         if api:
             endpoints.create()
     inputs.guard(page)
-    # Without api_open=False anybody could pass the queue by.
-    return page.queue(api_open=False, max_size=32)
+    page.queue(api_open=False, max_size=admission.MOST)  # else anybody could pass the queue by
+    admission.guard(page._queue)
+    return page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the page until Ctrl-C; 0 at the end."""
+    """Serve the page until Ctrl-C or SIGTERM; 0 at the end."""
     parser = argparse.ArgumentParser(prog="python app.py", description="Pastiche: a photo in the manner of a painting.")
     parser.add_argument("--host", help="address to serve on (default: this machine only; 0.0.0.0 is every network)")
     parser.add_argument("--port", type=int, help="port to serve on (default: the first free one from 7860)")
@@ -78,19 +78,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     settle()
     zerogpu.prepare()  # before torch
     tempfiles.open_folder()  # before gradio asks where to put files
-    from nst.server import serving
+    from nst.server import serving, stopping
 
-    serving.look_after()
-    build_app(api=options.api).launch(
-        server_name=options.host,
-        server_port=options.port,
-        share=options.share or None,
-        inbrowser=options.open,
-        auth=[tuple(pair.split(":", 1)) for pair in options.auth or ()] or None,
-        **serving.options(api=options.api),
-    )
+    with stopping.asked() as wanted:
+        serving.look_after()
+        page = build_app(api=options.api)
+        page.launch(
+            server_name=options.host,
+            server_port=options.port,
+            share=options.share or None,
+            inbrowser=options.open,
+            auth=[tuple(pair.split(":", 1)) for pair in options.auth or ()] or None,
+            prevent_thread_lock=True,
+            **serving.options(api=options.api, host=options.host, shared=options.share),
+        )
+        stopping.serve_until(wanted, page)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    from nst.server.stopping import leave
+
+    leave(code)

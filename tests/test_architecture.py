@@ -13,6 +13,8 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [  # from the top down; a file imports only from floors below its own, or within its own room
@@ -150,12 +152,36 @@ def test_every_file_can_be_read_in_one_sitting():
 
 
 def test_requirements_are_what_is_imported():
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").partition("# Not imported")[0].splitlines()
     asked = {normal(line) for line in lines if line and not line.startswith("#")}
     tops = {name.partition(".")[0] for module in SOURCES for name in imports(module)}
     tops -= {"nst", "tomli", *sys.stdlib_module_names}
     distributions = packages_distributions()
     assert {normal(distributions[top][0]) for top in tops} == asked - {"tomli"}  # which is for Python 3.10 alone
+
+
+FLOORS_ABOVE_HOLES = {
+    "pillow": "12.3",
+    "torch": "2.10",
+    "filelock": "3.20.3",
+    "python-multipart": "0.0.31",
+    "h11": "0.16",
+    "pillow-heif": "1.3",
+    "starlette": "0.49.1",
+    "tqdm": "4.66.3",
+}
+
+
+def test_no_version_with_a_known_hole_is_let_in():
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    asked = {one.name.lower(): one for one in map(Requirement, filter(_is_requirement, lines))}
+    for name, least in FLOORS_ABOVE_HOLES.items():
+        floor = max(Version(part.version) for part in asked[name].specifier if part.operator == ">=")
+        assert floor >= Version(least), name
+
+
+def _is_requirement(line: str) -> bool:
+    return bool(line.strip()) and not line.startswith("#")
 
 
 def normal(requirement: str) -> str:

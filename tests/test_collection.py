@@ -15,7 +15,17 @@ from PIL import Image
 from tiny import picture, tiny_encoder, tiny_encoder_file
 
 from nst.__main__ import main
-from nst.collection import KINDS, content_look, map_page, read_collection, rows, style_look, survey
+from nst.collection import (
+    KINDS,
+    Collection,
+    content_look,
+    map_page,
+    read_collection,
+    rows,
+    style_look,
+    survey,
+    write_table,
+)
 from nst.collection.atlas import inner_products, principal_components
 from nst.collection.embeddings import LAYERS
 from nst.collection.looks import Looks
@@ -221,6 +231,17 @@ def test_the_page_holds_all_and_no_name_breaks_out_of_it(folder, encoder):
     assert told["names"] == [wild, "b.png"] and set(told["kinds"]) == {"style", "content"}
     assert "<i>bad" not in page and "<title>&lt;b&gt;</title>" in page and "${" in page and "$$" not in page
     assert not re.findall(r"https?://", page), "nothing is fetched"
+
+
+def test_no_cell_of_a_table_is_computed_by_a_spreadsheet(tmp_path):
+    names = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\tx", "plain.png"]
+    looks = torch.eye(6, 8)
+    found = Collection(names, looks, looks, [b""] * 6)
+    table = write_table(tmp_path / "map.csv", found, {"style": survey(looks)})
+    with table.open(encoding="utf-8", newline="") as file:
+        listed = list(csv.DictReader(file))
+    assert [row["file"] for row in listed] == [f"'{name}" for name in names[:5]] + ["plain.png"]
+    assert all(row["style_nearest"].startswith(("'", "plain")) for row in listed)
 
 
 def test_the_command_writes_page_and_table(folder, encoder, tmp_path, capsys):

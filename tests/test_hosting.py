@@ -67,8 +67,13 @@ def served(folder: Path, run: Any, load: Any = no_load, api: bool = False, **opt
             with page:
                 endpoints.create({"stylize": limits.limited(run)}, no_load)
         _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options(api=api) | options)
+        SERVED[url] = page
         yield url
         page.close()
+
+
+SERVED: dict[str, gr.Blocks] = {}
+"""The pages that `served` serves, by address."""
 
 
 @pytest.fixture(scope="module")
@@ -214,9 +219,10 @@ def test_no_address_is_fetched_for_a_stranger(url, visitor):
             with pytest.raises(Refused, match="not fetched"):
                 visitor.click("paint")
             escaped = json.dumps({"data": [value], "fn_index": 0, "session_hash": "x"}).replace("path", "p\\u0061th")
-            for way in ("queue/join", "run/predict", "call/x", "api/predict"):
-                answer = httpx.post(f"{url}gradio_api/{way}", content=escaped, headers=JSON)
-                assert answer.status_code == 400
+            for way, status in {"queue/join": 400, "run/predict": 400, "call/x": 404, "api/predict": 404}.items():
+                for encoding in ("utf-8", "utf-16", "utf-32", "utf-8-sig"):
+                    answer = httpx.post(f"{url}gradio_api/{way}", content=escaped.encode(encoding), headers=JSON)
+                    assert answer.status_code == status
     assert Trap.asked == 0
 
 
@@ -339,7 +345,7 @@ def test_headers_for_browsers(url):
 
 def test_the_server_is_well(url, monkeypatch):
     assert httpx.get(f"{url}healthz").json()["status"] == "ok"
-    monkeypatch.setattr("nst.server.routes.shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
+    monkeypatch.setattr(tempfiles.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000, total=10**12))
     answer = httpx.get(f"{url}healthz")
     assert answer.status_code == 503 and answer.json()["status"] == "disk full"
 
@@ -538,6 +544,30 @@ def test_the_temporary_folder_stays_small(tmp_path):
     assert len(list(tmp_path.iterdir())) == 5 and (tmp_path / tempfiles.MARK).exists()
     assert tempfiles.remove_oldest(tmp_path, 3000, youngest=-1) == 0
     assert tempfiles.remove_oldest(tmp_path, 0, youngest=-1) == 3000 and example.exists()
+
+
+def test_uploads_leave_room_on_the_disk_and_the_oldest_go_for_them(tmp_path, monkeypatch):
+    """A disk of 70 MB, of which a quarter stays free: the second upload of 29 MB takes the place of the first."""
+    total = 70_000_000
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+
+    def usage(_: object) -> SimpleNamespace:
+        used = sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+        return SimpleNamespace(total=total, free=total - used)
+
+    def upload(name: str) -> None:
+        with (tmp_path / name).open("wb") as file:
+            file.truncate(29_000_000)
+
+    monkeypatch.setattr(tempfiles.shutil, "disk_usage", usage)
+    assert tempfiles.make_room(29_000_000)
+    upload("first")
+    assert not tempfiles.make_room(29_000_000), "what is young is safe"
+    assert tempfiles.has_room(tmp_path)
+    assert tempfiles.make_room(29_000_000, youngest=-1) and not (tmp_path / "first").exists()
+    upload("second")
+    assert tempfiles.make_room(10_000_000, youngest=-1) and (tmp_path / "second").exists(), "no more than needed goes"
+    assert not tempfiles.make_room(60_000_000, youngest=-1)
 
 
 def test_a_picture_that_is_gone_is_told_without_its_place(visitor, tmp_path):

@@ -33,9 +33,9 @@ SMALL = f"""
 import sys
 sys.path.insert(0, ".")
 import app
-from nst.ui import scratch
-keep = scratch.keep_small
-scratch.keep_small = lambda: keep({MOST}, youngest={YOUNGEST}, every=2)
+from nst.server import tempfiles
+keep = tempfiles.keep_small
+tempfiles.keep_small = lambda: keep({MOST}, youngest={YOUNGEST}, every=2)
 sys.exit(app.main(sys.argv[1:]))
 """
 
@@ -68,10 +68,10 @@ class Server:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[Server]:
+def serving(folder: Path, *flags: str) -> Iterator[Server]:
     script = folder / "serve.py"
     script.write_text(SMALL)
-    with process(folder, script=script) as (url, server):
+    with process(folder, *flags, script=script) as (url, server):
         yield Server(url, server, folder)
 
 

@@ -24,8 +24,10 @@ from nst.server.page_cache import KEPT, Ready
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("ready"), FakeRun(seconds=0.01)) as address:
-        yield address
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
+        with served(tmp_path_factory.mktemp("ready"), FakeRun(seconds=0.01)) as address:
+            yield address
 
 
 def test_the_page_that_is_kept_is_the_page_that_gradio_makes(url):

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 from nst.images import decode, read_recipe
-from nst.server.results import MAX_INPUT, ResultsError, Store, place, results_dir
+from nst.server.results import MAX_SHARE, ResultsError, Store, place, results_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = {"task": "style_transfer", "settings": {"strength": 60.0, "seed": 3}, "style": "waves"}
@@ -62,10 +62,43 @@ def test_nothing_is_kept_that_was_not_shared(store, tmp_path):
     assert not [path for path in (store.folder / id).iterdir() if b"secret place" in path.read_bytes()]
 
 
-def test_a_huge_input_is_kept_smaller(store):
-    id, _ = store.add(drawn(), RECIPE, inputs={"content": Image.new("RGB", (3000, 2000))})
-    width, height = decode(store.read(id, "content.png")).rgb.size
-    assert 0.98 * MAX_INPUT < width * height <= MAX_INPUT and abs(width / height - 1.5) < 0.01
+def noise(width: int, height: int) -> Image.Image:
+    """The worst that can be shared: three channels of noise, of which nothing can be left out."""
+    return Image.merge("RGB", [Image.effect_noise((width, height), 120) for _ in range(3)])
+
+
+@pytest.mark.parametrize("size", [(1024, 1024), (3000, 2000)])
+def test_a_share_costs_three_megabytes_at_most(store, size):
+    image = noise(*size)
+    inputs = dict.fromkeys(("content", "style", "style-2", "style-3", "masks-1", "masks-2"), image)
+    id, _ = store.add(image, RECIPE, before=image, inputs=inputs)
+    result = store.get(id)
+    assert sum(len(store.read(id, name)) for name in result.files) <= MAX_SHARE
+    assert set(result.inputs) == set(inputs) and all(name.endswith(".webp") for name in result.inputs.values())
+    width, height = decode(store.read(id, "picture.webp")).rgb.size
+    assert (result.width, result.height) == (width, height) and abs(width / height - size[0] / size[1]) < 0.02
+    before = decode(store.read(id, "before.webp")).rgb
+    assert abs(before.width / before.height - size[0] / size[1]) < 0.02
+
+
+def test_what_fits_is_kept_as_it_is(store):
+    photo = drawn(1, (640, 480))
+    id, _ = store.add(Image.new("RGB", (1024, 768), "teal"), RECIPE, inputs={"content": photo})
+    assert decode(store.read(id, "content.png")).rgb.tobytes() == photo.tobytes()
+    assert (store.get(id).width, store.get(id).height) == (1024, 768)
+
+
+def test_no_young_result_is_pushed_out_by_what_others_share(tmp_path):
+    one = Store(tmp_path).add(drawn(), RECIPE)[0]
+    size = sum(path.stat().st_size for path in (tmp_path / one).iterdir())
+    store = Store(tmp_path, max_bytes=round(2.5 * size))
+    two, _ = store.add(drawn(), RECIPE)
+    with pytest.raises(ResultsError, match="full just now; try again tomorrow"):
+        store.add(drawn(), RECIPE)
+    assert store.is_full() and store.tidy() == 0 and store.get(one) and store.get(two)
+    age(store, one, days=1.1)
+    three, _ = store.add(drawn(), RECIPE)
+    assert not store.is_full() and store.get(one) is None and store.get(two) and store.get(three)
 
 
 def test_transparency_is_kept(store):

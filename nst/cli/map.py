@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,7 @@ from nst.cli.arguments import PROGRAM, Parser
 from nst.cli.files import kept
 from nst.cli.options import whole_path
 from nst.cli.table import table
-from nst.collection import KINDS, LAYOUTS, Collection, Survey, map_page, names_in, read_collection, rows, survey
+from nst.collection import KINDS, LAYOUTS, Collection, Survey, map_page, names_in, read_collection, survey, write_table
 from nst.images import ImageError, written
 
 
@@ -61,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
         for line in table(groups(found, surveys)):
             print(line)
     if csv_out:
-        print(kept(lambda path: write_csv(path, found, surveys), csv_out))
+        print(kept(lambda path: write_table(path, found, surveys), csv_out))
     if out:
         print(kept(lambda path: write_page(path, map_page(found, surveys, folder.resolve().name)), out))
     return 0
@@ -126,17 +125,4 @@ def write_page(path: Path, page: str) -> Path:
     """Write HTML, whole or not at all."""
     with written(path) as part:
         part.write_text(page, encoding="utf-8", errors="backslashreplace")
-    return path
-
-
-def write_csv(path: Path, found: Collection, surveys: dict[str, Survey]) -> Path:
-    """Write the table of `nst.collection.rows`, whole or not at all."""
-    lines = list(rows(found, surveys))
-    with (
-        written(path) as part,
-        part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file,
-    ):
-        writer = csv.DictWriter(file, lines[0])
-        writer.writeheader()
-        writer.writerows(lines)
     return path

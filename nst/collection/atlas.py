@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ import torch
 from torch import Tensor
 
 from nst.collection.library import Collection
+from nst.images import written
 
 KINDS = ("style", "content")
 LAYOUTS = ("pca", "umap")
@@ -143,6 +146,25 @@ def _loneliness(distances: Tensor) -> Tensor:
     middle = distances.median()
     spread = 1.4826 * (distances - middle).abs().median()
     return (distances - middle) / spread.clamp_min(0.02 * middle.clamp_min(1e-6))
+
+
+def write_table(path: Path, collection: Collection, surveys: Mapping[str, Survey]) -> Path:
+    """Write `rows` as a CSV file, whole or not at all; what a spreadsheet would compute gets an apostrophe before it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    lines = [{name: _plain(cell) for name, cell in row.items()} for row in rows(collection, surveys)]
+    with written(path) as part, part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.DictWriter(file, lines[0])
+        writer.writeheader()
+        writer.writerows(lines)
+    return path
+
+
+def _plain(cell: Any) -> Any:
+    """A cell that no spreadsheet computes: names of files may come from strangers (OWASP, CSV injection)."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell
 
 
 def rows(collection: Collection, surveys: Mapping[str, Survey]) -> Iterator[dict[str, Any]]:

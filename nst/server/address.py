@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import urlencode
 
-from nst.server.results import Result, on_a_space
+from nst.server.results import Result
 from nst.tasks.recipe import names_of, settings_from_recipe, task_of, to_query
 
 HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
@@ -23,15 +23,22 @@ def home(request: Any) -> str:
     That is GRADIO_ROOT_PATH if it is a whole address (`--root-path` sets it), the Space's host on a Space, or
     what the proxy or else the browser says it asked for; a root path that is only a path is put behind.
     """
+    if told := configured():
+        return told
     root = os.environ.get("GRADIO_ROOT_PATH", "").rstrip("/")
-    if root.startswith(("https://", "http://")):
-        return root
-    if space := os.environ.get("SPACE_HOST"):
-        return f"https://{space.split(',')[0].strip()}"
     asked = _first(request, "x-forwarded-host") or request.headers.get("host", "")
     host = asked if HOST.fullmatch(asked) else str(request.url.hostname or "localhost")
     scheme = _first(request, "x-forwarded-proto") or request.url.scheme
     return f"{'https' if scheme in ('https', 'wss') else 'http'}://{host}{root}"
+
+
+def configured() -> str:
+    """The app's own address where it is known beforehand, and does not hang on what a request says; else ""."""
+    root = os.environ.get("GRADIO_ROOT_PATH", "").rstrip("/")
+    if root.startswith(("https://", "http://")):
+        return root
+    space = os.environ.get("SPACE_HOST", "").split(",")[0].strip()
+    return f"https://{space}" if space else ""
 
 
 def result_link(home: str, id: str) -> str:
@@ -54,12 +61,9 @@ def remix_query(result: Result) -> str:
 def client(request: Any) -> str:
     """Who asks, for counting: the address, of IPv6 the network that one household or server has.
 
-    The server underneath heeds X-Forwarded-For only from proxies that FORWARDED_ALLOW_IPS names. A Space's proxy has
-    no address that is known, so there the header is taken as it is; who forges it meets the limits for all together.
+    What proxies say of it has been looked at already, see `nst.server.peers`.
     """
     address = request.client.host if request.client else ""
-    if on_a_space():
-        address = _first(request, "x-forwarded-for") or address
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -10,19 +10,35 @@ import logging
 import sys
 import time
 import traceback
+from collections.abc import Iterable
 from datetime import datetime, timezone
+from types import SimpleNamespace
+from typing import Any
 
 LOGGER = logging.getLogger("nst")
 Fact = str | int | float | bool | None
 
 
 def start(level: int = logging.INFO) -> None:
-    """Send the log to the standard error stream, as JSON lines."""
+    """Send the log to the standard error stream, as JSON lines; what libraries have to say, too."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
     LOGGER.handlers[:] = [handler]
     LOGGER.setLevel(level)
     LOGGER.propagate = False
+    logging.getLogger().handlers[:] = [handler]
+    logging.captureWarnings(True)
+
+
+def take_over(modules: Iterable[Any]) -> None:
+    """Have these modules of a library log what failed in a line, where they would print a traceback: the words of an
+    exception may be a visitor's."""
+    for module in modules:
+        module.traceback = SimpleNamespace(print_exc=_failed, format_exc=traceback.format_exc)
+
+
+def _failed(*_: object, **__: object) -> None:
+    LOGGER.error("A request failed", exc_info=True)
 
 
 def note(event: str, **facts: Fact) -> None:
@@ -36,7 +52,9 @@ class Lines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         when = datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds")
-        line: dict[str, object] = {"time": when, "level": record.levelname.lower(), "event": str(record.msg)}
+        own = record.name.partition(".")[0] == LOGGER.name  # others put into their words what visitors sent
+        event = str(record.msg) if own else f"{record.name}:{record.lineno}"
+        line: dict[str, object] = {"time": when, "level": record.levelname.lower(), "event": event}
         line |= getattr(record, "facts", {})
         if record.exc_info and record.exc_info[0]:
             frames = traceback.extract_tb(record.exc_info[2])

@@ -1,19 +1,46 @@
-"""The line before the device: one computes, the others wait in order and are told how long."""
+"""The line before the device: one computes, the others wait their turn and are told how long.
+
+Who comes first is first, but behind those whose address has had the device for less time lately: so nobody keeps it
+from others by asking for much, or again and again.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from statistics import median
 from typing import Any, Protocol
+from weakref import WeakKeyDictionary, WeakSet
+
+from gradio.context import LocalContext
 
 from nst.device import lock
+from nst.server.address import client
 from nst.ui import progress
 
 POLL, TELL = 0.2, 1.5
 """Seconds between two looks at something that is waited for, and between two words about it to the visitor."""
+
+HALF, ALIKE = 300.0, 15.0
+"""Seconds after which half of what an address has had of the device is forgiven, and a difference that makes none."""
+
+
+_stopping = threading.Event()
+
+
+def stop_all() -> None:
+    """Have the run that computes end at its next step, and all that wait give up: the server ends."""
+    _stopping.set()
+    for visitor in (*_line, *_running):
+        visitor.stopped = True
+
+
+def is_busy() -> bool:
+    """Whether anybody computes."""
+    return bool(_running)
 
 
 class Visitor(Protocol):
@@ -30,13 +57,27 @@ class Visitor(Protocol):
     work: float
 
 
+def claim(painting: object) -> bool:
+    """Whether this is still to be painted; from now on it is not: nothing is painted twice."""
+    with _claiming:
+        fresh = painting not in _claimed
+        _claimed.add(painting)
+        return fresh
+
+
+_claimed: WeakSet[object] = WeakSet()
+_claiming = threading.Lock()
+
+
 def wait(visitor: Visitor) -> Generator[str, None, bool]:
     """Wait for the device; yields status lines, returns whether it is held, which it is unless they were stopped."""
+    request = LocalContext.request.get(None)
+    _address[visitor] = client(request) if request is not None else ""
     _line.append(visitor)
     told = 0.0
     try:
-        while not visitor.stopped:
-            first = _line[0] is visitor
+        while not (visitor.stopped or _stopping.is_set()):
+            first = _turns()[:1] == [visitor]
             if first and lock.acquire(timeout=POLL):
                 return True
             if not first:
@@ -44,7 +85,7 @@ def wait(visitor: Visitor) -> Generator[str, None, bool]:
             if visitor.stopped or time.monotonic() < told + TELL:
                 continue
             told = time.monotonic()
-            ahead = _line.index(visitor)
+            ahead = _turns().index(visitor)
             detail = f"{ahead} more before yours" if ahead else "Yours comes next"
             if seconds := _expected(ahead):
                 detail += f", in about {progress.duration(seconds)}"
@@ -63,12 +104,36 @@ def computing(visitor: Visitor) -> Iterator[None]:
         yield
     finally:
         _running.clear()
-        _spent.append(time.monotonic() - visitor.started)
+        seconds = time.monotonic() - visitor.started
+        _spent.append(seconds)
+        if address := _address.get(visitor):
+            _had[address] = _lately(address) + seconds, time.monotonic()
         lock.release()
 
 
 _line: list[Any] = []
-"""Who waits for the device, in order."""
+"""Who waits for the device, in the order in which they came."""
+
+_address: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+"""Where they come from."""
+
+_had: dict[str, tuple[float, float]] = {}
+"""Seconds of the device that an address has had, and when that was said; they are forgiven by halves, see `HALF`."""
+
+
+def _turns() -> list[Any]:
+    """Who waits, in the order in which it is their turn."""
+    return sorted(_line, key=lambda visitor: _lately(_address.get(visitor, "")) // ALIKE)
+
+
+def _lately(address: str) -> float:
+    """Seconds of the device that still count against an address."""
+    seconds, then = _had.get(address, (0.0, 0.0))
+    seconds *= 0.5 ** ((time.monotonic() - then) / HALF)
+    if 0 < seconds < 1:
+        _had.pop(address, None)
+    return seconds
+
 
 _running: list[Any] = []
 """Who has it, if anybody."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import secrets
-import shutil
 from collections.abc import Callable
 from datetime import datetime, timezone
 from functools import cache
@@ -20,7 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 import nst
 from nst.server import cards, log, tempfiles, words
-from nst.server.address import client, home, remix_query, result_link
+from nst.server.address import client, configured, home, remix_query, result_link
 from nst.server.limits import Rate
 from nst.server.results import Result, Store
 from nst.tasks.recipe import task_of
@@ -35,8 +34,6 @@ KEEP = "public, max-age=300"
 """Not long, so that a deleted picture is soon gone from caches too."""
 
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "X-Frame-Options": "SAMEORIGIN"}
-NEEDED = 50_000_000
-"""Bytes of disk below which the server calls itself unwell."""
 
 
 class Pages:
@@ -67,14 +64,12 @@ class Pages:
         return [*own, *guarded]
 
     def _guarded(self, answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
-        """The same, but for a client that has missed too often: whoever guesses gets no answer at all."""
+        """The same, but who guesses too often is told only to wait; what is there is there for all of their network."""
 
         def guarded(request: Request) -> Response:
-            if not self.misses.allows(client(request)):
-                return _message(request, 429, "Too many wrong addresses", "Wait a minute, then try again.")
             response = answer(request)
-            if response.status_code == 404:
-                self.misses.spend(client(request))
+            if response.status_code == 404 and not self.misses.spend(client(request)):
+                return _message(request, 429, "Too many wrong addresses", "Wait a minute, then try again.")
             return response
 
         return guarded
@@ -153,7 +148,10 @@ class Pages:
             **shared,
             "recipe": result.recipe,
         }
-        return JSONResponse(facts, headers=HEADERS | {"Cache-Control": KEEP, "Access-Control-Allow-Origin": "*"})
+        headers = HEADERS | {"Cache-Control": KEEP, "Access-Control-Allow-Origin": "*"}
+        if not configured():  # the links are made of what the request says
+            headers["Vary"] = "Host, X-Forwarded-Host, X-Forwarded-Proto"
+        return JSONResponse(facts, headers=headers)
 
     def ask(self, request: Request) -> Response:
         """Before deleting: a page with a button, since chats and browsers open links on their own."""
@@ -186,12 +184,16 @@ class Pages:
         return FileResponse(PICTURES / cards.PICTURE, headers=HEADERS | {"Cache-Control": KEEP})
 
     def health(self, request: Request) -> Response:
-        """For whoever watches the server: 200 if it works, 503 if its disk is full."""
-        folder = tempfiles.folder()
-        free = shutil.disk_usage(folder if folder.exists() else folder.anchor).free
-        well = free > NEEDED
-        facts = {"status": "ok" if well else "disk full", "version": nst.__version__, "sharing": self.store is not None}
-        return JSONResponse(facts, 200 if well else 503, {**HEADERS, "Cache-Control": "no-store"})
+        """For whoever watches the server: 200 if it works, 503 if one of its disks is full."""
+        places = {"disk full": tempfiles.folder(), "results disk full": self.store.folder if self.store else None}
+        full = [told for told, place in places.items() if place and not tempfiles.has_room(place)]
+        facts = {
+            "status": full[0] if full else "ok",
+            "version": nst.__version__,
+            "sharing": self.store is not None,
+            "results full": bool(self.store and self.store.is_full()),
+        }
+        return JSONResponse(facts, 503 if full else 200, {**HEADERS, "Cache-Control": "no-store"})
 
 
 class _Html(str):
@@ -267,8 +269,8 @@ def _hint(result: Result) -> str:
         return "Remix opens the app with the same settings, and with what was shared to begin from."
     known = words.input_titles(result.recipe)
     have = {
-        "photo": "content.png" in result.inputs or bool(known[0]),
-        "style": any(name.startswith("style") for name in result.inputs) or bool(known[1]),
+        "photo": "content" in result.inputs or bool(known[0]),
+        "style": any(kind.startswith("style") for kind in result.inputs) or bool(known[1]),
     }
     if all(have.values()):
         return "Remix opens the app with the same photo, style and settings."

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
+import gradio.http_server
+import gradio.queueing
+import gradio.route_utils
+import gradio.routes
+import uvicorn
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
-from nst.server import limits, log, memory, sessions, tempfiles
-from nst.server.firewall import API_BODY, MAX_BODY, Gate
+from nst.server import limits, log, memory, peers, sessions, tempfiles, uploads
+from nst.server.admission import Listening
+from nst.server.firewall import Gate, is_near
 from nst.server.page_cache import Ready
-from nst.server.results import publish
+from nst.server.results import on_a_space, publish
 from nst.server.routes import Pages
 from nst.ui import share, theme
 
@@ -21,6 +31,7 @@ comes back to a page that was quiet for longest finds it as it was, but for what
 def look_after() -> None:
     """Begin what a server does on its own while it runs: its log, its folders, publishing."""
     log.start()
+    uploads.many_open_files()
     memory.few_pools()
     memory.look_after()
     sessions.look_after()
@@ -31,18 +42,43 @@ def look_after() -> None:
         publish.start(desk.store)
 
 
-def options(*, api: bool = False) -> dict[str, Any]:
+def _take_over() -> None:
+    """Have our own in place of what gradio (6.31, which the requirements pin) gives no way to set."""
+    gradio.routes.CustomCORSMiddleware = _without  # type: ignore[assignment,misc]
+    # Of proxies, `Peers` knows more; and what uvicorn has to say goes to the log like all else.
+    config = partial(uvicorn.Config, proxy_headers=False, server_header=False, log_config=None)
+    gradio.http_server.uvicorn = SimpleNamespace(Config=config, Server=uvicorn.Server)  # type: ignore[assignment]
+    log.take_over((gradio.queueing, gradio.routes, gradio.route_utils))
+    uploads.few_parts()
+
+
+def _without(app: ASGIApp, **_: Any) -> ASGIApp:
+    """In place of gradio's middleware that lets other sites in: the gate sees to that."""
+    return app
+
+
+def options(*, api: bool = False, host: str | None = None, shared: bool = False) -> dict[str, Any]:
     """Keyword arguments of `Blocks.launch`.
 
     Args:
         api: let programs in too, by gradio's API and as an MCP server.
+        host: address that it is served on; None is this machine only.
+        shared: whether there is a public link besides.
     """
     desk = share.desk()
+    proxies = peers.LOOPBACK if shared and not peers.trusted() else peers.trusted()
+    near = (
+        not shared
+        and not proxies
+        and not on_a_space()
+        and is_near(host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1")
+    )
+    _take_over()
     return {
         "run_history": False,
         "mcp_server": api,
         "max_file_size": "30mb" if limits.current() is limits.STRICT else "100mb",
-        "max_threads": 2 * limits.IN_LINE,  # who waits in line takes one each
+        "max_threads": 4 * limits.IN_LINE,  # who waits in line takes one each
         "state_session_capacity": PAGES,
         "pwa": True,
         "ssr_mode": False,
@@ -52,7 +88,12 @@ def options(*, api: bool = False) -> dict[str, Any]:
         "_frontend": False,
         "app_kwargs": {
             "routes": Pages(desk.store, desk.misses).routes(),
-            "middleware": [Middleware(Gate, max_body=API_BODY if api else MAX_BODY), Middleware(Ready)],
+            "middleware": [
+                Middleware(peers.Peers, proxies=proxies),
+                Middleware(Gate, api=api, near=near),
+                Middleware(Listening),
+                Middleware(Ready),
+            ],
         },
         **theme.appearance(),
     }

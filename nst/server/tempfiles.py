@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
 import secrets
 import shutil
@@ -25,6 +26,10 @@ EXAMPLES = "examples"
 MOST, YOUNGEST = 4_000_000_000, 900
 """Bytes that the folder may hold, and seconds for which a file is safe all the same."""
 
+FLOOR, LEAST = 200_000_000, 50_000_000
+"""Bytes of the disk that uploads leave free, for what the app writes itself, and below which the app is unwell; of a
+small disk a quarter, and a sixteenth."""
+
 
 def open_folder() -> Path:
     """Make a fresh folder for this server, tell gradio of it, and have it removed at exit.
@@ -39,8 +44,21 @@ def open_folder() -> Path:
     lock = FileLock(fresh / MARK)
     lock.acquire()
     os.environ["GRADIO_TEMP_DIR"] = str(fresh)
-    atexit.register(_close, fresh, lock)
+    _own.append((fresh, lock))
+    atexit.register(close_folder)
     return fresh
+
+
+_own: list[tuple[Path, FileLock]] = []
+"""The folder that is this server's own, if it made one."""
+
+
+def close_folder() -> None:
+    """Remove the folder that `open_folder` made, and all that is in it."""
+    while _own:
+        fresh, lock = _own.pop()
+        lock.release()
+        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def folder() -> Path:
@@ -69,7 +87,25 @@ def keep_small(most: int = MOST, youngest: float = YOUNGEST, every: float = 60.0
     return done
 
 
-def remove_oldest(place: Path, most: int, youngest: float) -> int:
+def make_room(size: int, youngest: float = YOUNGEST) -> bool:
+    """Whether there is room on the disk for so many bytes above the floor; the oldest files go to make it."""
+    place = folder()
+    place.mkdir(parents=True, exist_ok=True)
+    disk = shutil.disk_usage(place)
+    missing = size + min(FLOOR, disk.total // 4) - disk.free
+    if missing <= 0:
+        return True
+    return remove_oldest(place, 0, youngest, enough=missing) >= missing
+
+
+def has_room(place: Path) -> bool:
+    """Whether there is room left on the disk of a folder, which need not be there yet, for what the app writes."""
+    there = next((one for one in (place, *place.parents) if one.exists()), Path(place.anchor or "."))
+    disk = shutil.disk_usage(there)
+    return disk.free > min(LEAST, disk.total // 16)
+
+
+def remove_oldest(place: Path, most: int, youngest: float, enough: float = math.inf) -> int:
     """Remove the oldest files of a folder, but the examples, until it holds at most `most` bytes, and subfolders left
     empty; the bytes that went.
 
@@ -77,6 +113,7 @@ def remove_oldest(place: Path, most: int, youngest: float) -> int:
         place: the folder.
         most: bytes.
         youngest: seconds; a file that was used since is left, since a run may be waiting to read it.
+        enough: bytes; no more than that needs to go.
     """
     found, staying = [], place / EXAMPLES
     for path in place.rglob("*"):
@@ -86,18 +123,14 @@ def remove_oldest(place: Path, most: int, youngest: float) -> int:
                 found.append((max(about.st_mtime, about.st_ctime), about.st_size, path))
     total, removed = sum(size for _, size, _ in found), 0
     for used, size, path in sorted(found):
-        if total - removed <= most or used > time.time() - youngest:
+        if total - removed <= most or removed >= enough or used > time.time() - youngest:
             break
         with suppress(OSError):
             path.unlink()
             removed += size
-            path.parent.rmdir()  # fails unless it is empty
+            if path.parent != place:
+                path.parent.rmdir()  # fails unless it is empty
     return removed
-
-
-def _close(own: Path, lock: FileLock) -> None:
-    lock.release()
-    shutil.rmtree(own, ignore_errors=True)
 
 
 def _purge(parent: Path) -> None:

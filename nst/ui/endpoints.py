@@ -21,7 +21,7 @@ from nst import encoders, fast, translate
 from nst.faces import face_grid
 from nst.images import ImageError, decode
 from nst.registry import load_model
-from nst.server import limits, tempfiles, zerogpu
+from nst.server import admission, limits, tempfiles, zerogpu
 from nst.settings import SETTINGS
 from nst.styles import StyleNotFound
 from nst.stylize import style_transfer
@@ -176,7 +176,7 @@ def create(runs: Mapping[str, Run] | None = None, load: Load | None = None) -> N
             api_name=name,
             api_visibility="public",
             concurrency_limit=limits.IN_LINE,
-            concurrency_id="device",
+            concurrency_id=admission.DEVICE,
         )
 
 

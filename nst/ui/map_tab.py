@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from nst import fast, styles
-from nst.collection import KINDS, Collection, map_page, read_collection, rows, survey
+from nst.collection import KINDS, Collection, map_page, read_collection, survey, write_table
 from nst.images import save
 from nst.server import limits, queue, tempfiles
 from nst.ui import pictures, progress
@@ -141,11 +140,7 @@ class Atlas:
         page = map_page(found, surveys)
         path, table = tempfiles.new_file("map.html"), tempfiles.new_file("map.csv")
         path.write_text(page, encoding="utf-8")
-        lines = list(rows(found, surveys))
-        with table.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, lines[0])
-            writer.writeheader()
-            writer.writerows(lines)
+        write_table(table, found, surveys)
         left_out = f" Left out: {'; '.join(f'{n}: {why}' for n, why in found.broken.items())}" if found.broken else ""
         told = f"{len(found.names)} pictures in {progress.duration(seconds)}.{left_out}"
         frame = f'<iframe title="The map" sandbox="allow-scripts" srcdoc="{escape(page, quote=True)}"></iframe>'

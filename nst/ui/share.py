@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -17,7 +19,10 @@ from nst.images import ImageError, decode
 from nst.server import log, tempfiles
 from nst.server.address import client, home, result_link
 from nst.server.limits import Rate
-from nst.server.results import MAX_INPUT, Result, ResultsError, Store, results_dir
+from nst.server.results import Result, ResultsError, Store, results_dir
+
+REMEMBERED = 10_000
+"""Shared pictures of which it is known that they are."""
 
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 
@@ -29,13 +34,19 @@ class Desk:
     Attributes:
         store: the shared results; None where there can be none.
         why: why nothing can be shared here, in one sentence; "" if all is well.
-        shares, misses: how often a client may share, and may ask for what is not there.
+        shares, daily: how often a client may share, in ten minutes and in a day; each share takes 3 MB at most.
+        remixes: how often one may fetch what was shared.
+        misses: how often one may ask for what is not there.
+        shared: ids of the results that were shared last, by the path of their picture.
     """
 
     store: Store | None
     why: str = ""
     shares: Rate = field(default_factory=lambda: Rate(10, 600, overall=200))
+    daily: Rate = field(default_factory=lambda: Rate(50, 86400))
+    remixes: Rate = field(default_factory=lambda: Rate(30, 600))
     misses: Rate = field(default_factory=lambda: Rate(30, 60))
+    shared: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
 
 @dataclass(frozen=True)
@@ -123,22 +134,43 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
     """
     if offer is None or not Path(offer.result).is_file():
         raise gr.Error("There is no finished picture to share yet: press Paint first.", print_exception=False)
-    if here.store is None or not here.shares.spend(client(request)):
-        raise gr.Error("That was a lot of sharing: wait some minutes, then try again.", print_exception=False)
-    clock, kept_smaller = log.Clock(), False
+    if here.store is None or not _claim(here, here.store, offer.result):
+        raise gr.Error("This picture was shared already; it can be again once that was deleted.", print_exception=False)
+    clock = log.Clock()
     try:
+        if not (here.shares.spend(client(request)) and here.daily.spend(client(request))):
+            raise ResultsError("That was a lot of sharing: wait some minutes, then try again.")
         picture = decode(offer.result)
         recipe = picture.recipe or {}
         beside = decode(offer.before).rgb if before and offer.before and Path(offer.before).is_file() else None
         given = {kind: path for kind, path in offer.inputs.items() if inputs and not isinstance(recipe.get(kind), str)}
         kept = {kind: decode(path).rgb for kind, path in given.items() if Path(path).is_file()}
-        kept_smaller = any(image.width * image.height > MAX_INPUT for image in kept.values())
         id, token = here.store.add(picture.rgb, recipe, alpha=picture.alpha, before=beside, inputs=kept, public=public)
-    except (ImageError, ResultsError) as error:
+    except Exception as error:
+        here.shared.pop(offer.result, None)
         log.note("share failed", reason=type(error).__name__)
-        raise gr.Error(str(error), print_exception=False) from None
+        if isinstance(error, (ImageError, ResultsError)):
+            raise gr.Error(str(error), print_exception=False) from None
+        raise
+    here.shared[offer.result] = id
+    result = here.store.get(id)
+    kept_smaller = result is not None and any(name.endswith(".webp") for name in result.inputs.values())
     log.note("shared", public=public, before=before, inputs=len(kept), seconds=clock.seconds)
     return _links(result_link(home(request), id), token, kept_smaller)
+
+
+def _claim(here: Desk, store: Store, path: str) -> bool:
+    """Whether this picture may be shared: it is not already, and nobody is about to."""
+    with _claiming:
+        if path in here.shared and (not here.shared[path] or store.get(here.shared[path])):
+            return False
+        here.shared[path] = ""  # until it has an id
+        while len(here.shared) > REMEMBERED:
+            here.shared.popitem(last=False)
+        return True
+
+
+_claiming = threading.Lock()
 
 
 def remix(here: Desk, query: Mapping[str, str], request: Any) -> Remix | None:
@@ -149,10 +181,13 @@ def remix(here: Desk, query: Mapping[str, str], request: Any) -> Remix | None:
     """
     if not (id := query.get("remix", "")):
         return None
-    result = here.store.get(id) if here.store and here.misses.allows(client(request)) else None
+    result = here.store.get(id) if here.store else None
     if here.store is None or result is None:
         here.misses.spend(client(request))
         told = "The picture to remix is no longer there; the settings are those in the link."
+        raise gr.Error(told, print_exception=False)
+    if result.inputs and not here.remixes.spend(client(request)):
+        told = "That was a lot of remixes: wait some minutes, then try again."
         raise gr.Error(told, print_exception=False)
     return Remix(result.recipe, _files(here.store, result))
 
@@ -160,11 +195,11 @@ def remix(here: Desk, query: Mapping[str, str], request: Any) -> Remix | None:
 def _files(store: Store, result: Result) -> dict[str, str]:
     """The shared inputs, copied to where the app may use them."""
     found = {}
-    for name in result.inputs:
+    for kind, name in result.inputs.items():
         if content := store.read(result.id, name):
             path = tempfiles.new_file(name)
             path.write_bytes(content)
-            found[name.removesuffix(".png")] = str(path)
+            found[kind] = str(path)
     return found
 
 

@@ -13,7 +13,7 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError
-from nst.server import inputs, limits
+from nst.server import admission, inputs, limits, queue
 from nst.tasks import TASKS
 from nst.tasks.recipe import UNNAMED, from_query, names_of, settings_from_recipe, to_query
 from nst.ui import forecast, pictures, progress, score_view, settings, share, theme
@@ -31,7 +31,7 @@ QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibil
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 """For what may have something to tell: gradio shows messages of queued events only."""
 
-RUNNING: dict[str, Any] = TELLING | {"concurrency_limit": limits.IN_LINE, "concurrency_id": "device"}
+RUNNING: dict[str, Any] = TELLING | {"concurrency_limit": limits.IN_LINE, "concurrency_id": admission.DEVICE}
 """For what computes, all in one line."""
 
 
@@ -212,9 +212,9 @@ class Workbench(Stage):
         }
 
     def paint(self, painting: Painting | None) -> Iterator[Updates]:
-        """Run it, and show it; what goes wrong is told, and the picture so far kept."""
-        if painting is None:  # between the press and this
-            yield self.forgotten()
+        """Run it, once, and show it; what goes wrong is told, and the picture so far kept."""
+        if painting is None or not queue.claim(painting):
+            yield self.forgotten() if painting is None else {}
             return
         try:
             for view in painting.paint(self.run, self.load):

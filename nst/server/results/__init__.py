@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import os
 import re
 import secrets
@@ -23,12 +24,12 @@ from typing import Any
 
 from PIL import Image
 
-from nst.images import encode
 from nst.server.results.disk import disk_trouble, size_of, sync_folder, write_through
 from nst.server.results.place import ResultsError, on_a_space, results_dir
 from nst.server.results.record import Result, read_record, to_result
+from nst.server.results.smaller import MAX_SHARE, files
 
-__all__ = ["MAX_INPUT", "Result", "ResultsError", "Store", "on_a_space", "results_dir"]
+__all__ = ["MAX_SHARE", "Result", "ResultsError", "Store", "on_a_space", "results_dir"]
 
 RECORD, DELETED = "result.json", "deleted"
 ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}")
@@ -39,11 +40,8 @@ KIND = re.compile(r"[a-z0-9][a-z0-9_-]{0,40}")
 MAX_BYTES, MAX_DAYS = 2_000_000_000, 365
 """What a store keeps unless told otherwise; the oldest results go first."""
 
-CARD, THUMBNAIL = 1200, 320
-"""Long sides in pixels of the pictures for preview cards and for the gallery."""
-
-MAX_INPUT = 4_000_000
-"""Pixels of an input that is kept as it is; a larger one is kept smaller, and a remix then is alike, not equal."""
+SAFE_SECONDS = 86400.0
+"""For so long nothing that others share can take the place of a result."""
 
 LEFTOVER_SECONDS = 3600
 TIDY_SECONDS = 30
@@ -55,7 +53,7 @@ class Store:
 
     Args:
         folder: where they lie; made when the first one is added.
-        max_bytes, max_days: what is kept; the oldest results go first.
+        max_bytes, max_days: what is kept; the oldest results go first, but none that is younger than a day.
 
     Attributes:
         remember_deleted: note the ids of what goes, for whoever published it elsewhere.
@@ -64,7 +62,8 @@ class Store:
     def __init__(self, folder: Path, max_bytes: int = MAX_BYTES, max_days: float = MAX_DAYS) -> None:
         self.folder, self.max_bytes, self.max_days = folder, max_bytes, max_days
         self.remember_deleted = False
-        self._tidied, self._tidying = 0.0, threading.Lock()
+        self._tidied, self._tidying, self._adding = -math.inf, threading.Lock(), threading.Lock()
+        self._used, self._full = 0, False
         self._records: dict[str, tuple[int, Result]] = {}
 
     def add(
@@ -84,7 +83,7 @@ class Store:
             recipe: a dict of JSON values, which also goes into the picture.
             alpha: the picture's transparency, mode L.
             before: what it was made from, shown beside it.
-            inputs: pictures for remixes by kind, such as "content", "style" or "mask-2".
+            inputs: pictures for remixes by kind, such as "content", "style" or "mask-2"; large ones are kept smaller.
             public: show it in the gallery.
 
         Returns:
@@ -96,31 +95,46 @@ class Store:
         """
         if wrong := [kind for kind in inputs or {} if not KIND.fullmatch(kind)]:
             raise ValueError(f"Kinds of inputs are of small letters, digits, - and _, not {wrong[0]!r}.")
-        data = {
-            "picture.webp": encode(picture, format="webp", quality=90, recipe=dict(recipe), alpha=alpha),
-            "card.jpg": encode(_at_most(picture, CARD), format="jpeg", quality=85, alpha=alpha),
-            "thumbnail.webp": encode(_at_most(picture, THUMBNAIL), format="webp", quality=75, alpha=alpha),
-        }
-        if before is not None:
-            before = before.resize(picture.size, Image.Resampling.LANCZOS)
-            data["before.webp"] = encode(before, format="webp", quality=88)
-        for kind, image in (inputs or {}).items():
-            data[f"{kind}.png"] = encode(_at_most_pixels(image, MAX_INPUT), format="png")
-        if sum(map(len, data.values())) > self.max_bytes:
-            raise ResultsError("This result is larger than all that is kept here; share it without the photo.")
+        data, (width, height) = files(picture, recipe, alpha, before, inputs or {})
         token = secrets.token_urlsafe(24)
         record = {
             "created": time.time(),
             "public": bool(public),
             "recipe": dict(recipe),
-            "width": picture.width,
-            "height": picture.height,
+            "width": width,
+            "height": height,
             "files": {name: hashlib.sha256(content).hexdigest() for name, content in data.items()},
             "token": hashlib.sha256(token.encode()).hexdigest(),
         }
-        id = self._write(data, json.dumps(record).encode())
-        self.tidy(TIDY_SECONDS)
-        return id, token
+        written = json.dumps(record).encode()
+        size = sum(map(len, data.values())) + len(written)
+        self._make_room(size)
+        try:
+            return self._write(data, written), token
+        except ResultsError:
+            self._used -= size
+            raise
+
+    def _make_room(self, size: int) -> None:
+        """See to it that so many bytes more may be kept.
+
+        Raises:
+            ResultsError: all that is kept is too young to go.
+        """
+        if size > self.max_bytes:
+            raise ResultsError("This result is larger than all that is kept here; share it without the photo.")
+        self.tidy(TIDY_SECONDS, size)
+        with self._adding:
+            if self._used + size > self.max_bytes:
+                self.tidy(reserve=size)
+            self._full = self._used + size > self.max_bytes
+            if self._full:
+                raise ResultsError("The place for shared results is full just now; try again tomorrow.")
+            self._used += size
+
+    def is_full(self) -> bool:
+        """Whether the last result found no room."""
+        return self._full
 
     def _write(self, data: Mapping[str, bytes], record: bytes) -> str:
         id = "".join(secrets.choice(_DIGITS) for _ in range(20))
@@ -216,25 +230,27 @@ class Store:
                     break
         return found[skip:]
 
-    def tidy(self, unless_within: float = 0.0) -> int:
+    def tidy(self, unless_within: float = 0.0, reserve: int = 0) -> int:
         """Remove what is too old or too much, the oldest first, and leftovers of crashes; how many results went.
 
         Args:
             unless_within: seconds; do nothing if this process tidied up so recently.
+            reserve: bytes that are to be free.
         """
         if time.monotonic() - self._tidied < unless_within or not self._tidying.acquire(blocking=False):
             return 0
         try:
             self._tidied = time.monotonic()
             self._remove_leftovers()
-            stamps = sorted(self._stamps(), reverse=True)
-            total, oldest = 0, time.time() - self.max_days * 86400
-            gone = []
-            for stamp, id in stamps:
-                total += size_of(self.folder / id)
-                if total > self.max_bytes or stamp < oldest:
-                    gone.append(id)
-            return sum(self._remove(id) for id in reversed(gone))
+            now = time.time()
+            sizes = {id: size_of(self.folder / id) for _, id in self._stamps()}
+            self._used, gone = sum(sizes.values()), 0
+            for stamp, id in sorted(self._stamps()):
+                too_much = self._used + reserve > self.max_bytes and stamp < now - SAFE_SECONDS
+                if (too_much or stamp < now - self.max_days * 86400) and self._remove(id):
+                    self._used -= sizes.get(id, 0)
+                    gone += 1
+            return gone
         finally:
             self._tidying.release()
 
@@ -274,15 +290,3 @@ class Store:
             with suppress(OSError):
                 if probe.stat().st_mtime < limit:
                     probe.unlink()
-
-
-def _at_most(image: Image.Image, size: int) -> Image.Image:
-    small = image.copy()
-    small.thumbnail((size, size), Image.Resampling.LANCZOS)
-    return small
-
-
-def _at_most_pixels(image: Image.Image, pixels: int) -> Image.Image:
-    factor = (pixels / (image.width * image.height)) ** 0.5
-    size = max(1, int(image.width * factor)), max(1, int(image.height * factor))
-    return image.resize(size, Image.Resampling.LANCZOS) if factor < 1 else image

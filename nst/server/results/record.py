@@ -10,6 +10,9 @@ from typing import Any
 
 from nst.images import MAX_RECIPE
 
+OWN = {"picture.webp", "card.jpg", "thumbnail.webp", "before.webp"}
+"""Files of a result that are no inputs."""
+
 
 @dataclass(frozen=True)
 class Result:
@@ -22,7 +25,7 @@ class Result:
         recipe: how it was made; a stranger may have written it, so check and escape what is in it.
         width, height: of the picture in pixels.
         files: sha256 of each file by name: picture.webp, card.jpg, thumbnail.webp, and where they were shared
-            before.webp and a PNG of each input, such as content.png.
+            before.webp and each input, such as content.png or style-2.webp.
     """
 
     id: str
@@ -34,9 +37,9 @@ class Result:
     files: dict[str, str]
 
     @property
-    def inputs(self) -> list[str]:
-        """Names of the files with inputs."""
-        return [name for name in self.files if name.endswith(".png")]
+    def inputs(self) -> dict[str, str]:
+        """Names of the files with inputs, by kind."""
+        return {name.partition(".")[0]: name for name in self.files if name not in OWN}
 
 
 def read_record(path: Path) -> dict[str, Any]:
