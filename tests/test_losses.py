@@ -86,6 +86,17 @@ def test_moments_on_the_cpu_are_those_of_the_whole_at_once(monkeypatch):
         assert torch.allclose(found[1].double(), apart * counts @ apart.transpose(1, 2), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_what_is_flat_within_a_guide_has_no_variance_however_far_it_is_from_the_rest(dtype):
+    x = 40 * torch.rand(1, 64, 32, 32, generator=torch.Generator().manual_seed(0))
+    x[..., :8] = 100 + torch.arange(64.0)[:, None, None] / 7
+    guide = torch.zeros(1, 1, 32, 32)
+    guide[..., :8] = 1
+    mean, covariance = moments(x.to(dtype), guide)
+    assert torch.allclose(mean[0], x[0, :, 0, 0].to(dtype).float(), rtol=1e-6)
+    assert covariance.abs().max() < 1e-6
+
+
 def test_matrix_root_squares_to_the_matrix():
     x = torch.rand(2, 5, 20)
     matrix = x @ x.transpose(1, 2)

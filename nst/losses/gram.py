@@ -69,14 +69,18 @@ class _Moments(torch.autograd.Function):
 def _by_parts(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
     """Mean (N, 1, C) and covariance (N, C, C) of x (N, P, C), on a CPU: what is held in float32 fits into its cache."""
     count, positions, channels = x.shape
-    # Less something near the mean, since a variance may be far below the mean's square.
+    rows = max(256, PART * torch.get_num_threads() // channels)
+    parts = [slice(start, start + rows) for start in range(0, positions, rows)]
+    # Less something near the mean, since a variance may be far below the mean's square; where only some positions
+    # count, less their own.
     near = x[:, :: max(1, positions // SAMPLED)].float().mean(1, keepdim=True)
+    if share is not None:
+        near = torch.stack([share[:, part].transpose(1, 2) @ x[:, part].float() for part in parts]).sum(0)
     beside, square = torch.zeros_like(near), near.new_zeros(count, channels, channels)
     halves = [(0, channels // 2), (channels // 2, channels)] if channels >= 64 else [(0, channels)]
-    rows = max(256, PART * torch.get_num_threads() // channels)
-    for start in range(0, positions, rows):
-        apart = x[:, start : start + rows] - near
-        weighted = apart if share is None else apart * share[:, start : start + rows]
+    for part in parts:
+        apart = x[:, part] - near
+        weighted = apart if share is None else apart * share[:, part]
         for first, last in halves:  # of what lies on either side of the diagonal, one will do
             square[:, first:last, first:].baddbmm_(weighted[..., first:last].transpose(1, 2), apart[..., first:])
         beside += weighted.sum(1, keepdim=True)
