@@ -1,4 +1,4 @@
-"""The README tells all there is, and nothing else."""
+"""The README and the pages that it links tell all there is, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from nst.tasks import TASKS
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COLORS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
-FRONT, BODY = README.removeprefix("---\n").split("\n---\n", 1)
+FRONT, SHORT = README.removeprefix("---\n").split("\n---\n", 1)
+PAGES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "nst" / "docs").glob("*.md"))}
+BODY = "\n".join([SHORT, *(text for path, text in PAGES.items() if path.name != "cli.md")])
 
 
 def options(parser) -> set[str]:
@@ -63,7 +65,7 @@ def test_nothing_is_told_that_is_not_there():
 
 def test_every_tab_is_told():
     titles = re.findall(r'\("([^"]+)", \w+\.create_tab\)', (ROOT / "app.py").read_text(encoding="utf-8"))
-    assert titles and not [title for title in titles if f"\n### {title}\n" not in BODY]
+    assert titles and not [title for title in titles if f"\n## {title}\n" not in BODY or f"| {title} |" not in SHORT]
     for path in (ROOT / "nst" / "ui").glob("*.py"):
         inner = re.findall(r'gr\.Tab\("([^"]+)"', path.read_text(encoding="utf-8"))
         assert not [title for title in inner if f"*{title}*" not in BODY]
@@ -87,8 +89,15 @@ def test_the_two_commands_are_told():
     assert "{ pip install -r tests/requirements.txt && pytest; }" in checks and "\npython app.py " in checks
 
 
-def test_the_pictures_are_there():
-    assert not [path for path in re.findall(r"!\[[^]]*\]\(([^):]+)\)", BODY) if not (ROOT / path).is_file()]
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 200, "what is longer belongs into nst/docs"
+
+
+def test_pictures_and_pages_that_are_linked_are_there():
+    for path, text in {ROOT / "README.md": SHORT, **PAGES}.items():
+        linked = [link for link in re.findall(r"\]\(([^):]+)\)", text) if not link.startswith("#")]
+        assert not [link for link in linked if not (path.parent / link.partition("#")[0]).exists()], path
+    assert not [path.name for path in PAGES if f"](nst/docs/{path.name})" not in SHORT], "every page is one click away"
 
 
 def test_the_front_matter_is_that_of_a_space():
