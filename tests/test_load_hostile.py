@@ -113,17 +113,16 @@ def vanish(url: str, address: str) -> Counter[int]:
 
 def burden(url: str, address: str) -> Counter[int]:
     """Upload what is huge, or becomes so, and have it looked at."""
-    visitor, codes = Visitor(url, address=address), Counter[int]()
+    visitor, codes = Visitor(url, QUERY, address=address), Counter[int]()
     visitor.open()
     for name, content in (("bomb.png", bomb()), ("large.png", secrets.token_bytes(2_000_000)), ("x.eps", b"%!PS" * 99)):
         answer = visitor.http.post("/gradio_api/upload", files={"files": (name, content)})
         codes[answer.status_code] += 1
         if answer.status_code == 200:
             visitor.set("content", {"path": answer.json()[0], "meta": {"_type": "gradio.FileData"}})
-            with suppress(Refused):
-                visitor.click("content", "input")
-            with suppress(Refused):
-                visitor.click("paint")
+            for press in (("content", "input"), ("paint", "click")):
+                with suppress(Refused):
+                    visitor.click(*press)
     visitor.close()
     return codes
 
