@@ -14,8 +14,8 @@ from typing import Any
 
 from nst.server import log, queue, tempfiles
 
-PATIENCE = 7.0
-"""Seconds that a run may take for the step it is in."""
+PATIENCE = 6.0
+"""Seconds that a run may take for the step it is in, and connections to close."""
 
 SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGBREAK") if hasattr(signal, name)]
 
@@ -44,8 +44,9 @@ def serve_until(wanted: threading.Event, page: Any) -> None:
     log.note("stopping")
     started = time.monotonic()
     queue.stop_all()
-    page.close(verbose=False)
-    while queue.is_busy() and time.monotonic() - started < PATIENCE:
+    closing = threading.Thread(target=page.close, kwargs={"verbose": False}, daemon=True)
+    closing.start()  # which waits for open connections
+    while (closing.is_alive() or queue.is_busy()) and time.monotonic() - started < PATIENCE:
         time.sleep(0.05)
     tempfiles.close_folder()
     log.note("stopped", seconds=round(time.monotonic() - started, 1), busy=queue.is_busy())
