@@ -99,7 +99,7 @@ def test_every_method_is_there():
     knows = {method.name: method.knows for method in find_methods()}
     assert "starry_night" in (knows["network photo2vangogh"] or ())
     facts = {method.name: (method.styles, method.training) for method in find_methods()}
-    assert facts["network cin"] == ("13", "2500 steps") and facts["optimized, best"] == ("any", "none")
+    assert facts["network cin"] == ("16", "100000 steps") and facts["optimized, best"] == ("any", "none")
 
 
 @pytest.mark.slow
