@@ -27,7 +27,8 @@ from torch.nn import functional as F
 from nst.formats import MAX_EXIF, ImageError, Samples, open_picture, stored_samples
 
 MAX_PIXELS = 40_000_000  # width times height; a larger picture is refused before its pixels are decoded
-BUDGET, AT_ONCE = MAX_PIXELS, 4  # pixels, and files, that all threads together decode at one time; others wait
+BUDGET = MAX_PIXELS  # pixels that all threads together decode at one time; who wants more waits
+AT_ONCE = max(2, min(os.cpu_count() or 2, 8))  # files, whose bytes are held meanwhile
 MAX_BYTES = 512 * 2**20  # a larger upload is refused unread
 MAX_RECIPE = 60_000  # characters of JSON, read or written; an EXIF block of JPEG ends at 65,533 bytes
 IMAGE_SUFFIXES = frozenset((".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".avif", ".heic", ".heif"))
@@ -104,17 +105,22 @@ def _decode(source: Source, data: bytes, max_pixels: int, size: int | None) -> P
             raise ValueError("no pixels")
         if image.width * image.height > max_pixels:
             raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
+        if size and image.format == "JPEG" and image is not source:
+            image.draft(image.mode, (2 * size, 2 * size))  # a half, a quarter or an eighth of it, decoded as such
         with _budget.share(image.width * image.height):
-            samples = stored_samples(image)
+            samples, format = stored_samples(image), image.format
             if image is source:
                 image = image.copy()
             image.load()
+            factor = max(image.size) // (2 * size) if size and format == "PNG" else 1
+            if factor > 1 and image.mode in ("1", "L", "RGB") and "transparency" not in image.info:
+                image = (image.convert("L") if image.mode == "1" else image).reduce(factor)  # each copy is as large
             image.info = {k: v for k, v in image.info.items() if "exif" not in str(k) or len(v or "") < MAX_EXIF}
             layers = _normalize(image, samples)
             for layer in layers:
                 if size and layer is not None:
                     layer.thumbnail((size, size), Image.Resampling.LANCZOS, reducing_gap=3)
-            return Picture(*layers, _recipe_in(image), image.format)
+            return Picture(*layers, _recipe_in(image), format)
     except Exception as error:  # parsers of hostile bytes raise anything, from struct.error to MemoryError
         raise ImageError(_complaint(data, error, max_pixels)) from error
 

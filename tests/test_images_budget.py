@@ -8,7 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageChops, ImageStat
 
 from nst import images
 from nst.images import ImageError, decode
@@ -37,7 +37,7 @@ def test_many_large_pictures_at_once_cost_no_more_memory_than_one(monkeypatch):
 
     monkeypatch.setattr(images, "_normalize", watched)
     monkeypatch.setattr(images, "_budget", images._Budget(400_000))
-    large, small = (encoded(Image.new("1", (side, side))) for side in (500, 50))
+    large, small = (encoded(Image.new("P", (side, side))) for side in (500, 50))
     with ThreadPoolExecutor(8) as pool:
         shown = list(pool.map(lambda data: decode(data, size=64).rgb.size, [large, small] * 6))
     assert set(shown) == {(64, 64), (50, 50)} and 250_000 <= most[0] <= 400_000 < 12 * 250_000
@@ -57,3 +57,17 @@ def test_a_picture_is_made_small_before_it_is_handed_out():
     small = decode(encoded(photo), size=100)
     assert small.rgb.size == (100, 50) and small.alpha is not None and small.alpha.size == (100, 50)
     assert decode(encoded(photo), size=1000).rgb.size == (400, 200)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA", "CMYK"])
+@pytest.mark.parametrize("format", ["PNG", "JPEG"])
+def test_what_is_decoded_small_looks_as_what_is_made_small_afterwards(mode, format):
+    if mode == {"PNG": "CMYK", "JPEG": "RGBA"}[format]:
+        return
+    photo, buffer, exif = Image.effect_noise((900, 600), 90).resize((1800, 1200)), io.BytesIO(), Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    photo.convert(mode).save(buffer, format, exif=exif)
+    small, whole = decode(buffer.getvalue(), size=200), decode(buffer.getvalue())
+    wanted = whole.rgb.resize((133, 200), Image.Resampling.LANCZOS)
+    assert small.rgb.size == wanted.size and small.format == whole.format == format
+    assert max(ImageStat.Stat(ImageChops.difference(small.rgb, wanted)).mean) < 4

@@ -74,7 +74,7 @@ def judged(score: Scoring, result: str, styles: Sequence[str], photo: str | None
         ImageError: one of them is gone, or no picture.
     """
     with _one_by_one:
-        image = to_tensor(pictures.opened(result, 2 * limits.current().size))
+        image = to_tensor(pictures.opened(result))
         manner, content = _looked_at(styles), _looked_at([photo])[0] if photo else None
         return limits.on_painter(score, image, manner[0] if len(manner) == 1 else manner, content)
 
@@ -84,7 +84,7 @@ def _of_several(painting: Painting, paths: Sequence[str], photo: str | None, wei
     styles, content = _looked_at(paths), _looked_at([photo])[0] if photo else None
     found = {}
     for i, (path, title) in enumerate(painting.singles):
-        one = to_tensor(pictures.opened(path, 2 * limits.current().size))
+        one = to_tensor(pictures.opened(path))
         share = i / max(len(painting.singles) - 1, 1)  # a film leads from one style to another
         mixed = [1 - share, share] if painting.order.layout.seconds else weights
         found[title] = limits.on_painter(_score, one, styles, content, mixed)
