@@ -22,8 +22,9 @@ from nst.styles import StyleNotFound
 from nst.stylize import Estimate
 from nst.tasks import TASKS
 from nst.ui import forecast, pictures, progress, settings, theme
-from nst.ui.optimize import OptimizeTab, create_tab
+from nst.ui.optimize import create_tab
 from nst.ui.painting import Painting
+from nst.ui.task_tab import Workbench
 from nst.weights import WeightsNotFound
 
 OPTIMIZED = TASKS["style_transfer"]
@@ -42,13 +43,13 @@ def run() -> FakeRun:
 
 
 @pytest.fixture(scope="module")
-def laid_out() -> OptimizeTab:
+def laid_out() -> Workbench:
     with gr.Blocks():
         return create_tab()
 
 
 @pytest.fixture
-def tab(laid_out, run) -> OptimizeTab:
+def tab(laid_out, run) -> Workbench:
     laid_out.run, laid_out.load = run, no_load
     return laid_out
 
@@ -60,27 +61,27 @@ def photo(tmp_path) -> str:
     return str(path)
 
 
-def asked(tab: OptimizeTab, photo: str, **changes: Any) -> list[Any]:
+def asked(tab: Workbench, photo: str, **changes: Any) -> list[Any]:
     """What the page sends on Paint: pictures, choices and controls."""
     values = {name: settings.shown(name, DEFAULTS[name], OPTIMIZED) for name in tab.controls} | {"size": 64} | changes
     return [photo, photo, None, None, *values.values()]
 
 
-def begun(tab: OptimizeTab, photo: str, **changes: Any) -> Painting:
+def begun(tab: Workbench, photo: str, **changes: Any) -> Painting:
     return tab.begin(None, *asked(tab, photo, **changes))[tab.painting]
 
 
-def painted(tab: OptimizeTab, photo: str, **changes: Any) -> Painting:
+def painted(tab: Workbench, photo: str, **changes: Any) -> Painting:
     painting = begun(tab, photo, **changes)
     list(tab.paint(painting))
     return painting
 
 
-def visible(updates: dict[Any, Any], tab: OptimizeTab) -> dict[str, bool]:
+def visible(updates: dict[Any, Any], tab: Workbench) -> dict[str, bool]:
     return {name: updates[getattr(tab, name)]["visible"] for name in ("start", "stop", "go_on")}
 
 
-def texts(updates: list[dict[Any, Any]], tab: OptimizeTab) -> str:
+def texts(updates: list[dict[Any, Any]], tab: Workbench) -> str:
     return " ".join(re.sub("<[^>]*>", " ", u[tab.status]) for u in updates if tab.status in u)
 
 
@@ -297,7 +298,7 @@ CHANGED = {
 }
 
 
-def controls_of(updates: dict[Any, Any], tab: OptimizeTab) -> dict[str, Any]:
+def controls_of(updates: dict[Any, Any], tab: Workbench) -> dict[str, Any]:
     return settings.read(
         {name: updates[control] for name, control in tab.controls.items() if control in updates}, OPTIMIZED
     )

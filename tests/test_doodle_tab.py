@@ -31,7 +31,7 @@ def _own_folder(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def bench() -> doodle.DoodleBench:
     with gr.Blocks():
-        return doodle.DoodleBench(FakeSheet(), no_load)
+        return doodle.DoodleBench(TASKS["doodle"], FakeSheet(), no_load)
 
 
 def first_look(bench: doodle.DoodleBench, **query: str) -> dict[Any, Any]:

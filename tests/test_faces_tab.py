@@ -14,7 +14,6 @@ from PIL import Image
 from nst.device import lock
 from nst.images import decode, read_recipe, resize
 from nst.optimize import Step
-from nst.tasks import TASKS
 from nst.ui import settings
 from nst.ui.faces import create_tab
 
@@ -49,12 +48,12 @@ def run() -> FakeNetwork:
 @pytest.fixture
 def benches(run) -> dict[str, Any]:
     with gr.Blocks(), gr.Tabs(), gr.Tab("Faces"):
-        return {bench.task: bench for bench in create_tab(run)}
+        return {bench.task.name: bench for bench in create_tab(run)}
 
 
 def asked(bench, *before: Any, **changes: Any) -> list[Any]:
-    defaults = TASKS[bench.task].defaults
-    values = {name: settings.shown(name, defaults[name], TASKS[bench.task]) for name in bench.controls} | changes
+    defaults = bench.task.defaults
+    values = {name: settings.shown(name, defaults[name], bench.task) for name in bench.controls} | changes
     return [*before, *values.values()]
 
 

@@ -69,6 +69,8 @@ def test_every_tab_is_told():
     for path in (ROOT / "nst" / "ui").glob("*.py"):
         inner = re.findall(r'gr\.Tab\("([^"]+)"', path.read_text(encoding="utf-8"))
         assert not [title for title in inner if f"*{title}*" not in BODY]
+    benches = [task.panel.title for task in TASKS.values() if task.panel.home]
+    assert benches and not [title for title in benches if f"*{title}*" not in BODY]
 
 
 def test_every_model_is_told():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
@@ -167,3 +168,19 @@ def test_an_unknown_task_is_style_transfer(asked):
 def test_names_from_outside():
     assert names_of(None) == names_of(7) == names_of("") == [] and names_of(["a", 3, None]) == ["a"]
     assert len(names_of("|".join("x" * 100))) == 32 and len(names_of("y" * 999)[0]) == 200
+
+
+BEFORE = json.loads((Path(__file__).parent / "made_before.json").read_text(encoding="utf-8"))
+"""Recipes and links as the first version made them, before the settings had one table."""
+
+
+@pytest.mark.parametrize("name", BEFORE)
+def test_recipes_and_links_made_before_still_restore(name):
+    recipe, link = BEFORE[name]["recipe"], dict(parse_qsl(BEFORE[name]["link"]))
+    task = task_of(recipe)
+    assert task == task_of(link) == {"survey": "layers"}.get(name, name)
+    restored = settings_from_recipe(recipe, task)
+    assert restored | recipe["settings"] == restored, "every setting that it had"
+    asked = from_query(link, task)["settings"]
+    assert {name: asked[name] for name in asked if name in link} == {n: restored[n] for n in asked if n in link}
+    assert names_of(recipe["style"]) == names_of(link["style"]) and link["content"] == recipe["content"] == "chelsea"

@@ -67,7 +67,7 @@ class FakeSheet:
 def benches() -> dict[str, Workbench]:
     with gr.Blocks():
         made = [mix.create_tab(), color.create_tab(), *explore.create_tab()]
-    return {bench.task: bench for bench in made}
+    return {bench.task.name: bench for bench in made}
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def inputs(bench: Workbench, photo: str, styles: int = 2, chosen: dict[int, Any]
     count = len(bench.slots)
     paths = [photo if slot.needed or i <= styles else None for i, slot in enumerate(bench.slots)]
     choices = [(chosen or {}).get(i) for i in range(count)]
-    task = TASKS[bench.task]
+    task = bench.task
     told = {name: settings.shown(name, task.defaults[name], task) for name in bench.controls} | given
     own = getattr(bench, "extra", {})
     extra = {name: part.value for name, part in own.items()} | {"layers": []}
@@ -432,7 +432,7 @@ def test_the_sheet_of_colors_names_every_mode(benches, photo):
     bench, run = benches["colors"], FakeSheet(2, 3)
     _, last = press(bench, run, inputs(bench, photo, color_when="before"))
     assert run.calls[0][1]["color_when"] == "before" and "preserve_color" not in run.calls[0][1]
-    assert len(bench.parts) == 1 + len(COLOR_MODES)
+    assert len(bench.task.layout(bench.task.defaults).titles) == 1 + len(COLOR_MODES)
     assert last[bench.snapshots]["value"][0][1] == "The photo"
 
 

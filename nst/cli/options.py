@@ -10,7 +10,7 @@ from typing import Any
 
 from nst.cli.arguments import PROGRAM, Parser, read_number
 from nst.settings.setting import Setting
-from nst.tasks.task import CONTENT, Input, Task
+from nst.tasks.task import PAINTED, Input, Task
 
 SNAPSHOTS = 12
 """How many moments of a run are kept, about."""
@@ -77,7 +77,7 @@ def option_of(setting: Setting) -> str:
 
 def takes_folders(task: Task) -> bool:
     """Whether the command paints each picture of a folder."""
-    return bool(task.inputs) and task.inputs[0].role == CONTENT and task.inputs[0].least > 0
+    return bool(task.inputs) and task.inputs[0].name == PAINTED and task.inputs[0].least > 0
 
 
 def optional(task: Task) -> bool:
@@ -89,7 +89,7 @@ def _add_inputs(made: Parser, option: str, inputs: list[Input]) -> None:
     first, metavar = inputs[0], inputs[0].role.upper()
     if not first.option:
         nargs = "*" if first.most > 1 else "?" if not first.least else None
-        folder = ", or a folder of pictures" if first.role == CONTENT and first.least else ""
+        folder = ", or a folder of pictures" if first.name == PAINTED and first.least else ""
         made.add_argument(first.name, metavar=metavar, nargs=nargs, help=f"{first.help}{folder}")
     elif len(inputs) > 1:
         made.add_argument(f"--{option}", dest=option, metavar=metavar, nargs="+", help=first.help)

@@ -24,7 +24,7 @@ from nst.optimize import Step
 from nst.stylize import estimate
 from nst.tasks.recipe import make_recipe, names_of, settings_from_recipe
 from nst.tasks.result import Layout, Result
-from nst.tasks.task import CONTENT, MAP, MASK, STYLE, Extra, Task
+from nst.tasks.task import MAP, MASK, PAINTED, STYLE, Extra, Task
 
 REFRESHED = 0.1
 """Seconds between two looks at a run."""
@@ -147,7 +147,8 @@ def restored(path: str, task: Task, typed: dict[str, Any]) -> tuple[dict[str, An
         if setting.free == "FILE" and own and own not in setting.options and name not in typed:
             how = options.option_of(setting)
             raise ImageError(f"'{path}' was made with a network of one's own, {own}: name its file with {how}.")
-    lost = dict.fromkeys(f"--{one.option}" for one in task.inputs if one.role in (MASK, MAP) and recipe.get(one.name))
+    pictures = [one for one in task.inputs if one.role in (MASK, MAP) and one.option]
+    lost = dict.fromkeys(f"--{one.option}" for one in pictures if recipe.get(one.name))
     if lost:
         print(f"'{path}' was painted with what it does not hold: give it with {', '.join(lost)}.", file=sys.stderr)
     # The device is left out: it has no part in the picture, and may not be here.
@@ -158,7 +159,7 @@ def restored(path: str, task: Task, typed: dict[str, Any]) -> tuple[dict[str, An
 def plan(order: Order, args: argparse.Namespace) -> tuple[list[Job], bool]:
     """What is to be painted, and whether it is a folder of pictures."""
     first = order.task.inputs[0] if order.task.inputs else None
-    source = order.given[first.name][0] if first and first.role == CONTENT else None
+    source = order.given[first.name][0] if first and first.name == PAINTED else None
     if source is not None and options.takes_folders(order.task) and Path(source).expanduser().is_dir():
         jobs, done = files.plan_folder(Path(source).expanduser(), args.output, args.overwrite)
         if done:
@@ -176,7 +177,7 @@ def prepare(order: Order, args: argparse.Namespace, several: bool) -> None:
     sides = [order.settings.get(name) or 0 for name in ("size", "width", "height")]
     size = round(max(sides) * max(scales if isinstance(scales, list) else [scales]))
     for one in order.task.inputs:
-        if one.role != CONTENT:
+        if one.name != PAINTED:
             names, order.inputs[one.name] = files.open_input(one, order.given[one.name], size)
             single = len(names) == 1 and one.role == STYLE and not one.by_name
             order.names |= {one.name: names[0] if single else names} if names else {}
@@ -275,7 +276,7 @@ def forecast(picture: Picture | None, order: Order, count: int) -> None:
 def paint(job: Job, picture: Picture | None, order: Order, bar: tqdm[Any], number: int) -> list[Path]:
     """Paint one picture and write it, with its recipe, its snapshots and its losses; gives what was written."""
     name = Path(job.content or job.target.path).name
-    inputs = {"content": to_tensor(picture), **order.inputs} if picture else order.inputs
+    inputs = {PAINTED: to_tensor(picture), **order.inputs} if picture else order.inputs
     recorder = Recorder(order, job, picture)
     due = 0.0
     for step in order.task.run(**inputs, **order.settings):

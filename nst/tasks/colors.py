@@ -42,6 +42,7 @@ TASK = Task(
             "device",
         ),
         compares=False,
+        captions=True,
         scored=True,
         continues=False,
     ),

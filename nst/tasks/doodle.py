@@ -9,7 +9,7 @@ from nst import styles
 from nst.images import to_tensor
 from nst.stylize import DEARER, doodle, propose_map
 from nst.tasks.style_transfer import PAINTING
-from nst.tasks.task import CONTENT, MAP, Extra, Input, Panel, Task, Values
+from nst.tasks.task import MAP, Extra, Input, Panel, Task, Values
 
 
 def with_map(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) -> None:
@@ -25,7 +25,7 @@ TASK = Task(
     doodle,
     (doodle,),
     (
-        Input("content", CONTENT, "Doodle", "a picture in the colors of the style's map", least=0),
+        Input("content", MAP, "Doodle", "a picture in the colors of the style's map", least=0),
         replace(PAINTING, title="Painting", most=1),
         Input(
             "style_map",
@@ -42,6 +42,7 @@ TASK = Task(
     panel=Panel(
         "Doodle",
         "doodle",
+        home="Explore",
         hint="It paints what is drawn, in the manner of the painting.",
         main=(("preset", "size"),),
         more=(

@@ -44,6 +44,7 @@ TASK = Task(
     panel=Panel(
         "Sample",
         "faces",
+        home="Faces",
         verb="Sample",
         also="Next faces",
         hint="A face has a number, and is always the same for it.",

@@ -24,6 +24,7 @@ TASK = Task(
     panel=Panel(
         "Inversion",
         "invert",
+        home="Explore",
         verb="Invert",
         hint="From noise it finds a picture that this layer takes for the photo.",
         slots=("content",),

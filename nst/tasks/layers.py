@@ -21,11 +21,13 @@ TASK = Task(
     panel=Panel(
         "What layers keep",
         "layers",
+        home="Explore",
         verb="Survey",
         hint="Above, the photo as each layer knows it; below, the style from the first layers up to each.",
         main=(("preset", "size"),),
         more=("seed", "num_steps", "style_loss", "pooling", "encoder", "device"),
         compares=False,
+        captions=True,
         traces=False,
         continues=False,
     ),

@@ -29,11 +29,13 @@ TASK = Task(
     panel=Panel(
         "Mix two",
         "mix-faces",
+        home="Faces",
         verb="Mix",
         hint="Coarse is light, colors and pose, middle the features, fine the details.",
         slots=(),
         main=(("first", "second"), ("truncation",)),
         compares=False,
+        captions=True,
         traces=False,
         continues=False,
     ),

@@ -32,6 +32,7 @@ TASK = Task(
     panel=Panel(
         "Morph",
         "morph",
+        home="Faces",
         verb="Film",
         hint="From each face to the next, and back to the first.",
         slots=(),

@@ -21,6 +21,7 @@ TASK = Task(
     panel=Panel(
         "Project",
         "project",
+        home="Faces",
         verb="Find it",
         hint="The network's own face that is most like the photo, step by step from the mean face.",
         slots=("content",),

@@ -23,6 +23,9 @@ from nst.tasks.result import ONE, Layout
 CONTENT, STYLE, MASK, MAP = "content", "style", "mask", "map"
 """The roles of pictures: what is painted, what it is painted like, where, and what is where."""
 
+PAINTED = "content"
+"""The input that is painted over; of a folder each picture in turn."""
+
 MANY = 32
 REST = "rest"
 """In place of a mask: all that the other masks leave, or all of a style."""
@@ -72,7 +75,7 @@ class Panel:
     """How the app lays a task out.
 
     Attributes:
-        title: of its tab.
+        title: of its tab; `home` of the one that this stands in, if it has none for itself.
         prefix: what the names of its elements in the page begin with.
         verb: what the button says; `also` a second one, if there is one, and `hint` what it is for.
         slots: the inputs that have a place in sight.
@@ -82,11 +85,13 @@ class Panel:
         traces: whether there are losses to draw.
         scored: whether a result is to be like a style, so that it can be told how good a pastiche it is.
         several: what the gallery of a result's pictures is called.
+        captions: whether the pictures of a result are named beneath it: they are the same each time.
         continues: whether one can go on from the result.
     """
 
     title: str
     prefix: str
+    home: str = ""
     verb: str = "Paint"
     also: str = ""
     hint: str = ""
@@ -98,6 +103,7 @@ class Panel:
     traces: bool = True
     scored: bool = False
     several: str = ""
+    captions: bool = False
     continues: bool = True
 
 
@@ -165,6 +171,10 @@ class Task:
     def input(self, name: str) -> Input:
         """The input of this name."""
         return next(one for one in self.inputs if one.name == name)
+
+    def role(self, name: str) -> str:
+        """The role of an input, "" for what is none."""
+        return next((one.role for one in self.inputs if one.name == name), "")
 
     @property
     def costs(self) -> tuple[str, ...]:

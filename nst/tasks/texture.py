@@ -18,6 +18,7 @@ TASK = Task(
     panel=Panel(
         "Texture",
         "texture",
+        home="Explore",
         verb="Weave",
         slots=("style",),
         main=(("width", "height"), ("seamless",), ("style_scale",), ("preset",)),

@@ -12,7 +12,6 @@ from torch import Tensor
 from nst import styles, stylize
 from nst.images import ImageError, save, to_pil, to_tensor
 from nst.server import inputs, tempfiles
-from nst.tasks import TASKS
 from nst.ui import canvas, pictures, progress, settings
 from nst.ui.painting import Order
 from nst.ui.pictures import Choice, Slot, opened
@@ -41,11 +40,6 @@ class DoodleBench(Workbench):
         extra: inputs beside pictures and settings, by name.
     """
 
-    task = "doodle"
-    prefix = "doodle"
-    scored = True
-    hint = "It paints what is drawn, in the manner of the painting."
-
     def lay_out_inputs(self) -> None:
         with gr.Row(elem_classes="pair"):
             with gr.Column(min_width=140, elem_classes="card"):
@@ -69,7 +63,7 @@ class DoodleBench(Workbench):
                 self.file = pictures.map_slot("content", "Doodle from a file", self.id("content"))
         self.slots = [self.style, self.map, self.file]
         with gr.Column(elem_classes="card"):
-            self.controls |= settings.main_controls(TASKS[self.task])
+            self.controls |= settings.main_controls(self.task)
             self.lay_out_more()
 
     # What is asked for
@@ -90,12 +84,7 @@ class DoodleBench(Workbench):
         colors = stylize.map_colors(to_tensor(opened(map_path)))
         drawn = stylize.painted_map(_ground(map_path, map_name, file, begin, colors), canvas.checked(layers), colors)
         path = str(save(tempfiles.new_file("doodle.png"), to_pil(drawn)))
-        return Order(
-            asked,
-            {"content": path, "style": str(style), "style_map": map_path},
-            task=self.task,
-            names={"style": manner},
-        )
+        return self.ordered(asked, {"content": path, "style": str(style), "style_map": map_path}, {"style": manner})
 
     # What is used
 

@@ -10,12 +10,11 @@ from gradio.components import Component
 
 from nst import faces
 from nst.images import save
-from nst.registry import load_model
-from nst.server import inputs, limits, tempfiles, zerogpu
+from nst.server import inputs, tempfiles
 from nst.settings import LAST, SETTINGS
-from nst.tasks import TASKS, mix_faces
+from nst.tasks import TASKS
 from nst.ui import pictures, tabs, theme
-from nst.ui.painting import Load, Order, Painting, Run
+from nst.ui.painting import Order, Painting, Run
 from nst.ui.task_tab import RUNNING, TELLING, Updates, Workbench
 
 MOST = 64
@@ -53,24 +52,6 @@ def order_of(asked: dict[str, Any]) -> Order:
 class SampleBench(Workbench):
     """Faces in rows, each with its number; see `nst.ui.task_tab.Workbench`."""
 
-    task = "faces"
-    prefix = "faces"
-    verb = "Sample"
-    also = "Next faces"
-    hint = "A face has a number, and is always the same for it."
-    compares = False
-    traces = False
-    several = "One by one"
-
-    def lay_out_inputs(self) -> None:
-        with gr.Column(elem_classes="card"):
-            with gr.Row():
-                self.controls |= {name: self.control(name) for name in ("seed", "count")}
-            self.controls["truncation"] = self.control("truncation")
-            with gr.Row():
-                self.controls |= {name: self.control(name) for name in ("like", "likeness")}
-            self.controls["model"] = self.control("model")
-
     def lay_out_result(self) -> None:
         super().lay_out_result()
         self.chosen = gr.State(None)
@@ -89,7 +70,7 @@ class SampleBench(Workbench):
     def begin_also(self, _: Painting | None, *values: Any) -> Updates:
         """Press on Next faces."""
         asked = self.told(self.settings_of, *values)
-        whole = TASKS[self.task].defaults | asked
+        whole = self.task.defaults | asked
         seed = min(whole["seed"] + whole["count"], LAST - MOST)
         asked = {name: value for name, value in asked.items() if name != "like"} | {"seed": seed}
         updates = self.prepared(Painting(self.told(order_of, asked)))
@@ -99,7 +80,7 @@ class SampleBench(Workbench):
         """Press on More like the chosen one."""
         if before is None or chosen is None:
             raise gr.Error("Choose a face first: click on one of the pictures one by one.", print_exception=False)
-        whole = TASKS[self.task].defaults | before.order.settings
+        whole = self.task.defaults | before.order.settings
         if whole["like"] is not None and chosen:
             told = "That one is a variation, and has no number of its own; choose one with a number."
             raise gr.Error(told, print_exception=False)
@@ -123,69 +104,25 @@ class SampleBench(Workbench):
         ready.success(self.paint, [self.painting], self.shown, **RUNNING)
 
 
-class MixBench(Workbench):
-    """Two faces, and each with one level of the other's style; see `nst.ui.task_tab.Workbench`."""
-
-    task = "mix_faces"
-    prefix = "mix-faces"
-    verb = "Mix"
-    hint = "Coarse is light, colors and pose, middle the features, fine the details."
-    compares = False
-    traces = False
-    parts, columns = mix_faces.PAIR.titles, mix_faces.PAIR.columns
-
-    def lay_out_inputs(self) -> None:
-        with gr.Column(elem_classes="card"):
-            with gr.Row():
-                self.controls |= {name: self.control(name) for name in ("first", "second")}
-            self.controls["truncation"] = self.control("truncation")
-
-    def order(self, *values: Any) -> Order:
-        _, _, asked = self.read(values)
-        return Order(asked, {}, task=self.task, layout=mix_faces.PAIR, continues=False)
-
-
 class MorphBench(Workbench):
     """A film from each face to the next; see `nst.ui.task_tab.Workbench`."""
 
-    task = "morph"
-    prefix = "morph"
-    verb = "Film"
-    hint = "From each face to the next, and back to the first."
-    compares = False
-    traces = False
-
-    def lay_out_inputs(self) -> None:
-        with gr.Column(elem_classes="card"):
-            self.controls["faces"] = self.control("faces")
-            with gr.Row():
-                self.controls |= {name: self.control(name) for name in ("frames", "truncation")}
-
     def order(self, *values: Any) -> Order:
         _, _, asked = self.read(values)
-        frames = (TASKS[self.task].defaults | asked)["frames"]
-        if len((TASKS[self.task].defaults | asked)["faces"]) < 2:
+        frames = (self.task.defaults | asked)["frames"]
+        if len((self.task.defaults | asked)["faces"]) < 2:
             raise ValueError("A film needs at least two faces: give their numbers, as in 3, 8, 21.")
         if frames > 240:
             raise ValueError("At most 240 pictures here; the command line makes longer films.")
-        layout = TASKS[self.task].layout(TASKS[self.task].defaults | asked)
-        return Order(asked, {}, task=self.task, layout=layout, continues=False)
+        return self.ordered(asked, {}, {})
 
 
 class ProjectBench(Workbench):
     """The face that comes nearest to a photo; see `nst.ui.task_tab.Workbench`."""
 
-    task = "project"
-    prefix = "project"
-    verb = "Find it"
-    hint = "The network's own face that is most like the photo, step by step from the mean face."
-
     def lay_out_inputs(self) -> None:
-        with gr.Column(elem_classes="card"):
-            self.slots.append(pictures.slot("content", "Face", self.id("content"), default="portrait"))
-            gr.Markdown("The face should fill the middle square, from the forehead to the chin, and look ahead.")
-        with gr.Column(elem_classes="card"), gr.Row():
-            self.controls |= {name: self.control(name) for name in ("num_steps", "pixel_weight")}
+        super().lay_out_inputs()
+        gr.Markdown("The face should fill the middle square, from the forehead to the chin, and look ahead.")
 
     def order(self, *values: Any) -> Order:
         (content,), (photo,), asked = self.read(values)
@@ -193,35 +130,32 @@ class ProjectBench(Workbench):
         short = min(image.size)
         left, top = (image.width - short) // 2, (image.height - short) // 2
         square = save(tempfiles.new_file("face.png"), image.crop((left, top, left + short, top + short)))
-        return Order(asked, {"content": str(square)}, task=self.task, names={"content": photo}, continues=False)
+        return self.ordered(asked, {"content": str(square)}, {"content": photo})
+
+
+SPECIAL: dict[str, type[Workbench]] = {"faces": SampleBench, "morph": MorphBench, "project": ProjectBench}
+"""The benches that do more than their task says."""
 
 
 def create_tab(run: Run | None = None) -> list[Workbench]:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. Each bench stands in a tab of its own.
 
     Args:
-        run: makes the pictures for all of them, in place of the functions of `nst.faces`.
+        run: makes the pictures for all of them, in place of the tasks' own runs.
     """
-    load: Load = lambda *_, **__: None  # noqa: E731 (nothing is to be fetched)
-
-    def bench(kind: type[Workbench], paint: Run, load: Load = load) -> Workbench:
-        return kind(run or limits.limited(zerogpu.on_gpu(paint), kind.task), load, tabs.current())
-
     gr.Markdown(ABOUT, elem_id="faces-about")
-    with gr.Tabs(elem_id="faces-tabs", elem_classes="inner") as bar:
-        with gr.Tab("Sample", id="faces"):
-            sample = bench(SampleBench, faces.face_grid, load_model)
-        with gr.Tab("Mix two", id="mix_faces"):
-            mix = bench(MixBench, faces.mix_faces)
-        with gr.Tab("Morph", id="morph"):
-            film = bench(MorphBench, faces.morph_run)
-        with gr.Tab("Project", id="project"):
-            project = bench(ProjectBench, faces.project)
-        with gr.Tab("How it learned", id="learned"):
-            gr.HTML(_strip(), apply_default_css=False, elem_id="faces-strip")
-    benches = [sample, mix, film, project]
-    tabs.turn(bar, {bench.task: bench.task for bench in benches})
-    return benches
+    bar, made = tabs.inner(
+        "Faces",
+        "faces-tabs",
+        lambda task, tab: SPECIAL.get(task.name, Workbench)(task, run, None if task.name == "faces" else _nothing, tab),
+    )
+    with bar, gr.Tab("How it learned", id="learned"):
+        gr.HTML(_strip(), apply_default_css=False, elem_id="faces-strip")
+    return made
+
+
+def _nothing(*_: object, **__: object) -> None:
+    """Nothing is to be fetched."""
 
 
 def _strip() -> str:

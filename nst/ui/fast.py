@@ -15,7 +15,7 @@ from nst import fast, weights
 from nst.device import lock
 from nst.images import ImageError, Picture, decode, to_pil, to_tensor
 from nst.registry import load_model
-from nst.server import inputs, limits, zerogpu
+from nst.server import inputs, limits
 from nst.tasks import TASKS
 from nst.tasks.recipe import from_query, names_of, settings_from_recipe
 from nst.tasks.result import Layout
@@ -46,14 +46,9 @@ class FastTab(Workbench):
         tab: see there.
     """
 
-    task = "fast"
-    prefix = "fast"
-    traces = False
-    scored = True
-
     def __init__(
         self,
-        run: Run,
+        run: Run | None,
         names: Callable[[], Sequence[str]],
         paint: Callable[..., Any],
         load: Load,
@@ -65,7 +60,7 @@ class FastTab(Workbench):
         def fetch(name: str, **given: Any) -> object:
             return load(name, **given) if name in self.networks() else None
 
-        super().__init__(run, fetch, tab)
+        super().__init__(TASKS["fast"], run, fetch, tab)
 
     def networks(self) -> dict[str, Weights]:
         """Those of others, by name: each is a style, which blends with no other."""
@@ -82,8 +77,8 @@ class FastTab(Workbench):
             with gr.Column(min_width=140, elem_classes="card"):
                 self.slots.append(pictures.slot("style", "Any other style", "fast-style", needed=False))
         with gr.Column(elem_classes="card"):
-            self.controls = settings.main_controls(TASKS[self.task])
-            titles, (first, *others) = TASKS[self.task].settings["model"].options, fast.any_style_models()
+            self.controls = settings.main_controls(self.task)
+            titles, (first, *others) = self.task.settings["model"].options, fast.any_style_models()
             self.controls["model"] = gr.Radio(
                 [(titles[first], settings.AUTO), *((titles[other], other) for other in others)],
                 value=settings.AUTO,
@@ -127,14 +122,8 @@ class FastTab(Workbench):
         shape = pictures.shape(content)
         if "size" not in asked and shape:
             asked["size"] = min(max(shape), limits.current().size, fast.MAX_SIZE)
-        return Order(
-            asked,
-            {"content": str(content)},
-            task=self.task,
-            names={"content": photo, "style": said},
-            extras={"style": given},
-            continues=False,
-        )
+        names_of_all = {"content": photo, "style": said}
+        return self.ordered(asked, {"content": str(content)}, names_of_all, extras={"style": given})
 
     def order_all(self, *values: Any) -> Order:
         """The sheet of all styles."""
@@ -142,14 +131,8 @@ class FastTab(Workbench):
         names = list(self.names())
         kept = {name: asked[name] for name in ("strength",) if name in asked}
         asked = kept | {"size": fast.SHEET_SIZE, "all": True}
-        return Order(
-            asked,
-            {"content": str(content)},
-            task=self.task,
-            names={"content": photo, "style": names},
-            layout=Layout(tuple(map(stylerow.title, names)), COLUMNS),
-            continues=False,
-        )
+        layout = Layout(tuple(map(stylerow.title, names)), COLUMNS)
+        return self.ordered(asked, {"content": str(content)}, {"content": photo, "style": names}, layout=layout)
 
     # Which styles
 
@@ -262,7 +245,7 @@ class FastTab(Workbench):
         page, query = super().open_page(opened, request), dict(request.query_params)
         if opened:
             return page
-        asked = from_query(query if tabs.bench_of(query) == self.task else {}, self.task)
+        asked = from_query(query if tabs.bench_of(query) == self.task.name else {}, self.task.name)
         styled, lost = self.styled(names_of(asked["style"]), asked["settings"]["weights"])
         if lost and self.status not in page:
             page[self.status] = progress.status("Not all of this link is here", lost, kind="error")
@@ -275,7 +258,7 @@ class FastTab(Workbench):
         updates, names = super().arranged(recipe), names_of(recipe.get("style"))
         if not names:
             return updates
-        styled, lost = self.styled(names, settings_from_recipe(recipe, self.task)["weights"])
+        styled, lost = self.styled(names, settings_from_recipe(recipe, self.task.name)["weights"])
         if lost:
             gr.Warning(lost)
         return updates | styled
@@ -354,5 +337,4 @@ def create_tab(
     load: Load = load_model,
 ) -> FastTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `FastTab`."""
-    paints = run or limits.limited(zerogpu.on_gpu(fast.fast_run), FastTab.task)
-    return FastTab(paints, names, paint, load, tabs.current())
+    return FastTab(run, names, paint, load, tabs.current())

@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.components import Component
 from torch import Tensor
 
-from nst import encoders, stylize
+from nst import stylize
 from nst.images import ImageError, resize, save, to_pil
 from nst.optimize import Step
 from nst.server import inputs, limits, tempfiles, zerogpu
@@ -46,13 +46,6 @@ class MixTab(Workbench):
         extra: inputs beside pictures and settings, by name.
     """
 
-    task = "mix"
-    prefix = "mix"
-    also = "Path"
-    scored = True
-    several = "Snapshots"
-    hint = "Path paints several pictures, on the way from the first style to the second."
-
     def lay_out_inputs(self) -> None:
         self.extra: dict[str, Component] = {}
         with gr.Column(elem_classes="card wide-slot"):
@@ -66,7 +59,7 @@ class MixTab(Workbench):
         with gr.Column(elem_classes="card"):
             self._lay_out_regions()
         with gr.Column(elem_classes="card"):
-            self.controls = settings.main_controls(TASKS[self.task])
+            self.controls = settings.main_controls(self.task)
             self.lay_out_more()
 
     def _lay_out_style(self, i: int) -> gr.Column:
@@ -153,7 +146,7 @@ class MixTab(Workbench):
             mixed.pictures | {"style": styles},
             task="mix",
             names=mixed.names | {"style": names},
-            layout=TASKS["mix"].layout(asked),
+            layout=self.task.layout(asked),
             continues=False,
         )
 
@@ -171,7 +164,7 @@ class MixTab(Workbench):
         if not any(weights):
             raise ValueError("All styles have the weight 0: give more to one of them.")
         asked["style_weights"], asked["style_scale"] = weights, [float(extra[f"scale-{i + 1}"]) for i in given]
-        asked.setdefault("pictures", TASKS["mix"].defaults["pictures"])
+        asked.setdefault("pictures", self.task.defaults["pictures"])
         return Order(
             asked,
             {"content": str(content), "style": [str(styles[i]) for i in given]},
@@ -281,6 +274,6 @@ def _fitted(mask: Tensor | None, content: Tensor) -> Tensor | None:
     return resize(mask, (tall, wide)) if alike else mask
 
 
-def create_tab(run: Run | None = None, load: Load = encoders.load_encoder) -> MixTab:
+def create_tab(run: Run | None = None, load: Load | None = None) -> MixTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MixTab`."""
-    return MixTab(run or limits.limited(zerogpu.on_gpu(paint), MixTab.task), load, tabs.current())
+    return MixTab(TASKS["mix"], run or limits.limited(zerogpu.on_gpu(paint), "mix"), load, tabs.current())

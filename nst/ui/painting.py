@@ -18,6 +18,7 @@ from nst.stylize import open_mask
 from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe
 from nst.tasks.result import ONE, Layout, Result, plain
+from nst.tasks.task import MAP
 from nst.ui import progress
 from nst.ui.pictures import opened
 
@@ -201,7 +202,7 @@ class Painting:
     def _useful(self, role: str) -> int | None:
         """Long side in pixels that the run can use of a picture; None is as much as is painted here at all."""
         asked = TASKS[self.order.task].defaults | self.order.settings
-        if self.order.task == "doodle" and role != "style":  # a map of flat colors must not be blended
+        if TASKS[self.order.task].role(role) == MAP:  # its flat colors must not be blended
             return None
         size = max(asked.get(name) or 0 for name in ("size", "width", "height"))
         scales = asked.get("style_scale") or 1.0

@@ -19,6 +19,7 @@ from gradio.components import Component
 from nst import styles
 from nst.images import ImageError, Picture, decode, encode, read_recipe, save, size_of
 from nst.server import inputs, limits, memory, tempfiles
+from nst.tasks.task import Input
 
 KINDS = ("content", "style")
 DEFAULT = {"content": "chelsea", "style": "night"}
@@ -101,6 +102,11 @@ def slot(
         first,
         needed,
     )
+
+
+def slot_of(one: Input, element: str) -> Slot:
+    """Lay the slot of a task's input out where this is called."""
+    return slot(one.name, one.title, element, kind=one.role, default=one.default, needed=one.least > 0)
 
 
 def map_slot(role: str, title: str, element: str) -> Slot:

@@ -9,6 +9,8 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.tasks.recipe import UNNAMED
+from nst.tasks.result import ONE
+from nst.tasks.task import Panel, Task
 from nst.ui import progress, share
 from nst.ui.painting import Painting, View
 
@@ -22,53 +24,51 @@ class Stage:
     """The components of that side, and how they show a painting.
 
     Attributes:
-        prefix: what the names of its elements in the page begin with.
-        verb: what the button says; `also` what a second one does, if there is one, and `hint` what it is for.
-        compares: whether photo and result can be laid over each other.
-        tiles: whether the result is shown tiled, too.
-        traces: whether there are losses to draw.
-        parts, columns: what the pictures are called that stand in the result, row by row, and how many are in a row;
-            none if it is one picture.
-        several: what their gallery is called, if there may be several.
-        scored: whether a result is to be like a style, so that it can be told how good a pastiche it is.
+        task: whose results they show, as its panel says.
     """
 
-    prefix = ""
-    verb = "Paint"
-    also = ""
-    hint = ""
-    compares = True
-    tiles = False
-    traces = True
-    parts: tuple[str, ...] = ()
-    columns = 1
-    several = ""
-    scored = False
+    task: Task
+
+    @property
+    def panel(self) -> Panel:
+        """How the task is laid out."""
+        return self.task.panel
 
     def id(self, name: str) -> str:
         """The name of an element in the page, which no other tab has."""
-        return f"{self.prefix}-{name}" if self.prefix else name
+        return f"{self.panel.prefix}-{name}" if self.panel.prefix else name
 
     def lay_out_result(self) -> None:
         """Lay all of it out where this is called."""
         self.painting = gr.State(None, time_to_live=24 * 3600)
         with gr.Row(elem_classes="toolbar"):
-            self.start = gr.Button(self.verb, variant="primary", elem_id=self.id("paint"), min_width=140)
+            self.start = gr.Button(self.panel.verb, variant="primary", elem_id=self.id("paint"), min_width=140)
             self.start_also = gr.Button(
-                self.also, elem_id=self.id("also"), elem_classes="also", visible=bool(self.also), min_width=110
+                self.panel.also,
+                elem_id=self.id("also"),
+                elem_classes="also",
+                visible=bool(self.panel.also),
+                min_width=110,
             )
             self.stop = gr.Button("Stop", variant="stop", elem_id=self.id("stop"), visible=False, min_width=140)
             self.go_on = gr.Button(
                 "Continue", elem_id=self.id("continue"), elem_classes="go-on", visible=False, min_width=110
             )
             self.estimate = gr.HTML("", elem_id=self.id("estimate"), elem_classes="estimate", apply_default_css=False)
-        ready = progress.status("Ready", f"Press {self.verb}. The first picture appears within seconds. {self.hint}")
+        ready = progress.status(
+            "Ready", f"Press {self.panel.verb}. The first picture appears within seconds. {self.panel.hint}"
+        )
         self.status = gr.HTML(ready, elem_id=self.id("status"), apply_default_css=False)
-        kinds = ["stage", *(["sheet"] if self.parts else []), *([] if self.compares or self.tiles else ["single"])]
+        layout = self.task.layout(self.task.defaults) if self.panel.captions else ONE
+        kinds = [
+            "stage",
+            *(["sheet"] if layout.titles else []),
+            *([] if self.panel.compares or self.panel.tiles else ["single"]),
+        ]
         with gr.Tabs(elem_classes=kinds):
             self._lay_out_views()
-        if self.parts:
-            gr.HTML(_captions(self.parts, self.columns), apply_default_css=False)
+        if layout.titles:
+            gr.HTML(_captions(layout.titles, layout.columns), apply_default_css=False)
         with gr.Row(elem_classes="actions"):
             self.download = gr.DownloadButton(
                 "Download PNG", interactive=False, elem_id=self.id("download"), elem_classes="download", size="md"
@@ -76,17 +76,21 @@ class Stage:
             self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
             self.link = gr.Button("Copy link", elem_id=self.id("copy-link"), elem_classes="copy-link", size="md")
             self.judge = gr.Button(
-                "Score this result", elem_id=self.id("score"), elem_classes="score", size="md", visible=self.scored
+                "Score this result",
+                elem_id=self.id("score"),
+                elem_classes="score",
+                size="md",
+                visible=self.panel.scored,
             )
             self.query = gr.Textbox(visible=False)
         self.verdict = gr.HTML("", elem_id=self.id("verdict"), apply_default_css=False)
         share.create(self.painting, _offer, self.id("share"))
         with gr.Row(elem_classes="record"):
             self.curves = gr.HTML(
-                progress.curves([], 0), elem_id=self.id("curves"), apply_default_css=False, visible=self.traces
+                progress.curves([], 0), elem_id=self.id("curves"), apply_default_css=False, visible=self.panel.traces
             )
             self.snapshots = gr.Gallery(
-                label=self.several or ("One by one" if self.parts else "Snapshots"),
+                label=self.panel.several or ("One by one" if layout.titles else "Snapshots"),
                 columns=4,
                 height=150,
                 object_fit="cover",
@@ -116,7 +120,7 @@ class Stage:
         """The views of the picture, each in a tab of its own."""
         with gr.Tab("Picture"):
             self.preview = self._view("preview", "The painted picture")
-        with gr.Tab("Before and after", visible=self.compares):
+        with gr.Tab("Before and after", visible=self.panel.compares):
             self.compare = gr.ImageSlider(
                 show_label=False,
                 format="jpeg",
@@ -127,7 +131,7 @@ class Stage:
                 elem_classes="compared",
                 container=False,
             )
-        with gr.Tab("Tiled", visible=self.tiles):
+        with gr.Tab("Tiled", visible=self.panel.tiles):
             self.tiled = self._view("tiled", "The texture, repeated twice each way")
 
     def _view(self, name: str, about: str) -> gr.Image:
@@ -158,7 +162,7 @@ class Stage:
     def forgotten(self) -> Updates:
         """The page where the server no longer knows what is to be painted; what it has as inputs stays."""
         told = "There were too many visitors to remember them all. Your pictures and settings are still here."
-        status = progress.status(f"This page was forgotten; press {self.verb} again", told, kind="error")
+        status = progress.status(f"This page was forgotten; press {self.panel.verb} again", told, kind="error")
         return {self.status: status} | self.buttons()
 
     def buttons(self, painting: Painting | None = None, *, running: bool = False) -> Updates:
@@ -166,7 +170,7 @@ class Stage:
         more = not running and painting is not None and painting.order.continues and bool(painting.last)
         return {
             self.start: gr.update(visible=not running),
-            self.start_also: gr.update(visible=bool(self.also) and not running),
+            self.start_also: gr.update(visible=bool(self.panel.also) and not running),
             self.stop: gr.update(visible=running),
             self.go_on: gr.update(visible=more),
         }

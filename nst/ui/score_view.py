@@ -16,6 +16,8 @@ from nst.metrics import Score, pastiche_score
 from nst.metrics.score import SIZE
 from nst.server import limits
 from nst.styles import StyleNotFound
+from nst.tasks import TASKS
+from nst.tasks.task import CONTENT
 from nst.ui import pictures
 from nst.ui.painting import Painting
 
@@ -55,8 +57,9 @@ def of_painting(painting: Painting | None) -> str:
     styles, weights = _styles(painting), order.settings.get("style_weights") or order.settings.get("weights")
     if not styles:
         raise ValueError("This result has no style to be compared with.")
-    photo = None if order.task == "doodle" else order.pictures.get("content")  # a doodle looks like nothing
-    photo = photo if isinstance(photo, str) else None
+    photo = order.pictures.get("content")
+    if not isinstance(photo, str) or TASKS[order.task].role("content") != CONTENT:  # a map looks like nothing
+        photo = None
     if not order.several:
         return html(judged(partial(pastiche_score, style_weights=weights), painting.result, styles, photo))
     with _one_by_one:

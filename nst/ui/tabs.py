@@ -8,22 +8,11 @@ from typing import Any, Protocol, runtime_checkable
 import gradio as gr
 from gradio.context import Context
 
-from nst.tasks.recipe import names_of, task_of, valid_settings
+from nst.tasks import TASKS
+from nst.tasks.recipe import FIRST, names_of, task_of, valid_settings
+from nst.tasks.task import Task
 
-HOMES = {
-    "fast": "Fast styles",
-    "mix": "Mix",
-    "colors": "Color",
-    "layers": "Explore",
-    "texture": "Explore",
-    "invert": "Explore",
-    "doodle": "Explore",
-    "translate": "Horse → Zebra",
-    "faces": "Faces",
-    "mix_faces": "Faces",
-    "morph": "Faces",
-    "project": "Faces",
-}
+HOMES = {name: task.panel.home or task.panel.title for name, task in TASKS.items() if name != FIRST}
 """The tab of each task that has one of its own; all others are at home in the first one."""
 
 
@@ -51,6 +40,24 @@ class HandsOn(Protocol):
 
     def connect(self, other: Any, bar: gr.Tabs, title: str) -> None:
         """Wire that, for the other tab and its title in the bar."""
+
+
+def inner(home: str, element: str, create: Callable[[Task, gr.Tab | None], Any]) -> tuple[gr.Tabs, list[Any]]:
+    """A tab for each task that is at home in this one, and what is created in it.
+
+    Args:
+        home: title of the tab that is being laid out.
+        element: name of the tabs in the page.
+        create: lays out the bench of a task, within the tab given.
+    """
+    made = []
+    with gr.Tabs(elem_id=element, elem_classes="inner") as bar:
+        for name, task in TASKS.items():
+            if task.panel.home == home:
+                with gr.Tab(task.panel.title, id=name):
+                    made.append(create(task, current()))
+    turn(bar, {name: name for name, task in TASKS.items() if task.panel.home == home})
+    return bar, made
 
 
 def turn(bar: gr.Tabs, homes: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ A tab is a subclass that lays out its inputs and says what they ask for (`order`
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,9 +14,9 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError
-from nst.server import admission, inputs, limits, queue
-from nst.tasks import TASKS
+from nst.server import admission, inputs, limits, queue, zerogpu
 from nst.tasks.recipe import UNNAMED, from_query, names_of, settings_from_recipe, to_query
+from nst.tasks.task import Task
 from nst.ui import forecast, pictures, progress, score_view, settings, share, theme
 from nst.ui.errors import KIND_ERRORS, explained
 from nst.ui.painting import Load, Order, Painting, Run
@@ -39,24 +40,24 @@ class Workbench(Stage):
     """A tab's components, and what happens when one of them is used.
 
     Args:
-        run: paints; has the signature of the task's function in `nst.stylize`.
-        load: loads an encoder by name; has the signature of `load_encoder`.
+        task: whose tab it is.
+        run: paints, in place of the task's run within the limits of this host.
+        load: loads the network by name, in place of the task's.
         tab: the `gr.Tab` it is laid out in, if it is to be filled in when first looked at instead of at once.
 
     Attributes:
-        task: what its recipes are of, a name of `nst.tasks.TASKS`.
         slots: inputs for pictures; controls: those for settings, by name; set in `lay_out_inputs`.
     """
 
-    task = "style_transfer"
-
-    def __init__(self, run: Run, load: Load, tab: gr.Tab | None = None) -> None:
-        self.run, self.load = run, load
+    def __init__(self, task: Task, run: Run | None = None, load: Load | None = None, tab: gr.Tab | None = None) -> None:
+        self.task = task
+        self.run = run or limits.limited(zerogpu.on_gpu(task.run), task.name)
+        self.load = load or task.load
         self.slots: list[Slot] = []
         self.controls: dict[str, Component] = {}
         self.reset: gr.Button | None = None
         self.restore: gr.UploadButton | None = None
-        self.looked = look(self.task)
+        self.looked = look(self.task.name)
         with gr.Row(elem_classes="workbench"):
             with gr.Column(scale=5, min_width=340, elem_classes="inputs"):
                 self.lay_out_inputs()
@@ -72,7 +73,14 @@ class Workbench(Stage):
 
     def lay_out_inputs(self) -> None:
         """Lay out the slots and controls."""
-        raise NotImplementedError
+        with gr.Row(elem_classes="pair") if len(self.panel.slots) > 1 else nullcontext():
+            for name in self.panel.slots:
+                with gr.Column(min_width=140, elem_classes="card"):
+                    self.slots.append(pictures.slot_of(self.task.input(name), self.id(name)))
+        with gr.Column(elem_classes="card"):
+            self.controls |= settings.main_controls(self.task)
+            if self.panel.more:
+                self.lay_out_more()
 
     def order(self, *values: Any) -> Order:
         """What the inputs ask for.
@@ -83,7 +91,16 @@ class Workbench(Stage):
         Raises:
             ValueError: with a sentence that says what is missing or makes no sense.
         """
-        raise NotImplementedError
+        paths, names, asked = self.read(values)
+        roles = [slot.role for slot in self.slots]
+        pictures = {role: path for role, path in zip(roles, paths, strict=True) if path}
+        return self.ordered(asked, pictures, dict(zip(roles, names, strict=True)))
+
+    def ordered(self, asked: dict[str, Any], pictures: dict[str, Any], names: dict[str, Any], **more: Any) -> Order:
+        """An order of this task."""
+        form: dict[str, Any] = {"layout": self.task.layout(self.task.defaults | asked)}
+        form |= {"tiled": self.panel.tiles, "continues": self.panel.continues}
+        return Order(asked, pictures, task=self.task.name, names=names, **form | more)
 
     def order_also(self, *values: Any) -> Order:
         """What the inputs ask for when the second button is pressed, if there is one."""
@@ -91,11 +108,11 @@ class Workbench(Stage):
 
     def shape(self, photo: str | None, asked: dict[str, Any]) -> tuple[int, int] | None:
         """Height and width of what is painted, in their proportion; None if there is nothing to paint yet."""
-        return TASKS[self.task].shape(pictures.shape(photo), asked)
+        return self.task.shape(pictures.shape(photo), asked)
 
     def times(self, asked: dict[str, Any]) -> float:
         """How many plain runs these settings amount to."""
-        return TASKS[self.task].times(asked)
+        return self.task.times(asked)
 
     @property
     def inputs(self) -> list[Component]:
@@ -107,14 +124,10 @@ class Workbench(Stage):
         """What a link or a recipe may set."""
         return [*(part for slot in self.slots for part in slot.parts), *self.controls.values()]
 
-    def control(self, name: str) -> Component:
-        """The control of one setting, where this is called."""
-        return settings.control(name, TASKS[self.task])
-
     def lay_out_more(self) -> None:
         """The closed section: further controls, and two buttons that set all of them."""
         with gr.Accordion("More settings", open=False, elem_id=self.id("more"), elem_classes="more-box"):
-            self.controls |= settings.more_controls(TASKS[self.task])
+            self.controls |= settings.more_controls(self.task)
             self.lay_out_resets()
 
     def lay_out_resets(self) -> None:
@@ -136,8 +149,8 @@ class Workbench(Stage):
                 raise ValueError(f"Choose a {slot.title.lower()} first: drop one, or take an example.")
             if path and not Path(path).is_file():
                 raise ValueError(f"The {slot.title.lower()} was kept for a day and is gone; choose it again.")
-        asked = settings.read(dict(zip(self.controls, values[2 * count :], strict=False)), TASKS[self.task])
-        limits.check(asked, self.task)
+        asked = settings.read(dict(zip(self.controls, values[2 * count :], strict=False)), self.task)
+        limits.check(asked, self.task.name)
         names = [pictures.name_of(path, choice) if path else None for path, choice in zip(paths, chosen, strict=True)]
         return paths, names, asked
 
@@ -164,7 +177,7 @@ class Workbench(Stage):
             button.click(None, js=theme.show_result(self.id("result")))
             ready = button.click(prepare, inputs, [self.painting, *self.shown], **TELLING)
             runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
-        if self.scored:
+        if self.panel.scored:
             self.judge.click(self.tell_score, [self.painting], self.verdict, **TELLING | {"show_progress": "minimal"})
         # What the run still sends must not cover the result: only once it is cancelled is the result shown.
         halted = self.stop.click(self.halt, [self.painting], None, cancels=runs, **QUICK)
@@ -181,7 +194,7 @@ class Workbench(Stage):
     def begin_again(self, before: Painting | None, *values: Any) -> Updates:
         """Press on Continue: go on from the last result, with the settings as they are now."""
         if before is None or not before.last:
-            told = f"The last picture is no longer kept here; press {self.verb} for a new one."
+            told = f"The last picture is no longer kept here; press {self.panel.verb} for a new one."
             raise gr.Error(told, print_exception=False)
         return self.prepared(before.go_on(self.asked(*values)))
 
@@ -246,7 +259,7 @@ class Workbench(Stage):
             raise gr.Error(str(error), print_exception=False) from None
 
     def _wire_estimate(self) -> None:
-        depends = [self.controls[name] for name in TASKS[self.task].costs if name in self.controls]
+        depends = [self.controls[name] for name in self.task.costs if name in self.controls]
         photo = self.slots[0].picture
         gr.on(
             [photo.change, *(control.change for control in depends)],  # type: ignore[attr-defined]
@@ -261,7 +274,7 @@ class Workbench(Stage):
         """What the run will take, in a line."""
         given = dict(zip(self.controls, values, strict=True))
         try:
-            asked = TASKS[self.task].defaults | settings.read(given, TASKS[self.task])
+            asked = self.task.defaults | settings.read(given, self.task)
         except ValueError as error:
             return forecast.line(str(error))
         return forecast.estimate(self.shape(photo, asked), asked, self.times(asked))
@@ -273,7 +286,7 @@ class Workbench(Stage):
         made = self.link.click(self.make_query, self.inputs, self.query, **TELLING)
         made.success(None, self.query, js=theme.copy_link(self.id("copy-link")))
         if self.reset and self.restore:
-            self.reset.click(lambda: self.set(TASKS[self.task].defaults), None, self.restored_parts, **QUICK)
+            self.reset.click(lambda: self.set(self.task.defaults), None, self.restored_parts, **QUICK)
             self.restore.upload(self.open_picture, [self.restore], self.restored_parts, **TELLING)
         parts = [self.opened, *self.restored_parts, self.status]
         gr.on(self.looked_at(tab), self.open_page, [self.opened], parts, **QUICK)
@@ -287,7 +300,7 @@ class Workbench(Stage):
         order = self.asked(*values)
         asked = self.read(values)[2] | order.settings
         asked.pop("device", None)
-        return to_query(asked, task=self.task, content=order.names.get("content"), style=order.names.get("style"))
+        return to_query(asked, task=self.task.name, content=order.names.get("content"), style=order.names.get("style"))
 
     def open_page(self, opened: bool, request: gr.Request) -> Updates:
         """What the tab shows when it is first seen: what the link says, or pictures to begin with.
@@ -297,15 +310,15 @@ class Workbench(Stage):
         if opened:
             return {self.opened: True}
         query, told = dict(request.query_params), list[str]()
-        query = query if bench_of(query) == self.task else {}
-        asked, remix = from_query(query, self.task), None
+        query = query if bench_of(query) == self.task.name else {}
+        asked, remix = from_query(query, self.task.name), None
         try:
             remix = share.remix(share.desk(), query, request)
         except gr.Error as error:
             told.append(error.message)
         if remix:
             named = {kind: remix.recipe.get(kind) for kind in pictures.KINDS}
-            asked = {"settings": settings_from_recipe(remix.recipe, self.task), **named}
+            asked = {"settings": settings_from_recipe(remix.recipe, self.task.name), **named}
         names = self._named(asked)
         rows = [pictures.row_html(slot.kind, name) for slot, name in zip(self.slots, names, strict=True)]
         page: Updates = {slot.row: row for slot, row in zip(self.slots, rows, strict=True)}
@@ -365,16 +378,16 @@ class Workbench(Stage):
             recipe = pictures.recipe_in(path) if path and slot is self.slots[0] else None
         except ImageError:
             recipe = None
-        if recipe is not None and bench_of(recipe) == self.task:
+        if recipe is not None and bench_of(recipe) == self.task.name:
             updates |= self.arranged(recipe)
             gr.Info("This picture was made by Pastiche: all settings are those in its recipe now.")
         return updates
 
     def arranged(self, recipe: dict[str, Any]) -> Updates:
         """The page as a recipe has it, but for the pictures."""
-        return self.set(settings_from_recipe(recipe, self.task))
+        return self.set(settings_from_recipe(recipe, self.task.name))
 
     def set(self, asked: dict[str, Any]) -> Updates:
         """The controls as these settings have them, but for the device: it belongs to this machine."""
         controls = {name: control for name, control in self.controls.items() if name != "device"}
-        return {control: settings.shown(name, asked.get(name), TASKS[self.task]) for name, control in controls.items()}
+        return {control: settings.shown(name, asked.get(name), self.task) for name, control in controls.items()}

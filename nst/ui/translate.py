@@ -9,7 +9,7 @@ import gradio as gr
 
 from nst import styles, translate
 from nst.images import save
-from nst.server import limits, tempfiles, zerogpu
+from nst.server import tempfiles
 from nst.tasks import TASKS
 from nst.ui import pictures, settings, tabs
 from nst.ui.painting import Order, Run
@@ -32,43 +32,21 @@ be used is not stated there."""
 
 
 class TranslateTab(Workbench):
-    """See `nst.ui.task_tab.Workbench`; its run is one step long.
-
-    Args:
-        run: has the signature of `nst.translate.translate_run`.
-        tab: see there.
-    """
-
-    task = "translate"
-    prefix = "translate"
-    verb = "Translate"
-    also = "There and back"
-    traces = False
-    several = "One by one"
-
-    def __init__(self, run: Run, tab: gr.Tab | None = None) -> None:
-        super().__init__(run, translate.load_translator, tab)
+    """See `nst.ui.task_tab.Workbench`; its run is one step long."""
 
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
             self.slots.append(pictures.slot("content", "Photo", self.id("content")))
             self.horse = gr.Button("Fetch a photo of a horse", size="sm", elem_id=self.id("horse"))
         with gr.Column(elem_classes="card"):
-            self.controls = settings.main_controls(TASKS[self.task])
+            self.controls = settings.main_controls(self.task)
             with gr.Accordion("What these networks are", open=False, elem_id=self.id("about"), elem_classes="more-box"):
                 gr.Markdown(ABOUT)
 
     def order(self, *values: Any) -> Order:
         (content,), (photo,), asked = self.read(values)
         asked["model"], asked["direction"] = _told(asked.get("direction"))
-        return Order(
-            asked,
-            {"content": str(content)},
-            task=self.task,
-            names={"content": photo},
-            layout=TASKS[self.task].layout(asked),
-            continues=False,
-        )
+        return self.ordered(asked, {"content": str(content)}, {"content": photo})
 
     def order_also(self, *values: Any) -> Order:
         """The photo, what becomes of it, and that translated back, side by side."""
@@ -104,5 +82,4 @@ def _told(direction: str | None) -> tuple[str, str]:
 
 def create_tab(run: Run | None = None) -> TranslateTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `TranslateTab`."""
-    paint = run or limits.limited(zerogpu.on_gpu(translate.translate_run), TranslateTab.task)
-    return TranslateTab(paint, tabs.current())
+    return TranslateTab(TASKS["translate"], run, None, tabs.current())
