@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the page until Ctrl-C or SIGTERM; 0 at the end."""
+    """Serve the page until Ctrl-C or SIGTERM; 0 at the end, 2 where it cannot be served."""
     parser = argparse.ArgumentParser(prog="python app.py", description="Pastiche: a photo in the manner of a painting.")
     parser.add_argument("--host", help="address to serve on (default: this machine only; 0.0.0.0 is every network)")
     parser.add_argument("--port", type=int, help="port to serve on (default: the first free one from 7860)")
@@ -83,15 +84,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with stopping.asked() as wanted:
         serving.look_after()
         page = build_app(api=options.api)
-        page.launch(
-            server_name=options.host,
-            server_port=options.port,
-            share=options.share or None,
-            inbrowser=options.open,
-            auth=[tuple(pair.split(":", 1)) for pair in options.auth or ()] or None,
-            prevent_thread_lock=True,
-            **serving.options(api=options.api, host=options.host, shared=options.share),
-        )
+        try:
+            page.launch(
+                server_name=options.host,
+                server_port=options.port,
+                share=options.share or None,
+                inbrowser=options.open,
+                auth=[tuple(pair.split(":", 1)) for pair in options.auth or ()] or None,
+                prevent_thread_lock=True,
+                **serving.options(api=options.api, host=options.host, shared=options.share),
+            )
+        except (OSError, OverflowError):  # gradio's word for a port that is taken, and Python's for none at all
+            port = options.port or os.environ.get("GRADIO_SERVER_PORT") or "from 7860 to 7959"
+            print(f"Port {port} cannot be served on: it is taken. Name another with --port.", file=sys.stderr)
+            return 2
         stopping.serve_until(wanted, page)
     return 0
 

@@ -863,3 +863,14 @@ def test_elsewhere_nothing_of_it_happens(monkeypatch):
         "import app, sys, nst.server.zerogpu as z; z.prepare(); sys.exit(bool({'torch', 'spaces'} & {*sys.modules}))"
     )
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
+
+
+def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [sys.executable, "app.py", "--port", str(port)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith(f"Port {port} cannot be served on")
+    assert "Traceback" not in done.stderr

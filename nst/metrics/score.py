@@ -124,7 +124,7 @@ def pastiche_score(
 ) -> Score:
     """How good a pastiche a result is: the texture and colors of the style, the content of the photo, nothing else.
 
-    Pictures are judged at a long side of `SIZE` pixels. See the README for the formula and its reasons.
+    Pictures are judged at a long side of `SIZE` pixels. See `nst/docs/score.md` for the formula and its reasons.
 
     Args:
         image: the result (1, 3, H, W) in [0, 1].
