@@ -157,10 +157,13 @@ def test_the_hint_goes_away(open_page):  # noqa: F811
 
 
 SERIOUS = ("serious", "critical")
+SETTLED = """() => !document.querySelector('.pending') && document.getAnimations().every(
+    (one) => one.playState !== 'running' || one.effect.getComputedTiming().iterations === Infinity)"""
 
 
 def findings(page: Any) -> list[str]:
-    """What axe finds, of a kind that keeps people out."""
+    """What axe finds, of a kind that keeps people out, once nothing fades in any more."""
+    page.wait_for_function(SETTLED)
     results = axe_playwright.Axe().run(page, options={"resultTypes": ["violations"], "preload": False}).response
     return [
         f"{found['id']}: {node['html'][:160]} ({node['failureSummary'][:160]})"

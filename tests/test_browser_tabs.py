@@ -18,7 +18,7 @@ OpenPage = Callable[..., Any]
 SMALL = {
     "mix": "task=mix&size=64&num_steps=4",
     "color": "task=colors&size=64&num_steps=4",
-    "layers": "task=survey&size=64&num_steps=2",
+    "layers": "task=layers&size=64&num_steps=2",
     "texture": "task=texture&width=64&height=48&num_steps=4&seamless=true",
     "invert": "task=invert&size=64&num_steps=4&starts=2",
 }
