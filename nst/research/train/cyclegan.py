@@ -191,7 +191,7 @@ def _train(
         cycle.critics.requires_grad_(True)
         terms["critics"] = cycle.judge(pictures, made, random.Random(own + 2))
         _descend(terms["critics"], players[1], optimizers[1])
-        average_weights(trained, cycle.translator, min(plan.average, step / (step + 10)))
+        average_weights(trained, cycle.translator, 1 - min(plan.average, step / (step + 10)))
         for name, term in terms.items():
             sums[name] = sums.get(name, 0.0) + term.detach()
         done = plan.progress(step, elapsed) == 1

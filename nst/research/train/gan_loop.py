@@ -111,7 +111,7 @@ def duel(
     for step in range(first + 1, plan.steps + 1):
         for name, term in _round(players, rules, state, plan.step_seed(step, rank), step, where, world).items():
             sums[name] = sums.get(name, 0.0) + term
-        average_weights(state.averaged, players.generator, min(plan.average, step / (step + 10)))
+        average_weights(state.averaged, players.generator, 1 - min(plan.average, step / (step + 10)))
         if step % plan.interval and step != plan.steps:
             continue
         count = (step - 1) % plan.interval + 1

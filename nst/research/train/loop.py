@@ -238,7 +238,7 @@ class Descent:
             if parameter.grad is not None:  # a single step of bfloat16 gone wrong must not end a training
                 parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
         self.optimizer.step()
-        _approach(self.averaged, self.model, self.moved)
+        average_weights(self.averaged, self.model, self.moved)
         for name, term in terms.items():
             if name not in self.sums:
                 self.sums[name] = torch.zeros((), device=self.where.device)
@@ -268,23 +268,13 @@ class Descent:
 
 
 @torch.no_grad()
-def _approach(averaged: nn.Module, model: nn.Module, share: Tensor) -> None:
-    """Move the averaged weights, and whatever else is kept, towards the model's by a share, which is on the device."""
+def average_weights(averaged: nn.Module, model: nn.Module, share: float | Tensor) -> None:
+    """Move the averaged weights, and whatever else is kept, towards the model's by a share: a number, or a scalar on
+    the device."""
     own, new = averaged.state_dict(), model.state_dict()
     for name, tensor in own.items():
         if tensor.is_floating_point():
-            tensor.lerp_(new[name], share.to(tensor.dtype))
-        else:
-            tensor.copy_(new[name])
-
-
-@torch.no_grad()
-def average_weights(averaged: nn.Module, model: nn.Module, decay: float) -> None:
-    """Move the averaged weights, and whatever else is kept, towards the model's by 1 - decay."""
-    own, new = averaged.state_dict(), model.state_dict()
-    for name, tensor in own.items():
-        if tensor.is_floating_point():
-            tensor.lerp_(new[name], 1 - decay)
+            tensor.lerp_(new[name], share.to(tensor.dtype) if isinstance(share, Tensor) else share)
         else:
             tensor.copy_(new[name])
 
