@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+Placed = TypeVar("Placed", bound=Tensor | nn.Module)
 
 lock = threading.Lock()
 """Whoever computes holds this: a cancelled run may still be in its last step when the next one starts."""
@@ -23,35 +26,37 @@ class Device:
     """A device, the number format that its convolutions run in, and a name to show.
 
     Attributes:
-        device: where tensors live.
+        torch_device: where tensors live.
         dtype: what autocast uses, or None for plain float32. Statistics and losses stay float32.
         name: for people, such as "CPU (bfloat16)".
     """
 
-    device: torch.device
+    torch_device: torch.device
     dtype: torch.dtype | None
     name: str
 
     def autocast(self) -> AbstractContextManager[object]:
         """A context in which convolutions run in `dtype`."""
-        return torch.autocast(self.device.type, self.dtype) if self.dtype else nullcontext()
+        return torch.autocast(self.torch_device.type, self.dtype) if self.dtype else nullcontext()
 
-    def place(self, tensor: Tensor) -> Tensor:
-        """The image tensor (N, C, H, W) on this device, channels last."""
-        return tensor.to(self.device, memory_format=torch.channels_last)
+    def place(self, what: Placed) -> Placed:
+        """An image tensor (N, C, H, W), or a network for such, on this device with channels last."""
+        return what.to(self.torch_device, memory_format=torch.channels_last)  # type: ignore
 
 
-def choose_device(name: str = "auto", precision: str = "auto") -> Device:
+def choose_device(name: str | Device = "auto", precision: str = "auto") -> Device:
     """The fastest device here, or the one asked for.
 
     Args:
-        name: "auto", "cpu", "cuda", "cuda:1", ... or "mps".
+        name: "auto", "cpu", "cuda", "cuda:1", ... or "mps"; or a device that was chosen already, which it stays.
         precision: "auto", "bfloat16" or "float32". Automatic is bfloat16 on GPUs that have it and on
             processors with AMX or AVX512-BF16; elsewhere bfloat16 is emulated, and several times slower.
 
     Raises:
         ValueError: this machine has no such device, or the name is unknown.
     """
+    if isinstance(name, Device):
+        return name
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind = name.split(":")[0]
@@ -67,10 +72,10 @@ def choose_device(name: str = "auto", precision: str = "auto") -> Device:
     return Device(torch.device(name), torch.bfloat16 if bfloat16 else None, f"{title} ({number})")
 
 
-def free_memory(where: Device) -> int:
+def free_memory(device: Device) -> int:
     """Bytes that may still be taken: the GPU's own, or of the machine and of the container this runs in."""
-    if where.device.type == "cuda":
-        return int(torch.cuda.mem_get_info(where.device)[0])
+    if device.torch_device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device.torch_device)[0])
     found = [psutil.virtual_memory().available]
     for limit, taken in (
         ("memory.max", "memory.current"),

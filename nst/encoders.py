@@ -152,18 +152,18 @@ def load_encoder(name: str | Path, *, progress: Any = None, download: bool = Tru
 
 
 def load_onto(
-    where: Device,
+    device: Device,
     name: str,
     pooling: str | None,
     progress: Any = None,
     download: bool = True,
 ) -> Encoder:
     """An encoder of one's own to change, on this device."""
-    model: Encoder = copy.deepcopy(load_encoder(name, progress=progress, download=download)).to(where.device)
+    model: Encoder = copy.deepcopy(load_encoder(name, progress=progress, download=download)).to(device.torch_device)
     model.pooling = pooling or model.native_pooling
     for module in model.modules():
-        if isinstance(module, nn.Conv2d) and where.dtype:  # once, instead of in each step
-            module.to(where.dtype)
+        if isinstance(module, nn.Conv2d) and device.dtype:  # once, instead of in each step
+            module.to(device.dtype)
     return model
 
 

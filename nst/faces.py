@@ -42,17 +42,17 @@ MATCHED = ("relu2_1", "relu3_1", "relu4_1")
 """Where a projection is compared with its photo."""
 
 
-def load_generator(model: str = MODEL, device: str = "auto") -> tuple[Any, Device]:
+def load_generator(model: str = MODEL, device: str | Device = "auto") -> tuple[Any, Device]:
     """A generator of faces by name or file, on its device.
 
     Raises:
         ValueError: there is no such model, or it makes no faces.
         nst.weights.WeightsError: the weights are missing or damaged.
     """
-    where, network = choose_device(device), load_model(model)
+    device, network = choose_device(device), load_model(model)
     if getattr(network, "takes", "") != "latents":
         raise ValueError(f'"{model}" makes no faces.')
-    return _placed(network, where), where
+    return _placed(network, device), device
 
 
 @torch.no_grad()
@@ -64,7 +64,7 @@ def sample_faces(
     like: int | None = None,
     likeness: float = 0.7,
     model: str = MODEL,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Tensor:
     """Faces (count, 3, H, H) in [0, 1], as large as the network makes them.
 
@@ -81,7 +81,7 @@ def sample_faces(
         ValueError: an argument out of its range.
     """
     check(ROWS, count=count, seed=seed, truncation=truncation, like=like, likeness=likeness)
-    network, where = load_generator(model, device)
+    network, device = load_generator(model, device)
     made = []
     at_once = _at_once(network)
     for first in range(seed, seed + count, at_once):
@@ -93,7 +93,7 @@ def sample_faces(
         near, far = _latents(network, 1, like, truncation), _latents(network, some, first, truncation)
         latent = likeness * near + math.sqrt(1 - likeness**2) * far
         latent[: first == seed] = near
-        made.append(_painted(network, latent.to(where.device), truncation).cpu())
+        made.append(_painted(network, latent.to(device.torch_device), truncation).cpu())
     return torch.cat(made)
 
 
@@ -106,7 +106,7 @@ def face_grid(
     likeness: float = 0.7,
     size: int = 128,
     model: str = MODEL,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[Step]:
     """Faces as the pictures (count, 3, size, size) of one step.
 
@@ -128,7 +128,7 @@ def mix_faces(
     truncation: float = 0.7,
     size: int = 128,
     model: str = MODEL,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[Step]:
     """Two faces, each followed by itself with one level of the other's style: the eight pictures of one step.
 
@@ -141,9 +141,9 @@ def mix_faces(
         truncation, model, device: see `sample_faces`.
     """
     check(ROWS, first=first, second=second, truncation=truncation)
-    network, where = load_generator(model, device)
+    network, device = load_generator(model, device)
     _styled(network, model)
-    pair = torch.cat([network.latents(1, number) for number in (first, second)]).to(where.device)
+    pair = torch.cat([network.latents(1, number) for number in (first, second)]).to(device.torch_device)
     one, two = network.styles(pair, truncation)[:, None].expand(-1, network.layers, -1)
     rows = []
     for own, other in ((one, two), (two, one)):
@@ -167,7 +167,7 @@ def morph(
     frames: int = 60,
     truncation: float = 0.7,
     model: str = MODEL,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Tensor:
     """A film (frames, 3, H, H) in [0, 1] from each face to the next, and from the last back to the first.
 
@@ -184,9 +184,9 @@ def morph(
     check(ROWS, frames=frames, truncation=truncation, faces=faces)
     if len(faces) < 2:
         raise ValueError("A film needs at least two faces: give their numbers.")
-    network, where = load_generator(model, device)
+    network, device = load_generator(model, device)
     styled = hasattr(network, "styles")
-    latent = torch.cat([_latents(network, 1, number, truncation) for number in faces]).to(where.device)
+    latent = torch.cat([_latents(network, 1, number, truncation) for number in faces]).to(device.torch_device)
     points = network.styles(latent, truncation) if styled else latent
     way = torch.arange(frames, device=points.device) * len(faces) / frames
     share = 0.5 - 0.5 * torch.cos(math.pi * way.frac())[:, None]
@@ -205,7 +205,7 @@ def morph_run(
     truncation: float = 0.7,
     size: int = 128,
     model: str = MODEL,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[Step]:
     """The pictures of a film (frames, 3, size, size), as those of one step.
 
@@ -226,7 +226,7 @@ def project(
     learning_rate: float = 0.1,
     encoder: str = "compact",
     model: str = MODEL,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[Step]:
     """Find the styles whose face comes nearest to a photo; yields every step.
 
@@ -246,18 +246,18 @@ def project(
         ValueError: an argument out of its range, or a generator that has no styles.
     """
     check(ROWS, pixel_weight=pixel_weight)
-    network, where = load_generator(model, device)
+    network, device = load_generator(model, device)
     _styled(network, model)
     short, own = min(content.shape[-2:]), network.resolution
     top, left = ((n - short) // 2 for n in content.shape[-2:])
-    target = where.place(resize(content[..., top : top + short, left : left + short].float(), (own, own)))
-    compare = _placed(load_encoder(encoder), where)
-    with torch.no_grad(), where.autocast():
+    target = device.place(resize(content[..., top : top + short, left : left + short].float(), (own, own)))
+    compare = _placed(load_encoder(encoder), device)
+    with torch.no_grad(), device.autocast():
         features = compare(target, MATCHED)
     losses = PerceptualLoss([ContentLoss(features, MATCHED), ContentLoss(features, ["image"], pixel_weight)])
     start = network.mean.expand(1, network.layers, -1)
     run = optimize(
-        LatentImage(network, start), compare, losses, device=where, num_steps=num_steps, learning_rate=learning_rate
+        LatentImage(network, start), compare, losses, device=device, num_steps=num_steps, learning_rate=learning_rate
     )
     for step in run:
         yield step.changed(lambda image: _enlarged(image.cpu(), size))
@@ -289,9 +289,9 @@ def _styled(network: Any, model: str) -> None:
         raise ValueError(f'"{model}" has no styles: this needs a style-based generator.')
 
 
-def _placed(network: Any, where: Device) -> Any:
+def _placed(network: Any, device: Device) -> Any:
     """The network on this device; the registry's own stays on the CPU."""
-    return network if where.device.type == "cpu" else _moved(network, str(where.device))
+    return network if device.torch_device.type == "cpu" else _moved(network, str(device.torch_device))
 
 
 @lru_cache(maxsize=4)

@@ -47,13 +47,13 @@ class Painter:
     Attributes:
         network: the model.
         code: what the style is to it, or None for a model of one style.
-        where: where it computes.
+        device: where it computes.
         name: of the model.
     """
 
     network: nn.Module
     code: Any
-    where: Device
+    device: Device
     name: str
 
     @torch.no_grad()
@@ -75,7 +75,7 @@ class Painter:
         # Strokes have a size in pixels: for larger ones than it has learned, the network sees a smaller picture.
         learned = min(max(brush, min(self.brushes)), max(self.brushes))
         seen = fit(width, height, max(1, min(round(long * learned / brush), MAX_SIZE)))[::-1]
-        painted = self.pass_through(self.where.place(resize(content, seen)), strength / 100, seed, learned)
+        painted = self.pass_through(self.device.place(resize(content, seen)), strength / 100, seed, learned)
         result = resize(painted.float().clamp(0, 1), final).cpu()
         return recolor_result(result, resize(content, final), preserve_color)
 
@@ -90,7 +90,7 @@ class Painter:
         brush that the network has learned."""
         if strength == 0:
             return photo
-        with self.where.autocast():
+        with self.device.autocast():
             if self.code is None:  # such a network knows nothing between photo and style
                 return torch.lerp(photo, self._of_one_style(photo, seed), strength)
             painted = self._of_styles(photo, strength, brush)
@@ -106,7 +106,7 @@ class Painter:
         if self.network.takes == "photo":
             return self.network(photo)
         noise = self.network.noise(photo.shape[-2:], seed)  # type: ignore[operator]
-        return self.network([self.where.place(z) for z in noise], photo)
+        return self.network([self.device.place(z) for z in noise], photo)
 
 
 def fast_stylize(
@@ -120,7 +120,7 @@ def fast_stylize(
     brush: float = 1.0,
     preserve_color: str = "none",
     seed: int = 0,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Tensor:
     """Paint a photo in one pass; the result (1, 3, H, W) in [0, 1], on the CPU.
 
@@ -153,31 +153,31 @@ def make_painter(
     weights: Sequence[float] | None = None,
     *,
     model: str | None = None,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Painter:
     """A style, or a mixture, ready to paint with; arguments as of `fast_stylize`."""
-    where = choose_device(device)
+    device = choose_device(device)
     name = model or model_for(styles)
-    network = _placed(name, str(where.device))
+    network = _placed(name, str(device.torch_device))
     takes = getattr(network, "takes", "")
     if takes not in ("names", "pictures", "photo", "noise") or (takes == "noise" and not network.photo):
         raise ValueError(f'"{name}" does not paint photos. There are: {", ".join(_painting_models())}.')
     if takes in ("photo", "noise"):
         if styles and not (len(styles) == 1 and isinstance(styles[0], str) and styles[0] == name):
             raise ValueError(f'"{name}" knows one style, its own; leave the styles out.')
-        return Painter(network, None, where, name)
+        return Painter(network, None, device, name)
     if not 0 < len(styles) <= MAX_STYLES:
         raise ValueError(f"Choose one to {MAX_STYLES} styles; these are {len(styles)}.")
     shares = normalized_weights(weights, len(styles))
     if takes == "names":
-        row = torch.zeros(1, len(network.styles), device=where.device)  # type: ignore[arg-type]
+        row = torch.zeros(1, len(network.styles), device=device.torch_device)  # type: ignore[arg-type]
         for style, share in zip(styles, shares, strict=True):
             row[0, _number(style, network.styles)] += share  # type: ignore[arg-type]
-        return Painter(network, row, where, name)
-    with torch.no_grad(), where.autocast():
-        pictures = [where.place(resize(_picture(style), STYLE_SIZE)) for style in styles]
+        return Painter(network, row, device, name)
+    with torch.no_grad(), device.autocast():
+        pictures = [device.place(resize(_picture(style), STYLE_SIZE)) for style in styles]
         code = network.code(pictures, shares)  # type: ignore[operator]
-    return Painter(network, code, where, name)
+    return Painter(network, code, device, name)
 
 
 def model_for(styles: Sequence[str | Tensor]) -> str:
@@ -222,7 +222,7 @@ def paint_all_styles(
     size: int = 384,
     model: str = NAMED,
     strength: float = 100.0,
-    device: str = "auto",
+    device: str | Device = "auto",
     batch: int = 4,
 ) -> dict[str, Tensor]:
     """The photo (1, 3, H, W) in every style that a network has learned, by name; `batch` of them in one pass.
@@ -235,13 +235,13 @@ def paint_all_styles(
         device: see `nst.device.choose_device`.
         batch: how many at a time.
     """
-    where = choose_device(device)
-    network: Any = _placed(model, str(where.device))
-    photo = where.place(resize(content, size))
-    each = torch.eye(len(network.styles), device=where.device)
+    device = choose_device(device)
+    network: Any = _placed(model, str(device.torch_device))
+    photo = device.place(resize(content, size))
+    each = torch.eye(len(network.styles), device=device.torch_device)
     results: dict[str, Tensor] = {}
     for rows, names in zip(each.split(batch), _chunks(network.styles, batch), strict=True):
-        with where.autocast():
+        with device.autocast():
             painted = network(photo.expand(len(rows), -1, -1, -1), rows, strength / 100)
         results |= {name: one[None].cpu() for name, one in zip(names, painted, strict=True)}
     return results

@@ -10,21 +10,21 @@ from nst.encoders import Encoder
 from nst.losses import polynomial_kernel
 
 
-def distance_to(held: Tensor, made: Tensor, encoder: Encoder, where: Device) -> float:
+def distance_to(held: Tensor, made: Tensor, encoder: Encoder, device: Device) -> float:
     """The kernel distance of two sets of pictures (n, 3, H, W), bytes or in [0, 1], by what an encoder sees of them,
     in units of the first ones' mean square."""
-    real, other = (pooled_features(x, encoder, where) for x in (held, made))
+    real, other = (pooled_features(x, encoder, device) for x in (held, made))
     unit = real.square().mean().sqrt()
     return kernel_distance(other / unit, real / unit)
 
 
 @torch.no_grad()
-def pooled_features(images: Tensor, encoder: Encoder, where: Device, batch: int = 50) -> Tensor:
+def pooled_features(images: Tensor, encoder: Encoder, device: Device, batch: int = 50) -> Tensor:
     """What the deepest layer of an encoder sees of pictures (n, 3, H, W), bytes or in [0, 1]: its means (n, C)."""
     layer, found = encoder.layers[-1], []
     for some in images.split(batch):
-        shown = where.place(some.float() / 255 if some.dtype == torch.uint8 else some)
-        with where.autocast():
+        shown = device.place(some.float() / 255 if some.dtype == torch.uint8 else some)
+        with device.autocast():
             found.append(encoder(shown, [layer])[layer].float().mean((2, 3)).cpu())
     return torch.cat(found)
 

@@ -52,7 +52,7 @@ class _Easel:
 
     def __init__(self, painter: Painter, height: int, width: int, strength: float, seed: int) -> None:
         self.painter, self.strength, self.seed = painter, strength, seed
-        device = painter.where.device
+        device = painter.device.torch_device
         size = (1, 3, height, width)
         self.photo = torch.zeros(size, dtype=torch.uint8, device=device).to(memory_format=torch.channels_last)
         self.painted = torch.zeros(height, width, 3, dtype=torch.uint8, device=device)

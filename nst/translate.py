@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nst.device import choose_device
+from nst.device import Device, choose_device
 from nst.images import resize
 from nst.optimize import Step
 from nst.registry import Progress, list_models, load_model
@@ -73,7 +73,7 @@ def translate(
     model: str = MODEL,
     direction: str | None = None,
     size: int = 384,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Translation:
     """Translate a picture, and back again where the model knows the way.
 
@@ -89,18 +89,18 @@ def translate(
         nst.weights.WeightsError: the weights are missing or damaged.
     """
     check(size=size)
-    where = choose_device(device)
-    network: Any = placed(model, str(where.device))
+    device = choose_device(device)
+    network: Any = placed(model, str(device.torch_device))
     directions = getattr(network, "directions", ())
     if not directions:
         raise ValueError(f'"{model}" does not translate pictures. There are: {", ".join(directions_of_all())}.')
     way = _number(direction, directions)
-    seen = where.place(resize(photo, size))
-    with where.autocast():
+    seen = device.place(resize(photo, size))
+    with device.autocast():
         made = network(seen, way)
         back = network(made, 1 - way) if len(directions) == 2 else None
         if other := OTHER_WAY.get(model):
-            back = placed(other, str(where.device))(made)
+            back = placed(other, str(device.torch_device))(made)
     shown = [None if x is None else x.float().clamp(0, 1).cpu() for x in (seen, made, back)]
     return Translation(*shown)  # type: ignore[arg-type]
 

@@ -215,7 +215,7 @@ def test_six_megapixels_in_strips_equal_the_whole(monkeypatch):
     grain = 0.05 * torch.randn(1, 3, 2000, 3000, generator=torch.Generator().manual_seed(0))
     content = (resize(to_tensor(load_content("coffee")), (2000, 3000)) + grain).clamp(0, 1)
     painter = make_painter(["starry_night"], device="cpu")
-    with peak_memory(painter.where.device) as peak:
+    with peak_memory(painter.device.torch_device) as peak:
         tiled = painter.paint(content)
     assert peak() < 2e9
     monkeypatch.setattr(blocks, "LARGE", 10**9)

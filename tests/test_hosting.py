@@ -382,7 +382,7 @@ def logged(caplog) -> list[dict[str, Any]]:
 @pytest.fixture
 def plenty(monkeypatch):
     monkeypatch.setattr(limits.stylize, "estimate", lambda shape, **given: Estimate(1.0, 1_000_000_000))
-    monkeypatch.setattr(limits, "free_memory", lambda where: 16_000_000_000)
+    monkeypatch.setattr(limits, "free_memory", lambda device: 16_000_000_000)
 
 
 PAIR = picture(0), picture(1)
@@ -413,7 +413,7 @@ def test_what_is_too_much_is_refused_before_it_starts(monkeypatch, plenty, given
 
 def test_what_does_not_fit_into_memory_is_refused_before_it_starts(monkeypatch, plenty):
     run = FakeRun()
-    monkeypatch.setattr(limits, "free_memory", lambda where: 1_050_000_000)
+    monkeypatch.setattr(limits, "free_memory", lambda device: 1_050_000_000)
     with pytest.raises(ValueError, match=r"needs 1\.0 GB of memory, and 1\.1 GB are free"):
         next(limits.limited(run)(*PAIR, size=64))
     assert not run.calls
@@ -492,18 +492,18 @@ def test_how_a_run_ends_is_logged(plenty, logged):
 
 def test_free_memory_is_that_of_the_container_too(tmp_path, monkeypatch):
     monkeypatch.setattr("nst.device.CONTAINER", tmp_path)
-    where = Device(torch.device("cpu"), None, "CPU")
-    machine = free_memory(where)
+    device = Device(torch.device("cpu"), None, "CPU")
+    machine = free_memory(device)
     assert machine > 100_000_000, "every system tells it, or no guard of memory would act"
     (tmp_path / "memory.max").write_text("5000\n")
     (tmp_path / "memory.current").write_text("2000\n")
-    assert free_memory(where) == 3000
+    assert free_memory(device) == 3000
     (tmp_path / "memory.max").write_text("max\n")
-    assert free_memory(where) != 3000
+    assert free_memory(device) != 3000
     (tmp_path / "memory").mkdir()  # as older kernels tell it
     (tmp_path / "memory" / "memory.limit_in_bytes").write_text("7000\n")
     (tmp_path / "memory" / "memory.usage_in_bytes").write_text("3000\n")
-    assert free_memory(where) == 4000
+    assert free_memory(device) == 4000
 
 
 # The log

@@ -34,7 +34,7 @@ def _strict(tmp_path, monkeypatch):
     monkeypatch.setenv("PASTICHE_LIMITS", "strict")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
     monkeypatch.setattr(limits.stylize, "estimate", lambda shape, **given: Estimate(0.1, 1_000_000))
-    monkeypatch.setattr(limits, "free_memory", lambda where: 16_000_000_000)
+    monkeypatch.setattr(limits, "free_memory", lambda device: 16_000_000_000)
 
 
 def one_step(*pictures: Any, **settings: Any) -> Iterator[Step]:
@@ -83,7 +83,7 @@ def test_the_steps_of_the_preset_count_as_if_they_were_asked_for(task, monkeypat
 
 @pytest.mark.parametrize("task", ["fast", "translate", "style_transfer", "mix", "doodle"])
 def test_what_does_not_fit_into_memory_is_refused_whatever_paints_it(task, monkeypatch):
-    monkeypatch.setattr(limits, "free_memory", lambda where: 300_000_000)
+    monkeypatch.setattr(limits, "free_memory", lambda device: 300_000_000)
     monkeypatch.setattr(limits.stylize, "estimate", lambda shape, **given: Estimate(0.1, 400 * given["size"] ** 2))
     limits.check({"size": 256}, task, [(256, 256)])
     with pytest.raises(ValueError, match="GB of memory"):
@@ -91,7 +91,7 @@ def test_what_does_not_fit_into_memory_is_refused_whatever_paints_it(task, monke
 
 
 def test_a_style_that_is_looked_at_at_four_times_the_size_is_counted(monkeypatch):
-    monkeypatch.setattr(limits, "free_memory", lambda where: 3_000_000_000)
+    monkeypatch.setattr(limits, "free_memory", lambda device: 3_000_000_000)
     monkeypatch.setattr(limits.stylize, "estimate", lambda shape, **given: Estimate(0.1, 400 * given["size"] ** 2))
     shapes = [(1024, 1024), (4096, 4096)]
     limits.check({"size": 1024, "style_scale": 1.0}, shapes=shapes)

@@ -385,8 +385,8 @@ def test_five_steps_from_noise_lower_every_loss(kind, options, guided):
     style = encoder(picture(2), LAYERS)
     loss = StyleLoss(style, LAYERS, kind=kind, options=options, guides=guides, style_guides=[guides])
     noise = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(9))
-    where = choose_device("cpu")
-    steps = list(optimize(PixelImage(noise), encoder, PerceptualLoss([loss]), device=where, num_steps=6))
+    device = choose_device("cpu")
+    steps = list(optimize(PixelImage(noise), encoder, PerceptualLoss([loss]), device=device, num_steps=6))
     assert steps[5].loss < steps[0].loss
 
 

@@ -149,7 +149,7 @@ def toy(made):
 
 def play(players, out, **rules):
     plan = Plan(20, 1e-3, 0, 2, 0)
-    return duel(players, Rules(**rules), plan=plan, where=choose_device("cpu"), out=out, finish=lambda *_: None)
+    return duel(players, Rules(**rules), plan=plan, device=choose_device("cpu"), out=out, finish=lambda *_: None)
 
 
 def test_a_collapse_is_told_with_the_step_to_resume_from(tmp_path):
@@ -237,8 +237,8 @@ def test_a_mixture_of_gaussians_is_learned(name, tmp_path, capsys):
     )
     rules = Rules(**{"r1_every": 1, "betas": (0.0, 0.9), **TOYS[name]})
     plan = Plan(4000, 1e-3, 0, 500, 0)
-    where = choose_device("cpu", "float32")
-    list(duel(players, rules, plan=plan, where=where, out=tmp_path, finish=lambda *_: None))
+    device = choose_device("cpu", "float32")
+    list(duel(players, rules, plan=plan, device=device, out=tmp_path, finish=lambda *_: None))
     made = generator(torch.randn(4000, 4, generator=torch.Generator().manual_seed(1))).detach()
     near = torch.cdist(made, CENTERS) < 0.3
     found = int((near.float().mean(0) > 1 / 40).sum())

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from nst.collection.embeddings import LAYERS, content_look, style_look
 from nst.collection.looks import Entry, Looks, key_of
-from nst.device import choose_device
+from nst.device import Device, choose_device
 from nst.encoders import load_encoder
 from nst.images import IMAGE_SUFFIXES, ImageError, decode, encode, to_tensor
 from nst.losses import Features
@@ -79,7 +79,7 @@ def read_collection(
     names: Sequence[str] | None = None,
     encoder: str = "compact",
     keep: bool = True,
-    device: str = "auto",
+    device: str | Device = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Collection:
     """Look at every picture; what was looked at before and has not changed is taken from the cache.
@@ -122,10 +122,10 @@ def _are(count: int) -> str:
     return "is one" if count == 1 else "is none"
 
 
-def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str) -> Iterator[Entry | str]:
+def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str | Device) -> Iterator[Entry | str]:
     """What is known of each file, in order; or what is wrong with it."""
-    where = choose_device(device)
-    network = copy.deepcopy(load_encoder(encoder)).to(where.device)
+    device = choose_device(device)
+    network = copy.deepcopy(load_encoder(encoder)).to(device.torch_device)
     keys = [key_of(path, encoder) for path in files]
     with closing(Looks(cache_dir() / "collections.sqlite" if keep else None)) as looks, ThreadPoolExecutor(2) as pool:
         known = [looks.get(key) for key in keys]
@@ -141,8 +141,8 @@ def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str) -> It
                 if isinstance(opened, str):
                     yield opened
                     continue
-                with torch.no_grad(), where.autocast():
-                    features = network(where.place(to_tensor(opened)), LAYERS)
+                with torch.no_grad(), device.autocast():
+                    features = network(device.place(to_tensor(opened)), LAYERS)
                 looks.keep(keys[i], entry := _entry(opened, features))
                 yield entry
         finally:

@@ -72,7 +72,7 @@ class Manner:
     def losses(
         self,
         encoder: Encoder,
-        where: Device,
+        device: Device,
         brushes: Sequence[Brush],
         regions: Sequence[Region],
         weight: float,
@@ -81,7 +81,7 @@ class Manner:
         """The style losses of a picture.
 
         Args:
-            encoder, where: what compares, and on which device.
+            encoder, device: what compares, and on which device.
             brushes: of the size that is wanted now.
             regions: of the picture, their masks of its size.
             weight: of all together.
@@ -89,14 +89,14 @@ class Manner:
         """
         layers = tuple(dict.fromkeys(name for kind in self.kinds for name in self.layers_of(kind, encoder)))
         features: list[Features] = []
-        with torch.no_grad(), where.autocast():
-            features = [encoder(where.place(brush.picture), layers) for brush in brushes]
-        masks = [None if b.mask is None else self._guides(b.mask, encoder, where, layers) for b in brushes]
-        maps = [None if b.map is None else shrink_map(where.place(b.map), encoder, layers) for b in brushes]
-        drawn = None if map is None else shrink_map(where.place(map), encoder, layers)
+        with torch.no_grad(), device.autocast():
+            features = [encoder(device.place(brush.picture), layers) for brush in brushes]
+        masks = [None if b.mask is None else self._guides(b.mask, encoder, device, layers) for b in brushes]
+        maps = [None if b.map is None else shrink_map(device.place(b.map), encoder, layers) for b in brushes]
+        drawn = None if map is None else shrink_map(device.place(map), encoder, layers)
         losses = []
         for region in regions:
-            guides = None if region.mask is None else self._guides(region.mask, encoder, where, layers)
+            guides = None if region.mask is None else self._guides(region.mask, encoder, device, layers)
             for kind in self.kinds:
                 own = self.layers_of(kind, encoder)
                 weights = self.layer_weights
@@ -120,8 +120,8 @@ class Manner:
                 )
         return losses
 
-    def _guides(self, mask: Tensor, encoder: Encoder, where: Device, layers: Sequence[str]) -> dict[str, Tensor]:
-        return propagate(mask.to(where.device), encoder, layers, self.guide)
+    def _guides(self, mask: Tensor, encoder: Encoder, device: Device, layers: Sequence[str]) -> dict[str, Tensor]:
+        return propagate(mask.to(device.torch_device), encoder, layers, self.guide)
 
 
 def gather_brushes(

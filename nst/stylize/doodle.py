@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst.device import choose_device
+from nst.device import Device, choose_device
 from nst.encoders import load_onto
 from nst.images import fit, resize
 from nst.losses import STATISTICS, PerceptualLoss, StyleOptions, TotalVariationLoss
@@ -56,7 +56,7 @@ def doodle(
     tv_weight: float | None = None,
     pooling: str | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: str | Device = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Step]:
     """Paint a doodle as its things are painted in a style; yields every step.
@@ -83,16 +83,16 @@ def doodle(
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
     check(**locals())
-    chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
+    chosen, device = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     style, colors = fitted_style(style.float(), size * style_scale), map_colors(style_map)
     drawn = _picked(content, fit(content.shape[-1], content.shape[-2], size)[::-1])
     wanted, given = (meaning_planes(one, colors) for one in (drawn, _picked(style_map, _shape(style))))
     regions = [Region(mask, [k], [1.0], float(mask.mean())) for k, mask in enumerate(wanted.split(1, 1)) if mask.any()]
     brushes = [Brush(style, style_scale, map=given), *(Brush(style, style_scale, mask) for mask in given.split(1, 1))]
     options = StyleOptions(patch_size=patch_size, semantic_weight=semantic_weight * len(colors) / 2, seed=seed)
-    model = load_onto(where, encoder, pooling, progress)
+    model = load_onto(device, encoder, pooling, progress)
     objective = Things(
-        model, model, where, Manner(split(style_loss), options=options), (0.0, 1.0), variation=(chosen.tv_weight, 2.0)
+        model, model, device, Manner(split(style_loss), options=options), (0.0, 1.0), variation=(chosen.tv_weight, 2.0)
     )
     canvas = Canvas(drawn, regions, map=wanted, blank=True)
     parts = plan(size, chosen, whole=isinstance(init, Tensor))
@@ -114,11 +114,11 @@ class Things(Objective):
             manner, share = replace(self.manner, kinds=[kind]), 1 / len(kinds)
             if STATISTICS[kind].matches:
                 everywhere = [Region(None, [0], [1.0], 1.0)]
-                losses += manner.losses(self.model, self.where, [whole], everywhere, share, canvas.map)
+                losses += manner.losses(self.model, self.device, [whole], everywhere, share, canvas.map)
             else:
-                losses += manner.losses(self.model, self.where, others, canvas.regions, share)
+                losses += manner.losses(self.model, self.device, others, canvas.regions, share)
         if self.variation[0]:
-            losses.append(TotalVariationLoss(self.where.place(whole.picture), *self.variation))
+            losses.append(TotalVariationLoss(self.device.place(whole.picture), *self.variation))
         return PerceptualLoss(losses)
 
 

@@ -41,7 +41,7 @@ def estimate(
     optimizer: str = "adam",
     style_loss: str = "wasserstein",
     content_encoder: str | None = None,
-    device: str = "auto",
+    device: str | Device = "auto",
     **_: object,
 ) -> Estimate:
     """Time and memory of `style_transfer` for a content of `shape` (height, width), from a short measurement here.
@@ -64,14 +64,14 @@ def is_measured(
     encoder: str,
     style_loss: str = "wasserstein",
     content_encoder: str | None = None,
-    device: str = "auto",
+    device: str | Device = "auto",
     **_: object,
 ) -> bool:
     """Whether an estimate with these settings needs no measurement any more."""
     return _key(encoder, content_encoder, style_loss, device) in _costs
 
 
-def _key(encoder: str, content_encoder: str | None, style_loss: str, device: str) -> _Key:
+def _key(encoder: str, content_encoder: str | None, style_loss: str, device: str | Device) -> _Key:
     return encoder, content_encoder, choose_device(device), tuple(sorted(set(split(style_loss))))
 
 
@@ -96,31 +96,31 @@ class _Cost:
         return self.per_step + self.per_pixel * pixels + self.per_pair * patch_pairs(pixels)
 
 
-def _cost(encoder: str, content_encoder: str | None, where: Device, kinds: tuple[str, ...]) -> _Cost:
+def _cost(encoder: str, content_encoder: str | None, device: Device, kinds: tuple[str, ...]) -> _Cost:
     """What a plain run costs, from a few steps at two sizes."""
-    model = load_onto(where, encoder, None, download=False)
-    judge = load_onto(where, content_encoder, None, download=False) if content_encoder else model
+    model = load_onto(device, encoder, None, download=False)
+    judge = load_onto(device, content_encoder, None, download=False) if content_encoder else model
     matching = tuple(kind for kind in kinds if STATISTICS[kind].matches)
     others = tuple(kind for kind in kinds if kind not in matching) or STYLE_LOSSES[:1]
-    small, large = (_fastest(model, judge, where, others, side) for side in SIDES)
+    small, large = (_fastest(model, judge, device, others, side) for side in SIDES)
     pixels = [side**2 for side in SIDES]
     per_pixel = max(large - small, 0.5 * large) / (pixels[1] - pixels[0])
     per_step, per_pair = max(large - per_pixel * pixels[1], 0.0), 0.0
     memory = MEMORY_FACTOR * 4 * sum(_channels(network) for network in {model, judge})
     if matching:
-        longer = _fastest(model, judge, where, matching, SIDES[1]) - large
+        longer = _fastest(model, judge, device, matching, SIDES[1]) - large
         per_pair = max(longer, 0.0) / patch_pairs(pixels[1])
         widths = {name: getattr(model, name.replace("relu", "conv")).out_channels for name in PATCH_LAYERS}
         memory += sum(PATCH_COPIES * 4 * 9 * width / 4 ** (int(name[4]) - 1) for name, width in widths.items())
     return _Cost(per_step, per_pixel, per_pair, memory)
 
 
-def _fastest(model: Encoder, judge: Encoder, where: Device, kinds: tuple[str, ...], side: int) -> float:
+def _fastest(model: Encoder, judge: Encoder, device: Device, kinds: tuple[str, ...], side: int) -> float:
     """Seconds of the fastest of a few steps at this size; their mean for patches, which are not matched in each."""
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
-    objective = Objective(model, judge, where, Manner(kinds), (0.5, 0.5))
+    objective = Objective(model, judge, device, Manner(kinds), (0.5, 0.5))
     criterion = objective.at(Canvas(image, [Region(None, [0], [1.0], 1.0)]), [Brush(image)])
-    run = optimize(PixelImage(where.place(image)), objective.encoding, criterion, device=where, num_steps=6)
+    run = optimize(PixelImage(device.place(image)), objective.encoding, criterion, device=device, num_steps=6)
     times = [time.perf_counter() for _ in run]
     return (
         (times[-1] - times[0]) / 5

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from nst.device import choose_device
+from nst.device import Device, choose_device
 from nst.encoders import load_onto
 from nst.images import resize
 from nst.losses import ContentLoss, NormLoss, PerceptualLoss, TotalVariationLoss
@@ -40,7 +40,7 @@ def invert(
     norm_exponent: float = 6.0,
     pooling: str | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: str | Device = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Step]:
     """Find pictures, from noise, whose features at a layer are those of `content`; yields every step.
@@ -63,12 +63,12 @@ def invert(
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
     check(**locals())
-    chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
-    model = load_onto(where, encoder, pooling, progress)
+    chosen, device = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
+    model = load_onto(device, encoder, pooling, progress)
     pictures, state = torch.empty(0), AdamState()
     for part in plan(size, chosen):
-        small = where.place(resize(content.float(), part.size))
-        with torch.no_grad(), where.autocast():
+        small = device.place(resize(content.float(), part.size))
+        with torch.no_grad(), device.autocast():
             features = {name: found.expand(starts, -1, -1, -1) for name, found in model(small, [layer]).items()}
         losses: list[nn.Module] = [ContentLoss(features, [layer])]
         if chosen.tv_weight:
@@ -80,10 +80,10 @@ def invert(
         else:
             pictures = torch.cat([first_picture("noise", small.cpu(), small, seed + i) for i in range(starts)])
         run = optimize(
-            PixelImage(where.place(pictures)),
+            PixelImage(device.place(pictures)),
             model,
             PerceptualLoss(losses),
-            device=where,
+            device=device,
             num_steps=part.num_steps,
             optimizer=optimizer,
             learning_rate=learning_rate,

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nst.device import Device
 from nst.encoders import STYLE_LAYERS
 from nst.images import resize
 from nst.optimize import Step
@@ -38,7 +39,7 @@ def layer_grid(
     style_loss: str = "wasserstein",
     pooling: str | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: str | Device = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Step]:
     """Invert a photo from each of five layers, and rebuild a style from the first one to five; yields every step.

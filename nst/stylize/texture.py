@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nst.device import choose_device
+from nst.device import Device, choose_device
 from nst.encoders import STYLE_LAYERS, Encoder, load_onto
 from nst.losses import StyleOptions
 from nst.optimize import Step
@@ -56,7 +56,7 @@ def texture(
     correlations: str = StyleOptions.correlations,
     patch_size: int = StyleOptions.patch_size,
     seed: int = 0,
-    device: str = "auto",
+    device: str | Device = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Step]:
     """Make a picture of nothing but the texture of a style, or of several mixed; yields every step.
@@ -79,7 +79,7 @@ def texture(
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
     check(**locals())
-    chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
+    chosen, device = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     styles = [style.float() for style in ([style] if isinstance(style, Tensor) else style)]
     brushes, _ = gather_brushes(styles, per_style(style_scale, len(styles), "style_scale"))
     options = StyleOptions(
@@ -93,11 +93,11 @@ def texture(
         seed=seed,
     )
     manner = Manner(split(style_loss), style_layers, style_layer_weights, mixing, options=options)
-    model = load_onto(where, encoder, pooling, progress)
+    model = load_onto(device, encoder, pooling, progress)
     objective = Objective(
         model,
         model,
-        where,
+        device,
         manner,
         (0.0, 1.0),
         variation=(chosen.tv_weight, tv_exponent),

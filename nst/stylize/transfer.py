@@ -77,7 +77,7 @@ def style_transfer(
     norm_weight: float = 0.0,
     norm_exponent: float = 6.0,
     seed: int = 0,
-    device: str = "auto",
+    device: str | Device = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Step]:
     """Paint `content` in the manner of one style or several; yields every step.
@@ -132,7 +132,7 @@ def style_transfer(
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
     check(**locals())
-    chosen, where = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
+    chosen, device = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     styles = [style] if isinstance(style, Tensor) else list(style)
     options = StyleOptions(
         kernel_degree,
@@ -154,11 +154,11 @@ def style_transfer(
         maps,
     )
     palette = Palette(content.float(), preserve_color, color_when, canvas.keep)
-    model = load_onto(where, encoder, pooling, progress)
-    judge = load_onto(where, content_encoder, pooling, progress) if content_encoder else model
+    model = load_onto(device, encoder, pooling, progress)
+    judge = load_onto(device, content_encoder, pooling, progress) if content_encoder else model
     layers, smooth = tuple(content_layers or CONTENT_LAYERS), (chosen.tv_weight, tv_exponent)
     rest = (layers, content_layer_weights, smooth, (norm_weight, norm_exponent))
-    objective = Objective(model, judge, where, manner, balance(strength), *rest)
+    objective = Objective(model, judge, device, manner, balance(strength), *rest)
     canvas, brushes = palette.before(canvas, brushes)
     parts = plan(size, chosen, whole=isinstance(init, Tensor))
     start = palette.start(init) if isinstance(init, Tensor) else init
@@ -245,7 +245,7 @@ class Objective:
 
     model: Encoder
     judge: Encoder
-    where: Device
+    device: Device
     manner: Manner
     balance: tuple[float, float]
     content_layers: tuple[str, ...] = CONTENT_LAYERS
@@ -268,14 +268,14 @@ class Objective:
         if content_weight:
             prefix = "" if self.judge is self.model else EncoderPair.SECOND
             layers = [prefix + name for name in self.content_layers]
-            with torch.no_grad(), self.where.autocast():
-                kept = self.encoding(self.where.place(canvas.picture), tuple(layers))
+            with torch.no_grad(), self.device.autocast():
+                kept = self.encoding(self.device.place(canvas.picture), tuple(layers))
             weight = content_weight * self.judge.content_gain * self.manner.content_gain
             losses.append(ContentLoss(kept, layers, weight, self.content_layer_weights))
         if style_weight:
-            losses += self.manner.losses(self.model, self.where, brushes, canvas.regions, style_weight, canvas.map)
+            losses += self.manner.losses(self.model, self.device, brushes, canvas.regions, style_weight, canvas.map)
         if self.variation[0]:
-            own = self.where.place(brushes[0].picture if canvas.blank else canvas.picture)
+            own = self.device.place(brushes[0].picture if canvas.blank else canvas.picture)
             padding = "replicate" if self.endless is None else "circular"
             losses.append(TotalVariationLoss(own, *self.variation, padding))
         if self.norm[0]:
@@ -295,24 +295,26 @@ def paint(
     learning_rate: float | None,
 ) -> Iterator[Step]:
     """The run itself, from scale to scale."""
-    image, state, where, encoding = init, AdamState(), objective.where, objective.encoding
+    image, state, device, encoding = init, AdamState(), objective.device, objective.encoding
     for part in parts:
         small, fitted = canvas.at(part.size), [brush.at(part.size) for brush in brushes]
         criterion = objective.at(small, fitted)
-        picture = where.place(small.picture)
-        start = where.place(first_picture(image, small.picture, fitted[0].picture, seed))
+        picture = device.place(small.picture)
+        start = device.place(first_picture(image, small.picture, fitted[0].picture, seed))
         if isinstance(image, Tensor) and init == "content":
             # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
             lost = small.picture - resize(resize(small.picture, _shape(image)), _shape(small.picture))
-            detailed = (start + where.place(lost)).clamp(0, 1)
-            losses = [total_loss(choice, encoding, criterion, where) for choice in (start, detailed)]
+            detailed = (start + device.place(lost)).clamp(0, 1)
+            losses = [total_loss(choice, encoding, criterion, device) for choice in (start, detailed)]
             start = torch.where(losses[1] < losses[0], detailed, start)
-        pixels = PixelImage(start) if small.keep is None else KeptImage(start, picture, small.keep.to(where.device))
+        pixels = (
+            PixelImage(start) if small.keep is None else KeptImage(start, picture, small.keep.to(device.torch_device))
+        )
         run = optimize(
             pixels,
             encoding,
             criterion,
-            device=where,
+            device=device,
             num_steps=part.num_steps,
             optimizer=optimizer,
             learning_rate=learning_rate,

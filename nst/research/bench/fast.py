@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst.device import choose_device
+from nst.device import Device, choose_device
 from nst.fast import make_painter
 from nst.images import resize, to_tensor
 from nst.registry import load_model
@@ -76,7 +76,7 @@ def bench_fast(
     sizes: Sequence[int] = (512, 1280),
     models: Sequence[str] = ("cin", "predictor"),
     rounds: int = 5,
-    device: str = "auto",
+    device: str | Device = "auto",
     seed: int = 0,
 ) -> Iterator[dict[str, Any]]:
     """Seconds a picture takes in one pass, of pytorch/examples' network in float32 and of ours, in turn.
@@ -91,9 +91,9 @@ def bench_fast(
         device: see `nst.device.choose_device`.
         seed: of the weights of pytorch/examples' network, which do not matter for speed.
     """
-    where = choose_device(device)
+    device = choose_device(device)
     torch.manual_seed(seed)
-    plain = PlainNet().to(where.device).eval().requires_grad_(False)
+    plain = PlainNet().to(device.torch_device).eval().requires_grad_(False)
     photo, style = to_tensor(load_content("coffee")), to_tensor(load_content("chelsea"))
     painters = {}
     for name in models:
@@ -102,19 +102,19 @@ def bench_fast(
         painters[name] = make_painter(own.get(network.takes, []), model=name, device=device)
     for size in sizes:
         image = resize(photo, (size, size) if size == 512 else (size * 9 // 16, size))
-        placed, shown = image.to(where.device), where.place(image)
+        placed, shown = image.to(device.torch_device), device.place(image)
         calls: dict[str, Callable[[], object]] = {"pytorch/examples, float32": lambda x=placed: plain(x * 255)}  # type: ignore[misc]
         for name, painter in painters.items():
-            calls[f"{name}, {where.name}"] = lambda p=painter, x=shown: p.pass_through(x)  # type: ignore[misc]
+            calls[f"{name}, {device.name}"] = lambda p=painter, x=shown: p.pass_through(x)  # type: ignore[misc]
         times: dict[str, list[float]] = {name: [] for name in calls}
         peaks = dict.fromkeys(calls, 0)
         with torch.no_grad():
             for turn in range(rounds + 1):
                 for name, call in calls.items():
-                    with peak_memory(where.device) as peak:
+                    with peak_memory(device.torch_device) as peak:
                         began = time.perf_counter()
                         call()
-                        if where.device.type == "cuda":
+                        if device.torch_device.type == "cuda":
                             torch.cuda.synchronize()
                         if turn:
                             times[name].append(time.perf_counter() - began)

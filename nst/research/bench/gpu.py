@@ -44,7 +44,7 @@ def bench_gpu(
     widths: Sequence[int] = (1280, 1920, 3840),
     presets: Sequence[str] = ("draft", "good", "best"),
     seconds: float = 140.0,
-    device: str = "auto",
+    device: str | Device = "auto",
     seed: int = 0,
 ) -> Iterator[Row]:
     """Milliseconds of an optimization step beside other people's, of whole runs and of fast networks; and the floor.
@@ -118,9 +118,9 @@ def _plan(
 class _Bench:
     """What is measured with: a device, its rates, two encoders, and pictures."""
 
-    def __init__(self, where: Device, seed: int) -> None:
-        self.where, self.seed = where, seed
-        self.cuda = where.device.type == "cuda"
+    def __init__(self, device: Device, seed: int) -> None:
+        self.device, self.seed = device, seed
+        self.cuda = device.torch_device.type == "cuda"
         self.encoders: dict[str, Encoder] = {}
         self.passes: dict[tuple[str, int], float] = {}
         self.matrix_rate = self.memory_rate = 0.0
@@ -128,24 +128,24 @@ class _Bench:
     def rates(self) -> Row:
         """Arithmetic and memory as fast as this device has them."""
         side, count = (8192, 2**30) if self.cuda else (512, 2**22)
-        dtype = self.where.dtype or torch.float32
-        a, b = (torch.randn(side, side, device=self.where.device).to(dtype) for _ in range(2))
+        dtype = self.device.dtype or torch.float32
+        a, b = (torch.randn(side, side, device=self.device.torch_device).to(dtype) for _ in range(2))
         product = self.timed(lambda: torch.mm(a, b)) / 1000
-        source = torch.empty(count, dtype=torch.uint8, device=self.where.device)
+        source = torch.empty(count, dtype=torch.uint8, device=self.device.torch_device)
         target = torch.empty_like(source)
         copying = self.timed(lambda: target.copy_(source)) / 1000
         self.matrix_rate, self.memory_rate = 2 * side**3 / product, 2 * count / copying
-        note = f"{self.where.name}, torch {torch.__version__}, {self.matrix_rate / 1e12:.4g} TFLOP/s, "
+        note = f"{self.device.name}, torch {torch.__version__}, {self.matrix_rate / 1e12:.4g} TFLOP/s, "
         return {"ms": product * 1000, "note": note + f"{self.memory_rate / 1e9:.4g} GB/s"}
 
     def encoder(self, name: str) -> Encoder:
         """On the device, its weights in the format it computes in."""
         if name not in self.encoders:
             model = loops.vgg19(self.seed)[0] if name == "VGG-19" else copy.deepcopy(load_encoder(name))
-            model = model.to(self.where.device)
+            model = model.to(self.device.torch_device)
             for module in model.modules():
-                if isinstance(module, nn.Conv2d) and self.where.dtype:
-                    module.to(self.where.dtype)
+                if isinstance(module, nn.Conv2d) and self.device.dtype:
+                    module.to(self.device.dtype)
             self.encoders[name] = model
         return self.encoders[name]
 
@@ -153,7 +153,7 @@ class _Bench:
         """A smooth random picture (1, 3, size, width or size) on the device."""
         coarse = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(seed))
         large = torch.nn.functional.interpolate(coarse, (size, width or size), mode="bicubic").clamp(0, 1)
-        return self.where.place(large)
+        return self.device.place(large)
 
     def encoder_pass(self, network: str, size: int) -> Row:
         """Forward and backward of the encoder alone, replayed."""
@@ -170,16 +170,16 @@ class _Bench:
 
     def _pass(self, model: Callable[[Tensor, tuple[str, ...]], dict[str, Tensor]], size: int) -> Row:
         image = self.picture(1, size).requires_grad_()
-        with torch.no_grad(), self.where.autocast():
+        with torch.no_grad(), self.device.autocast():
             ones = [torch.ones_like(feature) for feature in self._wanted(model(image, LAYERS))]
         found = torch.zeros_like(image)
 
         def once() -> None:
-            with torch.enable_grad(), self.where.autocast():
+            with torch.enable_grad(), self.device.autocast():
                 features = self._wanted(model(image, LAYERS))
             found.copy_(torch.autograd.grad(features, image, ones)[0])
 
-        repeated = Repeated(once, self.where.device)
+        repeated = Repeated(once, self.device.torch_device)
         return {"ms": self.timed(repeated), "note": self.captured(repeated)}
 
     @staticmethod
@@ -206,12 +206,12 @@ class _Bench:
     def run(self, network: str, kind: str, size: int, capture: bool = True) -> Iterator[Step]:
         """Our optimization with the losses of `style_transfer`, without end."""
         model, content, style = self.encoder(network), self.picture(1, size), self.picture(2, size)
-        with torch.no_grad(), self.where.autocast():
+        with torch.no_grad(), self.device.autocast():
             kept, wanted = model(content, CONTENT_LAYERS), model(style, STYLE_LAYERS)
         losses: list[nn.Module] = [ContentLoss(kept, CONTENT_LAYERS, 0.004)]
         losses += [StyleLoss(wanted, STYLE_LAYERS, kind=kind, weight=0.996), TotalVariationLoss(content, 0.01)]
         criterion = PerceptualLoss(losses) if capture else _Uncaptured(losses)
-        return optimize(PixelImage(content), model, criterion, device=self.where, num_steps=10**6, average=0.9)
+        return optimize(PixelImage(content), model, criterion, device=self.device, num_steps=10**6, average=0.9)
 
     def ours(self, network: str, kind: str, size: int, capture: bool = True) -> Row:
         """A step of ours."""
@@ -243,7 +243,7 @@ class _Bench:
         for _ in range(2):
             content, style = self.picture(1, size).cpu(), self.picture(2, size).cpu()
             began = time.perf_counter()
-            steps = style_transfer(content, style, size=size, preset=preset, device=str(self.where.device))
+            steps = style_transfer(content, style, size=size, preset=preset, device=str(self.device.torch_device))
             *_, last = throttle(steps)
             final = last.image.cpu()
             times.append(time.perf_counter() - began)
@@ -252,12 +252,12 @@ class _Bench:
 
     def fast(self, model: str, width: int) -> Row:
         """Pictures from the CPU through a fast network and back."""
-        painter = make_painter(self.fast_style(model), model=model, device=str(self.where.device))
+        painter = make_painter(self.fast_style(model), model=model, device=str(self.device.torch_device))
         height = width * 9 // 16
         photo = self.picture(1, height, width)
         frame = photo[0].permute(1, 2, 0).mul(255).byte().cpu().contiguous()
         painted = torch.zeros_like(photo)
-        network = Repeated(lambda: _into(painted, painter.pass_through(photo)), self.where.device)
+        network = Repeated(lambda: _into(painted, painter.pass_through(photo)), self.device.torch_device)
         with torch.no_grad():
             alone = self.timed(network)
         for _ in paint_frames(painter, [frame] * 4):
@@ -274,17 +274,21 @@ class _Bench:
 
     def fused(self, size: int) -> Row:
         """cuDNN's convolution with ReLU beside both alone, 64 channels: milliseconds, and how far apart they are."""
-        dtype = self.where.dtype or torch.float32
+        dtype = self.device.dtype or torch.float32
         x, weight = (
-            torch.randn(*shape, device=self.where.device).to(dtype) for shape in ((1, 64, size, size), (64, 64, 3, 3))
+            torch.randn(*shape, device=self.device.torch_device).to(dtype)
+            for shape in ((1, 64, size, size), (64, 64, 3, 3))
         )
         x, weight = (one.contiguous(memory_format=torch.channels_last) for one in (x, weight / 24))
-        bias = torch.randn(64, device=self.where.device).to(dtype)
+        bias = torch.randn(64, device=self.device.torch_device).to(dtype)
         one, ones = [1, 1], (1, 1)
         kept = [torch.empty_like(x), torch.empty_like(x)]
-        apart = Repeated(lambda: _into(kept[0], torch.conv2d(x, weight, bias, ones, ones).relu_()), self.where.device)
+        apart = Repeated(
+            lambda: _into(kept[0], torch.conv2d(x, weight, bias, ones, ones).relu_()), self.device.torch_device
+        )
         joined = Repeated(
-            lambda: _into(kept[1], torch.cudnn_convolution_relu(x, weight, bias, one, one, one, 1)), self.where.device
+            lambda: _into(kept[1], torch.cudnn_convolution_relu(x, weight, bias, one, one, one, 1)),
+            self.device.torch_device,
         )
         times = self.timed(apart), self.timed(joined)
         error = ((kept[0].float() - kept[1].float()).norm() / kept[0].float().norm()).item()
@@ -294,7 +298,7 @@ class _Bench:
     def roots(self, network: str, size: int) -> Row:
         """The roots of one step's matrices alone, replayed; in TF32 too, and how far its traces are off."""
         model = self.encoder(network)
-        with torch.no_grad(), self.where.autocast():
+        with torch.no_grad(), self.device.autocast():
             both = [model(self.picture(seed, size), STYLE_LAYERS) for seed in (1, 2)]
         own, targets = ([moments(found[name])[1] for name in STYLE_LAYERS] for found in both)
         matrices = [root @ one @ root for one, (root, _) in zip(own, matrix_roots(targets), strict=True)]
@@ -304,12 +308,12 @@ class _Bench:
             for target, (root, _) in zip(kept, matrix_roots(matrices), strict=True):
                 target.copy_(root)
 
-        exact, rough = self.timed(Repeated(once, self.where.device)), 0.0
+        exact, rough = self.timed(Repeated(once, self.device.torch_device)), 0.0
         traces = [root.diagonal(dim1=1, dim2=2).sum().item() for root in kept]
         before = torch.backends.cuda.matmul.allow_tf32
         try:
             torch.backends.cuda.matmul.allow_tf32 = True
-            rough = self.timed(Repeated(once, self.where.device))
+            rough = self.timed(Repeated(once, self.device.torch_device))
         finally:
             torch.backends.cuda.matmul.allow_tf32 = before
         off = [abs(root.diagonal(dim1=1, dim2=2).sum().item() / t - 1) for root, t in zip(kept, traces, strict=True)]

@@ -28,13 +28,13 @@ from nst.stylize import style_transfer
 
 
 def our_loop(
-    encoder: Encoder, content: Tensor, style: Tensor, weights: tuple[float, float], where: Device
+    encoder: Encoder, content: Tensor, style: Tensor, weights: tuple[float, float], device: Device
 ) -> Callable[[], float]:
     """Our loop as a function that takes one step and gives its loss."""
-    with torch.no_grad(), where.autocast():
+    with torch.no_grad(), device.autocast():
         kept, wanted = encoder(content, CONTENT_LAYERS), encoder(style, STYLE_LAYERS)
     losses = [ContentLoss(kept, CONTENT_LAYERS, weights[0]), StyleLoss(wanted, STYLE_LAYERS, weight=weights[1])]
-    run = optimize(PixelImage(content), encoder, PerceptualLoss(losses), device=where, num_steps=10**6)
+    run = optimize(PixelImage(content), encoder, PerceptualLoss(losses), device=device, num_steps=10**6)
     return lambda: next(run).loss
 
 
@@ -43,7 +43,7 @@ def bench_optimize(
     sizes: Sequence[int] = (256, 512, 1024),
     steps: int = 5,
     rounds: int = 2,
-    device: str = "auto",
+    device: str | Device = "auto",
     precision: str = "auto",
     encoder: str = "compact",
     seed: int = 0,
@@ -62,25 +62,25 @@ def bench_optimize(
         encoder: the smaller encoder, by name or file.
         seed: of VGG-19's weights where the real ones are not here.
     """
-    where = choose_device(device, precision)
+    device = choose_device(device, precision)
     large, real = vgg19(seed)
     networks = {"VGG-19": large, encoder: copy.deepcopy(load_encoder(encoder))}
     weights = (0.03, 0.97)
     for size in sizes:
         photos = (resize(to_tensor(load_content(name)), (size * 3 // 4, size)) for name in ("chelsea", "coffee"))
-        content, style = map(where.place, photos)
+        content, style = map(device.place, photos)
         loops: dict[tuple[str, str], Callable[[], float]] = {}
         for name, network in networks.items():
-            network = network.to(where.device)
+            network = network.to(device.torch_device)
             plain = PlainLoop(network, content.contiguous(), style.contiguous(), weights)
             loops[name, "plain, float32"] = plain.step
-            loops[name, f"ours, {where.name}"] = our_loop(network, content, style, weights, where)
+            loops[name, f"ours, {device.name}"] = our_loop(network, content, style, weights, device)
         times: dict[tuple[str, str], list[float]] = {key: [] for key in loops}
         losses: dict[tuple[str, str], list[float]] = {key: [] for key in loops}
         peaks = dict.fromkeys(loops, 0)
         for _ in range(rounds):
             for key, step in loops.items():
-                with peak_memory(where.device) as peak:
+                with peak_memory(device.torch_device) as peak:
                     losses[key].append(step())
                     for _ in range(steps):
                         began = time.perf_counter()
@@ -103,7 +103,7 @@ def bench_encoders(
     encoders: Sequence[str] = ("compact",),
     size: int = 512,
     rounds: int = 5,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Forward and backward of encoders beside VGG-19's: float32 contiguous, the fast path, and that without our layers.
 
@@ -124,15 +124,15 @@ def bench_encoders(
     whole: dict[str, float] = {}
     for _ in range(rounds):
         for name, model in models.items():
-            model = model.to(fast.device)
+            model = model.to(fast.torch_device)
             formats: dict[str, tuple[Encoding, Device, torch.memory_format]] = {
                 "float32 contiguous": (PlainEncoder(model, torch.contiguous_format), plain, torch.contiguous_format),
                 f"{fast.name}, PyTorch's layers": (PlainEncoder(model, torch.channels_last), fast, torch.channels_last),
                 fast.name: (model, fast, torch.channels_last),
             }
-            for title, (network, where, layout) in formats.items():
-                x = image.to(where.device, memory_format=layout).requires_grad_()
-                seconds = _timed(lambda n=network, x=x, w=where: _forward_backward(n, x, layers, w))  # type: ignore[misc]
+            for title, (network, on, layout) in formats.items():
+                x = image.to(on.torch_device, memory_format=layout).requires_grad_()
+                seconds = _timed(lambda n=network, x=x, w=on: _forward_backward(n, x, layers, w))  # type: ignore[misc]
                 best[name, title] = min(seconds, best.get((name, title), seconds))
             x = fast.place(image)
             with torch.no_grad(), fast.autocast():
@@ -154,7 +154,7 @@ def bench_controls(
     encoder: str = "compact",
     size: int = 512,
     rounds: int = 3,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """What each control costs: seconds of a step with it, and `ratio`, that over a plain step in the same rounds.
 
@@ -202,13 +202,13 @@ def bench_controls(
         yield {"control": name, "size": size, "seconds": median(pair[1] for pair in pairs), "ratio": ratio}
 
 
-def _forward_backward(model: Encoding, image: Tensor, layers: tuple[str, ...], where: Device) -> None:
+def _forward_backward(model: Encoding, image: Tensor, layers: tuple[str, ...], device: Device) -> None:
     image.grad = None
-    with where.autocast():
+    with device.autocast():
         features = model(image, layers)
     found = [features[name] for name in layers]
     torch.autograd.backward(found, [torch.ones_like(feature) for feature in found])
-    if where.device.type == "cuda":
+    if device.torch_device.type == "cuda":
         torch.cuda.synchronize()
 
 

@@ -44,7 +44,7 @@ def compare_crops(
         classifier: SqueezeNet's file, to look at them as well.
         size: long side in pixels of a painting before it is cut.
     """
-    where = choose_device()
+    device = choose_device()
     network, pyramid = load_encoder(encoder), Pyramid()
     other: Any = load_model(Path(classifier), architecture="squeezenet") if classifier else None
     vectors: dict[str, list[Tensor]] = {name: [] for name in ("style", "content", "pyramid")}
@@ -53,8 +53,8 @@ def compare_crops(
     for i, path in enumerate(styles):
         for crop in _quarters(resize(load(path), size)):
             with torch.no_grad():
-                with where.autocast():
-                    features = network(where.place(crop), LAYERS)
+                with device.autocast():
+                    features = network(device.place(crop), LAYERS)
                 vectors["style"].append(style_look(features))
                 vectors["content"].append(content_look(features))
                 waves = pyramid(crop, SCALES)

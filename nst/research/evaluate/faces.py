@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from nst.device import choose_device
+from nst.device import Device, choose_device
 from nst.encoders import load_encoder
 from nst.faces import MODEL, sample_faces
 from nst.fidelity import distance_to
@@ -26,7 +26,7 @@ def compare_faces(
     judge: str = "compact",
     size: int | None = None,
     seed: int = 0,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """How near generated faces come to real ones that no generator has seen: a row for as many other real ones, and
     one for each generator and truncation.
@@ -43,12 +43,12 @@ def compare_faces(
         seed: the number of the first face.
         device: see `nst.device.choose_device`.
     """
-    where = choose_device(device)
-    encoder, side = load_encoder(judge).to(where.device), size or int(load_model(models[0]).resolution)  # type: ignore[arg-type]
+    device = choose_device(device)
+    encoder, side = load_encoder(judge).to(device.torch_device), size or int(load_model(models[0]).resolution)  # type: ignore[arg-type]
     faces = Faces(data, side, held)
 
     def distance(made: torch.Tensor) -> float:
-        return round(1000 * distance_to(faces.held, made, encoder, where), 2)
+        return round(1000 * distance_to(faces.held, made, encoder, device), 2)
 
     yield {"faces": "real", "truncation": 1.0, "distance": distance(faces.seen[:held]), "per_second": ""}
     for model in models:

@@ -35,7 +35,7 @@ class Witness:
 
 
 def witnesses(
-    judge: str | None = None, vgg19: str | None = None, squeezenet: str | None = None, where: Device | None = None
+    judge: str | None = None, vgg19: str | None = None, squeezenet: str | None = None, device: Device | None = None
 ) -> dict[str, Witness]:
     """The judges that are at hand, by the name of their column: files that are not here are left out.
 
@@ -43,23 +43,23 @@ def witnesses(
         judge: an encoder by name or file, for all style layers: column "closed".
         vgg19: file of the real VGG-19, at least as far as relu3_1, where alone it looks: column "vgg19".
         squeezenet: file of SqueezeNet 1.1, for all style layers: column "squeezenet".
-        where: they compute; None means the fastest device.
+        device: they compute; None means the fastest device.
 
     Raises:
         ValueError: a file holds another network.
         nst.weights.WeightsError: the judge's weights are not to be had, or any are damaged.
     """
-    device = (where or choose_device()).device
+    to = (device or choose_device()).torch_device
     found = {}
     if judge:
-        found["closed"] = Witness(copy.deepcopy(load_encoder(judge)).to(device))
+        found["closed"] = Witness(copy.deepcopy(load_encoder(judge)).to(to))
     if vgg19 and Path(vgg19).is_file():
-        found["vgg19"] = Witness(copy.deepcopy(load_encoder(vgg19)).to(device), DEEPEST)
+        found["vgg19"] = Witness(copy.deepcopy(load_encoder(vgg19)).to(to), DEEPEST)
     if squeezenet and Path(squeezenet).is_file():
         network = load_model(squeezenet, architecture="squeezenet")
         if not isinstance(network, SqueezeNet):
             raise ValueError(f'"{squeezenet}" is not SqueezeNet 1.1.')
-        found["squeezenet"] = Witness(copy.deepcopy(network).to(device).look)
+        found["squeezenet"] = Witness(copy.deepcopy(network).to(to).look)
     return found
 
 
@@ -69,7 +69,7 @@ class Panel:
     Args:
         judges: by the names of their columns.
         styles, photos: pictures (1, 3, H, W) in [0, 1] by name.
-        where: they compute; None means the fastest device.
+        device: they compute; None means the fastest device.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class Panel:
         judges: Mapping[str, Witness],
         styles: Mapping[str, Tensor],
         photos: Mapping[str, Tensor],
-        where: Device | None = None,
+        device: Device | None = None,
     ) -> None:
-        self.judges, self.where = judges, where or choose_device()
+        self.judges, self.device = judges, device or choose_device()
         self.targets: dict[tuple[str, str], StyleLoss] = {}
         self.starts: dict[tuple[str, str, str], float] = {}
         for name, judge in judges.items():
@@ -99,8 +99,8 @@ class Panel:
 
     @torch.no_grad()
     def _features(self, judge: Witness, picture: Tensor) -> dict[str, Tensor]:
-        with self.where.autocast():
-            return judge.encoder(self.where.place(picture), judge.layers)
+        with self.device.autocast():
+            return judge.encoder(self.device.place(picture), judge.layers)
 
     @torch.no_grad()
     def _apart(self, judge: str, style: str, seen: dict[str, Tensor]) -> float:

@@ -123,7 +123,7 @@ def compare_methods(
         retime: time every method anew, on the first photo in the first style that it knows; from then on these are its
             seconds and its memory, and the pictures stay.
     """
-    folder, where = Path(out), choose_device()
+    folder, device = Path(out), choose_device()
     photos = {Path(name).stem: resize(open_content(name), size) for name in contents}
     manners = [_manner(text, size) for text in styles]
     grid = [Pair(photo, content, manner) for photo, content in photos.items() for manner in manners]
@@ -148,9 +148,9 @@ def compare_methods(
                 strips[pair.name].append(torch.ones_like(pair.content))
                 continue
             path = folder / "pictures" / f"{method.plain}-{pair.name}.png"
-            cost = known.get(path.stem, lambda m=method, p=pair, at=path: _painted(m, p, where, at))  # type: ignore[misc]
+            cost = known.get(path.stem, lambda m=method, p=pair, at=path: _painted(m, p, device, at))  # type: ignore[misc]
             if not path.is_file():  # numbers without their picture
-                _painted(method, pair, where, path)
+                _painted(method, pair, device, path)
             image = load(path)
             strips[pair.name].append(image)
             scores = {name: aim.score(image) for name, aim in aims[pair.name].items()}
@@ -158,7 +158,7 @@ def compare_methods(
             found.append(cost | {name: one.total for name, one in scores.items()} | scores["score"].parts | closed)
         row = {"method": method.name, "styles": method.styles, "training": method.training, **means(found)}
         if retime:
-            row |= known.put(f"{method.plain} alone", _timed(method, pairs[0], where)[1])
+            row |= known.put(f"{method.plain} alone", _timed(method, pairs[0], device)[1])
         row |= known.known.get(f"{method.plain} alone", {})
         rows.append(row | {"kind": method.kind})
         yield row
@@ -229,10 +229,10 @@ def _translating(model: str) -> Paint:
 
     @torch.no_grad()
     def paint(content: Tensor, _: Manner) -> Tensor:
-        where = choose_device()
-        network = placed(model, str(where.device))
-        with where.autocast():
-            image: Tensor = network(where.place(content), 0)
+        device = choose_device()
+        network = placed(model, str(device.torch_device))
+        with device.autocast():
+            image: Tensor = network(device.place(content), 0)
         return image.float().clamp(0, 1).cpu()
 
     return paint
@@ -250,21 +250,21 @@ def _manner(text: str, size: int) -> Manner:
     return Manner(name, resize(open_style(file), size))
 
 
-def _timed(method: Method, pair: Pair, where: Device) -> tuple[Tensor, dict[str, float]]:
+def _timed(method: Method, pair: Pair, device: Device) -> tuple[Tensor, dict[str, float]]:
     """The picture, and the seconds and the memory that it took, after networks are loaded."""
-    clock = time.process_time if where.device.type == "cpu" else time.perf_counter
+    clock = time.process_time if device.torch_device.type == "cpu" else time.perf_counter
     if method.kind == "network":
         method.paint(pair.content, pair.manner)
-    with peak_memory(where.device) as peak:
+    with peak_memory(device.torch_device) as peak:
         began = clock()
         image = method.paint(pair.content, pair.manner)
         seconds = clock() - began
     return image, {"seconds": seconds, "memory": peak() / 1e6}
 
 
-def _painted(method: Method, pair: Pair, where: Device, path: Path) -> dict[str, float]:
+def _painted(method: Method, pair: Pair, device: Device, path: Path) -> dict[str, float]:
     """Paint it and save it; what it took."""
-    image, cost = _timed(method, pair, where)
+    image, cost = _timed(method, pair, device)
     write(path, to_pil(image))
     return cost
 

@@ -47,7 +47,7 @@ class AnyStyleObjective(nn.Module):
         if isinstance(self.model, StylePredictor):  # AdaIN is held to features of the whole crop
             shown = self.get_buffer("zooms").index_select(0, zoom), middle
         wanted = perceptual.style(style, shown)
-        with perceptual.where.autocast():
+        with perceptual.device.autocast():
             if isinstance(self.model, AdaIN):
                 code = self.model.statistics(style)
                 target = self.model.target(photo, code, strength[:, None])
@@ -78,7 +78,7 @@ def train_adain(
     seconds: float = 0.0,
     seed: int = 0,
     interval: int = 100,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train AdaIN's decoder, for any style.
 
@@ -99,12 +99,12 @@ def train_adain(
         interval: steps between records and checkpoints.
         device: see `nst.research.train.loop.training_device`.
     """
-    where, plan = training_device(device), Plan(steps, learning_rate, seed, interval, seconds=seconds)
+    device, plan = training_device(device), Plan(steps, learning_rate, seed, interval, seconds=seconds)
     seed_weights(seed, encoder)
     config = {"encoder": encoder}
     weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight)
     model = AdaIN(**config)
-    yield from _train(model, "adain", config, data, style, Path(out), start, batch, size, weights, where, plan, losses)
+    yield from _train(model, "adain", config, data, style, Path(out), start, batch, size, weights, device, plan, losses)
 
 
 def train_predictor(
@@ -133,7 +133,7 @@ def train_predictor(
     seconds: float = 0.0,
     seed: int = 0,
     interval: int = 100,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train a network whose style is predicted from a picture.
 
@@ -161,14 +161,14 @@ def train_predictor(
         interval: steps between records and checkpoints.
         device: see `nst.research.train.loop.training_device`.
     """
-    where, plan = training_device(device), Plan(steps, learning_rate, seed, interval, seconds=seconds)
+    device, plan = training_device(device), Plan(steps, learning_rate, seed, interval, seconds=seconds)
     seed_weights(seed, encoder)
     config: dict[str, Any] = {"encoder": encoder, "embedding": embedding, "widths": list(widths), "blocks": blocks}
     config |= {"kernel": kernel, "upsampling": upsampling, "peak": peak or None, "ground": True}
     weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight)
     model = StylePredictor(**config)
     yield from _train(
-        model, "predictor", config, data, style, Path(out), start, batch, size, weights, where, plan, losses
+        model, "predictor", config, data, style, Path(out), start, batch, size, weights, device, plan, losses
     )
 
 
@@ -183,21 +183,23 @@ def _train(
     batch: int,
     size: int,
     weights: Weights,
-    where: Device,
+    device: Device,
     plan: Plan,
     losses: Sequence[str],
 ) -> Iterator[dict[str, Any]]:
     if start:
         warm_start(model, start)
-    model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    perceptuals = [Perceptual(network, where, weights).to(where.device) for network in loss_networks(losses, where)]
+    model = device.place(model)
+    perceptuals = [
+        Perceptual(network, device, weights).to(device.torch_device) for network in loss_networks(losses, device)
+    ]
     objective = AnyStyleObjective(model, perceptuals)
     pictures = Pictures(data)
-    photos = Stock(pictures, max(size, PHOTO_SIDE), where)
+    photos = Stock(pictures, max(size, PHOTO_SIDE), device)
     paintings, drawn = style_pictures(style)
-    styles = [(Stock(kind, STOCK_SIDE, where), share) for kind, share in ((paintings, 0.65), (drawn, 0.15)) if kind]
+    styles = [(Stock(kind, STOCK_SIDE, device), share) for kind, share in ((paintings, 0.65), (drawn, 0.15)) if kind]
     styles.append((photos, 0.2))
-    rng = torch.Generator(where.device).manual_seed(plan.seed)
+    rng = torch.Generator(device.torch_device).manual_seed(plan.seed)
     side = max(size, 224)
 
     def style_batch(count: int) -> Tensor:
@@ -205,18 +207,18 @@ def _train(
         total = sum(share for _, share in styles)
         counts = [max(1, round(count * share / total)) for _, share in styles]
         parts = [stock.batch(n, side, rng, smallest=0.5) for (stock, _), n in zip(styles, counts, strict=True)]
-        order = torch.randperm(sum(counts), generator=rng, device=where.device)
+        order = torch.randperm(sum(counts), generator=rng, device=device.torch_device)
         found = torch.cat(parts)[order]
         return other_colors(found.repeat(-(-count // len(found)), 1, 1, 1)[:count], rng, 0.3)
 
     samples = photos.batch(3, size, rng), style_batch(6)
     if isinstance(model, StylePredictor) and not (out / "checkpoint.pt").exists():
-        with torch.no_grad(), where.autocast():
+        with torch.no_grad(), device.autocast():
             seen = torch.cat([model.seen(style_batch(8)) for _ in range(16)])
         model.center.copy_(seen.mean(0))
         model.spread.copy_(seen.std(0).clamp_min(0.05))
         if start:
-            imitate(model, start, style, where)
+            imitate(model, start, style, device)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         rng.manual_seed(step_seed)
@@ -228,11 +230,11 @@ def _train(
         write_model(trained, out, name, config, record, about)
 
     yield from train(
-        objective.to(where.device),
+        objective.to(device.torch_device),
         draw,
         model=model,
         plan=plan,
-        where=where,
+        device=device,
         out=out,
         finish=finish,
         sheet=lambda trained: sheet(trained, *samples),
@@ -241,7 +243,7 @@ def _train(
     )
 
 
-def imitate(model: StylePredictor, start: str, style: Sequence[str], where: Device, steps: int = 400) -> None:
+def imitate(model: StylePredictor, start: str, style: Sequence[str], device: Device, steps: int = 400) -> None:
     """Let a predictor learn what a network of given styles knows of those that are among `style` under its names."""
     known: Any = load_model(start)
     named = dict(named_style(text) for text in style if not Path(text).is_dir() and not text.endswith(".tar"))
@@ -252,12 +254,14 @@ def imitate(model: StylePredictor, start: str, style: Sequence[str], where: Devi
     for name in common:
         small = named[name].copy()
         small.thumbnail((STYLE_SIDE, STYLE_SIDE), Image.Resampling.LANCZOS)
-        with torch.no_grad(), where.autocast():
-            crops = Stock([small], STOCK_SIDE, where).batch(16, 256, torch.Generator(where.device), smallest=0.7)
+        with torch.no_grad(), device.autocast():
+            crops = Stock([small], STOCK_SIDE, device).batch(
+                16, 256, torch.Generator(device.torch_device), smallest=0.7
+            )
             inputs.append(model.seen(crops))
     table = known.table.view(len(known.brushes), len(known.styles), -1)
     usual = (known.brush_weights(1.0).to(table)[0, :, None, None] * table).sum(0)
-    targets = torch.stack([usual[known.styles.index(name)] for name in common]).to(where.device)
+    targets = torch.stack([usual[known.styles.index(name)] for name in common]).to(device.torch_device)
     targets = targets.repeat_interleave(16, 0)
     learning = [*model.look.parameters(), *model.predict.parameters()]
     optimizer = torch.optim.Adam(learning, lr=1e-3)

@@ -25,13 +25,13 @@ LOSSES = ("mse", "cross-entropy")
 class PairObjective(nn.Module):
     """Photos and what they should become to the error of the pixels."""
 
-    def __init__(self, model: Autoencoder, where: Device, loss: str) -> None:
+    def __init__(self, model: Autoencoder, device: Device, loss: str) -> None:
         super().__init__()
-        self.model, self.where, self.loss = model, where, loss
+        self.model, self.device, self.loss = model, device, loss
 
     def forward(self, photo: Tensor, painted: Tensor) -> dict[str, Tensor]:
         """One term, named after the loss, of pictures (N, 3, H, W)."""
-        with self.where.autocast():
+        with self.device.autocast():
             logits = self.model.logits(photo)
         if self.loss == "mse":
             return {self.loss: F.mse_loss(logits.sigmoid(), painted)}
@@ -54,7 +54,7 @@ def train_autoencoder(
     encoder: str = "compact",
     seed: int = 0,
     interval: int = 100,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train the six-layer autoencoder with Adagrad on pairs, which are painted first.
 
@@ -78,7 +78,7 @@ def train_autoencoder(
     """
     if loss not in LOSSES:
         raise ValueError(f'No loss "{loss}": choose {" or ".join(LOSSES)}.')
-    folder, where = Path(out), training_device(device)
+    folder, device = Path(out), training_device(device)
     name, picture = named_style(style)
     photos = Crops(Pictures(data), size)
     painted = [
@@ -87,7 +87,7 @@ def train_autoencoder(
     ]
     torch.manual_seed(seed)
     config = {"widths": list(widths)}
-    model = Autoencoder(**config).to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = device.place(Autoencoder(**config))
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         rng = random.Random(step_seed)
@@ -102,16 +102,16 @@ def train_autoencoder(
 
     def sheet(trained: nn.Module) -> Tensor:
         shown = painted[:4]
-        rows = [[photo, trained(where.place(photo)).cpu(), result] for photo, result in shown]
+        rows = [[photo, trained(device.place(photo)).cpu(), result] for photo, result in shown]
         return torch.cat([torch.cat(row, 3) for row in rows], 2)
 
     plan = Plan(steps, learning_rate, seed, interval, optimizer="adagrad")
     yield from train(
-        PairObjective(model, where, loss),
+        PairObjective(model, device, loss),
         draw,
         model=model,
         plan=plan,
-        where=where,
+        device=device,
         out=folder,
         finish=finish,
         sheet=sheet,
@@ -120,7 +120,7 @@ def train_autoencoder(
 
 
 def _paint(
-    path: Path, photos: Crops, style: Tensor, seed: int, encoder: str, num_steps: int, device: str
+    path: Path, photos: Crops, style: Tensor, seed: int, encoder: str, num_steps: int, device: Device
 ) -> tuple[Tensor, Tensor]:
     """A photo and its stylization, which is kept in a file, both (1, 3, size, size)."""
     photos.random.seed(seed)

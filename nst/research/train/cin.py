@@ -69,7 +69,7 @@ class NamedStyles(nn.Module):
         The number of the zoom and the middles (2, N) of what the encoder is shown are those of `random_view`.
         """
         perceptual: Perceptual = self.perceptuals[turn]  # type: ignore[assignment]
-        with perceptual.where.autocast():
+        with perceptual.device.autocast():
             if isinstance(self.model, Johnson):
                 painted = self.model(photo)
             else:
@@ -114,7 +114,7 @@ def train_cin(
     losses: Sequence[str] = ("compact",),
     seed: int = 0,
     interval: int = 100,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train one network for several styles.
 
@@ -153,8 +153,8 @@ def train_cin(
         raise ValueError(f"There are {len(named)} styles; give as many numbers to keep, not {len(keep)}.")
     if only_styles and not start:
         raise ValueError("To learn only styles, name the network to start from.")
-    folder, where = Path(out), training_device(device)
-    networks = loss_networks(losses, where)
+    folder, device = Path(out), training_device(device)
+    networks = loss_networks(losses, device)
     torch.manual_seed(seed)
     config: dict[str, Any] = {"styles": names, "widths": list(widths), "blocks": blocks, "kernel": kernel}
     config |= {"brushes": list(brushes), "upsampling": upsampling, "peak": peak or None, "ground": True}
@@ -167,22 +167,22 @@ def train_cin(
     if only_styles:
         model.net.requires_grad_(False)
         model.plain.requires_grad_(False)
-    model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = device.place(model)
     weights = Weights(
         content=content_weight, color=color_weight, tv=tv_weight, structure=structure_weight, speckle=speckle_weight
     )
-    perceptuals = [Perceptual(network, where, weights).to(where.device) for network in networks]
-    pictures = [where.place(to_tensor(picture)) for _, picture in named]
+    perceptuals = [Perceptual(network, device, weights).to(device.torch_device) for network in networks]
+    pictures = [device.place(to_tensor(picture)) for _, picture in named]
     sizes = [round(style_size * brush) for brush in brushes]
-    objective = NamedStyles(model, perceptuals, pictures, sizes, keep or [1.0] * len(named)).to(where.device)
-    photos = Stock(Pictures(data), max(size, PHOTO_SIDE), where)
-    rng = torch.Generator(where.device)
+    objective = NamedStyles(model, perceptuals, pictures, sizes, keep or [1.0] * len(named)).to(device.torch_device)
+    photos = Stock(Pictures(data), max(size, PHOTO_SIDE), device)
+    rng = torch.Generator(device.torch_device)
     samples = photos.batch(3, size, rng.manual_seed(seed))
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         rng.manual_seed(step_seed)
-        index = torch.randint(len(named), (batch,), generator=rng, device=where.device)
-        brush = torch.randint(len(brushes), (batch,), generator=rng, device=where.device)
+        index = torch.randint(len(named), (batch,), generator=rng, device=device.torch_device)
+        brush = torch.randint(len(brushes), (batch,), generator=rng, device=device.torch_device)
         crops = photos.batch(batch, size, rng, smallest=SMALLEST)
         return crops, index, brush, strengths(batch, rng), *random_view(batch, rng)
 
@@ -192,8 +192,8 @@ def train_cin(
 
     def sheet(trained: nn.Module) -> Tensor:
         """Photos down; across the photo, what strength 0 makes of it, and the styles."""
-        one = torch.cat([torch.eye(len(named))[:1], torch.eye(len(named))]).to(where.device)
-        strength = torch.ones(len(one), 1, device=where.device)
+        one = torch.cat([torch.eye(len(named))[:1], torch.eye(len(named))]).to(device.torch_device)
+        strength = torch.ones(len(one), 1, device=device.torch_device)
         strength[0] = 0
         many = [photo.expand(len(one), -1, -1, -1) for photo in samples]
         rows = [torch.cat([photos[0], *trained(photos, one, strength)], 2) for photos in many]
@@ -205,7 +205,7 @@ def train_cin(
         draw,
         model=model,
         plan=plan,
-        where=where,
+        device=device,
         out=folder,
         finish=finish,
         sheet=sheet,
@@ -221,9 +221,9 @@ SMALLEST = 0.45
 """Least side of a crop, relative to the photo's: small ones hold smooth areas, which large pictures have many of."""
 
 
-def loss_networks(names: Sequence[str], where: Device) -> list[LossNetwork]:
+def loss_networks(names: Sequence[str], device: Device) -> list[LossNetwork]:
     """The networks that compare, frozen; what they load must not use up the random numbers of what is built next."""
-    return [LossNetwork(name).to(where.device).requires_grad_(False) for name in names]
+    return [LossNetwork(name).to(device.torch_device).requires_grad_(False) for name in names]
 
 
 def _known_styles(model: ConditionalNet, start: str | Path) -> None:
@@ -263,7 +263,7 @@ def train_johnson(
     losses: Sequence[str] = ("compact",),
     seed: int = 0,
     interval: int = 100,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train a network for one style.
 
@@ -288,21 +288,21 @@ def train_johnson(
         device: see `nst.research.train.loop.training_device`.
     """
     name, picture = named_style(style)
-    folder, where = Path(out), training_device(device)
-    networks = loss_networks(losses, where)
+    folder, device = Path(out), training_device(device)
+    networks = loss_networks(losses, device)
     torch.manual_seed(seed)
     config: dict[str, Any] = {"widths": list(widths), "blocks": blocks, "kernel": kernel}
     config |= {"norm": norm, "upsampling": upsampling, "ground": True}
     model = Johnson(**config)
     if start:
         warm_start(model, start)
-    model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = device.place(model)
     weights = Weights(content=content_weight, color=color_weight, tv=tv_weight, speckle=speckle_weight)
-    perceptuals = [Perceptual(network, where, weights).to(where.device) for network in networks]
-    styles = [where.place(to_tensor(picture))]
-    objective = NamedStyles(model, perceptuals, styles, [style_size], [1.0]).to(where.device)
-    photos = Stock(Pictures(data), max(size, PHOTO_SIDE), where)
-    rng = torch.Generator(where.device)
+    perceptuals = [Perceptual(network, device, weights).to(device.torch_device) for network in networks]
+    styles = [device.place(to_tensor(picture))]
+    objective = NamedStyles(model, perceptuals, styles, [style_size], [1.0]).to(device.torch_device)
+    photos = Stock(Pictures(data), max(size, PHOTO_SIDE), device)
+    rng = torch.Generator(device.torch_device)
     samples = photos.batch(4, size, rng.manual_seed(seed))
     none, whole = torch.zeros(batch, dtype=torch.long), torch.ones(batch)
 
@@ -321,7 +321,7 @@ def train_johnson(
         draw,
         model=model,
         plan=Plan(steps, learning_rate, seed, interval),
-        where=where,
+        device=device,
         out=folder,
         finish=finish,
         sheet=sheet,

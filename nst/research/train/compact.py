@@ -147,15 +147,15 @@ class Distillation(nn.Module):
     Args:
         student: what learns.
         teacher: what is learned.
-        where: device and number format.
+        device: device and number format.
         relation_weight, gradient_weight: of the distances between Gram matrices, and of where they lead.
     """
 
     def __init__(
-        self, student: Encoder, teacher: Teachers, where: Device, relation_weight: float, gradient_weight: float
+        self, student: Encoder, teacher: Teachers, device: Device, relation_weight: float, gradient_weight: float
     ) -> None:
         super().__init__()
-        self.student, self.where = student, where
+        self.student, self.device = student, device
         self.given = [teacher]  # not among what is saved
         self.relation_weight, self.gradient_weight = relation_weight, gradient_weight
         self.heads = nn.ModuleDict()
@@ -187,7 +187,7 @@ class Distillation(nn.Module):
 
     def errors(self, image: Tensor, targets: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Each picture's squared error by target (N,), not yet divided by the variance, and the student's features."""
-        with self.where.autocast():
+        with self.device.autocast():
             features = self.student(image, self.student.layers)
             mapped = {n: self.heads[n](_thinned(n, features[s])) for n, s in Teachers.layers.items()}
         found = {}
@@ -200,7 +200,7 @@ class Distillation(nn.Module):
 
     def disagreement(self, image: Tensor) -> Tensor:
         """The sum over all targets of their relative errors, for who looks for pictures on which it is large; (N,)."""
-        with self.where.autocast():
+        with self.device.autocast():
             features = self.student(image, STYLE_LAYERS)
             mapped = {name: self.heads[name](features[name]) for name in STYLE_LAYERS}
             wanted = {name: self.given[0].layer(image, name) for name in STYLE_LAYERS}
@@ -218,7 +218,7 @@ class Distillation(nn.Module):
             image: the pictures.
             turn: which of the style layers' derivatives is compared in this step.
         """
-        with self.where.autocast():
+        with self.device.autocast():
             targets = self.given[0](image)
         errors, features = self.errors(image, targets)
         terms: dict[str, Tensor] = {}
@@ -244,7 +244,7 @@ class Distillation(nn.Module):
         slopes = []
         for encode, keep in ((self._student_layer, True), (self.given[0].layer, False)):
             leaf = image.detach().requires_grad_()
-            with torch.enable_grad(), self.where.autocast():
+            with torch.enable_grad(), self.device.autocast():
                 features = encode(leaf, layer)
             loss = distances(features, features.detach().roll(1, 0)).sum()
             slopes.append(torch.autograd.grad(loss, leaf, create_graph=keep)[0].float().flatten(1))
@@ -280,7 +280,7 @@ def train_compact(
     gradient_weight: float = 0.3,
     seed: int = 0,
     interval: int = 50,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train and yield a log record per interval; `out` gets a checkpoint, a log and `compact.safetensors`.
 
@@ -302,20 +302,22 @@ def train_compact(
         interval: steps between log records and checkpoints.
         device: see `nst.device.choose_device`.
     """
-    folder, where = Path(out), training_device(device)
+    folder, device = Path(out), training_device(device)
     folder.mkdir(parents=True, exist_ok=True)
-    teacher = Teachers(teachers).to(where.device)
+    teacher = Teachers(teachers).to(device.torch_device)
     network = load_model(painter) if bank and painter else None
     torch.manual_seed(seed)
     student = Encoder(STAGES, **INPUT)
     if start:
         _warm_start(student, start)
-    model = Distillation(student, teacher, where, relation_weight, gradient_weight)
-    model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    photos = Stock(Pictures(data), SIDE, where)
-    art = Stock([picture for source in paintings for picture in Pictures(source)], SIDE, where) if paintings else photos
-    rng = torch.Generator(where.device)
-    painted = PaintedPictures(model, photos, art, network, size, bank, where) if bank else None
+    model = Distillation(student, teacher, device, relation_weight, gradient_weight)
+    model = device.place(model)
+    photos = Stock(Pictures(data), SIDE, device)
+    art = (
+        Stock([picture for source in paintings for picture in Pictures(source)], SIDE, device) if paintings else photos
+    )
+    rng = torch.Generator(device.torch_device)
+    painted = PaintedPictures(model, photos, art, network, size, bank, device) if bank else None
     if not (folder / "checkpoint.pt").exists():
         model.fit_heads([photos.batch(batch, size, rng.manual_seed(seed + i)) for i in range(8)])
     counts = {kind: max(1, round(batch * share)) for kind, share in MIXTURE.items()}
@@ -330,7 +332,7 @@ def train_compact(
         parts.append(varied(*pair, rng))
         fresh = painted.batch if painted else photos.batch
         parts.append(fresh(counts["painted"], size, rng))
-        order = torch.randperm(batch, generator=rng, device=where.device)
+        order = torch.randperm(batch, generator=rng, device=device.torch_device)
         return (torch.cat(parts)[order].contiguous(memory_format=torch.channels_last),)
 
     def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
@@ -342,7 +344,7 @@ def train_compact(
         draw,
         model=model,
         plan=plan,
-        where=where,
+        device=device,
         out=folder,
         finish=finish,
         sheet=(lambda _: painted.sheet()) if painted else None,

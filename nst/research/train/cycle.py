@@ -77,11 +77,11 @@ class Manner:
         encoder: compares.
         crops: of the kind, (N, 3, H, W) in [0, 1].
         weight: of the textures' error; that of the colors is half as much.
-        where: number format.
+        device: number format.
     """
 
-    def __init__(self, encoder: Encoder, crops: Tensor, weight: float, where: Device) -> None:
-        self.perceptual = Perceptual(encoder, where, Weights(0.0, weight, weight / 2, tv=0.0, plain=0.0))
+    def __init__(self, encoder: Encoder, crops: Tensor, weight: float, device: Device) -> None:
+        self.perceptual = Perceptual(encoder, device, Weights(0.0, weight, weight / 2, tv=0.0, plain=0.0))
         self.wanted = {name: x.mean(0, keepdim=True) for name, x in self.perceptual.style(crops).items()}
 
     def __call__(self, painted: Tensor, photo: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class Cycle(nn.Module):
         critics: one for each direction.
         side: of the training pictures.
         terms: see `Terms`.
-        where: number format.
+        device: number format.
         manner: what the first direction is to paint like, if that is asked for.
     """
 
@@ -110,13 +110,13 @@ class Cycle(nn.Module):
         critics: Sequence[PatchGAN],
         side: int,
         terms: Terms,
-        where: Device,
+        device: Device,
         manner: Manner | None = None,
     ) -> None:
         super().__init__()
         self.translator, self.critics = translator, nn.ModuleList(critics)
         self.pools = nn.ModuleList(Pool(side) for _ in critics)
-        self.terms, self.where = terms, where
+        self.terms, self.device = terms, device
         self.manner = (manner,)  # in a tuple, so that its encoder is no part of a checkpoint
         self.game: Game = game("least_squares")
 
@@ -126,7 +126,7 @@ class Cycle(nn.Module):
         adversarial, cycle, identity, made = [], [], [], []
         for way, own in enumerate(pictures):
             other = pictures[1 - way]
-            with self.where.autocast():
+            with self.device.autocast():
                 fake = self.translator(own, way)
                 back = self.translator(fake, 1 - way)
                 judged = self.critics[way](fake)
@@ -148,7 +148,7 @@ class Cycle(nn.Module):
         losses = []
         for way, fake in enumerate(made):
             shown = self.pools[way].exchange(fake, rng)  # type: ignore[operator]
-            with self.where.autocast():
+            with self.device.autocast():
                 real, false = self.critics[way](pictures[1 - way]), self.critics[way](shown)
             losses.append(self.game.discriminator(real, false))
         return losses[0] + losses[1]

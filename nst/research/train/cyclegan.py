@@ -85,7 +85,7 @@ def train_cyclegan(
     learning_rate: float = 2e-4,
     seed: int = 0,
     interval: int = 200,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train two translators between two kinds of pictures of which there are no pairs.
 
@@ -126,7 +126,7 @@ def train_cyclegan(
     """
     if len(names) != 2 or cycle_loss not in CYCLE_LOSSES:
         raise ValueError('Give two names, of the way there and the way back, and "l1" or "l2" as the cycle\'s loss.')
-    folder, where, plan = (
+    folder, device, plan = (
         Path(out),
         training_device(device),
         Plan(steps, learning_rate, seed, interval, seconds=seconds),
@@ -146,22 +146,22 @@ def train_cyclegan(
     if start:
         warm_start(translator, start)
     sources = (gathered(data), max(size, SIDE), 0.6), (gathered(other), max(size, other_size), least)
-    kinds = [Kind(Stock(pictures, side, where), size, smallest) for pictures, side, smallest in sources]
-    rng = torch.Generator(where.device).manual_seed(seed)
+    kinds = [Kind(Stock(pictures, side, device), size, smallest) for pictures, side, smallest in sources]
+    rng = torch.Generator(device.torch_device).manual_seed(seed)
     samples = [kind.batch(4, rng) for kind in kinds]
     manner = None
     if manner_weight:
-        compared = load_encoder(encoder).to(where.device)
-        manner = Manner(compared, kinds[1].batch(MANY, rng), manner_weight, where)
+        compared = load_encoder(encoder).to(device.torch_device)
+        manner = Manner(compared, kinds[1].batch(MANY, rng), manner_weight, device)
     terms = Terms(cycle_weight, identity_weight, cycle_loss)
-    cycle = Cycle(translator, critics, size, terms, where, manner).to(where.device)
+    cycle = Cycle(translator, critics, size, terms, device, manner).to(device.torch_device)
     cycle = cycle.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained = copy.deepcopy(cycle.translator).requires_grad_(False)
     for record in _train(cycle, trained, kinds, plan, folder, batch):
         about = f"Translates {' and '.join(names)}. Trained on {', '.join(Path(p).name for p in (*data, *other))}."
         write_model(trained, folder, "cyclegan", config, record, about)
         if record["step"] // interval % plan.sheet == 0 or record["step"] == steps:
-            with torch.no_grad(), where.autocast():
+            with torch.no_grad(), device.autocast():
                 save(folder / "sheets" / f"{record['step']:06d}.jpg", to_pil(_sheet(trained, samples)))
         yield record
 
@@ -175,8 +175,8 @@ def _train(
     parts: dict[str, Any] = {"model": cycle, "averaged": trained}
     parts |= {f"optimizer{i}": optimizer for i, optimizer in enumerate(optimizers)}
     checkpoint = folder / "checkpoint.pt"
-    first, before = _resume(checkpoint, parts, cycle.where) if checkpoint.exists() else (0, 0.0)
-    rng = torch.Generator(cycle.where.device)
+    first, before = _resume(checkpoint, parts, cycle.device) if checkpoint.exists() else (0, 0.0)
+    rng = torch.Generator(cycle.device.torch_device)
     sums, began, started = dict[str, Tensor](), time.monotonic(), time.monotonic()
     for step in range(first + 1, plan.steps + 1):
         elapsed = before + time.monotonic() - started
@@ -212,10 +212,10 @@ def _train(
             break
 
 
-def _resume(path: Path, parts: dict[str, Any], where: Device) -> tuple[int, float]:
+def _resume(path: Path, parts: dict[str, Any], device: Device) -> tuple[int, float]:
     """Take over a checkpoint; the step it is of, and the seconds that it took."""
     try:
-        state = torch.load(path, weights_only=True, map_location=where.device)
+        state = torch.load(path, weights_only=True, map_location=device.torch_device)
         for name, part in parts.items():
             part.load_state_dict(state[name])
         return int(state["step"]), float(state.get("elapsed", 0.0))

@@ -95,13 +95,13 @@ class Stock:
     Args:
         pictures: what is decoded; a file that cannot be read is left out and counted in `skipped`.
         side: of the squares in pixels; smaller pictures are enlarged.
-        where: the device.
+        device: the device.
 
     Raises:
         ImageError: none of the pictures can be read.
     """
 
-    def __init__(self, pictures: Sequence[Image.Image], side: int, where: Device) -> None:
+    def __init__(self, pictures: Sequence[Image.Image], side: int, device: Device) -> None:
         def read(index: int) -> list[Tensor]:
             try:
                 return [_bytes(part) for part in squares(pictures[index], side)]
@@ -114,8 +114,8 @@ class Stock:
         flat = [part for parts in found for part in parts]
         if not flat:
             raise ImageError("None of the training pictures can be read.")
-        self.images = torch.stack(flat).to(where.device)
-        self.where = where
+        self.images = torch.stack(flat).to(device.torch_device)
+        self.device = device
 
     def __len__(self) -> int:
         return len(self.images)

@@ -54,7 +54,7 @@ class Imitation(nn.Module):
         student: what learns; of one direction, with the output "blend".
         teacher: image to translated image.
         encoder: compares.
-        where: device and number format.
+        device: device and number format.
         hint_weight, pixel_weight, texture_weight, share_weight: of the errors of stages, pixels and textures, and of
             where is painted.
     """
@@ -64,7 +64,7 @@ class Imitation(nn.Module):
         student: Translator,
         teacher: nn.Module,
         encoder: Encoder,
-        where: Device,
+        device: Device,
         hint_weight: float = 1.0,
         pixel_weight: float = 3.0,
         texture_weight: float = 1.0,
@@ -73,14 +73,14 @@ class Imitation(nn.Module):
         super().__init__()
         self.student: Any = student
         self.teacher: Any = teacher
-        self.encoder, self.where = encoder, where
+        self.encoder, self.device = encoder, device
         self.weights = {"hints": hint_weight, "pixels": pixel_weight, "texture": texture_weight}
         self.weights |= {"share": share_weight}
 
     @torch.no_grad()
     def target(self, photo: Tensor, of_kind: Tensor) -> tuple[Tensor, Tensor]:
         """What the teacher paints (N, 3, H, W), and how much of it the student should (N, 1, H, W); see `forward`."""
-        with self.where.autocast():
+        with self.device.autocast():
             painted = self.teacher(photo)
         return painted, drawn(photo, painted) * of_kind.view(-1, 1, 1, 1)
 
@@ -94,7 +94,7 @@ class Imitation(nn.Module):
         student, teacher = self.student.generators[0], self.teacher.generators[0]
         x = y = 2 * photo - 1
         apart = []
-        with self.where.autocast():
+        with self.device.autocast():
             for own, guide, leads in zip(student.net.stages(), teacher.net.stages(), led.tolist(), strict=True):
                 with torch.no_grad():
                     before, y = y, guide(y)
@@ -119,7 +119,7 @@ class Imitation(nn.Module):
         terms = {"hints": hints, "pixels": error.abs().mean()}
         terms["share"] = F.binary_cross_entropy_with_logits(share, strength, pos_weight=strength.new_tensor(BOLD))
         if self.weights["texture"]:
-            with self.where.autocast():
+            with self.device.autocast():
                 seen = self.encoder(torch.lerp(photo, painted, strength), LAYERS)
                 with torch.no_grad():
                     features = self.encoder(torch.lerp(photo, wanted, strength), LAYERS)
@@ -177,7 +177,7 @@ def train_distill(
     encoder: str = "compact",
     seed: int = 0,
     interval: int = 100,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train a slim translator on what a larger one makes of photos, whose background stays that of the photo.
 
@@ -204,28 +204,28 @@ def train_distill(
         interval: steps between records and checkpoints.
         device: see `nst.research.train.loop.training_device`.
     """
-    where = training_device(device)
+    device = training_device(device)
     seed_weights(seed, encoder)
-    guide: Any = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(where.device)
+    guide: Any = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(device.torch_device)
     config: dict[str, Any] = {**guide.config, "directions": [name], "output": "blend", "sees": sees}
     if inner:
         config["inner"] = list(inner)
     model = Translator(**config)
     if start:
         warm_start(model, start)
-    model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    compared = load_encoder(encoder).to(where.device)
+    model = device.place(model)
+    compared = load_encoder(encoder).to(device.torch_device)
     weights = (hint_weight, pixel_weight, texture_weight, share_weight)
-    objective = Imitation(model, guide, compared, where, *weights)
+    objective = Imitation(model, guide, compared, device, *weights)
     photos, folder = Pictures(data), Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     kinds: tuple[Sequence[int], Sequence[int]] = (range(len(photos)), [])
     if classifier:
-        kinds = successes(photos, guide, classifier, label, examples, folder / "seen.safetensors", where)
+        kinds = successes(photos, guide, classifier, label, examples, folder / "seen.safetensors", device)
     crops = Varied(photos, *kinds, size)
     stages = guide.generators[0].net.stages()
     samples, of_kind = crops.batch(8)
-    samples, of_kind = where.place(samples), of_kind.to(where.device)
+    samples, of_kind = device.place(samples), of_kind.to(device.torch_device)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         crops.random.seed(step_seed)
@@ -246,7 +246,7 @@ def train_distill(
         draw,
         model=model,
         plan=Plan(steps, learning_rate, seed, interval),
-        where=where,
+        device=device,
         out=folder,
         finish=finish,
         sheet=sheet,

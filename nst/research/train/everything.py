@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nst.device import Device
 from nst.registry import load_model
 from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import compare_fast
@@ -34,7 +35,7 @@ class Sources:
     horses: str | None
     zebras: str | None
     contents: Sequence[str]
-    device: str
+    device: str | Device
     seed: int
 
     @property
@@ -158,7 +159,7 @@ def train_everything(
     size: int = 256,
     seed: int = 0,
     interval: int = 200,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train all models that gain from it, each for its share of the time, and keep the better ones.
 

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nst.device import Device
 from nst.models.dcgan import DCGAN, DCGANDiscriminator
 from nst.models.progan import WIDTHS, ProGAN
 from nst.models.stylegan import StyleGAN, mix_styles
 from nst.research.train.gan_loop import Players, Rules
-from nst.research.train.gan_run import Course, Faces, placed
+from nst.research.train.gan_run import Course, Faces
 from nst.research.train.growth import Growth
 from nst.research.train.loop import Plan, seed_weights, training_device
 
@@ -40,7 +41,7 @@ def train_gan(
     seed: int = 0,
     interval: int = 100,
     sheet: int = 5,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train the plain adversarial network, made of convolutions (DCGAN), at any of the games.
 
@@ -65,16 +66,16 @@ def train_gan(
         sheet: intervals between sheets of samples, and measurements.
         device: see `nst.research.train.loop.training_device`.
     """
-    where = training_device(device)
+    device = training_device(device)
     seed_weights(seed, judge)
     config = {"latent_dim": latent_dim, "width": width, "resolution": size}
     mixing = not (r1 or gradient_penalty)
-    generator, discriminator = placed(DCGAN(**config), where), placed(DCGANDiscriminator(width, size, mixing), where)
+    generator, discriminator = device.place(DCGAN(**config)), device.place(DCGANDiscriminator(width, size, mixing))
     faces = Faces(data, size, held)
-    course = Course("dcgan", config, faces, Path(out), where, judge, None, license)
+    course = Course("dcgan", config, faces, Path(out), device, judge, None, license)
 
     def make(network: nn.Module, rng: torch.Generator, step: int) -> Tensor:
-        return network(torch.randn(batch, latent_dim, generator=rng).to(where.device))
+        return network(torch.randn(batch, latent_dim, generator=rng).to(device.torch_device))
 
     players = Players(
         generator,
@@ -112,7 +113,7 @@ def train_progan(
     seed: int = 0,
     interval: int = 100,
     sheet: int = 5,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train the growing adversarial network (ProGAN), from 4 x 4 features on.
 
@@ -138,20 +139,20 @@ def train_progan(
         sheet: intervals between sheets of samples, and measurements.
         device: see `nst.research.train.loop.training_device`.
     """
-    where = training_device(device)
+    device = training_device(device)
     seed_weights(seed, judge)
     config = {"latent_dim": latent_dim, "widths": list(widths), "patch": patch}
     generator = ProGAN(latent_dim, widths, patch)
 
     def make(network: Any, rng: torch.Generator, step: int) -> Tensor:
-        latent = torch.randn(batch, latent_dim, generator=rng).to(where.device)
+        latent = torch.randn(batch, latent_dim, generator=rng).to(device.torch_device)
         return network.paint(latent, *growth.at(step))
 
     growth = Growth(0, len(widths) - 1, level_steps)
     rules = Rules(game, discriminator_steps, r1, gradient_penalty=gradient_penalty, augment=augment)
     plan = Plan(steps, learning_rate, seed, interval, sheet)
     faces = Faces(data, generator.resolution, held)
-    course = Course("progan", config, faces, Path(out), where, judge, growth, license)
+    course = Course("progan", config, faces, Path(out), device, judge, growth, license)
     yield from course.grow(generator, make, rules, plan, batch)
 
 
@@ -178,7 +179,7 @@ def train_stylegan(
     seed: int = 0,
     interval: int = 100,
     sheet: int = 5,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train the style-based adversarial network (StyleGAN).
 
@@ -205,17 +206,17 @@ def train_stylegan(
         sheet: intervals between sheets of samples, and measurements.
         device: see `nst.research.train.loop.training_device`.
     """
-    where = training_device(device)
+    device = training_device(device)
     seed_weights(seed, judge)
     config = {"latent_dim": latent_dim, "widths": list(widths), "patch": patch}
     generator = StyleGAN(latent_dim, widths, patch)
 
     def make(network: Any, rng: torch.Generator, step: int) -> Tensor:
         stage = growth.at(step)
-        first, second = (torch.randn(batch, latent_dim, generator=rng).to(where.device) for _ in range(2))
+        first, second = (torch.randn(batch, latent_dim, generator=rng).to(device.torch_device) for _ in range(2))
         alone = torch.rand(batch, generator=rng) >= mixing
         crossover = torch.randint(1, 2 * stage.level + 2, (batch,), generator=rng)  # at the end there is no second
-        crossover = crossover.masked_fill(alone, network.layers).to(where.device)
+        crossover = crossover.masked_fill(alone, network.layers).to(device.torch_device)
         styles = mix_styles(network.styles(first), network.styles(second), crossover, network.layers)
         return network.paint(styles, network.noise(rng, batch), stage.level, stage.blend)
 
@@ -223,5 +224,5 @@ def train_stylegan(
     rules = Rules(game, discriminator_steps, r1, augment=augment)
     plan = Plan(steps, learning_rate, seed, interval, sheet)
     faces = Faces(data, generator.resolution, held)
-    course = Course("stylegan", config, faces, Path(out), where, judge, growth, license)
+    course = Course("stylegan", config, faces, Path(out), device, judge, growth, license)
     yield from course.grow(generator, make, rules, plan, batch)

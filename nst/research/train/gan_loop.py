@@ -79,7 +79,7 @@ def duel(
     rules: Rules,
     *,
     plan: Plan,
-    where: Device,
+    device: Device,
     out: Path,
     finish: Callable[[nn.Module, Mapping[str, Any]], None],
     sheet: Callable[[nn.Module, int], Tensor] | None = None,
@@ -91,7 +91,7 @@ def duel(
         players: the networks.
         rules: see `Rules`.
         plan: see `nst.research.train.loop.Plan`.
-        where: device and number format.
+        device: device and number format.
         out: folder for checkpoint, log, sheets; a checkpoint there is gone on from.
         finish: writes the averaged generator and its card.
         sheet: what the averaged generator makes at a step, one picture (1, 3, H, W).
@@ -101,15 +101,15 @@ def duel(
         Failed: the generator has collapsed, or the numbers have run away.
         nst.weights.WeightsError: the checkpoint is damaged.
     """
-    rank, world = process_rank(where)
+    rank, world = process_rank(device)
     (out / "sheets").mkdir(parents=True, exist_ok=True)
     state = _State(players, rules, plan)
     checkpoint = out / "checkpoint.pt"
-    first = state.load(checkpoint, where) if checkpoint.exists() else 0
+    first = state.load(checkpoint, device) if checkpoint.exists() else 0
     sums: dict[str, float] = {}
     began = time.monotonic()
     for step in range(first + 1, plan.steps + 1):
-        for name, term in _round(players, rules, state, plan.step_seed(step, rank), step, where, world).items():
+        for name, term in _round(players, rules, state, plan.step_seed(step, rank), step, device, world).items():
             sums[name] = sums.get(name, 0.0) + term
         average_weights(state.averaged, players.generator, 1 - min(plan.average, step / (step + 10)))
         if step % plan.interval and step != plan.steps:
@@ -123,7 +123,7 @@ def duel(
             raise Failed(f"{told} at step {step}. {back} with a lower learning rate or a stronger r1.")
         if rank == 0:
             if plan.sheet and (step // plan.interval % plan.sheet == 0 or step == plan.steps):
-                with torch.no_grad(), where.autocast():
+                with torch.no_grad(), device.autocast():
                     record |= measure(state.averaged, step)
                     if sheet:
                         save(out / "sheets" / f"{step:06d}.jpg", to_pil(sheet(state.averaged, step)))
@@ -150,10 +150,10 @@ class _State:
     def kept(self, step: int) -> dict[str, Any]:
         return {name: part.state_dict() for name, part in self.parts.items()} | {"step": step, "most": self.most}
 
-    def load(self, path: Path, where: Device) -> int:
+    def load(self, path: Path, device: Device) -> int:
         """Take over a checkpoint; the step it is of."""
         try:
-            state = torch.load(path, weights_only=True, map_location=where.device)
+            state = torch.load(path, weights_only=True, map_location=device.torch_device)
             for name, part in self.parts.items():
                 part.load_state_dict(state[name])
             for name in ("model_optimizer", "discriminator_optimizer"):  # which may be gone on with at another rate
@@ -180,21 +180,21 @@ COLLAPSED = 0.15
 
 
 def _round(
-    players: Players, rules: Rules, state: _State, seed: int, step: int, where: Device, world: int
+    players: Players, rules: Rules, state: _State, seed: int, step: int, device: Device, world: int
 ) -> dict[str, float]:
     """The discriminator's steps and the generator's; what they lost."""
     rng, played = torch.Generator().manual_seed(seed), game(rules.game)
     learning = list(players.generator.parameters()), list(players.discriminator.parameters())
 
     def judge(image: Tensor) -> Tensor:
-        with where.autocast():
+        with device.autocast():
             return players.judge(image, step)
 
     for k in range(rules.discriminator_steps):
         # The last pictures are the generator's own step's, too.
-        with where.autocast(), torch.set_grad_enabled(k == rules.discriminator_steps - 1):
+        with device.autocast(), torch.set_grad_enabled(k == rules.discriminator_steps - 1):
             made = players.make(players.generator, rng, step)
-        real = players.real(rng, step).to(where.device)
+        real = players.real(rng, step).to(device.torch_device)
         shown = augment(real, rules.augment, rng)
         faked = augment(made.detach(), rules.augment, rng)
         true, false = judge(shown), judge(faked)

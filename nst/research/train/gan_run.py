@@ -75,7 +75,7 @@ class Course:
         name: of the architecture; config: its arguments.
         faces: what is learned from.
         folder: to write.
-        where: device and number format.
+        device: device and number format.
         judge: the encoder that measures, by name or file.
         growth: None for networks that do not grow.
         license: of what is trained, which is up to the terms of the pictures.
@@ -85,7 +85,7 @@ class Course:
     config: Mapping[str, Any]
     faces: Faces
     folder: Path
-    where: Device
+    device: Device
     judge: str
     growth: Growth | None = None
     license: str = "other"
@@ -108,7 +108,7 @@ class Course:
         """64 faces at a truncation of 0.7, the same at every step."""
         if self.growth is None:
             return grid(averaged.sample(SHEET, 0, TRUNCATION), SHEET_COLUMNS)
-        latent = averaged.latents(SHEET, 0).to(self.where.device)
+        latent = averaged.latents(SHEET, 0).to(self.device.torch_device)
         if isinstance(averaged, StyleGAN):
             averaged.center()
             latent = averaged.styles(latent, TRUNCATION)
@@ -122,9 +122,9 @@ class Course:
         """The kernel distance of as many faces as were held out, to these."""
         if not self.grown(step) or len(self.faces.held) < 2:
             return {}
-        count, encoder = len(self.faces.held), load_encoder(self.judge).to(self.where.device)
+        count, encoder = len(self.faces.held), load_encoder(self.judge).to(self.device.torch_device)
         made = [averaged.sample(min(50, count - i), i, 1.0).cpu() for i in range(0, count, 50)]
-        return {"kernel_distance": round(distance_to(self.faces.held, torch.cat(made), encoder, self.where), 5)}
+        return {"kernel_distance": round(distance_to(self.faces.held, torch.cat(made), encoder, self.device), 5)}
 
     def play(self, players: Players, rules: Rules, plan: Plan) -> Iterator[dict[str, Any]]:
         """Train; yields a record per interval, see `nst.research.train.gan_loop.duel`."""
@@ -132,7 +132,7 @@ class Course:
             players,
             rules,
             plan=plan,
-            where=self.where,
+            device=self.device,
             out=self.folder,
             finish=self.finish,
             sheet=self.sheet,
@@ -147,7 +147,7 @@ class Course:
         """Train a generator that grows, with a discriminator of the same widths."""
         growth, patch = self.growth, self.config["patch"]
         assert growth is not None
-        discriminator = placed(GrowingDiscriminator(self.config["widths"], patch), self.where)
+        discriminator = self.device.place(GrowingDiscriminator(self.config["widths"], patch))
 
         def real(rng: torch.Generator, step: int) -> Tensor:
             return shrink(self.faces.batch(batch, rng), growth.at(step), patch)
@@ -155,9 +155,4 @@ class Course:
         def judge(image: Tensor, step: int) -> Tensor:
             return discriminator(image, *growth.at(step))
 
-        yield from self.play(Players(placed(generator, self.where), discriminator, make, judge, real), rules, plan)
-
-
-def placed(network: nn.Module, where: Device) -> Any:
-    """The network on its device, channels last."""
-    return network.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        yield from self.play(Players(self.device.place(generator), discriminator, make, judge, real), rules, plan)

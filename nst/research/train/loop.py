@@ -77,7 +77,7 @@ def train(
     *,
     model: nn.Module,
     plan: Plan,
-    where: Device,
+    device: Device,
     out: Path,
     finish: Callable[[nn.Module, Mapping[str, Any]], None],
     sheet: Callable[[nn.Module], Tensor] | None = None,
@@ -93,7 +93,7 @@ def train(
         batch: a seed to what the objective takes.
         model: what learns, inside the objective.
         plan: see `Plan`.
-        where: device and number format.
+        device: device and number format.
         out: folder for checkpoint, log, sheets; a checkpoint there is gone on from.
         finish: writes the averaged model and its card.
         sheet: a picture (1, 3, H, W) that shows what the model does.
@@ -102,18 +102,20 @@ def train(
         kept: what else a checkpoint holds.
         turns: kinds of steps that follow each other; with more than one the objective is told which, as `turn`.
     """
-    rank, world = process_rank(where)
+    rank, world = process_rank(device)
     (out / "sheets").mkdir(parents=True, exist_ok=True)
-    step_of = Descent(objective, model, plan, where, groups, world)
+    step_of = Descent(objective, model, plan, device, groups, world)
     first, checkpoint = 0, out / "checkpoint.pt"
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True, map_location=where.device)
+        state = torch.load(checkpoint, weights_only=True, map_location=device.torch_device)
         first = step_of.resume(state)
         if kept:
             kept.load_state_dict(state["kept"])
     began, started = time.monotonic(), time.monotonic() - step_of.elapsed
     for step in range(first + 1, plan.steps + 1):
-        inputs = tuple(where.place(x) if x.ndim == 4 else x.to(where.device) for x in batch(plan.step_seed(step, rank)))
+        inputs = tuple(
+            device.place(x) if x.ndim == 4 else x.to(device.torch_device) for x in batch(plan.step_seed(step, rank))
+        )
         torch.manual_seed(plan.step_seed(step, rank) + 3)  # of what a network itself draws while it learns
         step_of.elapsed = time.monotonic() - started
         step_of(step, inputs, {"turn": (step - 1) % turns} if turns > 1 else {})
@@ -133,7 +135,7 @@ def train(
                 write_checkpoint(checkpoint, step_of.state(step) | more, record)
                 finish(step_of.averaged, record)
                 if sheet and plan.sheet and (step // plan.interval % plan.sheet == 0 or done):
-                    with torch.no_grad(), where.autocast():
+                    with torch.no_grad(), device.autocast():
                         save(out / "sheets" / f"{step:06d}.jpg", to_pil(sheet(step_of.averaged).float().cpu()))
                 yield record
             began = time.monotonic()
@@ -161,13 +163,13 @@ class Descent:
         objective: nn.Module,
         model: nn.Module,
         plan: Plan,
-        where: Device,
+        device: Device,
         groups: Sequence[tuple[Iterable[nn.Parameter], float]] | None = None,
         world: int = 1,
     ) -> None:
         self.objective: nn.Module = nn.parallel.DistributedDataParallel(objective) if world > 1 else objective
-        self.model, self.plan, self.where = model, plan, where
-        self.captures = where.device.type == "cuda" and world == 1
+        self.model, self.plan, self.device = model, plan, device
+        self.captures = device.torch_device.type == "cuda" and world == 1
         self.groups = [([p for p in ps if p.requires_grad], pace) for ps, pace in groups or [(model.parameters(), 1.0)]]
         self.learning = [p for ps, _ in self.groups for p in ps]
         self.averaged = copy.deepcopy(model).requires_grad_(False).eval()
@@ -177,7 +179,7 @@ class Descent:
         if plan.optimizer == "adagrad":
             self.captures, self.optimizer = False, torch.optim.Adagrad(listed)
         self.elapsed = 0.0
-        self.moved = torch.zeros((), device=where.device)
+        self.moved = torch.zeros((), device=device.torch_device)
         self.sums: dict[str, Tensor] = {}
         self.ran: dict[int, int] = {}
         self.graphs: dict[int, tuple[Any, tuple[Tensor, ...]]] = {}
@@ -185,7 +187,7 @@ class Descent:
 
     def _rate(self, pace: float) -> float | Tensor:
         rate = self.plan.learning_rate * pace
-        return torch.tensor(rate, device=self.where.device) if self.captures else rate
+        return torch.tensor(rate, device=self.device.torch_device) if self.captures else rate
 
     def __call__(self, step: int, inputs: tuple[Tensor, ...], told: Mapping[str, int]) -> None:
         """Take a step: its number, what the objective takes, and what it is told by name."""
@@ -241,7 +243,7 @@ class Descent:
         average_weights(self.averaged, self.model, self.moved)
         for name, term in terms.items():
             if name not in self.sums:
-                self.sums[name] = torch.zeros((), device=self.where.device)
+                self.sums[name] = torch.zeros((), device=self.device.torch_device)
             self.sums[name] += term.detach()
 
     def totals(self) -> dict[str, float]:
@@ -279,7 +281,7 @@ def average_weights(averaged: nn.Module, model: nn.Module, share: float | Tensor
             tensor.copy_(new[name])
 
 
-def training_device(name: str) -> Device:
+def training_device(name: str | Device) -> Device:
     """As `nst.device.choose_device`; under torchrun each process of a machine takes a GPU of its own."""
     if name in ("auto", "cuda") and "LOCAL_RANK" in os.environ and torch.cuda.is_available():
         name = f"cuda:{os.environ['LOCAL_RANK']}"
@@ -296,13 +298,13 @@ def seed_weights(seed: int, encoder: str) -> None:
     torch.manual_seed(seed)
 
 
-def process_rank(where: Device) -> tuple[int, int]:
+def process_rank(device: Device) -> tuple[int, int]:
     """This process's number and how many there are: under torchrun, which sets the environment, else 0 of 1."""
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world > 1 and not torch.distributed.is_initialized():
-        if where.device.type == "cuda":
-            torch.cuda.set_device(where.device)
-        torch.distributed.init_process_group("nccl" if where.device.type == "cuda" else "gloo")
+        if device.torch_device.type == "cuda":
+            torch.cuda.set_device(device.torch_device)
+        torch.distributed.init_process_group("nccl" if device.torch_device.type == "cuda" else "gloo")
     return (torch.distributed.get_rank(), world) if world > 1 else (0, 1)
 
 

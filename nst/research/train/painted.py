@@ -55,19 +55,19 @@ class PaintedPictures(nn.Module):
         painter: a network of several styles that paints some of them; None for none.
         size: side of what is painted in pixels.
         count: how many are kept.
-        where: device and number format.
+        device: device and number format.
     """
 
     bank: Tensor
     state: Tensor
 
     def __init__(
-        self, model: Any, photos: Stock, art: Stock, painter: nn.Module | None, size: int, count: int, where: Device
+        self, model: Any, photos: Stock, art: Stock, painter: nn.Module | None, size: int, count: int, device: Device
     ) -> None:
         super().__init__()
-        self.given = model, photos, art, painter.to(where.device) if painter else None
-        self.size, self.where, self.fresh = size, where, min(FRESH, max(2, count // 4))
-        self.register_buffer("bank", torch.zeros(count, 3, size, size, dtype=torch.uint8, device=where.device))
+        self.given = model, photos, art, painter.to(device.torch_device) if painter else None
+        self.size, self.device, self.fresh = size, device, min(FRESH, max(2, count // 4))
+        self.register_buffer("bank", torch.zeros(count, 3, size, size, dtype=torch.uint8, device=device.torch_device))
         self.register_buffer("state", torch.zeros(2, dtype=torch.long))  # filled, made
 
     @property
@@ -116,13 +116,13 @@ class PaintedPictures(nn.Module):
     ) -> Tensor:
         """Optimized pictures, after a third of the steps (a third of them) and at the end."""
         student, early = model.student, start
-        with torch.no_grad(), self.where.autocast():
+        with torch.no_grad(), self.device.autocast():
             wanted, kept = student(style, STYLE_LAYERS), student(content, ["relu4_2"])["relu4_2"].float()
         image = start.clone(memory_format=torch.channels_last).requires_grad_()
         optimizer = torch.optim.Adam([image], lr=RATE, betas=(0.9, 0.99))
         size = kept.var((1, 2, 3)).clamp_min(1e-12)
         for step in range(steps):
-            with self.where.autocast():
+            with self.device.autocast():
                 features = student(image, (*STYLE_LAYERS, "relu4_2"))
             terms = [loss(features[name], wanted[name]) for name in STYLE_LAYERS]
             total = torch.stack(terms).mean(0)
@@ -151,7 +151,7 @@ class PaintedPictures(nn.Module):
         weights = F.one_hot(
             torch.randint(len(painter.styles), (len(content),), generator=rng, device=rng.device), len(painter.styles)
         )
-        with self.where.autocast():
+        with self.device.autocast():
             return painter(content, weights.float()).float()  # type: ignore[no-any-return]
 
     def sheet(self) -> Tensor:

@@ -109,15 +109,15 @@ class Perceptual(nn.Module):
 
     directions: Tensor
 
-    def __init__(self, encoder: nn.Module, where: Device, weights: Weights | None = None) -> None:
+    def __init__(self, encoder: nn.Module, device: Device, weights: Weights | None = None) -> None:
         super().__init__()
-        self.encoder, self.where, self.weights = encoder, where, weights or Weights()
+        self.encoder, self.device, self.weights = encoder, device, weights or Weights()
         self.register_buffer("directions", color_directions(), persistent=False)
 
     @torch.no_grad()
     def style(self, images: Tensor, shown: tuple[Tensor, Tensor] | None = None) -> Statistics:
         """The statistics of style pictures (N, 3, H, W), of which the encoder is shown a part, see `view`."""
-        with self.where.autocast():
+        with self.device.autocast():
             features = self.encoder(images if shown is None else view(images, *shown), STYLE_LAYERS)
         return statistics(features | {"image": images}, self.directions)
 
@@ -144,10 +144,10 @@ class Perceptual(nn.Module):
         w = self.weights
         seen = [x if shown is None else view(x, *shown) for x in (photo, painted)]
         if kept is None:
-            with torch.no_grad(), self.where.autocast():
+            with torch.no_grad(), self.device.autocast():
                 kept = self.encoder(seen[0], CONTENT_LAYERS)
         layers = [name for name in kept if name != "image"]
-        with self.where.autocast():
+        with self.device.autocast():
             features = self.encoder(seen[1], (*layers, *STYLE_LAYERS))
         found = statistics(features | {"image": painted}, self.directions)
         content = torch.zeros(len(painted), device=painted.device)

@@ -84,7 +84,7 @@ def successes(
     label: int,
     count: int,
     kept: Path,
-    where: Device,
+    device: Device,
 ) -> tuple[list[int], list[int]]:
     """The numbers of the `count` photos of mammals whose translations likeliest show a label, and of no mammals.
 
@@ -93,7 +93,7 @@ def successes(
         kept: file for what the classifier said, so that a training that is gone on with need not ask again.
     """
     if not kept.is_file():
-        save_tensors(kept, {"seen": _classified(photos, teacher, classifier, label, where)})
+        save_tensors(kept, {"seen": _classified(photos, teacher, classifier, label, device)})
     mammal, success = load_tensors(kept)["seen"].unbind(1)
     best = success.argsort(descending=True, stable=True)[:count]
     return [int(n) for n in best if success[n] > 0], (mammal.abs() <= ENOUGH).nonzero().flatten().tolist()
@@ -101,11 +101,11 @@ def successes(
 
 @torch.no_grad()
 def _classified(
-    photos: Sequence[Image.Image], teacher: nn.Module, classifier: str, label: int, where: Device
+    photos: Sequence[Image.Image], teacher: nn.Module, classifier: str, label: int, device: Device
 ) -> Tensor:
     """Probabilities (N, 2) that a photo shows a mammal, and what the teacher makes of it the label: the latter of
     mammals only, else 0; -1 for a photo that cannot be read."""
-    judge: Any = copy.deepcopy(load_model(Path(classifier), architecture="squeezenet")).to(where.device)
+    judge: Any = copy.deepcopy(load_model(Path(classifier), architecture="squeezenet")).to(device.torch_device)
     found = torch.zeros(len(photos), 2)
     for number in range(len(photos)):
         try:
@@ -113,10 +113,10 @@ def _classified(
         except ImageError:
             found[number] = -1
             continue
-        with where.autocast():
-            found[number, 0] = judge(where.place(resize(photo, (227, 227))))[0, MAMMALS].sum()
+        with device.autocast():
+            found[number, 0] = judge(device.place(resize(photo, (227, 227))))[0, MAMMALS].sum()
             if found[number, 0] > ENOUGH:
-                small = where.place(resize(photo, (192, 192)))
+                small = device.place(resize(photo, (192, 192)))
                 painted = teacher(small)
                 result = torch.lerp(small, painted, drawn(small, painted))
                 found[number, 1] = judge(resize(result, (227, 227)))[0, label]

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nst.device import Device
 from nst.encoders import CONTENT_LAYERS, load_encoder
 from nst.images import resize, to_tensor
 from nst.models.texture import TextureNet
@@ -34,15 +35,15 @@ class TextureObjective(nn.Module):
     def forward(self, *inputs: Tensor) -> dict[str, Tensor]:
         """Weighted terms of the noise (N, 3, h, w) of every scale, and then the photos (N, 3, H, W) if any."""
         noise, photo = inputs[: self.model.scales], inputs[self.model.scales] if self.model.photo else None
-        where, count = self.perceptual.where, len(noise[0])
-        with where.autocast():
+        device, count = self.perceptual.device, len(noise[0])
+        with device.autocast():
             painted = self.model(noise, photo)
         wanted = {name: value.expand(count, *value.shape[1:]) for name, value in self.wanted.items()}
         whole = torch.ones(count, device=painted.device)
         kept: dict[str, Tensor] | None = None if self.model.photo else {}  # a texture has no content to keep
         terms = self.perceptual(painted, painted.detach() if photo is None else photo, wanted, whole, kept)
         if self.diversity_weight:
-            with where.autocast():
+            with device.autocast():
                 features = self.perceptual.encoder(painted, CONTENT_LAYERS)[CONTENT_LAYERS[0]].float()
             distance = (features - features.roll(1, 0)).square().mean((1, 2, 3)) / features.detach().var()
             terms["diversity"] = -self.diversity_weight * (distance + 1e-4).log().mean()
@@ -68,7 +69,7 @@ def train_texture(
     encoder: str = "compact",
     seed: int = 0,
     interval: int = 100,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train a texture network: for textures from noise, or with photos for stylizing.
 
@@ -89,13 +90,13 @@ def train_texture(
         device: see `nst.research.train.loop.training_device`.
     """
     name, picture = named_style(style)
-    folder, where = Path(out), training_device(device)
+    folder, device = Path(out), training_device(device)
     seed_weights(seed, encoder)
     config = {"scales": scales, "width": width, "photo": data is not None}
-    model = TextureNet(**config).to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, arg-type]
+    model = device.place(TextureNet(**config))  # type: ignore[arg-type]
     weights = Weights(content=content_weight, color=color_weight, tv=tv_weight, plain=0)
-    perceptual = Perceptual(load_encoder(encoder).to(where.device), where, weights)
-    target = where.place(resize(to_tensor(picture), style_size))
+    perceptual = Perceptual(load_encoder(encoder).to(device.torch_device), device, weights)
+    target = device.place(resize(to_tensor(picture), style_size))
     objective = TextureObjective(model, perceptual, target, diversity_weight if batch > 1 else 0)
     photos = Crops(Pictures(data), size, smallest=0.75) if data else None
     shown = (photos.batch(4),) if photos else ()
@@ -113,14 +114,14 @@ def train_texture(
     def sheet(trained: Any) -> Tensor:
         """Four pictures; those of a network for textures are larger than it has ever seen."""
         noise = trained.noise((size, size) if photos else (2 * size, 2 * size), 0, 4)
-        return torch.cat([*trained([where.place(z) for z in noise], *map(where.place, shown))], 2)[None]
+        return torch.cat([*trained([device.place(z) for z in noise], *map(device.place, shown))], 2)[None]
 
     yield from train(
         objective,
         draw,
         model=model,
         plan=Plan(steps, learning_rate, seed, interval),
-        where=where,
+        device=device,
         out=folder,
         finish=finish,
         sheet=sheet,

@@ -19,15 +19,15 @@ from nst.research.train.loop import Plan, seed_weights, train, training_device, 
 class Reconstruction(nn.Module):
     """Photos to the error of each decoder: of pixels and of features, eq. 4."""
 
-    def __init__(self, model: WCT, where: Device, feature_weight: float) -> None:
+    def __init__(self, model: WCT, device: Device, feature_weight: float) -> None:
         super().__init__()
-        self.model, self.where, self.feature_weight = model, where, feature_weight
+        self.model, self.device, self.feature_weight = model, device, feature_weight
 
     def forward(self, photo: Tensor) -> dict[str, Tensor]:
         """A term for each layer, relative to the variance of photos (N, 3, H, W)."""
         terms = {}
         for layer in self.model.layers:
-            with self.where.autocast():
+            with self.device.autocast():
                 again, features = self.model.reconstruct(photo, layer)
                 seen = self.model.encoder(again, [layer])[layer]
             terms[layer] = content_loss(again, photo) + self.feature_weight * content_loss(seen, features)
@@ -47,7 +47,7 @@ def train_wct(
     encoder: str = "compact",
     seed: int = 0,
     interval: int = 100,
-    device: str = "auto",
+    device: str | Device = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Train WCT's decoders to give pictures back; styles are not needed.
 
@@ -63,15 +63,15 @@ def train_wct(
         interval: steps between records and checkpoints.
         device: see `nst.research.train.loop.training_device`.
     """
-    folder, where = Path(out), training_device(device)
+    folder, device = Path(out), training_device(device)
     seed_weights(seed, encoder)
     config = {"encoder": encoder}
     model = WCT(**config)
     if start:
         warm_start(model, start)
-    model = model.to(where.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = device.place(model)
     photos = Crops(Pictures(data), size)
-    samples = where.place(photos.batch(4))
+    samples = device.place(photos.batch(4))
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         photos.random.seed(step_seed)
@@ -86,11 +86,11 @@ def train_wct(
         return torch.cat([torch.cat([*row], 2) for row in rows], 1)[None]
 
     yield from train(
-        Reconstruction(model, where, feature_weight),
+        Reconstruction(model, device, feature_weight),
         draw,
         model=model,
         plan=Plan(steps, learning_rate, seed, interval),
-        where=where,
+        device=device,
         out=folder,
         finish=finish,
         sheet=sheet,
