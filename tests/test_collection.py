@@ -18,17 +18,17 @@ from nst.__main__ import main
 from nst.collection import (
     KINDS,
     Collection,
-    content_look,
+    analyze,
+    content_embedding,
     map_page,
     read_collection,
     rows,
-    style_look,
-    survey,
+    style_embedding,
     write_table,
 )
-from nst.collection.atlas import inner_products, principal_components
+from nst.collection.analysis import inner_products, principal_components
+from nst.collection.embedding_cache import EmbeddingCache
 from nst.collection.embeddings import LAYERS
-from nst.collection.looks import Looks
 from nst.images import ImageError, resize, save, to_pil
 from nst.places import cache_dir
 
@@ -61,7 +61,7 @@ def test_broken_files_are_named_and_left_out(folder, encoder):
 
 
 def test_grain_is_a_style(folder, encoder):
-    found = survey(read_collection(folder, encoder=encoder).style, clusters=2)
+    found = analyze(read_collection(folder, encoder=encoder).style, clusters=2)
     assert found.clusters[:3] == [found.clusters[0]] * 3 and len(set(found.clusters[3:])) == 1
     assert found.clusters[0] != found.clusters[5]
     assert all(int(n) // 3 == i // 3 for i in range(6) for n in found.nearest[i, :2])
@@ -135,7 +135,7 @@ def test_where_nothing_can_be_kept_nothing_is(folder, encoder, monkeypatch, tmp_
     monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path / "file" / "cache"))  # no folder can be made there
     assert len(read_collection(folder, encoder=encoder).names) == 6
     place = tmp_path / "full.sqlite"
-    looks = Looks(place)
+    looks = EmbeddingCache(place)
     looks.keep("first", (b"a", b"b", b"c"))
     pages = looks.store.execute("pragma page_count").fetchone()[0]
     looks.store.execute(f"pragma max_page_count = {pages}")  # as on a disk that is full
@@ -155,10 +155,10 @@ def test_identical_pictures_stand_in_one_place(tmp_path, encoder):
     for name in ("a", "b", "c"):
         save(tmp_path / f"{name}.png", to_pil(picture(1, 40, 50)))
     found = read_collection([tmp_path / f"{name}.png" for name in "abc"], encoder=encoder)
-    placed = survey(found.style)
+    placed = analyze(found.style)
     assert torch.equal(placed.places, torch.full((3, 2), 0.5)) and float(placed.distances.abs().max()) == 0
     assert not placed.outliers
-    two = survey(found.content[:2])
+    two = analyze(found.content[:2])
     assert two.nearest.tolist() == [[1], [0]]
 
 
@@ -184,12 +184,12 @@ def test_too_few_pictures_are_a_sentence(tmp_path, encoder):
 def test_style_forgets_places_and_content_forgets_looks():
     image = picture(1, 64, 64)
     looks = {name: tiny_encoder()(x, LAYERS) for name, x in (("it", image), ("turned", image.flip(-1)))}
-    style = {name: style_look(f) for name, f in looks.items()}
-    content = {name: content_look(f) for name, f in looks.items()}
+    style = {name: style_embedding(f) for name, f in looks.items()}
+    content = {name: content_embedding(f) for name, f in looks.items()}
     other = tiny_encoder()(picture(7, 64, 64), LAYERS)
-    assert (style["it"] - style["turned"]).norm() < (style["it"] - style_look(other)).norm()
+    assert (style["it"] - style["turned"]).norm() < (style["it"] - style_embedding(other)).norm()
     brighter = {k: 2 * v + 3 for k, v in looks["it"].items()}
-    assert (content["it"] - content_look(brighter)).norm() < 0.05 < (content["it"] - content["turned"]).norm()
+    assert (content["it"] - content_embedding(brighter)).norm() < 0.05 < (content["it"] - content["turned"]).norm()
 
 
 def test_principal_components_are_those_of_a_cloud():
@@ -203,13 +203,13 @@ def test_principal_components_are_those_of_a_cloud():
 def test_one_that_resembles_none_is_told():
     cloud = torch.randn(30, 4, generator=torch.Generator().manual_seed(0))
     cloud[11] += 40
-    found = survey(cloud)
+    found = analyze(cloud)
     assert found.outliers[0] == 11 and len(found.outliers) < 4
     assert float(found.places.min()) >= 0 and float(found.places.max()) <= 1
     with pytest.raises(ValueError, match="1 to 30 clusters"):
-        survey(cloud, clusters=31)
+        analyze(cloud, clusters=31)
     with pytest.raises(ValueError, match="pca or umap"):
-        survey(cloud, layout="tsne")
+        analyze(cloud, layout="tsne")
 
 
 def test_umap_is_missed_kindly():
@@ -217,16 +217,16 @@ def test_umap_is_missed_kindly():
         import umap  # noqa: F401
     except ImportError:
         with pytest.raises(ValueError, match="pip install umap-learn"):
-            survey(torch.randn(9, 4), layout="umap")
+            analyze(torch.randn(9, 4), layout="umap")
     else:
-        assert survey(torch.randn(9, 4), layout="umap").places.shape == (9, 2)
+        assert analyze(torch.randn(9, 4), layout="umap").places.shape == (9, 2)
 
 
 def test_the_page_holds_all_and_no_name_breaks_out_of_it(folder, encoder):
     wild = "</script><script>alert(1)</script>.png"
     files = [folder / "coarse-0.png", folder / "coarse-1.png", folder / "broken.png"]
     found = read_collection(files, names=[wild, "b.png", "<i>bad</i>.png"], encoder=encoder)
-    page = map_page(found, {kind: survey(getattr(found, kind)) for kind in KINDS}, title="<b>")
+    page = map_page(found, {kind: analyze(getattr(found, kind)) for kind in KINDS}, title="<b>")
     told = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page)[1])
     assert told["names"] == [wild, "b.png"] and set(told["kinds"]) == {"style", "content"}
     assert "<i>bad" not in page and "<title>&lt;b&gt;</title>" in page and "${" in page and "$$" not in page
@@ -237,7 +237,7 @@ def test_no_cell_of_a_table_is_computed_by_a_spreadsheet(tmp_path):
     names = ["=HYPERLINK(1)", "+1", "-1", "@SUM(A1)", "\tx", "plain.png"]
     looks = torch.eye(6, 8)
     found = Collection(names, looks, looks, [b""] * 6)
-    table = write_table(tmp_path / "map.csv", found, {"style": survey(looks)})
+    table = write_table(tmp_path / "map.csv", found, {"style": analyze(looks)})
     with table.open(encoding="utf-8", newline="") as file:
         listed = list(csv.DictReader(file))
     assert [row["file"] for row in listed] == [f"'{name}" for name in names[:5]] + ["plain.png"]
@@ -253,7 +253,7 @@ def test_the_command_writes_page_and_table(folder, encoder, tmp_path, capsys):
     assert [row["file"] for row in listed][:2] == ["coarse-0.png", "coarse-1.png"]
     assert listed[0]["style_nearest"].startswith("coarse") and out.stat().st_size > 10_000
     found = read_collection(folder, encoder=encoder)
-    assert len(list(rows(found, {"style": survey(found.style)}))) == 6
+    assert len(list(rows(found, {"style": analyze(found.style)}))) == 6
 
 
 def test_the_command_tells_what_is_nearest(folder, encoder, capsys, monkeypatch):

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_automatic_choice_is_one_of_this_machine():
     chosen = choose_device()
-    assert torch.ones(1, device=chosen.device).sum() == 1 and chosen.dtype in (None, torch.bfloat16)
+    assert torch.ones(1, device=chosen.torch_device).sum() == 1 and chosen.dtype in (None, torch.bfloat16)
 
 
 @pytest.mark.parametrize(("amx", "avx", "expected"), [(True, False, True), (False, True, True), (False, False, False)])

@@ -16,7 +16,7 @@ from nst.research.evaluate.contrast import compare_contrast, less_contrast
 from nst.research.evaluate.controls import compare_controls
 from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import WORST, compare_fast
-from nst.research.evaluate.judges import Panel, witnesses
+from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.pictures import contact_sheet, load, write
 from nst.research.evaluate.sheets import SHEETS, sky
 from nst.research.evaluate.sizes import compare_sizes
@@ -130,13 +130,13 @@ def test_fast_styles_are_judged_by_all_who_are_there(files):
 def test_the_real_vgg19_looks_at_its_deepest_layer_alone(files):
     file = tiny_encoder_file(files)
     content, style, image = (picture(seed, 48, 64) for seed in (1, 2, 3))
-    panel = Panel(witnesses(file, file), {"wave": style}, {"cat": content}, choose_device("cpu", "float32"))
+    panel = JudgePanel(find_judges(file, file), {"wave": style}, {"cat": content}, choose_device("cpu", "float32"))
     found = panel.closures(image, "wave", "cat")
     assert found["vgg19"] == pytest.approx(style_closure(image, content, style, tiny_encoder(), ["relu3_1"]), rel=1e-3)
     assert found["closed"] == pytest.approx(style_closure(image, content, style, tiny_encoder()), rel=1e-3)
     assert found["closed"] != pytest.approx(found["vgg19"], abs=1e-3)
     with pytest.raises(ValueError, match=r"not SqueezeNet"):
-        witnesses(squeezenet=file)
+        find_judges(squeezenet=file)
 
 
 def test_results_of_others_are_found_by_name_and_laid_beside(files):

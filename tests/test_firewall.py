@@ -17,7 +17,7 @@ from test_hosting import SERVED, served
 from visitor import Visitor
 
 from nst.server import firewall, limits, passwords, peers, tempfiles, uploads
-from nst.server.doors import Refusal
+from nst.server.allowlist import Refusal
 from nst.server.limits import Rate
 from nst.server.results import Store
 from nst.ui import share

@@ -368,7 +368,7 @@ def logged(caplog) -> list[dict[str, Any]]:
 
     class Keep(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(json.loads(log.Lines().format(record)))
+            lines.append(json.loads(log.JsonFormatter().format(record)))
 
     handler = Keep()
     before = log.LOGGER.level

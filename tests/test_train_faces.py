@@ -1,4 +1,4 @@
-"""Two players learn on tiny pictures: bit for bit again after an interruption, and told where it goes wrong."""
+"""Two networks learn on tiny pictures: bit for bit again after an interruption, and told where it goes wrong."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from nst.losses import GAMES
 from nst.registry import load_model
 from nst.research.train.augment import POLICIES, augment
 from nst.research.train.faces import train_gan, train_progan, train_stylegan
-from nst.research.train.gan_loop import Failed, Players, Rules, duel
+from nst.research.train.gan_loop import GanConfig, GanNetworks, TrainingFailed, run_gan
 from nst.research.train.gan_run import Faces
 from nst.research.train.loop import Plan
 from nst.weights import WeightsError
@@ -136,9 +136,9 @@ class Point(nn.Module):
 
 
 def toy(made):
-    """Two players on numbers (N, 1, 1, 1); what is made is told by a function of the step."""
+    """Two networks on numbers (N, 1, 1, 1); what is made is told by a function of the step."""
     generator, discriminator = Point(), nn.Linear(1, 1)
-    return Players(
+    return GanNetworks(
         generator,
         discriminator,
         lambda network, rng, step: made(step, rng) + 0 * network.value,
@@ -147,16 +147,18 @@ def toy(made):
     )
 
 
-def play(players, out, **rules):
+def play(networks, out, **config):
     plan = Plan(20, 1e-3, 0, 2, 0)
-    return duel(players, Rules(**rules), plan=plan, device=choose_device("cpu"), out=out, finish=lambda *_: None)
+    return run_gan(
+        networks, GanConfig(**config), plan=plan, device=choose_device("cpu"), out=out, finish=lambda *_: None
+    )
 
 
 def test_a_collapse_is_told_with_the_step_to_resume_from(tmp_path):
     def made(step, rng):
         return torch.randn(8, 1, 1, 1, generator=rng) * (1 if step <= 6 else 0.01)
 
-    with pytest.raises(Failed, match=r"collapsed.*at step 8\. Resume from step 6"):
+    with pytest.raises(TrainingFailed, match=r"collapsed.*at step 8\. Resume from step 6"):
         list(play(toy(made), tmp_path))
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 6
     assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [2, 4, 6]
@@ -166,9 +168,9 @@ def test_numbers_that_run_away_are_told(tmp_path):
     def made(step, rng):
         return torch.randn(8, 1, 1, 1, generator=rng) / (1 if step <= 2 else 0)
 
-    with pytest.raises(Failed, match=r"no longer numbers at step 4\. Resume from step 2"):
+    with pytest.raises(TrainingFailed, match=r"no longer numbers at step 4\. Resume from step 2"):
         list(play(toy(made), tmp_path))
-    with pytest.raises(Failed, match="Begin again"):
+    with pytest.raises(TrainingFailed, match="Begin again"):
         list(play(toy(lambda step, rng: made(9, rng)), tmp_path / "other"))
 
 
@@ -177,9 +179,9 @@ def test_a_generator_that_starts_with_one_picture_has_not_collapsed(tmp_path):
 
 
 def test_clipping_and_penalties_are_played_by(tmp_path):
-    players = toy(lambda step, rng: torch.randn(8, 1, 1, 1, generator=rng))
-    list(play(players, tmp_path, game="wasserstein", clip=0.01, r1=1.0, gradient_penalty=1.0))
-    assert float(players.discriminator.weight.detach().abs().max()) <= 0.01
+    networks = toy(lambda step, rng: torch.randn(8, 1, 1, 1, generator=rng))
+    list(play(networks, tmp_path, game="wasserstein", clip=0.01, r1=1.0, gradient_penalty=1.0))
+    assert float(networks.discriminator.weight.detach().abs().max()) <= 0.01
 
 
 def test_the_kernel_distance_by_hand_and_of_equal_draws():
@@ -221,24 +223,24 @@ def perceptron(inside, out, width=64):
 @pytest.mark.parametrize("name", TOYS)
 def test_a_mixture_of_gaussians_is_learned(name, tmp_path, capsys):
     """Eight Gaussians on a circle; a mode is found when at least one in forty of what is made lies within 0.3 of it."""
-    assert {rules["game"] for rules in TOYS.values()} == set(GAMES)
+    assert {gan_config["game"] for gan_config in TOYS.values()} == set(GAMES)
     torch.manual_seed(0)
     generator, discriminator = perceptron(4, 2), perceptron(2, 1)
 
     def real(rng, step):
         return CENTERS[torch.randint(8, (128,), generator=rng)] + 0.05 * torch.randn(128, 2, generator=rng)
 
-    players = Players(
+    networks = GanNetworks(
         generator,
         discriminator,
         lambda network, rng, step: network(torch.randn(128, 4, generator=rng)),
         lambda points, step: discriminator(points),
         real,
     )
-    rules = Rules(**{"r1_every": 1, "betas": (0.0, 0.9), **TOYS[name]})
+    gan_config = GanConfig(**{"r1_every": 1, "betas": (0.0, 0.9), **TOYS[name]})
     plan = Plan(4000, 1e-3, 0, 500, 0)
     device = choose_device("cpu", "float32")
-    list(duel(players, rules, plan=plan, device=device, out=tmp_path, finish=lambda *_: None))
+    list(run_gan(networks, gan_config, plan=plan, device=device, out=tmp_path, finish=lambda *_: None))
     made = generator(torch.randn(4000, 4, generator=torch.Generator().manual_seed(1))).detach()
     near = torch.cdist(made, CENTERS) < 0.3
     found = int((near.float().mean(0) > 1 / 40).sum())

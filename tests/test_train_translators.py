@@ -23,7 +23,7 @@ from nst.research.train.cyclegan import gathered, linear_decay, train_cyclegan
 from nst.research.train.data import Pictures
 from nst.research.train.distill import Imitation, train_distill
 from nst.research.train.drawn import drawn
-from nst.research.train.teacher_filter import Chosen, Varied, successes
+from nst.research.train.teacher_filter import Chosen, Varied, teacher_filter
 from nst.weights import WeightsError
 
 NET = {"widths": (4, 4, 6), "blocks": 1, "kernel": 3}
@@ -200,10 +200,10 @@ def test_a_classifier_finds_the_successes_once(places, tmp_path):
     list(distill(places, tmp_path / "out", classifier=str(path), examples=2, steps=1))
     kept, device = tmp_path / "out" / "seen.safetensors", choose_device("cpu")
     seen = load_file(kept)["seen"]
-    best, others = successes(range(4), torch.nn.Identity(), "not asked again", 340, 2, kept, device)
+    best, others = teacher_filter(range(4), torch.nn.Identity(), "not asked again", 340, 2, kept, device)
     assert len(best) == 2 and best[0] == int(seen[:, 1].argmax()) and not set(best) & set(others)
     save_file({"seen": torch.tensor([[0.9, 0.2], [0.05, 0.0], [-1.0, -1.0], [0.5, 0.4]])}, kept)
-    assert successes(range(4), torch.nn.Identity(), "", 340, 9, kept, device) == ([3, 0], [1])
+    assert teacher_filter(range(4), torch.nn.Identity(), "", 340, 9, kept, device) == ([3, 0], [1])
     judge = load_model(path, architecture="squeezenet")
     found = judge(torch.rand(1, 3, 64, 64))
     assert found.shape == (1, 1000) and float(found.sum()) == pytest.approx(1, abs=1e-4)

@@ -12,7 +12,17 @@ from nst.cli.arguments import PROGRAM, Parser
 from nst.cli.files import kept
 from nst.cli.options import whole_path
 from nst.cli.table import table
-from nst.collection import KINDS, LAYOUTS, Collection, Survey, map_page, names_in, read_collection, survey, write_table
+from nst.collection import (
+    KINDS,
+    LAYOUTS,
+    Analysis,
+    Collection,
+    analyze,
+    map_page,
+    names_in,
+    read_collection,
+    write_table,
+)
 from nst.images import ImageError, written
 
 
@@ -51,18 +61,18 @@ def main(argv: Sequence[str]) -> int:
         found = read_collection(folder, encoder=whole_path(args.encoder), keep=not args.no_cache, progress=progress)
     for name, why in found.broken.items():
         print(f"{name}: {why}", file=sys.stderr)
-    surveys = {kind: survey(getattr(found, kind), layout=args.layout, clusters=args.clusters) for kind in KINDS}
+    analyses = {kind: analyze(getattr(found, kind), layout=args.layout, clusters=args.clusters) for kind in KINDS}
     if near:
-        for line in table(nearest(found, surveys, near)):
+        for line in table(nearest(found, analyses, near)):
             print(line)
     else:
         print(f"{len(found.names)} pictures, {len(found.broken)} left out")
-        for line in table(groups(found, surveys)):
+        for line in table(groups(found, analyses)):
             print(line)
     if csv_out:
-        print(kept(lambda path: write_table(path, found, surveys), csv_out))
+        print(kept(lambda path: write_table(path, found, analyses), csv_out))
     if out:
-        print(kept(lambda path: write_page(path, map_page(found, surveys, folder.resolve().name)), out))
+        print(kept(lambda path: write_page(path, map_page(found, analyses, folder.resolve().name)), out))
     return 0
 
 
@@ -98,22 +108,22 @@ def name_in(folder: Path, picture: str) -> str:
     raise ImageError(f"'{told[1]}' is not among the {len(names)} pictures of {folder}; give its path.")
 
 
-def nearest(found: Collection, surveys: dict[str, Survey], picture: str) -> list[dict[str, object]]:
+def nearest(found: Collection, analyses: dict[str, Analysis], picture: str) -> list[dict[str, object]]:
     """A row for each of the pictures that are nearest to one, by each kind."""
     if picture in found.broken:
         raise ImageError(f"{picture} was left out: {found.broken[picture]}")
     place = found.names.index(picture)
     return [
         {"by": kind, "nearest": found.names[int(j)], "distance": float(far)}
-        for kind, one in surveys.items()
+        for kind, one in analyses.items()
         for j, far in zip(one.nearest[place], one.distances[place], strict=True)
     ]
 
 
-def groups(found: Collection, surveys: dict[str, Survey]) -> list[dict[str, object]]:
+def groups(found: Collection, analyses: dict[str, Analysis]) -> list[dict[str, object]]:
     """A row for each group: how many it holds, and what stands in its middle; and one for each outlier."""
     listed: list[dict[str, object]] = []
-    for kind, one in surveys.items():
+    for kind, one in analyses.items():
         for i, medoid in enumerate(one.medoids):
             count, name = one.clusters.count(i), found.names[medoid]
             listed.append({"by": kind, "group": i + 1, "pictures": count, "middle": name})

@@ -1,21 +1,21 @@
 """Collections of pictures: what resembles what, by style and by content."""
 
-from nst.collection.atlas import KINDS, LAYOUTS, Survey, rows, survey, write_table
-from nst.collection.embeddings import content_look, style_look
+from nst.collection.analysis import KINDS, LAYOUTS, Analysis, analyze, rows, write_table
+from nst.collection.embeddings import content_embedding, style_embedding
 from nst.collection.library import Collection, names_in, read_collection
 from nst.collection.page import map_page
 
 __all__ = [
     "KINDS",
     "LAYOUTS",
+    "Analysis",
     "Collection",
-    "Survey",
-    "content_look",
+    "analyze",
+    "content_embedding",
     "map_page",
     "names_in",
     "read_collection",
     "rows",
-    "style_look",
-    "survey",
+    "style_embedding",
     "write_table",
 ]

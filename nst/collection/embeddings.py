@@ -17,7 +17,7 @@ GRID = 4
 """How many cells each way the content is looked at in."""
 
 
-def style_look(features: Features) -> Tensor:
+def style_embedding(features: Features) -> Tensor:
     """What occurs together, and how strongly what occurs, wherever it is, (D,).
 
     Of the fine layers the correlations of all channels with each other: Gatys' Gram matrix without means and
@@ -43,7 +43,7 @@ def style_look(features: Features) -> Tensor:
     return torch.cat(parts)
 
 
-def content_look(features: Features) -> Tensor:
+def content_embedding(features: Features) -> Tensor:
     """Which deep features stand out where: the deepest layers without the statistics above, in `GRID` x `GRID` cells.
 
     Args:

@@ -14,8 +14,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from nst.collection.embeddings import LAYERS, content_look, style_look
-from nst.collection.looks import Entry, Looks, key_of
+from nst.collection.embedding_cache import EmbeddingCache, Entry, key_of
+from nst.collection.embeddings import LAYERS, content_embedding, style_embedding
 from nst.device import Device, choose_device
 from nst.encoders import load_encoder
 from nst.images import IMAGE_SUFFIXES, ImageError, decode, encode, to_tensor
@@ -127,8 +127,11 @@ def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str | Devi
     device = choose_device(device)
     network = copy.deepcopy(load_encoder(encoder)).to(device.torch_device)
     keys = [key_of(path, encoder) for path in files]
-    with closing(Looks(cache_dir() / "collections.sqlite" if keep else None)) as looks, ThreadPoolExecutor(2) as pool:
-        known = [looks.get(key) for key in keys]
+    with (
+        closing(EmbeddingCache(cache_dir() / "collections.sqlite" if keep else None)) as cache,
+        ThreadPoolExecutor(2) as pool,
+    ):
+        known = [cache.get(key) for key in keys]
         waiting = {i: pool.submit(_open, files[i]) for i in range(min(AHEAD, len(files))) if not known[i]}
         try:
             for i in range(len(files)):
@@ -143,14 +146,14 @@ def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str | Devi
                     continue
                 with torch.no_grad(), device.autocast():
                     features = network(device.place(to_tensor(opened)), LAYERS)
-                looks.keep(keys[i], entry := _entry(opened, features))
+                cache.keep(keys[i], entry := _entry(opened, features))
                 yield entry
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # whoever ends this early waits for no more pictures
 
 
 def _entry(image: Image.Image, features: Features) -> Entry:
-    vectors = [look(features).float().cpu().numpy() for look in (style_look, content_look)]
+    vectors = [look(features).float().cpu().numpy() for look in (style_embedding, content_embedding)]
     small = image.copy()
     small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
     style, content = (vector.astype(np.float16).tobytes() for vector in vectors)

@@ -10,24 +10,24 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from nst.collection.atlas import Survey
+from nst.collection.analysis import Analysis
 from nst.collection.library import Collection
 
 TEMPLATE = Path(__file__).with_name("map.html")
 
 
-def map_page(collection: Collection, surveys: Mapping[str, Survey], title: str = "A map of pictures") -> str:
+def map_page(collection: Collection, analyses: Mapping[str, Analysis], title: str = "A map of pictures") -> str:
     """The page.
 
     Args:
         collection: what is on the map.
-        surveys: by "style", by "content", or both; the page turns from one to the other.
+        analyses: by "style", by "content", or both; the page turns from one to the other.
         title: of the page.
     """
     data = {
         "names": collection.names,
         "pictures": [base64.b64encode(small).decode() for small in collection.thumbnails],
-        "kinds": {kind: _facts(found) for kind, found in surveys.items()},
+        "kinds": {kind: _facts(found) for kind, found in analyses.items()},
     }
     # Inside a script, "</" would end it, and names are whatever somebody called a file.
     told = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
@@ -38,7 +38,7 @@ def map_page(collection: Collection, surveys: Mapping[str, Survey], title: str =
     )
 
 
-def _facts(found: Survey) -> dict[str, Any]:
+def _facts(found: Analysis) -> dict[str, Any]:
     return {
         "places": [[round(float(v), 4) for v in place] for place in found.places],
         "nearest": found.nearest.tolist(),

@@ -1,4 +1,4 @@
-"""The gate before gradio: what is on the list of `nst.server.doors` comes in, and everything else is turned away.
+"""The gate before gradio: what is on the list of `nst.server.allowlist` comes in, and everything else is turned away.
 
 Bodies are parsed here and passed on as they were understood, so that nobody behind the gate can understand them
 otherwise. This page is for its own address: other sites can neither act for a visitor nor read what is theirs.
@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from nst.server import limits, log
 from nst.server.address import client, configured
-from nst.server.doors import ELSEWHERE, NEEDLESS, PAGE, PROGRAMS, RESULTS, Door, Refusal
+from nst.server.allowlist import ELSEWHERE, NEEDLESS, PAGE, PROGRAMS, RESULTS, Refusal, Route
 from nst.server.limits import Rate
 from nst.server.passwords import Passwords
 from nst.server.uploads import Uploads
@@ -42,7 +42,7 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"
 NOTHING = "There is nothing here."
 
 
-class Gate:
+class Firewall:
     """Middleware: see above.
 
     Args:
@@ -53,7 +53,7 @@ class Gate:
 
     def __init__(self, app: ASGIApp, *, api: bool = False, near: bool = False) -> None:
         self.app, self.api, self.near = app, api, near
-        self.doors: Sequence[Door] = (*PAGE, *RESULTS, *(PROGRAMS if api else ()))
+        self.routes: Sequence[Route] = (*PAGE, *RESULTS, *(PROGRAMS if api else ()))
         self.max_body = API_BODY if api else MAX_BODY
         self.here: Counter[str] = Counter()
         self.posts = Rate(*POSTS)
@@ -92,10 +92,10 @@ class Gate:
             Refusal: it is not let in.
         """
         path, headers, method = local_path(scope), Headers(scope=scope), scope["method"]
-        door = next((one for one in self.doors if method in one.methods and one.path.fullmatch(path)), None)
-        if door is None or NEEDLESS & parse_qs(scope.get("query_string", b"").decode("latin-1")).keys():
+        route = next((one for one in self.routes if method in one.methods and one.path.fullmatch(path)), None)
+        if route is None or NEEDLESS & parse_qs(scope.get("query_string", b"").decode("latin-1")).keys():
             raise Refusal(404, NOTHING)
-        self._check_sender(scope, headers, door)
+        self._check_sender(scope, headers, route)
         if limits.current() is limits.STRICT:
             slow = method == "POST" and "/stream/" not in path and not self.posts.spend(who)
             if slow or self.here[who] > AT_ONCE:
@@ -105,17 +105,17 @@ class Gate:
         files = headers.get("content-type", "").startswith("multipart/form-data")
         if method != "POST":
             await self.app(scope, receive, send)
-        elif door.body == "upload" or (door.body == "json or upload" and files):
+        elif route.body == "upload" or (route.body == "json or upload" and files):
             await self._take_upload(scope, receive, send, who)
-        elif door.body == "login":
+        elif route.body == "login":
             body = await self._body(receive, 10_000)
             await self._log_in(scope, _again(body, receive), send, who)
         else:
             body = await self._body(receive, self.max_body)
-            body = understood(body) if door.body else b""
+            body = understood(body) if route.body else b""
             await self.app(_with_length(scope, len(body)), _again(body, receive), send)
 
-    def _check_sender(self, scope: Scope, headers: Headers, door: Door) -> None:
+    def _check_sender(self, scope: Scope, headers: Headers, route: Route) -> None:
         """See who sent this.
 
         Raises:
@@ -125,7 +125,7 @@ class Gate:
             told = "This app does not go by that name; whoever runs it can tell it so by --root-path."
             raise Refusal(421, told)
         origin = headers.get("origin")
-        if origin is None or door.open or scope["method"] in ("GET", "HEAD"):
+        if origin is None or route.open or scope["method"] in ("GET", "HEAD"):
             return
         if not _is_host(origin.partition("://")[2]) or urlsplit(origin).netloc not in _names(scope, headers):
             raise Refusal(403, "This app answers its own page only.")

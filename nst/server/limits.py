@@ -124,7 +124,7 @@ class Deadline:
     """Until when the device may be held by who holds it from now on."""
 
     def __init__(self) -> None:
-        self.clock, self.limits = log.Clock(), current()
+        self.clock, self.limits = log.Stopwatch(), current()
 
     @property
     def passed(self) -> bool:

@@ -22,7 +22,7 @@ Fact = str | int | float | bool | None
 def start(level: int = logging.INFO) -> None:
     """Send the log to the standard error stream, as JSON lines; what libraries have to say, too."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines())
+    handler.setFormatter(JsonFormatter())
     LOGGER.handlers[:] = [handler]
     LOGGER.setLevel(level)
     LOGGER.propagate = False
@@ -46,7 +46,7 @@ def note(event: str, **facts: Fact) -> None:
     LOGGER.info(event, extra={"facts": facts})
 
 
-class Lines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """A record as a line of JSON. Of an exception only its type and the lines of code are told, since its words may
     be a visitor's."""
 
@@ -63,7 +63,7 @@ class Lines(logging.Formatter):
         return json.dumps(line)
 
 
-class Clock:
+class Stopwatch:
     """Seconds since it was made, rounded for the log."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ KEPT = 16
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedPage:
     """An answer.
 
     Attributes:
@@ -44,7 +44,7 @@ class Kept:
     body: bytes
 
 
-class Ready:
+class PageCache:
     """Middleware: see above. Who is logged in is not given anybody else's page.
 
     Args:
@@ -53,7 +53,7 @@ class Ready:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.kept: OrderedDict[tuple[str, ...], Kept] = OrderedDict()
+        self.kept: OrderedDict[tuple[str, ...], CachedPage] = OrderedDict()
         self.making = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,12 +75,12 @@ class Ready:
             self.kept.popitem(last=False)
         await _answer(request, kept)(scope, receive, send)
 
-    def _found(self, address: tuple[str, ...], scope: Scope) -> Kept | None:
+    def _found(self, address: tuple[str, ...], scope: Scope) -> CachedPage | None:
         """What is kept for an address, if it is up to date."""
         kept = self.kept.get(address)
         return kept if kept and kept.config is scope["app"].get_blocks().config else None
 
-    async def _make(self, request: Request, receive: Receive, send: Send) -> Kept | None:
+    async def _make(self, request: Request, receive: Receive, send: Send) -> CachedPage | None:
         """Have the page made; what is not to be kept, such as a refusal, is sent as it is, and None returned."""
         config = request.scope["app"].get_blocks().config
         start: Message = {}
@@ -100,7 +100,7 @@ class Ready:
             media_type = headers[b"content-type"].decode()
             if media_type.startswith("text/html"):
                 body = cards.introduce(body.decode(), home(request)).encode()
-            return Kept(config, media_type, gzip.compress(body, 6))
+            return CachedPage(config, media_type, gzip.compress(body, 6))
         await send(start)
         await send({"type": "http.response.body", "body": body})
         return None
@@ -116,7 +116,7 @@ def _alike(request: Request) -> bool:
     )
 
 
-def _answer(request: Request, kept: Kept) -> Response:
+def _answer(request: Request, kept: CachedPage) -> Response:
     headers = {"Content-Type": kept.media_type, "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
         return Response(kept.body, headers=headers | {"Content-Encoding": "gzip"})

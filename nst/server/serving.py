@@ -17,8 +17,8 @@ from starlette.types import ASGIApp
 
 from nst.server import limits, log, memory, peers, sessions, tempfiles, uploads
 from nst.server.admission import Listening
-from nst.server.firewall import Gate, is_near
-from nst.server.page_cache import Ready
+from nst.server.firewall import Firewall, is_near
+from nst.server.page_cache import PageCache
 from nst.server.results import on_a_space, publish
 from nst.server.routes import Pages
 from nst.ui import share, theme
@@ -90,9 +90,9 @@ def options(*, api: bool = False, host: str | None = None, shared: bool = False)
             "routes": Pages(desk.store, desk.misses).routes(),
             "middleware": [
                 Middleware(peers.Peers, proxies=proxies),
-                Middleware(Gate, api=api, near=near),
+                Middleware(Firewall, api=api, near=near),
                 Middleware(Listening),
-                Middleware(Ready),
+                Middleware(PageCache),
             ],
         },
         **theme.appearance(),

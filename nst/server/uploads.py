@@ -12,7 +12,7 @@ from gradio import route_utils
 from starlette.formparsers import MultiPartException
 
 from nst.server import limits, tempfiles
-from nst.server.doors import Refusal
+from nst.server.allowlist import Refusal
 
 DAY = 24 * 3600.0
 

@@ -22,12 +22,12 @@ from nst.losses import STATISTICS, PerceptualLoss, StyleOptions, TotalVariationL
 from nst.optimize import Step
 from nst.settings import check
 from nst.settings.setting import Preset, split
-from nst.stylize.brushes import Brush, Manner
 from nst.stylize.guides import Region
 from nst.stylize.scales import fitted_style, plan
 from nst.stylize.segmentation import map_colors, meaning_planes
 from nst.stylize.settings import chosen_preset
-from nst.stylize.transfer import Canvas, Objective, paint
+from nst.stylize.style_images import StyleConfig, StyleImage
+from nst.stylize.transfer import ContentImage, Objective, paint
 
 GRAIN = 4
 """Side in pixels of the pieces of color that a doodle starts from, at the first scale."""
@@ -88,35 +88,43 @@ def doodle(
     drawn = _picked(content, fit(content.shape[-1], content.shape[-2], size)[::-1])
     wanted, given = (meaning_planes(one, colors) for one in (drawn, _picked(style_map, _shape(style))))
     regions = [Region(mask, [k], [1.0], float(mask.mean())) for k, mask in enumerate(wanted.split(1, 1)) if mask.any()]
-    brushes = [Brush(style, style_scale, map=given), *(Brush(style, style_scale, mask) for mask in given.split(1, 1))]
+    style_images = [
+        StyleImage(style, style_scale, map=given),
+        *(StyleImage(style, style_scale, mask) for mask in given.split(1, 1)),
+    ]
     options = StyleOptions(patch_size=patch_size, semantic_weight=semantic_weight * len(colors) / 2, seed=seed)
     model = load_onto(device, encoder, pooling, progress)
-    objective = Things(
-        model, model, device, Manner(split(style_loss), options=options), (0.0, 1.0), variation=(chosen.tv_weight, 2.0)
+    objective = SemanticObjective(
+        model,
+        model,
+        device,
+        StyleConfig(split(style_loss), options=options),
+        (0.0, 1.0),
+        variation=(chosen.tv_weight, 2.0),
     )
-    canvas = Canvas(drawn, regions, map=wanted, blank=True)
+    content_image = ContentImage(drawn, regions, map=wanted, blank=True)
     parts = plan(size, chosen, whole=isinstance(init, Tensor))
     start = scattered(resize(wanted, parts[0].size // GRAIN), style, given, seed) if init == "style" else init
-    yield from paint(canvas, brushes, objective, parts, start, seed, chosen, optimizer, learning_rate)
+    yield from paint(content_image, style_images, objective, parts, start, seed, chosen, optimizer, learning_rate)
 
 
 @dataclass(frozen=True)
-class Things(Objective):
+class SemanticObjective(Objective):
     """Patches matched by meaning everywhere, other statistics thing by thing.
 
-    The first of the brushes has the style's map, the others a mask for each region.
+    The first of the styles has the style's map, the others a mask for each region.
     """
 
-    def at(self, canvas: Canvas, brushes: Sequence[Brush]) -> PerceptualLoss:
-        (whole, *others), kinds = brushes, self.manner.kinds
+    def at(self, content: ContentImage, styles: Sequence[StyleImage]) -> PerceptualLoss:
+        (whole, *others), kinds = styles, self.style_config.kinds
         losses: list[nn.Module] = []
         for kind in kinds:
-            manner, share = replace(self.manner, kinds=[kind]), 1 / len(kinds)
+            style_config, share = replace(self.style_config, kinds=[kind]), 1 / len(kinds)
             if STATISTICS[kind].matches:
                 everywhere = [Region(None, [0], [1.0], 1.0)]
-                losses += manner.losses(self.model, self.device, [whole], everywhere, share, canvas.map)
+                losses += style_config.losses(self.model, self.device, [whole], everywhere, share, content.map)
             else:
-                losses += manner.losses(self.model, self.device, others, canvas.regions, share)
+                losses += style_config.losses(self.model, self.device, others, content.regions, share)
         if self.variation[0]:
             losses.append(TotalVariationLoss(self.device.place(whole.picture), *self.variation))
         return PerceptualLoss(losses)

@@ -16,11 +16,11 @@ from nst.optimize import optimize
 from nst.params import PixelImage
 from nst.settings import check
 from nst.settings.setting import split
-from nst.stylize.brushes import Brush, Manner
 from nst.stylize.guides import Region
 from nst.stylize.scales import plan
 from nst.stylize.settings import chosen_preset
-from nst.stylize.transfer import Canvas, Objective
+from nst.stylize.style_images import StyleConfig, StyleImage
+from nst.stylize.transfer import ContentImage, Objective
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def _cost(encoder: str, content_encoder: str | None, device: Device, kinds: tupl
 def _fastest(model: Encoder, judge: Encoder, device: Device, kinds: tuple[str, ...], side: int) -> float:
     """Seconds of the fastest of a few steps at this size; their mean for patches, which are not matched in each."""
     image = torch.rand(1, 3, side, side, generator=torch.Generator().manual_seed(0))
-    objective = Objective(model, judge, device, Manner(kinds), (0.5, 0.5))
-    criterion = objective.at(Canvas(image, [Region(None, [0], [1.0], 1.0)]), [Brush(image)])
+    objective = Objective(model, judge, device, StyleConfig(kinds), (0.5, 0.5))
+    criterion = objective.at(ContentImage(image, [Region(None, [0], [1.0], 1.0)]), [StyleImage(image)])
     run = optimize(PixelImage(device.place(image)), objective.encoding, criterion, device=device, num_steps=6)
     times = [time.perf_counter() for _ in run]
     return (

@@ -19,11 +19,11 @@ from nst.losses import StyleOptions
 from nst.optimize import Step
 from nst.settings import check
 from nst.settings.setting import Preset, split
-from nst.stylize.brushes import Manner, gather_brushes
 from nst.stylize.guides import find_regions
 from nst.stylize.scales import plan
 from nst.stylize.settings import chosen_preset, per_style
-from nst.stylize.transfer import Canvas, Objective, paint
+from nst.stylize.style_images import StyleConfig, gather_styles
+from nst.stylize.transfer import ContentImage, Objective, paint
 
 
 def texture(
@@ -81,7 +81,7 @@ def texture(
     check(**locals())
     chosen, device = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     styles = [style.float() for style in ([style] if isinstance(style, Tensor) else style)]
-    brushes, _ = gather_brushes(styles, per_style(style_scale, len(styles), "style_scale"))
+    style_images, _ = gather_styles(styles, per_style(style_scale, len(styles), "style_scale"))
     options = StyleOptions(
         kernel_degree,
         kernel_offset,
@@ -92,13 +92,13 @@ def texture(
         circular=seamless,
         seed=seed,
     )
-    manner = Manner(split(style_loss), style_layers, style_layer_weights, mixing, options=options)
+    style_config = StyleConfig(split(style_loss), style_layers, style_layer_weights, mixing, options=options)
     model = load_onto(device, encoder, pooling, progress)
     objective = Objective(
         model,
         model,
         device,
-        manner,
+        style_config,
         (0.0, 1.0),
         variation=(chosen.tv_weight, tv_exponent),
         norm=(norm_weight, norm_exponent),
@@ -106,13 +106,13 @@ def texture(
     )
     multiple = 2 ** (len(model.stages) - 1) if seamless else 1
     regions = find_regions([None] * len(styles), style_weights)
-    canvas = Canvas(torch.full((1, 3, height, width), 0.5), regions, blank=True, multiple=multiple)
-    shape = canvas.at(max(height, width)).picture.shape[-2:]
+    content_image = ContentImage(torch.full((1, 3, height, width), 0.5), regions, blank=True, multiple=multiple)
+    shape = content_image.at(max(height, width)).picture.shape[-2:]
     note = None
     if shape != (height, width):
         note = f"To be seamless, the texture is {shape[1]} x {shape[0]} pixels, not {width} x {height}."
     parts = plan(max(height, width), chosen, whole=isinstance(init, Tensor))
-    for step in paint(canvas, brushes, objective, parts, init, seed, chosen, optimizer, learning_rate):
+    for step in paint(content_image, style_images, objective, parts, init, seed, chosen, optimizer, learning_rate):
         yield replace(step, note=" ".join(filter(None, (note, step.note))) or None)
         note = None
 

@@ -29,10 +29,10 @@ from nst.optimize import AdamState, Encoding, Step, optimize, total_loss
 from nst.params import KeptImage, PixelImage
 from nst.settings import check
 from nst.settings.setting import Preset, split
-from nst.stylize.brushes import Brush, Manner, gather_brushes
 from nst.stylize.guides import Region, find_regions, fitted_mask
 from nst.stylize.scales import Part, plan
 from nst.stylize.settings import balance, chosen_preset, per_style
+from nst.stylize.style_images import StyleConfig, StyleImage, gather_styles
 
 
 def style_transfer(
@@ -144,32 +144,32 @@ def style_transfer(
         semantic_weight,
         seed=seed,
     )
-    manner = Manner(split(style_loss), style_layers, style_layer_weights, mixing, guide, options)
-    maps = _paired_maps(content_map, style_map, len(styles), manner.kinds)
-    canvas, notes = prepare_canvas(content, masks, style_weights, keep, content_map, len(styles))
-    brushes, more = gather_brushes(
+    style_config = StyleConfig(split(style_loss), style_layers, style_layer_weights, mixing, guide, options)
+    maps = _paired_maps(content_map, style_map, len(styles), style_config.kinds)
+    content_image, notes = prepare_content(content, masks, style_weights, keep, content_map, len(styles))
+    style_images, more = gather_styles(
         [style.float() for style in styles],
         per_style(style_scale, len(styles), "style_scale"),
         _one_each(style_masks, len(styles), "style masks"),
         maps,
     )
-    palette = Palette(content.float(), preserve_color, color_when, canvas.keep)
+    colors = ColorTransfer(content.float(), preserve_color, color_when, content_image.keep)
     model = load_onto(device, encoder, pooling, progress)
     judge = load_onto(device, content_encoder, pooling, progress) if content_encoder else model
     layers, smooth = tuple(content_layers or CONTENT_LAYERS), (chosen.tv_weight, tv_exponent)
     rest = (layers, content_layer_weights, smooth, (norm_weight, norm_exponent))
-    objective = Objective(model, judge, device, manner, balance(strength), *rest)
-    canvas, brushes = palette.before(canvas, brushes)
+    objective = Objective(model, judge, device, style_config, balance(strength), *rest)
+    content_image, style_images = colors.before(content_image, style_images)
     parts = plan(size, chosen, whole=isinstance(init, Tensor))
-    start = palette.start(init) if isinstance(init, Tensor) else init
+    start = colors.start(init) if isinstance(init, Tensor) else init
     note = " ".join(notes + more) or None
-    for step in paint(canvas, brushes, objective, parts, start, seed, chosen, optimizer, learning_rate):
-        yield replace(step.changed(palette.after), note=" ".join(filter(None, (note, step.note))) or None)
+    for step in paint(content_image, style_images, objective, parts, start, seed, chosen, optimizer, learning_rate):
+        yield replace(step.changed(colors.after), note=" ".join(filter(None, (note, step.note))) or None)
         note = None
 
 
 @dataclass(frozen=True)
-class Canvas:
+class ContentImage:
     """What is painted over.
 
     Attributes:
@@ -188,7 +188,7 @@ class Canvas:
     blank: bool = False
     multiple: int = 1
 
-    def at(self, size: int) -> Canvas:
+    def at(self, size: int) -> ContentImage:
         """The same with this long side."""
         wide, tall = fit(self.picture.shape[-1], self.picture.shape[-2], size)
         wide, tall = (max(1, round(side / self.multiple)) * self.multiple for side in (wide, tall))
@@ -202,7 +202,7 @@ class Canvas:
 
 
 @dataclass(frozen=True)
-class Palette:
+class ColorTransfer:
     """Whose colors the result has: see `nst.color`."""
 
     content: Tensor
@@ -210,13 +210,13 @@ class Palette:
     when: str
     keep: Tensor | None
 
-    def before(self, canvas: Canvas, brushes: list[Brush]) -> tuple[Canvas, list[Brush]]:
+    def before(self, content: ContentImage, styles: list[StyleImage]) -> tuple[ContentImage, list[StyleImage]]:
         """What to paint with, and on."""
         if self.mode == "none" or self.when == "after":
-            return canvas, brushes
+            return content, styles
         if self.mode == "luminance":
-            canvas = replace(canvas, picture=grey(canvas.picture))
-        return canvas, [replace(b, picture=recolor_style(b.picture, self.content, self.mode)) for b in brushes]
+            content = replace(content, picture=grey(content.picture))
+        return content, [replace(b, picture=recolor_style(b.picture, self.content, self.mode)) for b in styles]
 
     def start(self, image: Tensor) -> Tensor:
         """What to go on from, where that is a colored picture."""
@@ -246,7 +246,7 @@ class Objective:
     model: Encoder
     judge: Encoder
     device: Device
-    manner: Manner
+    style_config: StyleConfig
     balance: tuple[float, float]
     content_layers: tuple[str, ...] = CONTENT_LAYERS
     content_layer_weights: Sequence[float] | None = None
@@ -261,21 +261,23 @@ class Objective:
             return self.endless
         return self.model if self.judge is self.model else EncoderPair(self.model, self.judge)
 
-    def at(self, canvas: Canvas, brushes: Sequence[Brush]) -> PerceptualLoss:
-        """The criterion for a canvas and brushes of this scale."""
+    def at(self, content: ContentImage, styles: Sequence[StyleImage]) -> PerceptualLoss:
+        """The criterion for content and styles of this scale."""
         content_weight, style_weight = self.balance
         losses: list[nn.Module] = []
         if content_weight:
             prefix = "" if self.judge is self.model else EncoderPair.SECOND
             layers = [prefix + name for name in self.content_layers]
             with torch.no_grad(), self.device.autocast():
-                kept = self.encoding(self.device.place(canvas.picture), tuple(layers))
-            weight = content_weight * self.judge.content_gain * self.manner.content_gain
+                kept = self.encoding(self.device.place(content.picture), tuple(layers))
+            weight = content_weight * self.judge.content_gain * self.style_config.content_gain
             losses.append(ContentLoss(kept, layers, weight, self.content_layer_weights))
         if style_weight:
-            losses += self.manner.losses(self.model, self.device, brushes, canvas.regions, style_weight, canvas.map)
+            losses += self.style_config.losses(
+                self.model, self.device, styles, content.regions, style_weight, content.map
+            )
         if self.variation[0]:
-            own = self.device.place(brushes[0].picture if canvas.blank else canvas.picture)
+            own = self.device.place(styles[0].picture if content.blank else content.picture)
             padding = "replicate" if self.endless is None else "circular"
             losses.append(TotalVariationLoss(own, *self.variation, padding))
         if self.norm[0]:
@@ -284,8 +286,8 @@ class Objective:
 
 
 def paint(
-    canvas: Canvas,
-    brushes: Sequence[Brush],
+    content: ContentImage,
+    styles: Sequence[StyleImage],
     objective: Objective,
     parts: Sequence[Part],
     init: str | Tensor,
@@ -297,7 +299,7 @@ def paint(
     """The run itself, from scale to scale."""
     image, state, device, encoding = init, AdamState(), objective.device, objective.encoding
     for part in parts:
-        small, fitted = canvas.at(part.size), [brush.at(part.size) for brush in brushes]
+        small, fitted = content.at(part.size), [style.at(part.size) for style in styles]
         criterion = objective.at(small, fitted)
         picture = device.place(small.picture)
         start = device.place(first_picture(image, small.picture, fitted[0].picture, seed))
@@ -326,15 +328,15 @@ def paint(
         image = step.image
 
 
-def prepare_canvas(
+def prepare_content(
     content: Tensor,
     masks: Sequence[Tensor | None] | None,
     weights: Sequence[float] | None,
     keep: Tensor | None,
     map: Tensor | None,
     count: int,
-) -> tuple[Canvas, list[str]]:
-    """The canvas for `count` styles, and sentences about masks that had to be resized.
+) -> tuple[ContentImage, list[str]]:
+    """The content image for `count` styles, and sentences about masks that had to be resized.
 
     Raises:
         ValueError: a mask that is empty or missing, weights that make no sense.
@@ -347,7 +349,7 @@ def prepare_canvas(
         notes.append(note)
     kept, note = (None, None) if keep is None else fitted_mask(keep, shape, "The mask of what to keep")
     regions = find_regions(fitted, weights, kept)
-    return Canvas(content.float(), regions, kept, map), [said for said in [*notes, note] if said]
+    return ContentImage(content.float(), regions, kept, map), [said for said in [*notes, note] if said]
 
 
 def first_picture(init: str | Tensor, content: Tensor, style: Tensor, seed: int) -> Tensor:

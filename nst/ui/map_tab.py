@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from nst import fast, styles
-from nst.collection import KINDS, Collection, map_page, read_collection, survey, write_table
+from nst.collection import KINDS, Collection, analyze, map_page, read_collection, write_table
 from nst.images import save
 from nst.server import limits, queue, tempfiles
 from nst.ui import pictures, progress
@@ -136,11 +136,11 @@ class Atlas:
         yield self._shown(found[0], time.monotonic() - visit.started)
 
     def _shown(self, found: Collection, seconds: float) -> list[Any]:
-        surveys = {kind: survey(getattr(found, kind)) for kind in KINDS}
-        page = map_page(found, surveys)
+        analyses = {kind: analyze(getattr(found, kind)) for kind in KINDS}
+        page = map_page(found, analyses)
         path, table = tempfiles.new_file("map.html"), tempfiles.new_file("map.csv")
         path.write_text(page, encoding="utf-8")
-        write_table(table, found, surveys)
+        write_table(table, found, analyses)
         left_out = f" Left out: {'; '.join(f'{n}: {why}' for n, why in found.broken.items())}" if found.broken else ""
         told = f"{len(found.names)} pictures in {progress.duration(seconds)}.{left_out}"
         frame = f'<iframe title="The map" sandbox="allow-scripts" srcdoc="{escape(page, quote=True)}"></iframe>'

@@ -136,7 +136,7 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
         raise gr.Error("There is no finished picture to share yet: press Paint first.", print_exception=False)
     if here.store is None or not _claim(here, here.store, offer.result):
         raise gr.Error("This picture was shared already; it can be again once that was deleted.", print_exception=False)
-    clock = log.Clock()
+    clock = log.Stopwatch()
     try:
         if not (here.shares.spend(client(request)) and here.daily.spend(client(request))):
             raise ResultsError("That was a lot of sharing: wait some minutes, then try again.")

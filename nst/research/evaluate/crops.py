@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nst.collection.embeddings import LAYERS, content_look, style_look
+from nst.collection.embeddings import LAYERS, content_embedding, style_embedding
 from nst.device import choose_device
 from nst.encoders import load_encoder
 from nst.images import resize
@@ -55,11 +55,11 @@ def compare_crops(
             with torch.no_grad():
                 with device.autocast():
                     features = network(device.place(crop), LAYERS)
-                vectors["style"].append(style_look(features))
-                vectors["content"].append(content_look(features))
+                vectors["style"].append(style_embedding(features))
+                vectors["content"].append(content_embedding(features))
                 waves = pyramid(crop, SCALES)
                 if other:
-                    vectors["classifier"].append(style_look(other.look(crop, LAYERS)))
+                    vectors["classifier"].append(style_embedding(other.look(crop, LAYERS)))
             moments = [torch.cat([m[0], v[0].sqrt()]) for m, v in (mean_variance(waves[name]) for name in SCALES)]
             vectors["pyramid"].append(torch.cat([part / part.norm().clamp_min(1e-8) for part in moments]))
             owners.append(i)

@@ -12,7 +12,7 @@ from torch import Tensor
 from nst.encoders import load_encoder
 from nst.images import resize
 from nst.metrics import luminance_ssim, style_distance
-from nst.research.evaluate.judges import Panel, witnesses
+from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.pictures import contact_sheet, last, load, means, write
 
 LENGTHS = ("draft", "good", "best", "2000")
@@ -60,7 +60,7 @@ def compare_encoders(
     settings: dict[str, Any] = {"size": size, "num_steps": num_steps, "preset": preset, "strength": strength}
     photos, manners = ({Path(path).stem: load(path) for path in paths} for paths in (contents, styles))
     small, painted = ({name: resize(image, size) for name, image in some.items()} for some in (photos, manners))
-    panel = Panel(witnesses(None, vgg19, squeezenet), painted, small)
+    panel = JudgePanel(find_judges(None, vgg19, squeezenet), painted, small)
     rows: list[dict[str, Any]] = []
     strips: list[list[Tensor]] = []
     for photo, content in photos.items():
@@ -87,7 +87,7 @@ def compare_encoders(
 
 
 def _as_steps_grow(
-    panel: Panel,
+    panel: JudgePanel,
     photos: dict[str, Tensor],
     styles: dict[str, Tensor],
     lengths: Sequence[str],

@@ -24,7 +24,7 @@ from nst.metrics import (
     stroke_scale,
 )
 from nst.registry import load_model
-from nst.research.evaluate.judges import Panel, witnesses
+from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.pictures import load, means, open_style, side_by_side, write
 
 BETWEEN = "--"
@@ -78,7 +78,7 @@ def compare_fast(
         name, _, file = text.partition("=") if "=" in text else (Path(text).stem, "", text)
         manners[name] = resize(open_style(file), size)
         drawn |= set() if Path(file).is_file() else {name}
-    panel = Panel(witnesses(judge, vgg19, squeezenet), manners, photos)
+    panel = JudgePanel(find_judges(judge, vgg19, squeezenet), manners, photos)
     ours = _found(Path(model)) if model and Path(model).is_dir() else _painting(model, manners, photos, size)
     own = Path(model or "ours").stem
     makers = {own: ours, **{by: make for by, make in _others(against).items() if by != own}}
@@ -119,7 +119,9 @@ def _summed(scores: Sequence[Scores]) -> Scores:
 WORST = ("closed", "vgg19", "squeezenet", "ssim")
 
 
-def _scored(panel: Panel, aim: Aim, result: Tensor, name: str, style: Tensor, photo: str, content: Tensor) -> Scores:
+def _scored(
+    panel: JudgePanel, aim: Aim, result: Tensor, name: str, style: Tensor, photo: str, content: Tensor
+) -> Scores:
     """All measures of one result."""
     result = resize(result, (content.shape[-2], content.shape[-1]))
     score = aim.score(result)

@@ -22,7 +22,7 @@ DEEPEST = ("relu3_1",)
 
 
 @dataclass(frozen=True, eq=False)
-class Witness:
+class StyleJudge:
     """A judge of the style alone.
 
     Attributes:
@@ -34,9 +34,9 @@ class Witness:
     layers: tuple[str, ...] = STYLE_LAYERS
 
 
-def witnesses(
+def find_judges(
     judge: str | None = None, vgg19: str | None = None, squeezenet: str | None = None, device: Device | None = None
-) -> dict[str, Witness]:
+) -> dict[str, StyleJudge]:
     """The judges that are at hand, by the name of their column: files that are not here are left out.
 
     Args:
@@ -52,18 +52,18 @@ def witnesses(
     to = (device or choose_device()).torch_device
     found = {}
     if judge:
-        found["closed"] = Witness(copy.deepcopy(load_encoder(judge)).to(to))
+        found["closed"] = StyleJudge(copy.deepcopy(load_encoder(judge)).to(to))
     if vgg19 and Path(vgg19).is_file():
-        found["vgg19"] = Witness(copy.deepcopy(load_encoder(vgg19)).to(to), DEEPEST)
+        found["vgg19"] = StyleJudge(copy.deepcopy(load_encoder(vgg19)).to(to), DEEPEST)
     if squeezenet and Path(squeezenet).is_file():
         network = load_model(squeezenet, architecture="squeezenet")
         if not isinstance(network, SqueezeNet):
             raise ValueError(f'"{squeezenet}" is not SqueezeNet 1.1.')
-        found["squeezenet"] = Witness(copy.deepcopy(network).to(to).look)
+        found["squeezenet"] = StyleJudge(copy.deepcopy(network).to(to).look)
     return found
 
 
-class Panel:
+class JudgePanel:
     """Judges who have looked at all styles and photos once, to say what any number of results closes.
 
     Args:
@@ -74,7 +74,7 @@ class Panel:
 
     def __init__(
         self,
-        judges: Mapping[str, Witness],
+        judges: Mapping[str, StyleJudge],
         styles: Mapping[str, Tensor],
         photos: Mapping[str, Tensor],
         device: Device | None = None,
@@ -98,7 +98,7 @@ class Panel:
         }
 
     @torch.no_grad()
-    def _features(self, judge: Witness, picture: Tensor) -> dict[str, Tensor]:
+    def _features(self, judge: StyleJudge, picture: Tensor) -> dict[str, Tensor]:
         with self.device.autocast():
             return judge.encoder(self.device.place(picture), judge.layers)
 

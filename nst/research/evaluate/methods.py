@@ -24,7 +24,7 @@ from nst.losses import STYLE_LOSSES
 from nst.metrics import Aim, find_judge
 from nst.registry import list_models, load_model
 from nst.research.evaluate.chart import chart
-from nst.research.evaluate.judges import Panel, witnesses
+from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.ledger import Ledger
 from nst.research.evaluate.pictures import contact_sheet, last, load, means, open_content, open_style, write
 from nst.settings import PRESETS
@@ -37,7 +37,7 @@ STYLES = ("glass", "mosaic", "ink", "waves")
 
 
 @dataclass(frozen=True)
-class Manner:
+class NamedStyle:
     """A style: its picture (1, 3, H, W), and the name by which a network may know it."""
 
     name: str
@@ -50,14 +50,14 @@ class Pair:
 
     photo: str
     content: Tensor
-    manner: Manner
+    style: NamedStyle
 
     @property
     def name(self) -> str:
-        return f"{self.photo}-{self.manner.name}"
+        return f"{self.photo}-{self.style.name}"
 
 
-Paint = Callable[[Tensor, Manner], Tensor]
+Paint = Callable[[Tensor, NamedStyle], Tensor]
 
 
 @dataclass(frozen=True)
@@ -125,21 +125,21 @@ def compare_methods(
     """
     folder, device = Path(out), choose_device()
     photos = {Path(name).stem: resize(open_content(name), size) for name in contents}
-    manners = [_manner(text, size) for text in styles]
-    grid = [Pair(photo, content, manner) for photo, content in photos.items() for manner in manners]
+    named = [_manner(text, size) for text in styles]
+    grid = [Pair(photo, content, style) for photo, content in photos.items() for style in named]
     judges = {"score": find_judge(), **({"judge": find_judge(judge)} if judge else {})}
     aims = {
-        pair.name: {name: Aim(pair.manner.picture, pair.content, judge=who) for name, who in judges.items()}
+        pair.name: {name: Aim(pair.style.picture, pair.content, judge=who) for name, who in judges.items()}
         for pair in grid
     }
-    panel = Panel(witnesses(judge, vgg19, squeezenet), {m.name: m.picture for m in manners}, photos)
-    strips = {pair.name: [pair.content, pair.manner.picture] for pair in grid}
+    panel = JudgePanel(find_judges(judge, vgg19, squeezenet), {m.name: m.picture for m in named}, photos)
+    strips = {pair.name: [pair.content, pair.style.picture] for pair in grid}
     wanted = [m for m in find_methods(encoder, models) if not methods or any(word in m.name for word in methods)]
     if not wanted:
         raise ValueError(f"No method is called like that. There are: {', '.join(m.name for m in find_methods())}.")
     known, rows = Ledger(folder / "methods.json"), list[dict[str, Any]]()
     for method in wanted:
-        pairs = [pair for pair in grid if method.knows is None or pair.manner.name in method.knows]
+        pairs = [pair for pair in grid if method.knows is None or pair.style.name in method.knows]
         if not pairs:
             continue
         found = []
@@ -154,7 +154,7 @@ def compare_methods(
             image = load(path)
             strips[pair.name].append(image)
             scores = {name: aim.score(image) for name, aim in aims[pair.name].items()}
-            closed = panel.closures(image, pair.manner.name, pair.photo)
+            closed = panel.closures(image, pair.style.name, pair.photo)
             found.append(cost | {name: one.total for name, one in scores.items()} | scores["score"].parts | closed)
         row = {"method": method.name, "styles": method.styles, "training": method.training, **means(found)}
         if retime:
@@ -178,8 +178,8 @@ def find_methods(encoder: str = "compact", models: Sequence[str] = ()) -> list[M
     """
 
     def optimizing(**settings: Any) -> Paint:
-        return lambda content, manner: last(
-            content, manner.picture, encoder=encoder, size=max(content.shape[-2:]), **settings
+        return lambda content, style: last(
+            content, style.picture, encoder=encoder, size=max(content.shape[-2:]), **settings
         )
 
     found = [
@@ -216,8 +216,8 @@ def find_methods(encoder: str = "compact", models: Sequence[str] = ()) -> list[M
 def _passing(model: str, takes: str) -> Paint:
     """In one pass; what a network knows of a style is looked at anew each time, as the others must."""
 
-    def paint(content: Tensor, manner: Manner) -> Tensor:
-        own: dict[str, list[str | Tensor]] = {"names": [manner.name], "pictures": [manner.picture]}
+    def paint(content: Tensor, style: NamedStyle) -> Tensor:
+        own: dict[str, list[str | Tensor]] = {"names": [style.name], "pictures": [style.picture]}
         given = own.get(takes, [])
         return make_painter(given, model=model).paint(content)
 
@@ -228,7 +228,7 @@ def _translating(model: str) -> Paint:
     """There, in the first direction, and not back."""
 
     @torch.no_grad()
-    def paint(content: Tensor, _: Manner) -> Tensor:
+    def paint(content: Tensor, _: NamedStyle) -> Tensor:
         device = choose_device()
         network = placed(model, str(device.torch_device))
         with device.autocast():
@@ -245,19 +245,19 @@ def _training(name: str) -> str:
     return f"{steps[1]} steps" if steps else "?"
 
 
-def _manner(text: str, size: int) -> Manner:
+def _manner(text: str, size: int) -> NamedStyle:
     name, _, file = text.partition("=") if "=" in text else (Path(text).stem, "", text)
-    return Manner(name, resize(open_style(file), size))
+    return NamedStyle(name, resize(open_style(file), size))
 
 
 def _timed(method: Method, pair: Pair, device: Device) -> tuple[Tensor, dict[str, float]]:
     """The picture, and the seconds and the memory that it took, after networks are loaded."""
     clock = time.process_time if device.torch_device.type == "cpu" else time.perf_counter
     if method.kind == "network":
-        method.paint(pair.content, pair.manner)
+        method.paint(pair.content, pair.style)
     with peak_memory(device.torch_device) as peak:
         began = clock()
-        image = method.paint(pair.content, pair.manner)
+        image = method.paint(pair.content, pair.style)
         seconds = clock() - began
     return image, {"seconds": seconds, "memory": peak() / 1e6}
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nst.images import decode, resize, save, to_pil, to_tensor
 from nst.metrics import luminance_ssim, style_closure
-from nst.research.evaluate.judges import Witness
+from nst.research.evaluate.judges import StyleJudge
 from nst.styles import list_contents, list_styles, load_content, load_style
 from nst.stylize import style_transfer
 
@@ -20,7 +20,9 @@ LABEL = 32
 """Height in pixels of a line of text on a sheet."""
 
 
-def judged(image: Tensor, content: Tensor, style: Tensor, size: int, judges: Mapping[str, Witness]) -> dict[str, float]:
+def judged(
+    image: Tensor, content: Tensor, style: Tensor, size: int, judges: Mapping[str, StyleJudge]
+) -> dict[str, float]:
     """Share of each judge's style distance from content to style that is closed, by the names of their columns, and the
     content's structure that is kept, all at this size."""
     kept, painted = resize(content, size), resize(style, size)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nst.device import choose_device
 from nst.images import resize
-from nst.research.evaluate.judges import witnesses
+from nst.research.evaluate.judges import find_judges
 from nst.research.evaluate.pictures import contact_sheet, judged, last, load, means, write
 
 
@@ -44,7 +44,7 @@ def compare_sizes(
         preset, num_steps: see `nst.stylize.style_transfer`.
         out: folder for a contact sheet: a row for each strength of the first pair, sizes side by side.
     """
-    judges, common = witnesses(judge, vgg19, squeezenet, choose_device("cpu")), min(sizes)
+    judges, common = find_judges(judge, vgg19, squeezenet, choose_device("cpu")), min(sizes)
     pairs = [(load(c), load(s)) for c, s in zip(contents, styles, strict=True)]
     strips: list[list[Tensor]] = []
     for strength in strengths:

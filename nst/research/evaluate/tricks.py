@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from nst.device import choose_device
-from nst.research.evaluate.judges import witnesses
+from nst.research.evaluate.judges import find_judges
 from nst.research.evaluate.pictures import contact_sheet, judged, last, load, means, write
 from nst.settings import PRESETS
 
@@ -54,7 +54,7 @@ def compare_tricks(
         strength: see `nst.stylize.style_transfer`.
         out: folder for a contact sheet: a row for each pair, variants side by side.
     """
-    judges = witnesses(judge, vgg19, squeezenet, choose_device("cpu"))
+    judges = find_judges(judge, vgg19, squeezenet, choose_device("cpu"))
     pairs = [(load(c), load(s)) for c, s in zip(contents, styles, strict=True)]
     strips: list[list[Tensor]] = [[] for _ in pairs]
     fields = {"factor", "average", "tv_weight"}

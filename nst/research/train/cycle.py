@@ -67,7 +67,7 @@ class Terms:
     cycle_loss: str = "l1"
 
 
-class Manner:
+class StyleTerm:
     """How far paintings are from what all pictures of a kind have in common: Gram matrices, and distribution of colors.
 
     The terms of fast styles, see `nst.research.train.perceptual`, whose mean over many crops is what is asked for. The
@@ -101,7 +101,7 @@ class Cycle(nn.Module):
         side: of the training pictures.
         terms: see `Terms`.
         device: number format.
-        manner: what the first direction is to paint like, if that is asked for.
+        style_term: what the first direction is to paint like, if that is asked for.
     """
 
     def __init__(
@@ -111,13 +111,13 @@ class Cycle(nn.Module):
         side: int,
         terms: Terms,
         device: Device,
-        manner: Manner | None = None,
+        style_term: StyleTerm | None = None,
     ) -> None:
         super().__init__()
         self.translator, self.critics = translator, nn.ModuleList(critics)
         self.pools = nn.ModuleList(Pool(side) for _ in critics)
         self.terms, self.device = terms, device
-        self.manner = (manner,)  # in a tuple, so that its encoder is no part of a checkpoint
+        self.style_term = (style_term,)  # in a tuple, so that its encoder is no part of a checkpoint
         self.game: Game = game("least_squares")
 
     def generators(self, pictures: Sequence[Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
@@ -139,8 +139,8 @@ class Cycle(nn.Module):
         terms = {"adversarial": adversarial[0] + adversarial[1], "cycle": weight * (cycle[0] + cycle[1])}
         if self.terms.identity:
             terms["identity"] = weight * self.terms.identity * (identity[0] + identity[1])
-        if self.manner[0]:
-            terms["manner"] = self.manner[0](made[0], pictures[0])
+        if self.style_term[0]:
+            terms["manner"] = self.style_term[0](made[0], pictures[0])
         return terms, [fake.detach() for fake in made]
 
     def judge(self, pictures: Sequence[Tensor], made: Sequence[Tensor], rng: random.Random) -> Tensor:

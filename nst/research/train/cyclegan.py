@@ -23,7 +23,7 @@ from nst.device import Device
 from nst.encoders import load_encoder
 from nst.images import decode, save, to_pil
 from nst.models.cyclegan import PatchGAN, Translator
-from nst.research.train.cycle import CYCLE_LOSSES, Cycle, Manner, Terms
+from nst.research.train.cycle import CYCLE_LOSSES, Cycle, StyleTerm, Terms
 from nst.research.train.data import Pictures, Stock, write_checkpoint
 from nst.research.train.loop import Plan, average_weights, seed_weights, training_device, warm_start, write_model
 from nst.weights import WeightsError
@@ -36,7 +36,7 @@ MANY = 48
 
 
 @dataclass(frozen=True)
-class Kind:
+class Domain:
     """Pictures of one kind, and crops of them of `size` pixels, no smaller than `smallest` of a picture's side."""
 
     stock: Stock
@@ -146,15 +146,15 @@ def train_cyclegan(
     if start:
         warm_start(translator, start)
     sources = (gathered(data), max(size, SIDE), 0.6), (gathered(other), max(size, other_size), least)
-    kinds = [Kind(Stock(pictures, side, device), size, smallest) for pictures, side, smallest in sources]
+    kinds = [Domain(Stock(pictures, side, device), size, smallest) for pictures, side, smallest in sources]
     rng = torch.Generator(device.torch_device).manual_seed(seed)
     samples = [kind.batch(4, rng) for kind in kinds]
-    manner = None
+    style_term = None
     if manner_weight:
         compared = load_encoder(encoder).to(device.torch_device)
-        manner = Manner(compared, kinds[1].batch(MANY, rng), manner_weight, device)
+        style_term = StyleTerm(compared, kinds[1].batch(MANY, rng), manner_weight, device)
     terms = Terms(cycle_weight, identity_weight, cycle_loss)
-    cycle = Cycle(translator, critics, size, terms, device, manner).to(device.torch_device)
+    cycle = Cycle(translator, critics, size, terms, device, style_term).to(device.torch_device)
     cycle = cycle.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained = copy.deepcopy(cycle.translator).requires_grad_(False)
     for record in _train(cycle, trained, kinds, plan, folder, batch):
@@ -167,7 +167,7 @@ def train_cyclegan(
 
 
 def _train(
-    cycle: Cycle, trained: nn.Module, kinds: Sequence[Kind], plan: Plan, folder: Path, batch: int
+    cycle: Cycle, trained: nn.Module, kinds: Sequence[Domain], plan: Plan, folder: Path, batch: int
 ) -> Iterator[dict[str, Any]]:
     """Both players' steps, and a record and a checkpoint per interval; goes on from the folder's checkpoint."""
     players: list[nn.Module] = [cycle.translator, cycle.critics]

@@ -38,7 +38,7 @@ from nst.registry import load_model
 from nst.research.train.data import Pictures
 from nst.research.train.drawn import drawn
 from nst.research.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
-from nst.research.train.teacher_filter import Varied, successes
+from nst.research.train.teacher_filter import Varied, teacher_filter
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 """Of the encoder that compares student and target: edges, textures, parts."""
@@ -221,7 +221,7 @@ def train_distill(
     folder.mkdir(parents=True, exist_ok=True)
     kinds: tuple[Sequence[int], Sequence[int]] = (range(len(photos)), [])
     if classifier:
-        kinds = successes(photos, guide, classifier, label, examples, folder / "seen.safetensors", device)
+        kinds = teacher_filter(photos, guide, classifier, label, examples, folder / "seen.safetensors", device)
     crops = Varied(photos, *kinds, size)
     stages = guide.generators[0].net.stages()
     samples, of_kind = crops.batch(8)

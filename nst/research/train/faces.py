@@ -13,8 +13,8 @@ from nst.device import Device
 from nst.models.dcgan import DCGAN, DCGANDiscriminator
 from nst.models.progan import WIDTHS, ProGAN
 from nst.models.stylegan import StyleGAN, mix_styles
-from nst.research.train.gan_loop import Players, Rules
-from nst.research.train.gan_run import Course, Faces
+from nst.research.train.gan_loop import GanConfig, GanNetworks
+from nst.research.train.gan_run import Faces, GanRun
 from nst.research.train.growth import Growth
 from nst.research.train.loop import Plan, seed_weights, training_device
 
@@ -72,23 +72,23 @@ def train_gan(
     mixing = not (r1 or gradient_penalty)
     generator, discriminator = device.place(DCGAN(**config)), device.place(DCGANDiscriminator(width, size, mixing))
     faces = Faces(data, size, held)
-    course = Course("dcgan", config, faces, Path(out), device, judge, None, license)
+    run = GanRun("dcgan", config, faces, Path(out), device, judge, None, license)
 
     def make(network: nn.Module, rng: torch.Generator, step: int) -> Tensor:
         return network(torch.randn(batch, latent_dim, generator=rng).to(device.torch_device))
 
-    players = Players(
+    networks = GanNetworks(
         generator,
         discriminator,
         make,
         lambda image, step: discriminator(image),
         lambda rng, step: faces.batch(batch, rng),
     )
-    rules = Rules(
+    gan_config = GanConfig(
         game, discriminator_steps, r1, gradient_penalty=gradient_penalty, clip=clip, augment=augment, betas=(0.5, 0.99)
     )
     plan = Plan(steps, learning_rate, seed, interval, sheet)
-    yield from course.play(players, rules, plan)
+    yield from run.play(networks, gan_config, plan)
 
 
 def train_progan(
@@ -149,11 +149,11 @@ def train_progan(
         return network.paint(latent, *growth.at(step))
 
     growth = Growth(0, len(widths) - 1, level_steps)
-    rules = Rules(game, discriminator_steps, r1, gradient_penalty=gradient_penalty, augment=augment)
+    gan_config = GanConfig(game, discriminator_steps, r1, gradient_penalty=gradient_penalty, augment=augment)
     plan = Plan(steps, learning_rate, seed, interval, sheet)
     faces = Faces(data, generator.resolution, held)
-    course = Course("progan", config, faces, Path(out), device, judge, growth, license)
-    yield from course.grow(generator, make, rules, plan, batch)
+    run = GanRun("progan", config, faces, Path(out), device, judge, growth, license)
+    yield from run.grow(generator, make, gan_config, plan, batch)
 
 
 def train_stylegan(
@@ -221,8 +221,8 @@ def train_stylegan(
         return network.paint(styles, network.noise(rng, batch), stage.level, stage.blend)
 
     growth = Growth(min(first_level, len(widths) - 1), len(widths) - 1, level_steps)
-    rules = Rules(game, discriminator_steps, r1, augment=augment)
+    gan_config = GanConfig(game, discriminator_steps, r1, augment=augment)
     plan = Plan(steps, learning_rate, seed, interval, sheet)
     faces = Faces(data, generator.resolution, held)
-    course = Course("stylegan", config, faces, Path(out), device, judge, growth, license)
-    yield from course.grow(generator, make, rules, plan, batch)
+    run = GanRun("stylegan", config, faces, Path(out), device, judge, growth, license)
+    yield from run.grow(generator, make, gan_config, plan, batch)

@@ -1,4 +1,4 @@
-"""The training loop of two players: a generator of pictures, and a discriminator that tells them from real ones.
+"""The training loop of two networks: a generator of pictures, and a discriminator that tells them from real ones.
 
 Seeded and resumable bit for bit, in mixed precision, on one device or several; stops by itself where the generator has
 collapsed or the numbers have run away, and says from where to go on.
@@ -27,13 +27,13 @@ from nst.research.train.loop import Plan, average_weights, process_rank
 from nst.weights import WeightsError
 
 
-class Failed(RuntimeError):
+class TrainingFailed(RuntimeError):
     """A training that is not worth going on with; the message says what happened, and from which step to resume."""
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What the players play for, and how often each moves.
+class GanConfig:
+    """What the networks play for, and how often each moves.
 
     Attributes:
         game: a name of `nst.losses.GAMES`.
@@ -57,7 +57,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Players:
+class GanNetworks:
     """The two networks, and how each is used at a step.
 
     Attributes:
@@ -74,9 +74,9 @@ class Players:
     real: Callable[[torch.Generator, int], Tensor]
 
 
-def duel(
-    players: Players,
-    rules: Rules,
+def run_gan(
+    networks: GanNetworks,
+    gan_config: GanConfig,
     *,
     plan: Plan,
     device: Device,
@@ -88,8 +88,8 @@ def duel(
     """Let the two play; yields a record per interval. The learning rate stays as it is.
 
     Args:
-        players: the networks.
-        rules: see `Rules`.
+        networks: the networks.
+        gan_config: see `GanConfig`.
         plan: see `nst.research.train.loop.Plan`.
         device: device and number format.
         out: folder for checkpoint, log, sheets; a checkpoint there is gone on from.
@@ -98,20 +98,20 @@ def duel(
         measure: more entries of a record that comes with a sheet.
 
     Raises:
-        Failed: the generator has collapsed, or the numbers have run away.
+        TrainingFailed: the generator has collapsed, or the numbers have run away.
         nst.weights.WeightsError: the checkpoint is damaged.
     """
     rank, world = process_rank(device)
     (out / "sheets").mkdir(parents=True, exist_ok=True)
-    state = _State(players, rules, plan)
+    state = _State(networks, gan_config, plan)
     checkpoint = out / "checkpoint.pt"
     first = state.load(checkpoint, device) if checkpoint.exists() else 0
     sums: dict[str, float] = {}
     began = time.monotonic()
     for step in range(first + 1, plan.steps + 1):
-        for name, term in _round(players, rules, state, plan.step_seed(step, rank), step, device, world).items():
+        for name, term in _round(networks, gan_config, state, plan.step_seed(step, rank), step, device, world).items():
             sums[name] = sums.get(name, 0.0) + term
-        average_weights(state.averaged, players.generator, 1 - min(plan.average, step / (step + 10)))
+        average_weights(state.averaged, networks.generator, 1 - min(plan.average, step / (step + 10)))
         if step % plan.interval and step != plan.steps:
             continue
         count = (step - 1) % plan.interval + 1
@@ -120,7 +120,7 @@ def duel(
         record["seconds_per_step"] = round((time.monotonic() - began) / count, 3)
         if told := state.trouble(record):
             back = f"Resume from step {step - count}" if step > count else "Begin again"
-            raise Failed(f"{told} at step {step}. {back} with a lower learning rate or a stronger r1.")
+            raise TrainingFailed(f"{told} at step {step}. {back} with a lower learning rate or a stronger r1.")
         if rank == 0:
             if plan.sheet and (step // plan.interval % plan.sheet == 0 or step == plan.steps):
                 with torch.no_grad(), device.autocast():
@@ -138,12 +138,12 @@ def duel(
 class _State:
     """What a checkpoint holds: both networks, the averaged generator, both optimizers, how various pictures were."""
 
-    def __init__(self, players: Players, rules: Rules, plan: Plan) -> None:
-        self.averaged = copy.deepcopy(players.generator).eval().requires_grad_(False)
-        self.parts: dict[str, Any] = {"model": players.generator, "discriminator": players.discriminator}
+    def __init__(self, networks: GanNetworks, gan_config: GanConfig, plan: Plan) -> None:
+        self.averaged = copy.deepcopy(networks.generator).eval().requires_grad_(False)
+        self.parts: dict[str, Any] = {"model": networks.generator, "discriminator": networks.discriminator}
         for name, network in tuple(self.parts.items()):
             learning = [p for p in network.parameters() if p.requires_grad]
-            self.parts[f"{name}_optimizer"] = torch.optim.Adam(learning, plan.learning_rate, rules.betas)
+            self.parts[f"{name}_optimizer"] = torch.optim.Adam(learning, plan.learning_rate, gan_config.betas)
         self.parts["averaged"] = self.averaged
         self.most, self.rate = 0.0, plan.learning_rate
 
@@ -180,35 +180,35 @@ COLLAPSED = 0.15
 
 
 def _round(
-    players: Players, rules: Rules, state: _State, seed: int, step: int, device: Device, world: int
+    networks: GanNetworks, gan_config: GanConfig, state: _State, seed: int, step: int, device: Device, world: int
 ) -> dict[str, float]:
     """The discriminator's steps and the generator's; what they lost."""
-    rng, played = torch.Generator().manual_seed(seed), game(rules.game)
-    learning = list(players.generator.parameters()), list(players.discriminator.parameters())
+    rng, played = torch.Generator().manual_seed(seed), game(gan_config.game)
+    learning = list(networks.generator.parameters()), list(networks.discriminator.parameters())
 
     def judge(image: Tensor) -> Tensor:
         with device.autocast():
-            return players.judge(image, step)
+            return networks.judge(image, step)
 
-    for k in range(rules.discriminator_steps):
+    for k in range(gan_config.discriminator_steps):
         # The last pictures are the generator's own step's, too.
-        with device.autocast(), torch.set_grad_enabled(k == rules.discriminator_steps - 1):
-            made = players.make(players.generator, rng, step)
-        real = players.real(rng, step).to(device.torch_device)
-        shown = augment(real, rules.augment, rng)
-        faked = augment(made.detach(), rules.augment, rng)
+        with device.autocast(), torch.set_grad_enabled(k == gan_config.discriminator_steps - 1):
+            made = networks.make(networks.generator, rng, step)
+        real = networks.real(rng, step).to(device.torch_device)
+        shown = augment(real, gan_config.augment, rng)
+        faked = augment(made.detach(), gan_config.augment, rng)
         true, false = judge(shown), judge(faked)
         lost = loss = played.discriminator(true, false)
-        if rules.r1 and (step * rules.discriminator_steps + k) % rules.r1_every == 0:
-            loss = loss + rules.r1 * rules.r1_every * r1_penalty(judge, shown)
-        if rules.gradient_penalty:
-            loss = loss + rules.gradient_penalty * gradient_penalty(judge, shown, faked, rng)
+        if gan_config.r1 and (step * gan_config.discriminator_steps + k) % gan_config.r1_every == 0:
+            loss = loss + gan_config.r1 * gan_config.r1_every * r1_penalty(judge, shown)
+        if gan_config.gradient_penalty:
+            loss = loss + gan_config.gradient_penalty * gradient_penalty(judge, shown, faked, rng)
         _move(state.parts["discriminator_optimizer"], learning[1], loss, world)
-        if rules.clip:
-            clip_weights(players.discriminator, rules.clip)
+        if gan_config.clip:
+            clip_weights(networks.discriminator, gan_config.clip)
     for parameter in learning[1]:
         parameter.requires_grad_(False)
-    loss = played.generator(judge(augment(made, rules.augment, rng)))
+    loss = played.generator(judge(augment(made, gan_config.augment, rng)))
     _move(state.parts["model_optimizer"], learning[0], loss, world)
     for parameter in learning[1]:
         parameter.requires_grad_(True)

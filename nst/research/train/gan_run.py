@@ -17,7 +17,7 @@ from nst.images import ImageError, grid, to_tensor
 from nst.models.progan import GrowingDiscriminator, enlarge
 from nst.models.stylegan import StyleGAN
 from nst.research.train.data import Pictures
-from nst.research.train.gan_loop import Players, Rules, duel
+from nst.research.train.gan_loop import GanConfig, GanNetworks, run_gan
 from nst.research.train.growth import Growth, shrink
 from nst.research.train.loop import Plan, write_model
 
@@ -68,7 +68,7 @@ class Faces:
 
 
 @dataclass(frozen=True)
-class Course:
+class GanRun:
     """A training of a generator of faces.
 
     Attributes:
@@ -126,11 +126,11 @@ class Course:
         made = [averaged.sample(min(50, count - i), i, 1.0).cpu() for i in range(0, count, 50)]
         return {"kernel_distance": round(distance_to(self.faces.held, torch.cat(made), encoder, self.device), 5)}
 
-    def play(self, players: Players, rules: Rules, plan: Plan) -> Iterator[dict[str, Any]]:
-        """Train; yields a record per interval, see `nst.research.train.gan_loop.duel`."""
-        records = duel(
-            players,
-            rules,
+    def play(self, networks: GanNetworks, gan_config: GanConfig, plan: Plan) -> Iterator[dict[str, Any]]:
+        """Train; yields a record per interval, see `nst.research.train.gan_loop.run_gan`."""
+        records = run_gan(
+            networks,
+            gan_config,
             plan=plan,
             device=self.device,
             out=self.folder,
@@ -142,7 +142,7 @@ class Course:
             yield record | {"skipped": self.faces.skipped}
 
     def grow(
-        self, generator: nn.Module, make: Callable[..., Tensor], rules: Rules, plan: Plan, batch: int
+        self, generator: nn.Module, make: Callable[..., Tensor], gan_config: GanConfig, plan: Plan, batch: int
     ) -> Iterator[dict[str, Any]]:
         """Train a generator that grows, with a discriminator of the same widths."""
         growth, patch = self.growth, self.config["patch"]
@@ -155,4 +155,6 @@ class Course:
         def judge(image: Tensor, step: int) -> Tensor:
             return discriminator(image, *growth.at(step))
 
-        yield from self.play(Players(self.device.place(generator), discriminator, make, judge, real), rules, plan)
+        yield from self.play(
+            GanNetworks(self.device.place(generator), discriminator, make, judge, real), gan_config, plan
+        )

@@ -77,7 +77,7 @@ class Chosen(Sequence[Image.Image]):
         return self.pictures[self.numbers[index]]
 
 
-def successes(
+def teacher_filter(
     photos: Sequence[Image.Image],
     teacher: nn.Module,
     classifier: str,

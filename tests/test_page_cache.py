@@ -19,7 +19,7 @@ from test_hosting import served
 from visitor import Visitor
 
 from nst.server import cards, memory
-from nst.server.page_cache import KEPT, Ready
+from nst.server.page_cache import KEPT, PageCache
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ class Counting:
 
 def test_it_is_made_anew_only_when_it_has_changed():
     app = Counting()
-    ready = Ready(app)
+    ready = PageCache(app)
 
     async def ask(host: str = "here") -> bytes:
         sent = []

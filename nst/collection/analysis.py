@@ -26,7 +26,7 @@ LONELY = 3.5
 
 
 @dataclass(frozen=True)
-class Survey:
+class Analysis:
     """What is known of N pictures, by style or by content.
 
     Attributes:
@@ -52,7 +52,7 @@ class Survey:
         return [i for i in order if self.loneliness[i] > LONELY]
 
 
-def survey(vectors: Tensor, *, layout: str = "pca", clusters: int | None = None, seed: int = 0) -> Survey:
+def analyze(vectors: Tensor, *, layout: str = "pca", clusters: int | None = None, seed: int = 0) -> Analysis:
     """Look at vectors (N, D) together.
 
     Args:
@@ -76,7 +76,7 @@ def survey(vectors: Tensor, *, layout: str = "pca", clusters: int | None = None,
     distances = apart.gather(1, nearest)
     groups, medoids = _clusters(apart, clusters or min(12, max(2, round((count / 2) ** 0.5)), count))
     places = _fitted(principal_components(products) if layout == "pca" else _umap(vectors, seed))
-    return Survey(places, nearest, distances, groups, medoids, _loneliness(distances[:, :5].mean(1)))
+    return Analysis(places, nearest, distances, groups, medoids, _loneliness(distances[:, :5].mean(1)))
 
 
 def inner_products(vectors: Tensor) -> Tensor:
@@ -148,13 +148,13 @@ def _loneliness(distances: Tensor) -> Tensor:
     return (distances - middle) / spread.clamp_min(0.02 * middle.clamp_min(1e-6))
 
 
-def write_table(path: Path, collection: Collection, surveys: Mapping[str, Survey]) -> Path:
+def write_table(path: Path, collection: Collection, analyses: Mapping[str, Analysis]) -> Path:
     """Write `rows` as a CSV file, whole or not at all; what a spreadsheet would compute gets an apostrophe before it.
 
     Raises:
         OSError: it cannot be written.
     """
-    lines = [{name: _plain(cell) for name, cell in row.items()} for row in rows(collection, surveys)]
+    lines = [{name: _plain(cell) for name, cell in row.items()} for row in rows(collection, analyses)]
     with written(path) as part, part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, lines[0])
         writer.writeheader()
@@ -167,16 +167,16 @@ def _plain(cell: Any) -> Any:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else cell
 
 
-def rows(collection: Collection, surveys: Mapping[str, Survey]) -> Iterator[dict[str, Any]]:
+def rows(collection: Collection, analyses: Mapping[str, Analysis]) -> Iterator[dict[str, Any]]:
     """A row for each picture, for a table or a CSV file.
 
-    Of each kind in `surveys`: `KIND_x` and `KIND_y` (places in [0, 1]), `KIND_cluster`, `KIND_medoid` (whether it is in
-    its cluster's middle), `KIND_outlier` (whether it resembles none), `KIND_nearest` and `KIND_distance`.
+    Of each kind in `analyses`: `KIND_x` and `KIND_y` (places in [0, 1]), `KIND_cluster`, `KIND_medoid` (whether it is
+    in its cluster's middle), `KIND_outlier` (whether it resembles none), `KIND_nearest` and `KIND_distance`.
     """
-    outliers = {kind: set(found.outliers) for kind, found in surveys.items()}
+    outliers = {kind: set(found.outliers) for kind, found in analyses.items()}
     for i, name in enumerate(collection.names):
         row: dict[str, Any] = {"file": name}
-        for kind, found in surveys.items():
+        for kind, found in analyses.items():
             row |= {
                 f"{kind}_x": round(float(found.places[i, 0]), 4),
                 f"{kind}_y": round(float(found.places[i, 1]), 4),

@@ -15,7 +15,7 @@ Entry = tuple[bytes, bytes, bytes]
 """Style and content as float16, and the thumbnail."""
 
 
-class Looks:
+class EmbeddingCache:
     """What is known of pictures, by key. A broken file is made anew, and where nothing can be written or the disk is
     full, nothing is kept."""
 

@@ -17,7 +17,7 @@ from nst.stylize.scales import fitted_style
 
 
 @dataclass(frozen=True)
-class Brush:
+class StyleImage:
     """One style.
 
     Attributes:
@@ -32,16 +32,16 @@ class Brush:
     mask: Tensor | None = None
     map: Tensor | None = None
 
-    def at(self, size: int) -> Brush:
+    def at(self, size: int) -> StyleImage:
         """The same, of the size that suits a result with this long side."""
         picture = fitted_style(self.picture, size * self.scale)
         shape = (picture.shape[-2], picture.shape[-1])
         mask = None if self.mask is None else resize(self.mask, shape)
-        return Brush(picture, self.scale, mask, None if self.map is None else resize(self.map, shape))
+        return StyleImage(picture, self.scale, mask, None if self.map is None else resize(self.map, shape))
 
 
 @dataclass(frozen=True)
-class Manner:
+class StyleConfig:
     """How styles are compared, whatever the scale.
 
     Attributes:
@@ -73,7 +73,7 @@ class Manner:
         self,
         encoder: Encoder,
         device: Device,
-        brushes: Sequence[Brush],
+        styles: Sequence[StyleImage],
         regions: Sequence[Region],
         weight: float,
         map: Tensor | None = None,
@@ -82,7 +82,7 @@ class Manner:
 
         Args:
             encoder, device: what compares, and on which device.
-            brushes: of the size that is wanted now.
+            styles: of the size that is wanted now.
             regions: of the picture, their masks of its size.
             weight: of all together.
             map: what is where in the picture, of its size.
@@ -90,9 +90,9 @@ class Manner:
         layers = tuple(dict.fromkeys(name for kind in self.kinds for name in self.layers_of(kind, encoder)))
         features: list[Features] = []
         with torch.no_grad(), device.autocast():
-            features = [encoder(device.place(brush.picture), layers) for brush in brushes]
-        masks = [None if b.mask is None else self._guides(b.mask, encoder, device, layers) for b in brushes]
-        maps = [None if b.map is None else shrink_map(device.place(b.map), encoder, layers) for b in brushes]
+            features = [encoder(device.place(style.picture), layers) for style in styles]
+        masks = [None if b.mask is None else self._guides(b.mask, encoder, device, layers) for b in styles]
+        maps = [None if b.map is None else shrink_map(device.place(b.map), encoder, layers) for b in styles]
         drawn = None if map is None else shrink_map(device.place(map), encoder, layers)
         losses = []
         for region in regions:
@@ -124,23 +124,23 @@ class Manner:
         return propagate(mask.to(device.torch_device), encoder, layers, self.guide)
 
 
-def gather_brushes(
-    styles: Sequence[Tensor],
+def gather_styles(
+    pictures: Sequence[Tensor],
     scales: Sequence[float],
     masks: Sequence[Tensor | None] | None = None,
     maps: Sequence[Tensor | None] | None = None,
-) -> tuple[list[Brush], list[str]]:
-    """The brushes of several styles, and sentences about masks that had to be resized.
+) -> tuple[list[StyleImage], list[str]]:
+    """Style images of several pictures, and sentences about masks that had to be resized.
 
     Raises:
         ValueError: a mask or a map that fits no style, or is empty.
     """
-    brushes, notes = [], []
-    for i, picture in enumerate(styles):
+    styles, notes = [], []
+    for i, picture in enumerate(pictures):
         mask, note = None, None
         shape = (picture.shape[-2], picture.shape[-1])
         if masks and (given := masks[i]) is not None:
             mask, note = fitted_mask(given, shape, f"Style mask {i + 1}")
-        brushes.append(Brush(picture, scales[i], mask, maps[i] if maps else None))
+        styles.append(StyleImage(picture, scales[i], mask, maps[i] if maps else None))
         notes += [note] if note else []
-    return brushes, notes
+    return styles, notes
