@@ -1,14 +1,13 @@
-"""Pictures in, a film out: WebP and GIF with nothing but Pillow, MP4 with PyAV where it is installed."""
+"""A few pictures in, a film out: WebP and GIF by Pillow, MP4 by PyAV."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 from PIL import Image
 
@@ -27,7 +26,7 @@ def save_film(path: str | Path, pictures: Sequence[Image.Image], rate: float = 2
         quality: 1 to 100, of WebP.
 
     Raises:
-        ImageError: another suffix, no pictures, no PyAV for .mp4, or a place that cannot be written to.
+        ImageError: another suffix, no pictures, or a place that cannot be written to.
     """
     path = Path(path)
     check_film(path)
@@ -43,11 +42,9 @@ def save_film(path: str | Path, pictures: Sequence[Image.Image], rate: float = 2
 
 
 def check_film(path: Path) -> None:
-    """Raises ImageError where no film of that name could be written here."""
+    """Raises ImageError where no film of that name could be written."""
     if path.suffix.lower() not in SUFFIXES:
         raise ImageError(f"'{path}' is no name for a film; choose one that ends in .webp, .gif or .mp4.")
-    if path.suffix.lower() == ".mp4" and importlib.util.find_spec("av") is None:
-        raise ImageError("To write .mp4, PyAV is needed: run 'pip install av', or choose .webp or .gif.")
 
 
 def _write_animation(path: Path, kind: str, pictures: Sequence[Image.Image], seconds: float, quality: int = 90) -> None:
@@ -60,10 +57,9 @@ def _write_animation(path: Path, kind: str, pictures: Sequence[Image.Image], sec
 
 
 def _write_mp4(path: Path, pictures: Sequence[Image.Image], rate: float) -> None:
-    av: Any = importlib.import_module("av")
     width, height = (n - n % 2 for n in pictures[0].size)  # H.264 with halved colors wants even sides
-    with av.open(str(path), "w", format="mp4") as film:
-        stream = film.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as film:
+        stream: Any = film.add_stream("libx264", rate=Fraction(rate).limit_denominator(1000))
         stream.width, stream.height, stream.pix_fmt, stream.options = width, height, "yuv420p", {"crf": "18"}
         for picture in pictures:
             frame = av.VideoFrame.from_ndarray(np.asarray(picture.crop((0, 0, width, height))), format="rgb24")
