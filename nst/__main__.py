@@ -43,7 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str]) -> int:
     import nst
     from nst.cli import DESCRIPTION, TASKS, about, commands
-    from nst.cli.arguments import PROGRAM, choose
+    from nst.cli.arguments import choose
+    from nst.places import PROGRAM
 
     name, rest = choose(PROGRAM, DESCRIPTION, commands(), argv, version=f"Pastiche {nst.__version__}")
     if name in TASKS:  # imported here: torch takes seconds
@@ -52,6 +53,14 @@ def _run(argv: Sequence[str]) -> int:
 
         _begin()
         return run.main(tasks.TASKS[TASKS[name]], name, about(name), rest)
+    if name == "app":
+        from nst.ui import app
+
+        _begin()
+        code = app.main(rest, prog=f"{PROGRAM} app")
+        from nst.server.stopping import leave
+
+        leave(code)
     if name == "map":
         from nst.cli import map
 
@@ -80,6 +89,12 @@ def _begin() -> None:
 _stopped: list[bool] = []
 _begun: list[bool] = []
 
-if __name__ == "__main__":
+
+def command() -> None:
+    """The program `pastiche`."""
     signal.signal(signal.SIGINT, _stop)
     sys.exit(main())
+
+
+if __name__ == "__main__":
+    command()

@@ -1,4 +1,4 @@
-"""Where this user's files lie on this machine."""
+"""Where this user's files lie on this machine, and what Pastiche is called there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+
+PROGRAM = "pastiche" if Path(sys.argv[0]).stem == "pastiche" else "python -m nst"
+"""What was typed to start the command line, which is what messages tell one to type."""
 
 
 def home() -> Path:

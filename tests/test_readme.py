@@ -19,6 +19,7 @@ from nst.tasks import TASKS
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COLORS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
+APP = ROOT / "nst" / "ui" / "app.py"
 FRONT, SHORT = README.removeprefix("---\n").split("\n---\n", 1)
 PAGES = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "nst" / "docs").glob("*.md"))}
 BODY = "\n".join([SHORT, *(text for path, text in PAGES.items() if path.name != "cli.md")])
@@ -42,11 +43,11 @@ def parsers():
 PARSERS = dict(parsers())
 OF_TASKS = {name: task_options.parser(TASKS[task], name, "") for name, task in COMMANDS_OF_TASKS.items()}
 REFERENCE = (ROOT / "nst" / "docs" / "cli.md").read_text(encoding="utf-8")
-APP_OPTIONS = set(re.findall(r'add_argument\("(--[\w-]+)"', (ROOT / "app.py").read_text(encoding="utf-8")))
+APP_OPTIONS = set(re.findall(r'add_argument\("(--[\w-]+)"', APP.read_text(encoding="utf-8")))
 
 
 def test_every_command_is_told():
-    assert {name.split()[0] for name in [*PARSERS, *OF_TASKS]} == set(commands())
+    assert {"app", *(name.split()[0] for name in [*PARSERS, *OF_TASKS])} == set(commands())
     assert not [name for name in PARSERS if f"python -m nst {name}" not in BODY]
     assert not [name for name in OF_TASKS if f"python -m nst {name}" not in REFERENCE]
 
@@ -58,13 +59,13 @@ def test_every_option_is_told(command):
 
 
 def test_nothing_is_told_that_is_not_there():
-    there = {"--help", "--index-url", "--nproc-per-node", *APP_OPTIONS}  # one is pip's, one torchrun's
+    there = {"--help", "--index-url", "--nproc-per-node", "--from", *APP_OPTIONS}  # of pip, torchrun and uvx
     there |= set().union(*map(options, [*PARSERS.values(), *OF_TASKS.values()]))
     assert APP_OPTIONS and set(re.findall(r"(?<![\w-])--[a-z][\w-]*", BODY)) <= there
 
 
 def test_every_tab_is_told():
-    titles = re.findall(r'\("([^"]+)", \w+\.create_tab\)', (ROOT / "app.py").read_text(encoding="utf-8"))
+    titles = re.findall(r'\("([^"]+)", \w+\.create_tab\)', APP.read_text(encoding="utf-8"))
     assert titles and not [title for title in titles if f"\n## {title}\n" not in BODY or f"| {title} |" not in SHORT]
     for path in (ROOT / "nst" / "ui").glob("*.py"):
         inner = re.findall(r'gr\.Tab\("([^"]+)"', path.read_text(encoding="utf-8"))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-DESCRIPTION = """Pastiche paints a photo in the manner of a painting.
+from nst.places import PROGRAM
 
-  python -m nst stylize photo.jpg --style painting.jpg -o result.png"""
+DESCRIPTION = f"""Pastiche paints a photo in the manner of a painting.
+
+  {PROGRAM} stylize photo.jpg --style painting.jpg -o result.png"""
 
 TASKS = {
     "stylize": "style_transfer",
@@ -27,6 +29,7 @@ TASKS = {
 """The commands that are tasks: each does what the docstring of its file says."""
 
 OTHERS = {
+    "app": "Serve the app on this machine, as `python app.py` does.",
     "map": "Draw a map of a folder of pictures: what resembles what, by style and by content.",
     "models": "List the models: where they lie, size, license, origin; and fetch one.",
     "styles": "List the styles that come with Pastiche.",

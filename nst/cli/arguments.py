@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
-PROGRAM = "python -m nst"
 NAMES = {"num_steps": ("steps",)}
 """What an option is called where it is not called as its parameter."""
 

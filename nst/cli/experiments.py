@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import nst
-from nst.cli.arguments import PROGRAM, Parser, add_options, choose, given, summary
+from nst.cli.arguments import Parser, add_options, choose, given, summary
 from nst.cli.table import growing
+from nst.places import PROGRAM
 
 FAMILIES = {
     "train": ("train_", "Train a model of our own; a training that was interrupted goes on where it stopped."),

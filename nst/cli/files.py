@@ -14,8 +14,8 @@ from PIL import Image
 from torch import Tensor
 
 from nst import styles
-from nst.cli.arguments import PROGRAM
 from nst.images import IMAGE_SUFFIXES, ImageError, Picture, decode, save, to_tensor
+from nst.places import PROGRAM
 from nst.stylize import open_mask
 from nst.tasks.result import Layout, Result
 from nst.tasks.task import CONTENT, MASK, REST, STYLE, Input

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from nst.cli.arguments import PROGRAM, Parser
+from nst.cli.arguments import Parser
 from nst.cli.files import kept
 from nst.cli.options import whole_path
 from nst.cli.table import table
@@ -24,6 +24,7 @@ from nst.collection import (
     write_table,
 )
 from nst.images import ImageError, written
+from nst.places import PROGRAM
 
 
 def parser() -> Parser:

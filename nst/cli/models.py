@@ -6,9 +6,10 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from nst.cli.arguments import PROGRAM, Parser
+from nst.cli.arguments import Parser
 from nst.cli.progress import download_bar
 from nst.cli.table import table
+from nst.places import PROGRAM
 from nst.registry import find_model, load_model, model_rows
 from nst.weights import WeightsError, WeightsNotFound, cache_dir, resolve, save_tensors
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nst.cli.arguments import PROGRAM, Parser, read_number
+from nst.cli.arguments import Parser, read_number
+from nst.places import PROGRAM
 from nst.settings.setting import Setting
 from nst.tasks.task import PAINTED, Input, Task
 

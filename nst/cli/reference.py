@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nst
 from nst.cli import OTHERS, TASKS, about, options
-from nst.cli.arguments import PROGRAM
+from nst.places import PROGRAM
 from nst.tasks import TASKS as BY_NAME
 
 PATH = Path(nst.__file__).parent / "docs" / "cli.md"

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from nst.server import log, queue, tempfiles
 
@@ -52,7 +52,7 @@ def serve_until(wanted: threading.Event, page: Any) -> None:
     log.note("stopped", seconds=round(time.monotonic() - started, 1), busy=queue.is_busy())
 
 
-def leave(code: int) -> None:
+def leave(code: int) -> NoReturn:
     """End this process at once: threads that still compute would not survive the interpreter's end, and abort it."""
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from nst.places import cache_dir
+from nst.places import PROGRAM, cache_dir
 from nst.weights import manifest, partial_download
 from nst.weights.hub import HubError, RangesRefusedError, RemoteFile
 from nst.weights.manifest import Weights, file_sha256, read_manifest, record
@@ -102,7 +102,7 @@ def resolve(weights: Weights, *, progress: Progress | None = None, download: boo
 def _not_found(weights: Weights, tried: list[str]) -> WeightsNotFound:
     target = _shipped(weights)[0]
     if weights.repo:
-        mend = f"Run `python -m nst models pull {weights.name}` when online, or put the file at {target}"
+        mend = f"Run `{PROGRAM} models pull {weights.name}` when online, or put the file at {target}"
     else:
         mend = f"Restore it with `git checkout -- {target.parent.name}`"
         mend += f", or make it anew: `{weights.command}`" if weights.command else ""

@@ -18,7 +18,9 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-PRETRAINED = Path(__file__).resolve().parents[2] / "pretrained"
+_ROOM = Path(__file__).resolve().parents[1]
+PRETRAINED = _ROOM / "pretrained" if (_ROOM / "pretrained").is_dir() else _ROOM.parent / "pretrained"
+"""Beside the package in a checkout, within it where it was installed."""
 
 
 @dataclass(frozen=True)
