@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nst.capture import Repeated
 from nst.device import Device
 from nst.losses import PerceptualLoss
+from nst.transforms import Moved, Shifts
 
 OPTIMIZERS = {"adam": 0.03, "lbfgs": 1.0, "sgd": 0.02}
 """Each optimizer's learning rate, for an image in [0, 1]; for plain gradient descent, how far the first step goes."""
@@ -62,6 +63,7 @@ class Descent:
         optimizer: one of `OPTIMIZERS`.
         learning_rate: None means the optimizer's own.
         average: decay of the averaged iterate, 0 for none.
+        transforms: views of the picture, of which each step sees the next.
 
     Attributes:
         terms: the weighted terms of the iterate that the last step started from, in the order of `names`.
@@ -81,13 +83,15 @@ class Descent:
         optimizer: str,
         learning_rate: float | None,
         average: float,
+        transforms: Shifts | None = None,
     ) -> None:
         if optimizer not in OPTIMIZERS:
             raise ValueError(f'No optimizer "{optimizer}": choose {", ".join(OPTIMIZERS)}.')
         rate = OPTIMIZERS[optimizer] if learning_rate is None else learning_rate
         if not 0 < rate < math.inf:
             raise ValueError("The learning rate must be above 0.")
-        self.image, self.encoder, self.criterion, self.device = image, encoder, criterion, device
+        self.image, self.criterion, self.device, self.transforms = image, criterion, device, transforms
+        self.encoder = encoder if transforms is None else Moved(encoder, transforms)
         self.parameters, self.average = list(image.parameters()), average
         self.names: list[str] = []
         where = self.parameters[0].device
@@ -114,6 +118,8 @@ class Descent:
         self.step = Repeated(self._step, where, capturable)
 
     def _step(self) -> None:
+        if self.transforms:
+            self.transforms.turn()
         before = [p.detach().clone() for p in self.parameters]
         pictures: list[Tensor] = []
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from nst.descent import OPTIMIZERS, AdamState, Descent, Encoding, Parameterization, total_loss
 from nst.device import Device
 from nst.losses import PerceptualLoss
+from nst.transforms import Shifts
 
 __all__ = ["OPTIMIZERS", "AdamState", "Encoding", "Parameterization", "Step", "optimize", "throttle", "total_loss"]
 
@@ -80,6 +81,7 @@ def optimize(
     learning_rate: float | None = None,
     average: float = 0.0,
     warm_state: AdamState | None = None,
+    transforms: Shifts | None = None,
 ) -> Iterator[Step]:
     """Lower the criterion; yields `num_steps` steps, each with the picture the run would end with.
 
@@ -95,11 +97,13 @@ def optimize(
         average: decay of the exponential moving average of the iterates that is handed out, corrected for
             its start; 0 hands out the iterate of the lowest loss instead, as does the last step if that is lower.
         warm_state: Adam's state at the previous scale, to go on from; this run's own is left in it.
+        transforms: views of the picture, of which each step sees the next (Lucid: parameterization, objective and
+            transforms); None sees the picture as it is. A line search compares steps, and needs that.
 
     Raises:
         ValueError: an unknown optimizer or a learning rate that is not above 0.
     """
-    descent = Descent(image, encoder, criterion, device, optimizer, learning_rate, average)
+    descent = Descent(image, encoder, criterion, device, optimizer, learning_rate, average, transforms)
     if warm_state:
         descent.warm(warm_state)
     watch = _Watch(descent, num_steps)

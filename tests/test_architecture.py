@@ -29,7 +29,7 @@ FLOORS = [  # from the top down; a file imports only from floors below its own, 
     {"optimize", "registry", "styles"},
     {"descent"},
     {"capture", "color", "device", "images", "losses", "params", "weights"},
-    {"formats", "layers", "places", "threads"},
+    {"formats", "layers", "places", "threads", "transforms"},
 ]
 PRINTS = {"app", "__main__", "cli"}
 MOST_LINES = 400

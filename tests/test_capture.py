@@ -27,6 +27,7 @@ from nst.losses import (
 )
 from nst.losses.gram import _Moments as Moments
 from nst.params import KeptImage, PixelImage
+from nst.transforms import Shifts
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CPU = choose_device("cpu", "float32")
@@ -108,6 +109,17 @@ def test_neither_do_regularizers_content_and_optimizers(exponent, optimizer):
     kept = KeptImage(picture(1), picture(2), torch.rand(1, 1, 24, 32))
     for image in (PixelImage(picture(1)), kept):
         assert watched(PerceptualLoss(losses), image, optimizer=optimizer, average=0.0) == []
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+def test_neither_do_moving_views(optimizer):
+    views, encoder = Shifts(24, 32, torch.device("cpu")), tiny_encoder()
+    seen = [encoder(view, LAYERS) for view in views.each(picture(1))]
+    kept = {name: torch.cat([one[name] for one in seen]) for name in LAYERS}
+    guides = {name: torch.rand(8, 1, *x.shape[-2:]) for name, x in kept.items()}
+    losses = [ContentLoss(kept, LAYERS), StyleLoss(encoder(picture(2), LAYERS), LAYERS, guides=guides)]
+    assert watched(PerceptualLoss(losses), optimizer=optimizer, transforms=views) == []
+    assert int(views.now) == capture.WARM_UP + 1
 
 
 @pytest.mark.parametrize("pooling", ["max", "average"])

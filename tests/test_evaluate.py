@@ -8,12 +8,14 @@ from safetensors.torch import save_file
 from tiny import picture, tiny_encoder, tiny_encoder_file
 
 from nst.device import choose_device
+from nst.encoders import STYLE_LAYERS
 from nst.images import ImageError, decode, save, to_pil
 from nst.losses import STYLE_LOSSES
 from nst.metrics import style_closure
 from nst.models.johnson import Johnson
 from nst.research.evaluate.contrast import compare_contrast, less_contrast
 from nst.research.evaluate.controls import compare_controls
+from nst.research.evaluate.disagreement import compare_disagreement, disagreement
 from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import WORST, compare_fast
 from nst.research.evaluate.judges import JudgePanel, find_judges
@@ -203,3 +205,22 @@ def test_the_sky_is_what_covers_the_upper_edge():
     picture[:, 2, :20] = 0.9
     mask = sky(picture)
     assert mask[..., :15, :].min() > 0.999 and mask[..., 25:, :].max() < 0.001
+
+
+def test_a_student_that_is_its_teacher_mapped_disagrees_nowhere():
+    teacher, photos = tiny_encoder(), [picture(seed, 48, 64) for seed in range(4)]
+    painted = [[torch.rand(1, 3, 48, 64)] for _ in photos]
+    rows = list(disagreement(teacher, teacher, photos, painted))
+    assert [row["layer"] for row in rows] == list(STYLE_LAYERS)
+    assert all(row["photos"] < 0.01 and row["painted"] < 0.01 for row in rows)
+    row = list(disagreement(tiny_encoder(seed=3), teacher, photos, painted))[-1]
+    assert row["painted"] > row["photos"] > 0 and row["ratio"] == pytest.approx(row["painted"] / row["photos"])
+
+
+def test_disagreement_is_measured_on_what_is_painted(files):
+    file = tiny_encoder_file(files)
+    photos = [str(files / "cat.png"), str(files / "night.png")]
+    rows = list(compare_disagreement(teacher=file, encoder=file, contents=photos, styles=photos[:1], size=64))
+    assert len(rows) == len(STYLE_LAYERS) and rows[0]["painted"] < 0.05
+    with pytest.raises(ValueError, match="Two photos"):
+        next(compare_disagreement(teacher=file, contents=photos[:1], styles=photos))

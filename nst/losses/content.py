@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from nst.losses.perceptual import EPS, Features, normalized_weights
+from nst.losses.perceptual import EPS, Features, in_view, normalized_weights
 
 
 def content_loss(features: Tensor, target: Tensor, variance: Tensor | None = None) -> Tensor:
@@ -50,7 +50,10 @@ class ContentLoss(nn.Module):
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         terms = [
-            weight * content_loss(features[name], self.get_buffer(name), self.get_buffer(f"{name}_variance"))
+            weight
+            * content_loss(
+                features[name], in_view(self.get_buffer(name), features), self.get_buffer(f"{name}_variance")
+            )
             for name, weight in zip(self.layers, self.layer_weights, strict=True)
         ]
         return {"content": self.weight * torch.stack(terms).sum()}

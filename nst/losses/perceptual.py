@@ -35,6 +35,11 @@ class PerceptualLoss(nn.Module):
         return terms
 
 
+def in_view(target: Tensor, features: Features) -> Tensor:
+    """What of a target (N, ...) belongs to the features: all, or the view that they are of (see `nst.transforms`)."""
+    return target.index_select(0, features["view"]) if "view" in features else target
+
+
 def normalized_weights(weights: Sequence[float] | None, count: int, what: str = "weights") -> list[float]:
     """`count` weights that sum to 1; equal ones for None. `what` they are called in a complaint.
 

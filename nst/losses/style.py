@@ -13,7 +13,7 @@ from nst.losses.discrepancy import GaussianDiscrepancy, LinearDiscrepancy, Polyn
 from nst.losses.gram import Gram
 from nst.losses.histogram import Histogram
 from nst.losses.patches import Patches
-from nst.losses.perceptual import Features, normalized_weights
+from nst.losses.perceptual import Features, in_view, normalized_weights
 from nst.losses.statistic import Sample, Site, Statistic, StyleOptions
 from nst.losses.wasserstein import MeanVariance, Wasserstein
 
@@ -125,7 +125,7 @@ def _sample(
 ) -> Sample:
     """What is looked at: a layer, or several at the size of the deepest, which guides and maps then have."""
     deepest = site.layers[-1]
-    guide, map = (None if places is None else places[deepest] for places in (guides, maps))
+    guide, map = (None if places is None else in_view(places[deepest], features) for places in (guides, maps))
     if not site.pairs:
         return Sample(features[deepest], guide, map)
     known = Shrunk() if shrunk is None else shrunk

@@ -29,9 +29,9 @@ from nst.settings.setting import (
 )
 
 PRESETS = {
-    "draft": Preset(num_steps=60, factor=2.0, smallest=192, average=0.0, tv_weight=0.01),
-    "good": Preset(num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01),
-    "best": Preset(num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01),
+    "draft": Preset(num_steps=60, factor=2.0, smallest=192, average=0.0, tv_weight=0.01, reach=8),
+    "good": Preset(num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01, reach=8),
+    "best": Preset(num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01, reach=8),
 }
 
 ENCODERS = ("compact", "vgg19", "vgg16")

@@ -32,6 +32,7 @@ class Preset:
         factor: between two scales; `smallest` is the lower bound of the first one's long side.
         average: decay of the averaged iterate; 0 keeps the best one.
         tv_weight: of total variation, relative to the content's own.
+        reach: by how many pixels the picture is moved from step to step, see `nst.transforms`; 0 is not.
     """
 
     num_steps: int
@@ -39,6 +40,7 @@ class Preset:
     smallest: int
     average: float
     tv_weight: float
+    reach: int = 0
 
 
 @dataclass(frozen=True)

@@ -23,11 +23,12 @@ from nst.optimize import Step
 from nst.settings import check
 from nst.settings.setting import Preset, split
 from nst.stylize.guides import Region
+from nst.stylize.painting import ContentImage, Objective, paint
 from nst.stylize.scales import fitted_style, plan
 from nst.stylize.segmentation import map_colors, meaning_planes
 from nst.stylize.settings import chosen_preset
 from nst.stylize.style_images import StyleConfig, StyleImage
-from nst.stylize.transfer import ContentImage, Objective, paint
+from nst.transforms import Shifts
 
 GRAIN = 4
 """Side in pixels of the pieces of color that a doodle starts from, at the first scale."""
@@ -115,7 +116,7 @@ class SemanticObjective(Objective):
     The first of the styles has the style's map, the others a mask for each region.
     """
 
-    def at(self, content: ContentImage, styles: Sequence[StyleImage]) -> PerceptualLoss:
+    def at(self, content: ContentImage, styles: Sequence[StyleImage], views: Shifts | None = None) -> PerceptualLoss:
         (whole, *others), kinds = styles, self.style_config.kinds
         losses: list[nn.Module] = []
         for kind in kinds:
@@ -124,7 +125,7 @@ class SemanticObjective(Objective):
                 everywhere = [Region(None, [0], [1.0], 1.0)]
                 losses += style_config.losses(self.model, self.device, [whole], everywhere, share, content.map)
             else:
-                losses += style_config.losses(self.model, self.device, others, content.regions, share)
+                losses += style_config.losses(self.model, self.device, others, content.regions, share, views=views)
         if self.variation[0]:
             losses.append(TotalVariationLoss(self.device.place(whole.picture), *self.variation))
         return PerceptualLoss(losses)

@@ -17,10 +17,10 @@ from nst.params import PixelImage
 from nst.settings import check
 from nst.settings.setting import split
 from nst.stylize.guides import Region
+from nst.stylize.painting import ContentImage, Objective
 from nst.stylize.scales import plan
 from nst.stylize.settings import chosen_preset
 from nst.stylize.style_images import StyleConfig, StyleImage
-from nst.stylize.transfer import ContentImage, Objective
 
 
 @dataclass(frozen=True)

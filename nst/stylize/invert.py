@@ -18,9 +18,9 @@ from nst.optimize import AdamState, Step, optimize
 from nst.params import PixelImage
 from nst.settings import check
 from nst.settings.setting import Preset
+from nst.stylize.painting import first_picture
 from nst.stylize.scales import plan
 from nst.stylize.settings import chosen_preset
-from nst.stylize.transfer import first_picture
 
 
 def invert(

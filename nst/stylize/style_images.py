@@ -14,6 +14,7 @@ from nst.images import resize
 from nst.losses import STATISTICS, Features, StyleLoss, StyleOptions
 from nst.stylize.guides import Region, fitted_mask, propagate, shrink_map
 from nst.stylize.scales import fitted_style
+from nst.transforms import Shifts
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class StyleConfig:
         regions: Sequence[Region],
         weight: float,
         map: Tensor | None = None,
+        views: Shifts | None = None,
     ) -> list[StyleLoss]:
         """The style losses of a picture.
 
@@ -86,6 +88,7 @@ class StyleConfig:
             regions: of the picture, their masks of its size.
             weight: of all together.
             map: what is where in the picture, of its size.
+            views: of the picture, of which one is looked at at a time.
         """
         layers = tuple(dict.fromkeys(name for kind in self.kinds for name in self.layers_of(kind, encoder)))
         features: list[Features] = []
@@ -96,7 +99,7 @@ class StyleConfig:
         drawn = None if map is None else shrink_map(device.place(map), encoder, layers)
         losses = []
         for region in regions:
-            guides = None if region.mask is None else self._guides(region.mask, encoder, device, layers)
+            guides = None if region.mask is None else self._guides(region.mask, encoder, device, layers, views)
             for kind in self.kinds:
                 own = self.layers_of(kind, encoder)
                 weights = self.layer_weights
@@ -120,8 +123,11 @@ class StyleConfig:
                 )
         return losses
 
-    def _guides(self, mask: Tensor, encoder: Encoder, device: Device, layers: Sequence[str]) -> dict[str, Tensor]:
-        return propagate(mask.to(device.torch_device), encoder, layers, self.guide)
+    def _guides(
+        self, mask: Tensor, encoder: Encoder, device: Device, layers: Sequence[str], views: Shifts | None = None
+    ) -> dict[str, Tensor]:
+        placed = mask.to(device.torch_device)
+        return propagate(torch.cat(views.each(placed)) if views else placed, encoder, layers, self.guide)
 
 
 def gather_styles(

@@ -20,10 +20,10 @@ from nst.optimize import Step
 from nst.settings import check
 from nst.settings.setting import Preset, split
 from nst.stylize.guides import find_regions
+from nst.stylize.painting import ContentImage, Objective, paint
 from nst.stylize.scales import plan
 from nst.stylize.settings import chosen_preset, per_style
 from nst.stylize.style_images import StyleConfig, gather_styles
-from nst.stylize.transfer import ContentImage, Objective, paint
 
 
 def texture(

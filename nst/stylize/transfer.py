@@ -10,27 +10,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nst.color import grey, recolor_result, recolor_style
 from nst.device import Device, choose_device
-from nst.encoders import CONTENT_LAYERS, Encoder, EncoderPair, load_onto
-from nst.images import fit, resize
-from nst.losses import (
-    STATISTICS,
-    STYLE_LOSSES,
-    ContentLoss,
-    NormLoss,
-    PerceptualLoss,
-    StyleOptions,
-    TotalVariationLoss,
-)
-from nst.optimize import AdamState, Encoding, Step, optimize, total_loss
-from nst.params import KeptImage, PixelImage
+from nst.encoders import CONTENT_LAYERS, load_onto
+from nst.images import resize
+from nst.losses import STATISTICS, STYLE_LOSSES, StyleOptions
+from nst.optimize import Step
 from nst.settings import check
 from nst.settings.setting import Preset, split
-from nst.stylize.guides import Region, find_regions, fitted_mask
-from nst.stylize.scales import Part, plan
+from nst.stylize.painting import ContentImage, Objective, one_each, paint, prepare_content
+from nst.stylize.scales import plan
 from nst.stylize.settings import balance, chosen_preset, per_style
 from nst.stylize.style_images import StyleConfig, StyleImage, gather_styles
 
@@ -150,7 +141,7 @@ def style_transfer(
     style_images, more = gather_styles(
         [style.float() for style in styles],
         per_style(style_scale, len(styles), "style_scale"),
-        _one_each(style_masks, len(styles), "style masks"),
+        one_each(style_masks, len(styles), "style masks"),
         maps,
     )
     colors = ColorTransfer(content.float(), preserve_color, color_when, content_image.keep)
@@ -166,39 +157,6 @@ def style_transfer(
     for step in paint(content_image, style_images, objective, parts, start, seed, chosen, optimizer, learning_rate):
         yield replace(step.changed(colors.after), note=" ".join(filter(None, (note, step.note))) or None)
         note = None
-
-
-@dataclass(frozen=True)
-class ContentImage:
-    """What is painted over.
-
-    Attributes:
-        picture: the content, (1, 3, H, W).
-        regions: where which styles go, masks of the content's size.
-        keep: (1, 1, H, W), what is left untouched.
-        map: (1, 3, h, w), what is where.
-        blank: whether there is nothing in the picture.
-        multiple: what its sides in pixels are multiples of.
-    """
-
-    picture: Tensor
-    regions: Sequence[Region]
-    keep: Tensor | None = None
-    map: Tensor | None = None
-    blank: bool = False
-    multiple: int = 1
-
-    def at(self, size: int) -> ContentImage:
-        """The same with this long side."""
-        wide, tall = fit(self.picture.shape[-1], self.picture.shape[-2], size)
-        wide, tall = (max(1, round(side / self.multiple)) * self.multiple for side in (wide, tall))
-
-        def fitted(picture: Tensor | None) -> Tensor | None:
-            return None if picture is None else resize(picture, (tall, wide))
-
-        regions = [replace(region, mask=fitted(region.mask)) for region in self.regions]
-        small = resize(self.picture, (tall, wide))
-        return replace(self, picture=small, keep=fitted(self.keep), map=fitted(self.map), regions=regions)
 
 
 @dataclass(frozen=True)
@@ -226,153 +184,10 @@ class ColorTransfer:
         """What was painted in its final colors; where nothing may change, the content."""
         if self.mode == "none" or (self.when == "before" and self.mode != "luminance"):
             return image
-        shape = _shape(image)
+        shape = (image.shape[-2], image.shape[-1])
         content = resize(self.content, shape).to(image)
         recolored = recolor_result(image, content, self.mode)
         return recolored if self.keep is None else torch.lerp(recolored, content, resize(self.keep, shape).to(image))
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What a picture is to be like, at any scale.
-
-    Attributes:
-        model, judge: compare style and content; often one.
-        balance: content weight and style weight.
-        variation, norm: weight and exponent of these regularizers.
-        endless: encodes the picture in place of `model` where opposite edges are neighbors.
-    """
-
-    model: Encoder
-    judge: Encoder
-    device: Device
-    style_config: StyleConfig
-    balance: tuple[float, float]
-    content_layers: tuple[str, ...] = CONTENT_LAYERS
-    content_layer_weights: Sequence[float] | None = None
-    variation: tuple[float, float] = (0.0, 2.0)
-    norm: tuple[float, float] = (0.0, 6.0)
-    endless: Encoder | None = None
-
-    @property
-    def encoding(self) -> Encoding:
-        """What the picture is encoded by."""
-        if self.endless is not None:
-            return self.endless
-        return self.model if self.judge is self.model else EncoderPair(self.model, self.judge)
-
-    def at(self, content: ContentImage, styles: Sequence[StyleImage]) -> PerceptualLoss:
-        """The criterion for content and styles of this scale."""
-        content_weight, style_weight = self.balance
-        losses: list[nn.Module] = []
-        if content_weight:
-            prefix = "" if self.judge is self.model else EncoderPair.SECOND
-            layers = [prefix + name for name in self.content_layers]
-            with torch.no_grad(), self.device.autocast():
-                kept = self.encoding(self.device.place(content.picture), tuple(layers))
-            weight = content_weight * self.judge.content_gain * self.style_config.content_gain
-            losses.append(ContentLoss(kept, layers, weight, self.content_layer_weights))
-        if style_weight:
-            losses += self.style_config.losses(
-                self.model, self.device, styles, content.regions, style_weight, content.map
-            )
-        if self.variation[0]:
-            own = self.device.place(styles[0].picture if content.blank else content.picture)
-            padding = "replicate" if self.endless is None else "circular"
-            losses.append(TotalVariationLoss(own, *self.variation, padding))
-        if self.norm[0]:
-            losses.append(NormLoss(*self.norm))
-        return PerceptualLoss(losses)
-
-
-def paint(
-    content: ContentImage,
-    styles: Sequence[StyleImage],
-    objective: Objective,
-    parts: Sequence[Part],
-    init: str | Tensor,
-    seed: int,
-    preset: Preset,
-    optimizer: str,
-    learning_rate: float | None,
-) -> Iterator[Step]:
-    """The run itself, from scale to scale."""
-    image, state, device, encoding = init, AdamState(), objective.device, objective.encoding
-    for part in parts:
-        small, fitted = content.at(part.size), [style.at(part.size) for style in styles]
-        criterion = objective.at(small, fitted)
-        picture = device.place(small.picture)
-        start = device.place(first_picture(image, small.picture, fitted[0].picture, seed))
-        if isinstance(image, Tensor) and init == "content":
-            # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
-            lost = small.picture - resize(resize(small.picture, _shape(image)), _shape(small.picture))
-            detailed = (start + device.place(lost)).clamp(0, 1)
-            losses = [total_loss(choice, encoding, criterion, device) for choice in (start, detailed)]
-            start = torch.where(losses[1] < losses[0], detailed, start)
-        pixels = (
-            PixelImage(start) if small.keep is None else KeptImage(start, picture, small.keep.to(device.torch_device))
-        )
-        run = optimize(
-            pixels,
-            encoding,
-            criterion,
-            device=device,
-            num_steps=part.num_steps,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            average=preset.average,
-            warm_state=state,
-        )
-        for step in run:
-            yield part.of_all(step, preset.num_steps)
-        image = step.image
-
-
-def prepare_content(
-    content: Tensor,
-    masks: Sequence[Tensor | None] | None,
-    weights: Sequence[float] | None,
-    keep: Tensor | None,
-    map: Tensor | None,
-    count: int,
-) -> tuple[ContentImage, list[str]]:
-    """The content image for `count` styles, and sentences about masks that had to be resized.
-
-    Raises:
-        ValueError: a mask that is empty or missing, weights that make no sense.
-    """
-    shape, notes = _shape(content), []
-    fitted: list[Tensor | None] = []
-    for i, mask in enumerate(_one_each(masks, count, "masks") or [None] * count):
-        one, note = (None, None) if mask is None else fitted_mask(mask, shape, f"Mask {i + 1}")
-        fitted.append(one)
-        notes.append(note)
-    kept, note = (None, None) if keep is None else fitted_mask(keep, shape, "The mask of what to keep")
-    regions = find_regions(fitted, weights, kept)
-    return ContentImage(content.float(), regions, kept, map), [said for said in [*notes, note] if said]
-
-
-def first_picture(init: str | Tensor, content: Tensor, style: Tensor, seed: int) -> Tensor:
-    """The picture to start from, of the content's shape."""
-    shape = _shape(content)
-    if isinstance(init, Tensor):
-        return resize(init.float(), shape)
-    if init == "content":
-        return content
-    if init == "style":
-        return resize(style, shape)
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(content.shape, generator=generator) * 0.5 + 0.25
-
-
-def _shape(image: Tensor) -> tuple[int, int]:
-    return image.shape[-2], image.shape[-1]
-
-
-def _one_each(pictures: Sequence[Tensor | None] | None, count: int, what: str) -> Sequence[Tensor | None] | None:
-    if pictures is not None and len(pictures) != count:
-        raise ValueError(f"{count} styles need {count} {what}, of which some may be left out; got {len(pictures)}.")
-    return pictures
 
 
 def _paired_maps(

@@ -23,6 +23,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "one scale": {"factor": 1e9},
     "best iterate instead of the average": {"average": 0.0},
     "no total variation": {"tv_weight": 0.0},
+    "the picture never moved": {"reach": 0},
     "ten times the total variation": {"tv_weight": 10 * PRESETS["best"].tv_weight},
 }
 """The quality tricks of the preset *best*, each left out or exchanged alone."""
@@ -57,7 +58,7 @@ def compare_tricks(
     judges = find_judges(judge, vgg19, squeezenet, choose_device("cpu"))
     pairs = [(load(c), load(s)) for c, s in zip(contents, styles, strict=True)]
     strips: list[list[Tensor]] = [[] for _ in pairs]
-    fields = {"factor", "average", "tv_weight"}
+    fields = {"factor", "average", "tv_weight", "reach"}
     for name, change in VARIANTS.items():
         preset = replace(PRESETS["best"], **{k: v for k, v in change.items() if k in fields})
         settings = {"encoder": encoder, "size": size, "num_steps": num_steps, "strength": strength, "preset": preset}

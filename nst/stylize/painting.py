@@ -1,0 +1,216 @@
+"""A painting in the making: what is painted over, what it is to be like, and the run from scale to scale."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from nst.device import Device
+from nst.encoders import CONTENT_LAYERS, Encoder, EncoderPair
+from nst.images import fit, resize
+from nst.losses import STATISTICS, ContentLoss, NormLoss, PerceptualLoss, TotalVariationLoss
+from nst.optimize import AdamState, Encoding, Step, optimize, total_loss
+from nst.params import KeptImage, PixelImage
+from nst.settings.setting import Preset
+from nst.stylize.guides import Region, find_regions, fitted_mask
+from nst.stylize.scales import Part
+from nst.stylize.style_images import StyleConfig, StyleImage
+from nst.transforms import Moved, Shifts
+
+VIEWED = 2**22
+"""Pixels of all views of a picture: the content is kept in each of them. From a megapixel on they are fewer than 8."""
+
+
+@dataclass(frozen=True)
+class ContentImage:
+    """What is painted over.
+
+    Attributes:
+        picture: the content, (1, 3, H, W).
+        regions: where which styles go, masks of the content's size.
+        keep: (1, 1, H, W), what is left untouched.
+        map: (1, 3, h, w), what is where.
+        blank: whether there is nothing in the picture.
+        multiple: what its sides in pixels are multiples of.
+    """
+
+    picture: Tensor
+    regions: Sequence[Region]
+    keep: Tensor | None = None
+    map: Tensor | None = None
+    blank: bool = False
+    multiple: int = 1
+
+    def at(self, size: int) -> ContentImage:
+        """The same with this long side."""
+        wide, tall = fit(self.picture.shape[-1], self.picture.shape[-2], size)
+        wide, tall = (max(1, round(side / self.multiple)) * self.multiple for side in (wide, tall))
+
+        def fitted(picture: Tensor | None) -> Tensor | None:
+            return None if picture is None else resize(picture, (tall, wide))
+
+        regions = [replace(region, mask=fitted(region.mask)) for region in self.regions]
+        small = resize(self.picture, (tall, wide))
+        return replace(self, picture=small, keep=fitted(self.keep), map=fitted(self.map), regions=regions)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a picture is to be like, at any scale.
+
+    Attributes:
+        model, judge: compare style and content; often one.
+        balance: content weight and style weight.
+        variation, norm: weight and exponent of these regularizers.
+        endless: encodes the picture in place of `model` where opposite edges are neighbors.
+    """
+
+    model: Encoder
+    judge: Encoder
+    device: Device
+    style_config: StyleConfig
+    balance: tuple[float, float]
+    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    content_layer_weights: Sequence[float] | None = None
+    variation: tuple[float, float] = (0.0, 2.0)
+    norm: tuple[float, float] = (0.0, 6.0)
+    endless: Encoder | None = None
+
+    @property
+    def encoding(self) -> Encoding:
+        """What the picture is encoded by."""
+        if self.endless is not None:
+            return self.endless
+        return self.model if self.judge is self.model else EncoderPair(self.model, self.judge)
+
+    def views(self, picture: Tensor, reach: int, seed: int) -> Shifts | None:
+        """The views of a picture (1, 3, H, W), moved by up to `reach` pixels; None where it is always seen as it is.
+
+        What belongs to single places is compared for some steps (patches), or everything moves alike anyway (endless).
+        """
+        fixed = self.endless is not None or any(STATISTICS[kind].matches for kind in self.style_config.kinds)
+        if not reach or fixed:
+            return None
+        count = max(2, min(8, VIEWED // (picture.shape[-2] * picture.shape[-1])))
+        return Shifts(*_shape(picture), picture.device, count, reach, seed)
+
+    def at(self, content: ContentImage, styles: Sequence[StyleImage], views: Shifts | None = None) -> PerceptualLoss:
+        """The criterion for content and styles of this scale, and for each of the views of the picture."""
+        content_weight, style_weight = self.balance
+        losses: list[nn.Module] = []
+        if content_weight:
+            prefix = "" if self.judge is self.model else EncoderPair.SECOND
+            layers = [prefix + name for name in self.content_layers]
+            with torch.no_grad(), self.device.autocast():
+                picture = self.device.place(content.picture)
+                seen = [self.encoding(one, tuple(layers)) for one in (views.each(picture) if views else [picture])]
+            kept = {name: torch.cat([one[name] for one in seen]) for name in layers}
+            weight = content_weight * self.judge.content_gain * self.style_config.content_gain
+            losses.append(ContentLoss(kept, layers, weight, self.content_layer_weights))
+        if style_weight:
+            losses += self.style_config.losses(
+                self.model, self.device, styles, content.regions, style_weight, content.map, views
+            )
+        if self.variation[0]:
+            own = self.device.place(styles[0].picture if content.blank else content.picture)
+            padding = "replicate" if self.endless is None else "circular"
+            losses.append(TotalVariationLoss(own, *self.variation, padding))
+        if self.norm[0]:
+            losses.append(NormLoss(*self.norm))
+        return PerceptualLoss(losses)
+
+
+def paint(
+    content: ContentImage,
+    styles: Sequence[StyleImage],
+    objective: Objective,
+    parts: Sequence[Part],
+    init: str | Tensor,
+    seed: int,
+    preset: Preset,
+    optimizer: str,
+    learning_rate: float | None,
+) -> Iterator[Step]:
+    """The run itself, from scale to scale."""
+    image, state, device = init, AdamState(), objective.device
+    for part in parts:
+        small, fitted = content.at(part.size), [style.at(part.size) for style in styles]
+        picture = device.place(small.picture)
+        views = None if optimizer == "lbfgs" else objective.views(picture, preset.reach, seed)
+        encoding = Moved(objective.encoding, views) if views else objective.encoding
+        criterion = objective.at(small, fitted, views)
+        start = device.place(first_picture(image, small.picture, fitted[0].picture, seed))
+        if isinstance(image, Tensor) and init == "content":
+            # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
+            lost = small.picture - resize(resize(small.picture, _shape(image)), _shape(small.picture))
+            detailed = (start + device.place(lost)).clamp(0, 1)
+            losses = [total_loss(choice, encoding, criterion, device) for choice in (start, detailed)]
+            start = torch.where(losses[1] < losses[0], detailed, start)
+        pixels = (
+            PixelImage(start) if small.keep is None else KeptImage(start, picture, small.keep.to(device.torch_device))
+        )
+        run = optimize(
+            pixels,
+            objective.encoding,
+            criterion,
+            device=device,
+            num_steps=part.num_steps,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            average=preset.average,
+            warm_state=state,
+            transforms=views,
+        )
+        for step in run:
+            yield part.of_all(step, preset.num_steps)
+        image = step.image
+
+
+def prepare_content(
+    content: Tensor,
+    masks: Sequence[Tensor | None] | None,
+    weights: Sequence[float] | None,
+    keep: Tensor | None,
+    map: Tensor | None,
+    count: int,
+) -> tuple[ContentImage, list[str]]:
+    """The content image for `count` styles, and sentences about masks that had to be resized.
+
+    Raises:
+        ValueError: a mask that is empty or missing, weights that make no sense.
+    """
+    shape, notes = _shape(content), []
+    fitted: list[Tensor | None] = []
+    for i, mask in enumerate(one_each(masks, count, "masks") or [None] * count):
+        one, note = (None, None) if mask is None else fitted_mask(mask, shape, f"Mask {i + 1}")
+        fitted.append(one)
+        notes.append(note)
+    kept, note = (None, None) if keep is None else fitted_mask(keep, shape, "The mask of what to keep")
+    regions = find_regions(fitted, weights, kept)
+    return ContentImage(content.float(), regions, kept, map), [said for said in [*notes, note] if said]
+
+
+def first_picture(init: str | Tensor, content: Tensor, style: Tensor, seed: int) -> Tensor:
+    """The picture to start from, of the content's shape."""
+    shape = _shape(content)
+    if isinstance(init, Tensor):
+        return resize(init.float(), shape)
+    if init == "content":
+        return content
+    if init == "style":
+        return resize(style, shape)
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(content.shape, generator=generator) * 0.5 + 0.25
+
+
+def _shape(image: Tensor) -> tuple[int, int]:
+    return image.shape[-2], image.shape[-1]
+
+
+def one_each(pictures: Sequence[Tensor | None] | None, count: int, what: str) -> Sequence[Tensor | None] | None:
+    if pictures is not None and len(pictures) != count:
+        raise ValueError(f"{count} styles need {count} {what}, of which some may be left out; got {len(pictures)}.")
+    return pictures
