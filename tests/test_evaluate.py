@@ -23,7 +23,7 @@ from nst.research.evaluate.pictures import contact_sheet, load, write
 from nst.research.evaluate.sheets import SHEETS, sky
 from nst.research.evaluate.sizes import compare_sizes
 from nst.research.evaluate.tricks import VARIANTS, compare_tricks
-from nst.research.train.loop import write_model
+from nst.research.train.model_file import write_model
 from nst.settings.setting import Preset
 
 

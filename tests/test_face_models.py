@@ -13,7 +13,7 @@ from nst.models.progan import Equalized, GrowingDiscriminator, ProGAN, minibatch
 from nst.models.stylegan import StyledConv, StyleGAN, mix_styles
 from nst.registry import load_model
 from nst.research.train.growth import Growth, Stage, shrink
-from nst.research.train.loop import write_model
+from nst.research.train.model_file import write_model
 from nst.weights import WeightsError
 
 CONFIGS = {

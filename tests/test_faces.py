@@ -17,7 +17,7 @@ from nst.models.stylegan import StyleGAN
 from nst.params import LatentImage
 from nst.registry import list_models, load_model
 from nst.research.evaluate.faces import compare_faces
-from nst.research.train.loop import write_model
+from nst.research.train.model_file import write_model
 from nst.tasks.recipe import from_query, make_recipe, settings_from_recipe, to_query
 from nst.video import save_film
 

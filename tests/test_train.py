@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import save_file
 from tiny import photo_folder
 
+from nst.device import choose_device
 from nst.encoders import VGG_DEPTHS, load_encoder
 from nst.images import ImageError
 from nst.research.train.compact import train_compact
-from nst.research.train.data import Crops, Pictures
+from nst.research.train.data import Pictures, Stock
 from nst.research.train.everything import train_everything
 
 
@@ -104,8 +105,8 @@ def test_unreadable_pictures_are_skipped_and_counted(tmp_path, photos):
     for path in photos.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     (tmp_path / "broken.jpg").write_bytes(b"not a picture")
-    crops = Crops(Pictures(tmp_path), 16)
-    assert crops.batch(40).shape == (40, 3, 16, 16) and crops.skipped == 1
+    stock = Stock(Pictures(tmp_path), 32, choose_device("cpu"))
+    assert stock.batch(40, 16, stock.rng).shape == (40, 3, 16, 16) and stock.skipped == 1
 
 
 def test_a_tar_gives_the_same_pictures_as_its_folder(tmp_path, photos):
@@ -122,7 +123,7 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
         Pictures(tmp_path)
     (tmp_path / "only.png").write_bytes(b"")
     with pytest.raises(ImageError, match="None of the"):
-        Crops(Pictures(tmp_path), 8).one()
+        Stock(Pictures(tmp_path), 8, choose_device("cpu"))
 
 
 def test_an_unknown_training_is_told(tmp_path):

@@ -21,10 +21,11 @@ from nst.images import ImageError, grid
 from nst.losses import GAMES
 from nst.registry import load_model
 from nst.research.train.augment import POLICIES, augment
+from nst.research.train.config import GanConfig
 from nst.research.train.faces import train_gan, train_progan, train_stylegan
-from nst.research.train.gan_loop import GanConfig, GanNetworks, TrainingFailed, run_gan
+from nst.research.train.gan_loop import GanLearner, GanNetworks
 from nst.research.train.gan_run import Faces
-from nst.research.train.loop import Plan
+from nst.research.train.loop import TrainingFailed, train
 from nst.weights import WeightsError
 
 GROWN = {"widths": [8, 6], "patch": 2, "latent_dim": 16, "level_steps": 2}
@@ -148,10 +149,9 @@ def toy(made):
 
 
 def play(networks, out, **config):
-    plan = Plan(20, 1e-3, 0, 2, 0)
-    return run_gan(
-        networks, GanConfig(**config), plan=plan, device=choose_device("cpu"), out=out, finish=lambda *_: None
-    )
+    common = {"data": "", "out": str(out), "steps": 20, "interval": 2, "sheet": 0, "learning_rate": 1e-3}
+    learner = GanLearner(networks, GanConfig(**common | config), choose_device("cpu", "float32"))
+    return train(learner, out=out, finish=lambda *_: None)
 
 
 def test_a_collapse_is_told_with_the_step_to_resume_from(tmp_path):
@@ -223,7 +223,7 @@ def perceptron(inside, out, width=64):
 @pytest.mark.parametrize("name", TOYS)
 def test_a_mixture_of_gaussians_is_learned(name, tmp_path, capsys):
     """Eight Gaussians on a circle; a mode is found when at least one in forty of what is made lies within 0.3 of it."""
-    assert {gan_config["game"] for gan_config in TOYS.values()} == set(GAMES)
+    assert {one["game"] for one in TOYS.values()} == set(GAMES)
     torch.manual_seed(0)
     generator, discriminator = perceptron(4, 2), perceptron(2, 1)
 
@@ -237,10 +237,7 @@ def test_a_mixture_of_gaussians_is_learned(name, tmp_path, capsys):
         lambda points, step: discriminator(points),
         real,
     )
-    gan_config = GanConfig(**{"r1_every": 1, "betas": (0.0, 0.9), **TOYS[name]})
-    plan = Plan(4000, 1e-3, 0, 500, 0)
-    device = choose_device("cpu", "float32")
-    list(run_gan(networks, gan_config, plan=plan, device=device, out=tmp_path, finish=lambda *_: None))
+    list(play(networks, tmp_path, **{"r1_every": 1, "betas": (0.0, 0.9), "steps": 4000, "interval": 500, **TOYS[name]}))
     made = generator(torch.randn(4000, 4, generator=torch.Generator().manual_seed(1))).detach()
     near = torch.cdist(made, CENTERS) < 0.3
     found = int((near.float().mean(0) > 1 / 40).sum())

@@ -23,7 +23,7 @@ from nst.research.train.cyclegan import gathered, linear_decay, train_cyclegan
 from nst.research.train.data import Pictures
 from nst.research.train.distill import Imitation, train_distill
 from nst.research.train.drawn import drawn
-from nst.research.train.teacher_filter import Chosen, Varied, teacher_filter
+from nst.research.train.teacher_filter import Varied, teacher_filter
 from nst.weights import WeightsError
 
 NET = {"widths": (4, 4, 6), "blocks": 1, "kernel": 3}
@@ -179,16 +179,14 @@ def test_the_student_learns_what_the_teacher_does(places, tmp_path):
 
 
 def test_crops_of_two_kinds():
-    pictures = [Image.new("RGB", (40, 40), (i * 20, 0, 0)) for i in range(10)]
-    crops = Varied(pictures, [8, 9], [1], 16)
-    crops.random.seed(1)
-    batch, of_kind = crops.batch(80)
-    crops.random.seed(1)
-    assert torch.equal(crops.batch(80)[0], batch)
+    pictures, cpu = [Image.new("RGB", (40, 40), (i * 20, 0, 0)) for i in range(10)], choose_device("cpu")
+    crops = Varied(pictures, [8, 9], [1], 16, cpu)
+    batch, of_kind = crops.batch(80, crops.rng.manual_seed(1))
+    assert torch.equal(crops.batch(80, crops.rng.manual_seed(1))[0], batch)
     bright = batch[:, 0].mean((1, 2)) > 0.4
     assert torch.equal(bright, of_kind > 0) and 12 < int((of_kind == 0).sum()) < 38
-    assert len(Chosen(pictures, [3, 4])) == 2
-    assert bool(Varied(pictures, range(10), [], 16).batch(9)[1].all()), "without a classifier all are translated"
+    every = Varied(pictures, range(10), [], 16, cpu)
+    assert bool(every.batch(9, every.rng)[1].all()), "without a classifier all are translated"
 
 
 def test_a_classifier_finds_the_successes_once(places, tmp_path):

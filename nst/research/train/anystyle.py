@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,21 @@ from nst.device import Device
 from nst.models.adain import AdaIN
 from nst.models.predictor import StylePredictor
 from nst.registry import load_model
-from nst.research.train.cin import PHOTO_SIDE, SMALLEST, loss_networks, named_style
-from nst.research.train.data import Pictures, Stock, other_colors, strengths
-from nst.research.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
-from nst.research.train.perceptual import ZOOMS, Perceptual, Weights, random_view
+from nst.research.train.config import NetConfig, PerceptualConfig, Records, options
+from nst.research.train.data import (
+    PHOTO_SIDE,
+    SMALLEST,
+    Pictures,
+    Stock,
+    named_style,
+    other_colors,
+    rows,
+    strengths,
+)
+from nst.research.train.descent import Descent
+from nst.research.train.loop import train, training_device
+from nst.research.train.model_file import seed_weights, warm_start, write_model
+from nst.research.train.perceptual import ZOOMS, Perceptual, loss_networks, random_view
 from nst.styles import list_styles, load_style
 
 STYLE_SIDE = 512
@@ -58,188 +70,102 @@ class AnyStyleObjective(nn.Module):
         return perceptual(painted, photo, wanted, strength, kept, shown=shown)
 
 
-def train_adain(
-    *,
-    data: str,
-    style: Sequence[str],
-    out: str,
-    start: str | None = None,
-    steps: int = 2000,
-    batch: int = 8,
-    size: int = 192,
-    content_weight: float = 0.3,
-    color_weight: float = 0.5,
-    structure_weight: float = 0.5,
-    tv_weight: float = 0.05,
-    speckle_weight: float = 0.1,
-    learning_rate: float = 2e-3,
-    encoder: str = "compact",
-    losses: Sequence[str] = ("compact",),
-    seconds: float = 0.0,
-    seed: int = 0,
-    interval: int = 100,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train AdaIN's decoder, for any style.
+@dataclass(frozen=True, kw_only=True)
+class AnyStyleConfig(PerceptualConfig):
+    """The training of a network for any style.
 
     Args:
-        data: folder or tar file of photos.
-        style: picture files, folders of them, or drawn styles by name; photos serve as styles besides.
-        out: folder to write; a checkpoint there is gone on from.
-        start: a file of this kind to start from.
-        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
-        content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
-        speckle_weight: weight of color noise beyond the style's.
-        structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
-        learning_rate: the top of the cycle.
-        encoder: the network that AdaIN looks through, by name or file.
-        losses: the networks that compare, which take turns; see `train_cin`.
-        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
-        seed: of crops, styles and initial weights.
-        interval: steps between records and checkpoints.
-        device: see `nst.research.train.loop.training_device`.
-    """
-    device, plan = training_device(device), Plan(steps, learning_rate, seed, interval, seconds=seconds)
-    seed_weights(seed, encoder)
-    config = {"encoder": encoder}
-    weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight)
-    model = AdaIN(**config)
-    yield from _train(model, "adain", config, data, style, Path(out), start, batch, size, weights, device, plan, losses)
-
-
-def train_predictor(
-    *,
-    data: str,
-    style: Sequence[str],
-    out: str,
-    start: str | None = None,
-    steps: int = 3000,
-    batch: int = 8,
-    size: int = 192,
-    widths: Sequence[int] = (32, 64, 128),
-    blocks: int = 5,
-    kernel: int = 5,
-    upsampling: str = "smooth",
-    peak: float = 4.0,
-    embedding: int = 96,
-    content_weight: float = 0.025,
-    color_weight: float = 0.5,
-    structure_weight: float = 0.5,
-    tv_weight: float = 0.05,
-    speckle_weight: float = 0.1,
-    learning_rate: float = 2e-3,
-    encoder: str = "compact",
-    losses: Sequence[str] = ("compact",),
-    seconds: float = 0.0,
-    seed: int = 0,
-    interval: int = 100,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train a network whose style is predicted from a picture.
-
-    Args:
-        data: folder or tar file of photos.
         style: picture files, NAME=FILE, folders, or drawn styles by name; photos serve as styles besides.
-        out: folder to write; a checkpoint there is gone on from.
+        encoder: the network that looks at styles, by name or file.
+    """
+
+    style: Sequence[str]
+    encoder: str = "compact"
+    structure_weight: float = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdainConfig(AnyStyleConfig):
+    """The training of AdaIN's decoder."""
+
+    content_weight: float = 0.3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictorConfig(AnyStyleConfig, NetConfig):
+    """The training of a predictor of styles.
+
+    Args:
         start: a file of this kind; or of `cin`, whose convolutions it then begins with, and whose styles, as far as
             they are named, it first learns to predict.
-        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
-        widths: channels at full, half and quarter resolution.
-        blocks: residual blocks.
-        kernel: size of the first and last convolution.
-        upsampling: "smooth" or "resize", see `nst.models.johnson.TransformNet`.
         peak: see `nst.models.blocks.instance_norm`; 0 for none.
         embedding: how many numbers are a style.
-        content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
-        speckle_weight: weight of color noise beyond the style's.
-        structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
-        learning_rate: the top of the cycle.
-        encoder: the network that looks at styles, by name or file.
-        losses: the networks that compare, which take turns; see `train_cin`.
-        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
-        seed: of crops, styles and initial weights.
-        interval: steps between records and checkpoints.
-        device: see `nst.research.train.loop.training_device`.
     """
-    device, plan = training_device(device), Plan(steps, learning_rate, seed, interval, seconds=seconds)
-    seed_weights(seed, encoder)
-    config: dict[str, Any] = {"encoder": encoder, "embedding": embedding, "widths": list(widths), "blocks": blocks}
-    config |= {"kernel": kernel, "upsampling": upsampling, "peak": peak or None, "ground": True}
-    weights = Weights(content_weight, 1.0, color_weight, structure_weight, ENOUGH, tv_weight, speckle=speckle_weight)
-    model = StylePredictor(**config)
-    yield from _train(
-        model, "predictor", config, data, style, Path(out), start, batch, size, weights, device, plan, losses
-    )
+
+    steps: int = 3000
+    content_weight: float = 0.025
+    peak: float = 4.0
+    embedding: int = 96
 
 
-def _train(
-    model: AdaIN | StylePredictor,
-    name: str,
-    config: Mapping[str, Any],
-    data: str,
-    style: Sequence[str],
-    out: Path,
-    start: str | None,
-    batch: int,
-    size: int,
-    weights: Weights,
-    device: Device,
-    plan: Plan,
-    losses: Sequence[str],
-) -> Iterator[dict[str, Any]]:
-    if start:
-        warm_start(model, start)
+@options
+def train_adain(config: AdainConfig) -> Records:
+    """Train AdaIN's decoder, for any style."""
+    seed_weights(config.seed, config.encoder)
+    shape = {"encoder": config.encoder}
+    yield from _train(AdaIN(**shape), "adain", shape, config)
+
+
+@options
+def train_predictor(config: PredictorConfig) -> Records:
+    """Train a network whose style is predicted from a picture."""
+    seed_weights(config.seed, config.encoder)
+    shape = config.shape(encoder=config.encoder, embedding=config.embedding, peak=config.peak or None)
+    yield from _train(StylePredictor(**shape), "predictor", shape, config)
+
+
+def _train(model: AdaIN | StylePredictor, name: str, shape: dict[str, Any], config: AnyStyleConfig) -> Records:
+    device, size, batch = training_device(config.device), config.size, config.batch
+    if config.start:
+        warm_start(model, config.start)
     model = device.place(model)
-    perceptuals = [
-        Perceptual(network, device, weights).to(device.torch_device) for network in loss_networks(losses, device)
-    ]
-    objective = AnyStyleObjective(model, perceptuals)
-    pictures = Pictures(data)
-    photos = Stock(pictures, max(size, PHOTO_SIDE), device)
-    paintings, drawn = style_pictures(style)
+    terms = loss_networks(config.losses, device, config.weights(ENOUGH))
+    photos = Stock(Pictures(config.data), max(size, PHOTO_SIDE), device)
+    paintings, drawn = style_pictures(config.style)
     styles = [(Stock(kind, STOCK_SIDE, device), share) for kind, share in ((paintings, 0.65), (drawn, 0.15)) if kind]
     styles.append((photos, 0.2))
-    rng = torch.Generator(device.torch_device).manual_seed(plan.seed)
-    side = max(size, 224)
+    rng, side = photos.rng.manual_seed(config.seed), max(size, 224)
 
     def style_batch(count: int) -> Tensor:
         """Crops of styles of all kinds by their shares, some of them with other colors."""
         total = sum(share for _, share in styles)
         counts = [max(1, round(count * share / total)) for _, share in styles]
         parts = [stock.batch(n, side, rng, smallest=0.5) for (stock, _), n in zip(styles, counts, strict=True)]
-        order = torch.randperm(sum(counts), generator=rng, device=device.torch_device)
-        found = torch.cat(parts)[order]
+        found = torch.cat(parts)[torch.randperm(sum(counts), generator=rng, device=rng.device)]
         return other_colors(found.repeat(-(-count // len(found)), 1, 1, 1)[:count], rng, 0.3)
 
     samples = photos.batch(3, size, rng), style_batch(6)
-    if isinstance(model, StylePredictor) and not (out / "checkpoint.pt").exists():
+    if isinstance(model, StylePredictor) and not (config.folder / "checkpoint.pt").exists():
         with torch.no_grad(), device.autocast():
             seen = torch.cat([model.seen(style_batch(8)) for _ in range(16)])
         model.center.copy_(seen.mean(0))
         model.spread.copy_(seen.std(0).clamp_min(0.05))
-        if start:
-            imitate(model, start, style, device)
+        if config.start:
+            imitate(model, config.start, config.style, device)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         rng.manual_seed(step_seed)
         crops = photos.batch(batch, size, rng, smallest=SMALLEST)
         return crops, style_batch(batch), strengths(batch, rng), *random_view(batch, rng)
 
-    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
-        about = f"Paints photos in any picture's style. Trained on {data}, with styles {', '.join(style)}."
-        write_model(trained, out, name, config, record, about)
-
+    objective = AnyStyleObjective(model, terms).to(device.torch_device)
+    about = f"Paints photos in any picture's style. Trained on {config.data}, with styles {', '.join(config.style)}."
     yield from train(
-        objective.to(device.torch_device),
-        draw,
-        model=model,
-        plan=plan,
-        device=device,
-        out=out,
-        finish=finish,
-        sheet=lambda trained: sheet(trained, *samples),
+        Descent(objective, draw, model, config.plan, device, turns=len(terms)),
+        out=config.folder,
+        finish=lambda trained, record: write_model(trained, config.folder, name, shape, record, about),
+        sheet=lambda trained, _: sheet(trained, *samples),
         notes=lambda: {"skipped": photos.skipped},
-        turns=len(perceptuals),
     )
 
 
@@ -255,9 +181,8 @@ def imitate(model: StylePredictor, start: str, style: Sequence[str], device: Dev
         small = named[name].copy()
         small.thumbnail((STYLE_SIDE, STYLE_SIDE), Image.Resampling.LANCZOS)
         with torch.no_grad(), device.autocast():
-            crops = Stock([small], STOCK_SIDE, device).batch(
-                16, 256, torch.Generator(device.torch_device), smallest=0.7
-            )
+            stock = Stock([small], STOCK_SIDE, device)
+            crops = stock.batch(16, 256, stock.rng, smallest=0.7)
             inputs.append(model.seen(crops))
     table = known.table.view(len(known.brushes), len(known.styles), -1)
     usual = (known.brush_weights(1.0).to(table)[0, :, None, None] * table).sum(0)
@@ -293,8 +218,6 @@ def sheet(trained: Any, photos: Tensor, styles: Tensor) -> Tensor:
     """A picture (1, 3, H, W): styles across, photos down."""
     side = photos.shape[-1]
     small = nn.functional.interpolate(styles, (side, side), mode="bilinear", antialias=True)
-    rows = [torch.cat([torch.ones_like(photos[0]), *small], 2)]
     codes = [trained.code([style[None]], [1.0]) for style in styles]
-    for photo in photos:
-        rows.append(torch.cat([photo, *(trained(photo[None], code)[0] for code in codes)], 2))
-    return torch.cat(rows, 1)[None]
+    painted = [[photo, *(trained(photo[None], code)[0] for code in codes)] for photo in photos]
+    return rows([[torch.ones_like(photos[0]), *small], *painted])

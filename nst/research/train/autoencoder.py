@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from nst.device import Device
 from nst.images import decode, save, to_pil, to_tensor
 from nst.models.autoencoder import Autoencoder
-from nst.research.train.cin import named_style
-from nst.research.train.data import Crops, Pictures
-from nst.research.train.loop import Plan, train, training_device, write_model
+from nst.research.train.config import PhotoConfig, Records, options
+from nst.research.train.data import PHOTO_SIDE, Pictures, Stock, named_style, rows
+from nst.research.train.descent import Descent
+from nst.research.train.loop import train, training_device
+from nst.research.train.model_file import warm_start, write_model
 from nst.stylize import style_transfer
 
 LOSSES = ("mse", "cross-entropy")
@@ -38,96 +40,77 @@ class PairObjective(nn.Module):
         return {self.loss: F.binary_cross_entropy_with_logits(logits, painted)}
 
 
-def train_autoencoder(
-    *,
-    data: str,
-    style: str,
-    out: str,
-    pairs: int = 32,
-    paint_steps: int = 80,
-    steps: int = 1500,
-    batch: int = 8,
-    size: int = 128,
-    widths: Sequence[int] = (32, 64, 128),
-    loss: str = "mse",
-    learning_rate: float = 0.01,
-    encoder: str = "compact",
-    seed: int = 0,
-    interval: int = 100,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train the six-layer autoencoder with Adagrad on pairs, which are painted first.
+@dataclass(frozen=True, kw_only=True)
+class AutoencoderConfig(PhotoConfig):
+    """The training of the autoencoder.
 
     Args:
-        data: folder or tar file of photos.
         style: a style by name, or a picture file.
-        out: folder to write; a checkpoint and pairs there are gone on from.
         pairs: how many photos are painted.
         paint_steps: steps of the optimization that paints one.
-        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         widths: channels at half, quarter and eighth resolution.
         loss: mse or cross-entropy.
         learning_rate: Adagrad's, at the top of the cycle.
         encoder: the network that the pairs are painted with, by name or file.
-        seed: of crops and initial weights.
-        interval: steps between records and checkpoints.
-        device: see `nst.research.train.loop.training_device`.
+    """
+
+    style: str
+    pairs: int = 32
+    paint_steps: int = 80
+    steps: int = 1500
+    size: int = 128
+    widths: Sequence[int] = (32, 64, 128)
+    loss: str = "mse"
+    learning_rate: float = 0.01
+
+
+@options
+def train_autoencoder(config: AutoencoderConfig) -> Records:
+    """Train the six-layer autoencoder with Adagrad on pairs, which are painted first.
 
     Raises:
         ValueError: an unknown loss.
     """
-    if loss not in LOSSES:
-        raise ValueError(f'No loss "{loss}": choose {" or ".join(LOSSES)}.')
-    folder, device = Path(out), training_device(device)
-    name, picture = named_style(style)
-    photos = Crops(Pictures(data), size)
-    painted = [
-        _paint(folder / "pairs" / f"{i:04d}.png", photos, to_tensor(picture), seed + i, encoder, paint_steps, device)
-        for i in range(pairs)
-    ]
-    torch.manual_seed(seed)
-    config = {"widths": list(widths)}
-    model = device.place(Autoencoder(**config))
+    if config.loss not in LOSSES:
+        raise ValueError(f'No loss "{config.loss}": choose {" or ".join(LOSSES)}.')
+    device, count = training_device(config.device), config.pairs
+    name, picture = named_style(config.style)
+    photos = Stock(Pictures(config.data), max(config.size, PHOTO_SIDE), device)
+    painted = [_pair(config, i, photos, to_tensor(picture), device) for i in range(count)]
+    torch.manual_seed(config.seed)
+    shape = {"widths": list(config.widths)}
+    model = device.place(Autoencoder(**shape))
+    if config.start:
+        warm_start(model, config.start)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         rng = random.Random(step_seed)
-        chosen = [painted[rng.randrange(pairs)] for _ in range(batch)]
+        chosen = [painted[rng.randrange(count)] for _ in range(config.batch)]
         inputs, targets = (torch.cat(side) for side in zip(*chosen, strict=True))
-        mirrored = torch.tensor([rng.random() < 0.5 for _ in chosen])[:, None, None, None]
+        mirrored = torch.tensor([rng.random() < 0.5 for _ in chosen], device=inputs.device)[:, None, None, None]
         return tuple(torch.where(mirrored, x.flip(-1), x) for x in (inputs, targets))
 
-    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
-        about = f"A baseline to compare with: learned {name} by {loss} from {pairs} pairs. Trained on {data}."
-        write_model(trained, folder, "autoencoder", config, record, about)
-
-    def sheet(trained: nn.Module) -> Tensor:
-        shown = painted[:4]
-        rows = [[photo, trained(device.place(photo)).cpu(), result] for photo, result in shown]
-        return torch.cat([torch.cat(row, 3) for row in rows], 2)
-
-    plan = Plan(steps, learning_rate, seed, interval, optimizer="adagrad")
+    about = f"A baseline to compare with: learned {name} by {config.loss} from {count} pairs. Trained on {config.data}."
     yield from train(
-        PairObjective(model, device, loss),
-        draw,
-        model=model,
-        plan=plan,
-        device=device,
-        out=folder,
-        finish=finish,
-        sheet=sheet,
+        Descent(
+            PairObjective(model, device, config.loss), draw, model, replace(config.plan, optimizer="adagrad"), device
+        ),
+        out=config.folder,
+        finish=lambda trained, record: write_model(trained, config.folder, "autoencoder", shape, record, about),
+        sheet=lambda trained, _: rows([[photo[0], trained(photo)[0], result[0]] for photo, result in painted[:4]]),
         notes=lambda: {"skipped": photos.skipped},
     )
 
 
-def _paint(
-    path: Path, photos: Crops, style: Tensor, seed: int, encoder: str, num_steps: int, device: Device
+def _pair(
+    config: AutoencoderConfig, number: int, photos: Stock, style: Tensor, device: Device
 ) -> tuple[Tensor, Tensor]:
     """A photo and its stylization, which is kept in a file, both (1, 3, size, size)."""
-    photos.random.seed(seed)
-    photo = photos.one()
+    path, seed = config.folder / "pairs" / f"{number:04d}.png", config.seed + number
+    photo = photos.batch(1, config.size, photos.rng.manual_seed(seed))
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        settings: dict[str, Any] = {"size": photos.size, "num_steps": num_steps, "preset": "draft"}
-        *_, last = style_transfer(photo, style, encoder=encoder, device=device, seed=seed, **settings)
+        settings: dict[str, Any] = {"size": config.size, "num_steps": config.paint_steps, "preset": "draft"}
+        *_, last = style_transfer(photo, style, encoder=config.encoder, device=device, seed=seed, **settings)
         save(path, to_pil(last.image))
-    return photo, to_tensor(decode(path))
+    return photo, device.place(to_tensor(decode(path)))

@@ -3,23 +3,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from nst.device import Device
-from nst.images import decode, resize, to_tensor
+from nst.images import resize, to_tensor
 from nst.models.cin import ConditionalNet
 from nst.models.johnson import Johnson
 from nst.registry import load_model
-from nst.research.train.data import Pictures, Stock, strengths
-from nst.research.train.loop import Plan, train, training_device, warm_start, write_model
-from nst.research.train.perceptual import ZOOMS, LossNetwork, Perceptual, Weights, random_view
-from nst.styles import load_style
+from nst.research.train.config import NetConfig, Records, options
+from nst.research.train.data import PHOTO_SIDE, SMALLEST, Pictures, Stock, named_style, rows, strengths
+from nst.research.train.descent import Descent
+from nst.research.train.loop import train, training_device
+from nst.research.train.model_file import warm_start, write_model
+from nst.research.train.perceptual import ZOOMS, Perceptual, loss_networks, random_view
 
 
 class NamedStyles(nn.Module):
@@ -86,144 +87,84 @@ def _one_hot(index: Tensor, count: int) -> Tensor:
     return (index[:, None] == torch.arange(count, device=index.device)).float()
 
 
-def train_cin(
-    *,
-    data: str,
-    style: Sequence[str],
-    out: str,
-    start: str | None = None,
-    only_styles: bool = False,
-    steps: int = 4000,
-    seconds: float = 0.0,
-    batch: int = 8,
-    size: int = 192,
-    style_size: int = 512,
-    brushes: Sequence[float] = (1.0,),
-    widths: Sequence[int] = (32, 64, 128),
-    blocks: int = 5,
-    kernel: int = 5,
-    upsampling: str = "smooth",
-    peak: float = 4.0,
-    content_weight: float = 0.025,
-    keep: Sequence[float] | None = None,
-    color_weight: float = 0.5,
-    structure_weight: float = 0.0,
-    tv_weight: float = 0.05,
-    speckle_weight: float = 0.1,
-    learning_rate: float = 2e-3,
-    losses: Sequence[str] = ("compact",),
-    seed: int = 0,
-    interval: int = 100,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train one network for several styles.
+@dataclass(frozen=True, kw_only=True)
+class CinConfig(NetConfig):
+    """The training of a network for several styles.
 
     Args:
-        data: folder or tar file of photos.
         style: styles by name, picture files, or NAME=FILE.
-        out: folder to write; a checkpoint there is gone on from.
         start: a file of this kind whose convolutions are started from, and whose styles, as far as they are named.
         only_styles: learn nothing but the styles' scales and shifts, on the convolutions of `start`.
-        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
-        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
         style_size: long side in pixels of the styles, which decides on the size of strokes.
         brushes: sizes of the brush that each style is learned at, ascending, relative to the usual one.
-        widths: channels at full, half and quarter resolution.
-        blocks: residual blocks.
-        kernel: size of the first and last convolution.
-        upsampling: "smooth" or "resize", see `nst.models.johnson.TransformNet`.
         peak: see `nst.models.blocks.instance_norm`; 0 for none.
-        content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
-        speckle_weight: weight of color noise beyond the style's.
         keep: how much more the content counts for each style; one number a style.
-        structure_weight: weight of the structural similarity to the photo, of pictures that have little of it.
-        learning_rate: the top of the cycle.
-        losses: the networks that compare, by name or file; they take turns. Several joined by "+" are one network, in
-            which each layer comes from the first that has it.
-        seed: of crops, styles and initial weights.
-        interval: steps between records and checkpoints.
-        device: see `nst.research.train.loop.training_device`.
+    """
+
+    style: Sequence[str]
+    steps: int = 4000
+    only_styles: bool = False
+    style_size: int = 512
+    brushes: Sequence[float] = (1.0,)
+    peak: float = 4.0
+    keep: Sequence[float] | None = None
+
+
+@options
+def train_cin(config: CinConfig) -> Records:
+    """Train one network for several styles.
 
     Raises:
         ValueError: another number of `keep` than of styles, or `only_styles` without `start`.
     """
-    named = [named_style(text) for text in style]
-    names = [name for name, _ in named]
-    if keep and len(keep) != len(named):
-        raise ValueError(f"There are {len(named)} styles; give as many numbers to keep, not {len(keep)}.")
-    if only_styles and not start:
+    named = [named_style(text) for text in config.style]
+    names, count = [name for name, _ in named], len(named)
+    if config.keep and len(config.keep) != count:
+        raise ValueError(f"There are {count} styles; give as many numbers to keep, not {len(config.keep)}.")
+    if config.only_styles and not config.start:
         raise ValueError("To learn only styles, name the network to start from.")
-    folder, device = Path(out), training_device(device)
-    networks = loss_networks(losses, device)
-    torch.manual_seed(seed)
-    config: dict[str, Any] = {"styles": names, "widths": list(widths), "blocks": blocks, "kernel": kernel}
-    config |= {"brushes": list(brushes), "upsampling": upsampling, "peak": peak or None, "ground": True}
-    model = ConditionalNet(**config)
+    device = training_device(config.device)
+    terms = loss_networks(config.losses, device, config.weights())
+    torch.manual_seed(config.seed)
+    shape = config.shape(styles=names, brushes=list(config.brushes), peak=config.peak or None)
+    model = ConditionalNet(**shape)
     with torch.no_grad():
         model.table.normal_(std=0.1)
-    if start:
-        warm_start(model, start, without=("table",))
-        _known_styles(model, start)
-    if only_styles:
+    if config.start:
+        warm_start(model, config.start, without=("table",))
+        _known_styles(model, config.start)
+    if config.only_styles:
         model.net.requires_grad_(False)
         model.plain.requires_grad_(False)
     model = device.place(model)
-    weights = Weights(
-        content=content_weight, color=color_weight, tv=tv_weight, structure=structure_weight, speckle=speckle_weight
-    )
-    perceptuals = [Perceptual(network, device, weights).to(device.torch_device) for network in networks]
     pictures = [device.place(to_tensor(picture)) for _, picture in named]
-    sizes = [round(style_size * brush) for brush in brushes]
-    objective = NamedStyles(model, perceptuals, pictures, sizes, keep or [1.0] * len(named)).to(device.torch_device)
-    photos = Stock(Pictures(data), max(size, PHOTO_SIDE), device)
-    rng = torch.Generator(device.torch_device)
-    samples = photos.batch(3, size, rng.manual_seed(seed))
+    sizes = [round(config.style_size * brush) for brush in config.brushes]
+    objective = NamedStyles(model, terms, pictures, sizes, config.keep or [1.0] * count).to(device.torch_device)
+    photos = Stock(Pictures(config.data), max(config.size, PHOTO_SIDE), device)
+    samples = photos.batch(3, config.size, photos.rng.manual_seed(config.seed))
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
-        rng.manual_seed(step_seed)
-        index = torch.randint(len(named), (batch,), generator=rng, device=device.torch_device)
-        brush = torch.randint(len(brushes), (batch,), generator=rng, device=device.torch_device)
-        crops = photos.batch(batch, size, rng, smallest=SMALLEST)
+        rng, batch = photos.rng.manual_seed(step_seed), config.batch
+        index, brush = (torch.randint(n, (batch,), generator=rng, device=rng.device) for n in (count, len(sizes)))
+        crops = photos.batch(batch, config.size, rng, smallest=SMALLEST)
         return crops, index, brush, strengths(batch, rng), *random_view(batch, rng)
 
-    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
-        about = f"One network for {len(named)} styles: {', '.join(names)}. Trained on {data}."
-        write_model(trained, folder, "cin", config, record, about)
-
-    def sheet(trained: nn.Module) -> Tensor:
+    def sheet(trained: nn.Module, _: int) -> Tensor:
         """Photos down; across the photo, what strength 0 makes of it, and the styles."""
-        one = torch.cat([torch.eye(len(named))[:1], torch.eye(len(named))]).to(device.torch_device)
+        one = torch.cat([torch.eye(count)[:1], torch.eye(count)]).to(device.torch_device)
         strength = torch.ones(len(one), 1, device=device.torch_device)
         strength[0] = 0
         many = [photo.expand(len(one), -1, -1, -1) for photo in samples]
-        rows = [torch.cat([photos[0], *trained(photos, one, strength)], 2) for photos in many]
-        return torch.cat(rows, 1)[None]
+        return rows([[photos[0], *trained(photos, one, strength)] for photos in many])
 
-    plan = Plan(steps, learning_rate, seed, interval, seconds=seconds)
+    about = f"One network for {count} styles: {', '.join(names)}. Trained on {config.data}."
     yield from train(
-        objective,
-        draw,
-        model=model,
-        plan=plan,
-        device=device,
-        out=folder,
-        finish=finish,
+        Descent(objective, draw, model, config.plan, device, turns=len(terms)),
+        out=config.folder,
+        finish=lambda trained, record: write_model(trained, config.folder, "cin", shape, record, about),
         sheet=sheet,
         notes=lambda: {"skipped": photos.skipped},
-        turns=len(networks),
     )
-
-
-PHOTO_SIDE = 256
-"""Side in pixels at which photos are kept."""
-
-SMALLEST = 0.45
-"""Least side of a crop, relative to the photo's: small ones hold smooth areas, which large pictures have many of."""
-
-
-def loss_networks(names: Sequence[str], device: Device) -> list[LossNetwork]:
-    """The networks that compare, frozen; what they load must not use up the random numbers of what is built next."""
-    return [LossNetwork(name).to(device.torch_device).requires_grad_(False) for name in names]
 
 
 def _known_styles(model: ConditionalNet, start: str | Path) -> None:
@@ -240,97 +181,52 @@ def _known_styles(model: ConditionalNet, start: str | Path) -> None:
                 table[i, j] = (weights[0, :, None] * old[:, known.styles.index(name)]).sum(0)
 
 
-def train_johnson(
-    *,
-    data: str,
-    style: str,
-    out: str,
-    start: str | None = None,
-    steps: int = 2000,
-    batch: int = 8,
-    size: int = 192,
-    style_size: int = 384,
-    widths: Sequence[int] = (16, 32, 64),
-    blocks: int = 4,
-    kernel: int = 5,
-    norm: str = "instance",
-    upsampling: str = "resize",
-    content_weight: float = 0.07,
-    color_weight: float = 0.5,
-    tv_weight: float = 0.05,
-    speckle_weight: float = 0.1,
-    learning_rate: float = 2e-3,
-    losses: Sequence[str] = ("compact",),
-    seed: int = 0,
-    interval: int = 100,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train a network for one style.
+@dataclass(frozen=True, kw_only=True)
+class JohnsonConfig(NetConfig):
+    """The training of a network for one style.
 
     Args:
-        data: folder or tar file of photos.
         style: a style by name, or a picture file.
-        out: folder to write; a checkpoint there is gone on from.
-        start: a file of this kind to start from.
-        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         style_size: long side in pixels of the style, which decides on the size of strokes.
-        widths: channels at full, half and quarter resolution; the paper's are 32 64 128.
-        blocks: residual blocks; the paper's are 5.
-        kernel: size of the first and last convolution; the paper's is 9.
         norm: instance or batch normalization.
-        upsampling: "smooth", "resize" (enlarge, then convolve) or "transposed".
-        content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
-        speckle_weight: weight of color noise beyond the style's.
-        learning_rate: the top of the cycle.
-        losses: the networks that compare, which take turns; see `train_cin`.
-        seed: of crops and initial weights.
-        interval: steps between records and checkpoints.
-        device: see `nst.research.train.loop.training_device`.
     """
-    name, picture = named_style(style)
-    folder, device = Path(out), training_device(device)
-    networks = loss_networks(losses, device)
-    torch.manual_seed(seed)
-    config: dict[str, Any] = {"widths": list(widths), "blocks": blocks, "kernel": kernel}
-    config |= {"norm": norm, "upsampling": upsampling, "ground": True}
-    model = Johnson(**config)
-    if start:
-        warm_start(model, start)
+
+    style: str
+    style_size: int = 384
+    widths: Sequence[int] = (16, 32, 64)
+    blocks: int = 4
+    norm: str = "instance"
+    upsampling: str = "resize"
+    content_weight: float = 0.07
+
+
+@options
+def train_johnson(config: JohnsonConfig) -> Records:
+    """Train a network for one style."""
+    name, picture = named_style(config.style)
+    device, batch = training_device(config.device), config.batch
+    terms = loss_networks(config.losses, device, config.weights())
+    torch.manual_seed(config.seed)
+    shape = config.shape(norm=config.norm)
+    model = Johnson(**shape)
+    if config.start:
+        warm_start(model, config.start)
     model = device.place(model)
-    weights = Weights(content=content_weight, color=color_weight, tv=tv_weight, speckle=speckle_weight)
-    perceptuals = [Perceptual(network, device, weights).to(device.torch_device) for network in networks]
     styles = [device.place(to_tensor(picture))]
-    objective = NamedStyles(model, perceptuals, styles, [style_size], [1.0]).to(device.torch_device)
-    photos = Stock(Pictures(data), max(size, PHOTO_SIDE), device)
-    rng = torch.Generator(device.torch_device)
-    samples = photos.batch(4, size, rng.manual_seed(seed))
+    objective = NamedStyles(model, terms, styles, [config.style_size], [1.0]).to(device.torch_device)
+    photos = Stock(Pictures(config.data), max(config.size, PHOTO_SIDE), device)
+    samples = photos.batch(4, config.size, photos.rng.manual_seed(config.seed))
     none, whole = torch.zeros(batch, dtype=torch.long), torch.ones(batch)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
-        rng.manual_seed(step_seed)
-        return photos.batch(batch, size, rng, smallest=SMALLEST), none, none, whole, *random_view(batch, rng)
+        crops = photos.batch(batch, config.size, photos.rng.manual_seed(step_seed), smallest=SMALLEST)
+        return crops, none, none, whole, *random_view(batch, photos.rng)
 
-    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
-        write_model(trained, folder, "johnson", config, record, f"Paints photos as {name}. Trained on {data}.")
-
-    def sheet(trained: nn.Module) -> Tensor:
-        return torch.cat([torch.cat([*samples], 2), torch.cat([*trained(samples)], 2)], 1)[None]
-
+    about = f"Paints photos as {name}. Trained on {config.data}."
     yield from train(
-        objective,
-        draw,
-        model=model,
-        plan=Plan(steps, learning_rate, seed, interval),
-        device=device,
-        out=folder,
-        finish=finish,
-        sheet=sheet,
+        Descent(objective, draw, model, config.plan, device, turns=len(terms)),
+        out=config.folder,
+        finish=lambda trained, record: write_model(trained, config.folder, "johnson", shape, record, about),
+        sheet=lambda trained, _: rows([samples, trained(samples)]),
         notes=lambda: {"skipped": photos.skipped},
-        turns=len(networks),
     )
-
-
-def named_style(text: str) -> tuple[str, Image.Image]:
-    """A style's name and picture, of a name of `nst.styles`, FILE or NAME=FILE."""
-    name, _, file = text.partition("=") if "=" in text else (Path(text).stem, "", text)
-    return (name, decode(file).rgb) if Path(file).is_file() else (name, load_style(file, 1024))

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -26,8 +27,10 @@ from torch import Tensor, nn
 from nst.device import Device
 from nst.encoders import STYLE_LAYERS, Encoder, load_encoder
 from nst.registry import load_model
-from nst.research.train.data import Pictures, Stock
-from nst.research.train.loop import Plan, train, training_device
+from nst.research.train.config import CropConfig, Records, options
+from nst.research.train.data import PHOTO_SIDE, Pictures, Stock
+from nst.research.train.descent import Descent
+from nst.research.train.loop import train, training_device
 from nst.research.train.painted import PaintedPictures, distances, gram
 from nst.weights import load_tensors, save_tensors
 
@@ -37,8 +40,6 @@ HEAD_RATE = 3
 CONTENT_GAIN = 20.0
 """See `nst.encoders.Encoder`: this student keeps less of the content than its teachers at an equal content loss."""
 INPUT: dict[str, Any] = {"mean": (0.45,) * 3, "std": (0.25,) * 3}
-SIDE = 256
-"""Side in pixels at which pictures are kept."""
 
 
 class Teachers(nn.Module):
@@ -261,71 +262,60 @@ MIXTURE = {"photos": 0.4, "paintings": 0.2, "varied": 0.1, "painted": 0.3}
 """Of what a batch consists."""
 
 
-def train_compact(
-    *,
-    data: str,
-    teachers: str,
-    out: str,
-    paintings: Sequence[str] = (),
-    start: str | None = None,
-    painter: str | None = "cin",
-    steps: int = 9000,
-    seconds: float = 0.0,
-    batch: int = 10,
-    size: int = 128,
-    bank: int = 512,
-    repaint: int = 100,
-    learning_rate: float = 2e-3,
-    relation_weight: float = 0.3,
-    gradient_weight: float = 0.3,
-    seed: int = 0,
-    interval: int = 50,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train and yield a log record per interval; `out` gets a checkpoint, a log and `compact.safetensors`.
+@dataclass(frozen=True, kw_only=True)
+class CompactConfig(CropConfig):
+    """The distillation of `compact`.
 
     Args:
         data: folder or tar file of photos.
         teachers: folder with the three teacher networks (see `Teachers`).
-        out: folder to write; a checkpoint there is resumed from.
         paintings: folders or tar files of paintings.
         start: an encoder file to start from.
         painter: a network of several styles whose pictures are learned from as well; none if empty.
-        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
-        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
         bank: how many pictures painted on the student are kept; 0 for none.
         repaint: steps between two times that some of them are painted anew.
-        learning_rate: the top of the cycle.
         relation_weight: weight of the Gram relation term.
         gradient_weight: weight of the derivatives' term.
-        seed: of the crops and the initial weights.
-        interval: steps between log records and checkpoints.
-        device: see `nst.device.choose_device`.
     """
-    folder, device = Path(out), training_device(device)
-    folder.mkdir(parents=True, exist_ok=True)
-    teacher = Teachers(teachers).to(device.torch_device)
-    network = load_model(painter) if bank and painter else None
-    torch.manual_seed(seed)
+
+    data: str
+    teachers: str
+    paintings: Sequence[str] = ()
+    painter: str | None = "cin"
+    steps: int = 9000
+    batch: int = 10
+    size: int = 128
+    bank: int = 512
+    repaint: int = 100
+    relation_weight: float = 0.3
+    gradient_weight: float = 0.3
+    interval: int = 50
+
+
+@options
+def train_compact(config: CompactConfig) -> Records:
+    """Train the encoder on features of its teachers."""
+    folder, device = config.folder, training_device(config.device)
+    batch, size = config.batch, config.size
+    teacher = Teachers(config.teachers).to(device.torch_device)
+    network = load_model(config.painter) if config.bank and config.painter else None
+    torch.manual_seed(config.seed)
     student = Encoder(STAGES, **INPUT)
-    if start:
-        _warm_start(student, start)
-    model = Distillation(student, teacher, device, relation_weight, gradient_weight)
-    model = device.place(model)
-    photos = Stock(Pictures(data), SIDE, device)
-    art = (
-        Stock([picture for source in paintings for picture in Pictures(source)], SIDE, device) if paintings else photos
-    )
-    rng = torch.Generator(device.torch_device)
-    painted = PaintedPictures(model, photos, art, network, size, bank, device) if bank else None
+    if config.start:
+        _warm_start(student, config.start)
+    model = device.place(Distillation(student, teacher, device, config.relation_weight, config.gradient_weight))
+    photos = Stock(Pictures(config.data), PHOTO_SIDE, device)
+    paintings = [picture for source in config.paintings for picture in Pictures(source)]
+    art, rng = Stock(paintings, PHOTO_SIDE, device) if paintings else photos, photos.rng
+    painted = PaintedPictures(model, photos, art, network, size, config.bank, device) if config.bank else None
     if not (folder / "checkpoint.pt").exists():
-        model.fit_heads([photos.batch(batch, size, rng.manual_seed(seed + i)) for i in range(8)])
+        model.fit_heads([photos.batch(batch, size, rng.manual_seed(config.seed + i)) for i in range(8)])
     counts = {kind: max(1, round(batch * share)) for kind, share in MIXTURE.items()}
     counts["photos"] = batch - sum(n for kind, n in counts.items() if kind != "photos")
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         rng.manual_seed(step_seed)
-        if painted and (step_seed // (4 * 64)) % repaint == 1:
+        if painted and (step_seed // (4 * 64)) % config.repaint == 1:
             painted.renew(rng)
         parts = [photos.batch(counts["photos"], size, rng), art.batch(counts["paintings"], size, rng, smallest=0.3)]
         pair = photos.batch(counts["varied"], size, rng), art.batch(counts["varied"], size, rng)
@@ -335,27 +325,26 @@ def train_compact(
         order = torch.randperm(batch, generator=rng, device=device.torch_device)
         return (torch.cat(parts)[order].contiguous(memory_format=torch.channels_last),)
 
-    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
-        export(trained.student, folder, record)  # type: ignore[arg-type]
-
-    plan = Plan(steps, learning_rate, seed, interval, sheet=5 if painted else 0, seconds=seconds)
-    yield from train(
+    descent = Descent(
         model,
         draw,
-        model=model,
-        plan=plan,
-        device=device,
-        out=folder,
-        finish=finish,
-        sheet=(lambda _: painted.sheet()) if painted else None,
-        notes=lambda: {"skipped": photos.skipped, "painted": painted.made if painted else 0},
+        model,
+        config.plan,
+        device,
         groups=[(model.student.parameters(), 1.0), (model.heads.parameters(), HEAD_RATE)],
-        turns=len(STYLE_LAYERS) if gradient_weight else 1,
+        turns=len(STYLE_LAYERS) if config.gradient_weight else 1,
         kept=painted,
+    )
+    yield from train(
+        descent,
+        out=folder,
+        finish=lambda trained, record: export(trained.student, folder, record),
+        sheet=(lambda *_: painted.sheet()) if painted else None,
+        notes=lambda: {"skipped": photos.skipped, "painted": painted.made if painted else 0},
     )
 
 
-def export(student: Encoder, folder: Path, record: dict[str, Any]) -> None:
+def export(student: Encoder, folder: Path, record: Mapping[str, Any]) -> None:
     """Write the student as float16 safetensors, its configuration in the metadata, and a model card."""
     tensors = {k: v.detach().half().cpu() for k, v in student.state_dict().items()}
     config = {"stages": STAGES, "pooling": "average", "padding": "reflect", "content_gain": CONTENT_GAIN, **INPUT}

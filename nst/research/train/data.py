@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-import random
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +15,8 @@ from torch import Tensor
 
 from nst.collection.library import pictures_in
 from nst.device import Device
-from nst.images import IMAGE_SUFFIXES, ImageError, decode, to_tensor
+from nst.images import IMAGE_SUFFIXES, ImageError, decode
+from nst.styles import load_style
 
 
 class Pictures(Sequence[Image.Image]):
@@ -49,41 +47,11 @@ class Pictures(Sequence[Image.Image]):
         return decode(self._packed[index] if self._packed else self._paths[index]).rgb
 
 
-class Crops:
-    """Random square crops, seeded; a file that cannot be read is dropped and counted in `skipped`."""
+PHOTO_SIDE = 256
+"""Side in pixels at which photos are kept."""
 
-    def __init__(self, pictures: Sequence[Image.Image], size: int, seed: int = 0, *, smallest: float = 0.4) -> None:
-        self.pictures, self.size, self.smallest = pictures, size, smallest
-        self.random = random.Random(seed)
-        self.unreadable: set[int] = set()
-
-    @property
-    def skipped(self) -> int:
-        return len(self.unreadable)
-
-    def one(self) -> Tensor:
-        """One crop (1, 3, size, size) in [0, 1], of a side between `smallest` and the whole short side."""
-        while len(self.unreadable) < len(self.pictures):
-            index = self.random.randrange(len(self.pictures))
-            if index in self.unreadable:
-                continue
-            try:
-                image = self.pictures[index]
-            except ImageError:
-                self.unreadable.add(index)
-                continue
-            side = max(2, int(min(image.size) * self.random.uniform(self.smallest, 1)))
-            left = self.random.randint(0, image.width - side) if image.width > side else 0
-            top = self.random.randint(0, image.height - side) if image.height > side else 0
-            box = (left, top, left + side, top + side)
-            crop = image.resize((self.size, self.size), Image.Resampling.BICUBIC, box=box)
-            tensor = to_tensor(crop)
-            return tensor.flip(-1) if self.random.random() < 0.5 else tensor
-        raise ImageError("None of the training pictures can be read.")
-
-    def batch(self, count: int) -> Tensor:
-        """`count` crops, (count, 3, size, size)."""
-        return torch.cat([self.one() for _ in range(count)])
+SMALLEST = 0.45
+"""Least side of a crop, relative to the photo's: small ones hold smooth areas, which large pictures have many of."""
 
 
 class Stock:
@@ -96,12 +64,15 @@ class Stock:
         pictures: what is decoded; a file that cannot be read is left out and counted in `skipped`.
         side: of the squares in pixels; smaller pictures are enlarged.
         device: the device.
+        only: the numbers of the pictures that are wanted; None means all.
 
     Raises:
         ImageError: none of the pictures can be read.
     """
 
-    def __init__(self, pictures: Sequence[Image.Image], side: int, device: Device) -> None:
+    def __init__(
+        self, pictures: Sequence[Image.Image], side: int, device: Device, only: Sequence[int] | None = None
+    ) -> None:
         def read(index: int) -> list[Tensor]:
             try:
                 return [_bytes(part) for part in squares(pictures[index], side)]
@@ -109,13 +80,13 @@ class Stock:
                 return []
 
         with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
-            found = list(pool.map(read, range(len(pictures))))
+            found = list(pool.map(read, range(len(pictures)) if only is None else only))
         self.skipped = sum(not parts for parts in found)
         flat = [part for parts in found for part in parts]
         if not flat:
             raise ImageError("None of the training pictures can be read.")
         self.images = torch.stack(flat).to(device.torch_device)
-        self.device = device
+        self.rng = torch.Generator(device.torch_device)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -193,12 +164,12 @@ def strengths(count: int, rng: torch.Generator) -> Tensor:
     return torch.where(draws[2] < 0.125, between, torch.ones_like(between))
 
 
-def write_checkpoint(path: Path, state: dict[str, Any], record: dict[str, Any]) -> None:
-    """Replace the checkpoint in one step, so that an interruption leaves the old or the new one, and log the record."""
-    fresh = path.with_suffix(".new")
-    torch.save(state, fresh)
-    os.replace(fresh, path)
-    with path.with_name("log.jsonl").open("ab+") as log:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - 1))
-        cut_short = log.read(1) not in (b"", b"\n")  # by an interruption
-        log.write(b"\n" * cut_short + json.dumps(record).encode() + b"\n")
+def named_style(text: str) -> tuple[str, Image.Image]:
+    """A style's name and picture, of a name of `nst.styles`, FILE or NAME=FILE."""
+    name, _, file = text.partition("=") if "=" in text else (Path(text).stem, "", text)
+    return (name, decode(file).rgb) if Path(file).is_file() else (name, load_style(file, 1024))
+
+
+def rows(pictures: Sequence[Iterable[Tensor]]) -> Tensor:
+    """A sheet (1, 3, H, W): rows of pictures (3, h, w) below each other."""
+    return torch.cat([torch.cat([*row], 2) for row in pictures], 1)[None]

@@ -21,7 +21,8 @@ they are, and of those that do most is learned where the result is likeliest to 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,12 @@ from nst.losses import EPS
 from nst.models.cyclegan import Translator
 from nst.models.squeezenet import ZEBRA
 from nst.registry import load_model
-from nst.research.train.data import Pictures
+from nst.research.train.config import PhotoConfig, Records, options
+from nst.research.train.data import Pictures, rows
+from nst.research.train.descent import Descent
 from nst.research.train.drawn import drawn
-from nst.research.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
+from nst.research.train.loop import train, training_device
+from nst.research.train.model_file import seed_weights, warm_start, write_model
 from nst.research.train.teacher_filter import Varied, teacher_filter
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
@@ -153,102 +157,81 @@ LEAST = 0.01
 """The share of a picture that must be drawn on for it to have a texture."""
 
 
-def train_distill(
-    *,
-    data: str,
-    teacher: str,
-    out: str,
-    name: str = "horse2zebra",
-    classifier: str | None = None,
-    label: int = ZEBRA,
-    examples: int = 400,
-    start: str | None = None,
-    steps: int = 8000,
-    batch: int = 4,
-    size: int = 160,
-    inner: Sequence[int] = (),
-    sees: int = 256,
-    led: float = 1.0,
-    hint_weight: float = 1.0,
-    pixel_weight: float = 3.0,
-    texture_weight: float = 1.0,
-    share_weight: float = 1.0,
-    learning_rate: float = 2e-3,
-    encoder: str = "compact",
-    seed: int = 0,
-    interval: int = 100,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train a slim translator on what a larger one makes of photos, whose background stays that of the photo.
+@dataclass(frozen=True, kw_only=True)
+class DistillConfig(PhotoConfig):
+    """The training of a slim translator.
 
     Args:
-        data: folder or tar file of photos.
         teacher: a translator's file, ours or of a layout that `models import` knows.
-        out: folder to write; a checkpoint there is gone on from.
         name: of what the student does.
         classifier: SqueezeNet's file, to find the teacher's successes; None means that all photos are.
         label: number of the class that a success shows; 340 is a zebra.
         examples: how many successes are learned from.
-        start: a file of this kind to start from.
-        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         inner: channels inside each residual block; none means the teacher's, whose shape the student has else.
         sees: the long side at which the student sees larger pictures; the teacher's pictures had 256 pixels a side.
         led: how likely each stage of the student is given what the teacher's stage before it told.
-        hint_weight: of the error of each stage.
-        pixel_weight: of the error of pixels.
-        texture_weight: of the error of textures.
+        hint_weight, pixel_weight, texture_weight: of the errors of each stage, of pixels and of textures.
         share_weight: of the error of where is painted.
-        learning_rate: the top of the cycle.
-        encoder: the network that compares, by name or file.
-        seed: of crops and initial weights.
-        interval: steps between records and checkpoints.
-        device: see `nst.research.train.loop.training_device`.
     """
-    device = training_device(device)
-    seed_weights(seed, encoder)
-    guide: Any = copy.deepcopy(load_model(Path(teacher), architecture="cyclegan")).to(device.torch_device)
-    config: dict[str, Any] = {**guide.config, "directions": [name], "output": "blend", "sees": sees}
-    if inner:
-        config["inner"] = list(inner)
-    model = Translator(**config)
-    if start:
-        warm_start(model, start)
+
+    teacher: str
+    name: str = "horse2zebra"
+    classifier: str | None = None
+    label: int = ZEBRA
+    examples: int = 400
+    steps: int = 8000
+    batch: int = 4
+    size: int = 160
+    inner: Sequence[int] = ()
+    sees: int = 256
+    led: float = 1.0
+    hint_weight: float = 1.0
+    pixel_weight: float = 3.0
+    texture_weight: float = 1.0
+    share_weight: float = 1.0
+
+
+@options
+def train_distill(config: DistillConfig) -> Records:
+    """Train a slim translator on what a larger one makes of photos, whose background stays that of the photo."""
+    device, folder = training_device(config.device), config.folder
+    seed_weights(config.seed, config.encoder)
+    guide: Any = copy.deepcopy(load_model(Path(config.teacher), architecture="cyclegan")).to(device.torch_device)
+    shape: dict[str, Any] = {**guide.config, "directions": [config.name], "output": "blend", "sees": config.sees}
+    if config.inner:
+        shape["inner"] = list(config.inner)
+    model = Translator(**shape)
+    if config.start:
+        warm_start(model, config.start)
     model = device.place(model)
-    compared = load_encoder(encoder).to(device.torch_device)
-    weights = (hint_weight, pixel_weight, texture_weight, share_weight)
+    compared = load_encoder(config.encoder).to(device.torch_device)
+    weights = (config.hint_weight, config.pixel_weight, config.texture_weight, config.share_weight)
     objective = Imitation(model, guide, compared, device, *weights)
-    photos, folder = Pictures(data), Path(out)
+    photos = Pictures(config.data)
     folder.mkdir(parents=True, exist_ok=True)
     kinds: tuple[Sequence[int], Sequence[int]] = (range(len(photos)), [])
-    if classifier:
-        kinds = teacher_filter(photos, guide, classifier, label, examples, folder / "seen.safetensors", device)
-    crops = Varied(photos, *kinds, size)
-    stages = guide.generators[0].net.stages()
-    samples, of_kind = crops.batch(8)
-    samples, of_kind = device.place(samples), of_kind.to(device.torch_device)
+    if config.classifier:
+        seen = folder / "seen.safetensors"
+        kinds = teacher_filter(photos, guide, config.classifier, config.label, config.examples, seen, device)
+    crops, stages = Varied(photos, *kinds, config.size, device), len(guide.generators[0].net.stages())
+    samples, of_kind = crops.batch(8, crops.rng.manual_seed(config.seed))
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
-        crops.random.seed(step_seed)
-        return *crops.batch(batch), torch.tensor([crops.random.random() < led for _ in stages])
+        rng = crops.rng.manual_seed(step_seed)
+        return *crops.batch(config.batch, rng), torch.rand(stages, generator=rng, device=rng.device) < config.led
 
-    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
-        about = f"Translates photos: {name}. Distilled from {Path(teacher).name} on {data}."
-        write_model(trained, folder, "cyclegan", config, record, about, command="distill")
-
-    def sheet(trained: nn.Module) -> Tensor:
+    def sheet(trained: nn.Module, _: int) -> Tensor:
         """Photos, what the teacher makes of them, what the student was to make of them, and what it makes."""
         painted, strength = objective.target(samples, of_kind)
-        rows = [samples, painted, torch.lerp(samples, painted, strength), trained(samples)]
-        return torch.cat([torch.cat([*row], 2) for row in rows], 1)[None]
+        return rows([samples, painted, torch.lerp(samples, painted, strength), trained(samples)])
 
+    about = f"Translates photos: {config.name}. Distilled from {Path(config.teacher).name} on {config.data}."
     yield from train(
-        objective,
-        draw,
-        model=model,
-        plan=Plan(steps, learning_rate, seed, interval),
-        device=device,
+        Descent(objective, draw, model, config.plan, device),
         out=folder,
-        finish=finish,
+        finish=lambda trained, record: write_model(
+            trained, folder, "cyclegan", shape, record, about, command="distill"
+        ),
         sheet=sheet,
         notes=lambda: {"skipped": crops.skipped},
     )

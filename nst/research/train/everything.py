@@ -15,9 +15,10 @@ from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import compare_fast
 from nst.research.evaluate.translate import compare_translate
 from nst.research.train.anystyle import train_predictor
-from nst.research.train.cin import named_style, train_cin
+from nst.research.train.cin import train_cin
 from nst.research.train.compact import train_compact
 from nst.research.train.cyclegan import train_cyclegan
+from nst.research.train.data import named_style
 from nst.weights.manifest import PRETRAINED
 
 ENDLESS = 10**6

@@ -2,227 +2,135 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nst.device import Device
 from nst.models.dcgan import DCGAN, DCGANDiscriminator
 from nst.models.progan import WIDTHS, ProGAN
 from nst.models.stylegan import StyleGAN, mix_styles
-from nst.research.train.gan_loop import GanConfig, GanNetworks
-from nst.research.train.gan_run import Faces, GanRun
+from nst.research.train.config import GanConfig, Records, options
+from nst.research.train.gan_loop import GanNetworks
+from nst.research.train.gan_run import GanRun
 from nst.research.train.growth import Growth
-from nst.research.train.loop import Plan, seed_weights, training_device
+from nst.research.train.model_file import seed_weights
 
 
-def train_gan(
-    *,
-    data: str,
-    out: str,
-    game: str = "nonsaturating",
-    steps: int = 10000,
-    batch: int = 32,
-    size: int = 64,
-    width: int = 24,
-    latent_dim: int = 96,
-    discriminator_steps: int = 1,
-    r1: float = 0.0,
-    gradient_penalty: float = 0.0,
-    clip: float = 0.0,
-    augment: Sequence[str] = (),
-    learning_rate: float = 4e-4,
-    held: int = 0,
-    judge: str = "compact",
-    license: str = "other",
-    seed: int = 0,
-    interval: int = 100,
-    sheet: int = 5,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train the plain adversarial network, made of convolutions (DCGAN), at any of the games.
+@dataclass(frozen=True, kw_only=True)
+class DCGANConfig(GanConfig):
+    """The training of a plain adversarial network.
 
     Args:
-        data: folder or tar file of faces.
-        out: folder to write; a checkpoint there is gone on from.
-        game: minimax, nonsaturating, least_squares, wasserstein or hinge.
-        steps, batch, size: how many steps, of how many pictures, of how many pixels a side.
+        size: side of the pictures in pixels.
         width: channels of the finest layer.
-        latent_dim: how many numbers a face comes from.
-        discriminator_steps: of the discriminator for each of the generator's.
-        r1: weight of the penalty of slopes at real pictures.
-        gradient_penalty: weight of the penalty of slopes other than 1; 10 for wasserstein.
-        clip: bound of the discriminator's weights; 0.01 for wasserstein without a penalty.
-        augment: changes of what the discriminator sees: color, translation, cutout.
-        learning_rate: of both.
-        held: how many of the last pictures are kept from the training, to measure the kernel distance by.
-        judge: the encoder that measures it, by name or file.
-        license: what the card says of the model; it is up to the terms of the pictures.
-        seed: of the weights, the latents and the order of the pictures.
-        interval: steps between records and checkpoints.
-        sheet: intervals between sheets of samples, and measurements.
-        device: see `nst.research.train.loop.training_device`.
     """
-    device = training_device(device)
-    seed_weights(seed, judge)
-    config = {"latent_dim": latent_dim, "width": width, "resolution": size}
-    mixing = not (r1 or gradient_penalty)
-    generator, discriminator = device.place(DCGAN(**config)), device.place(DCGANDiscriminator(width, size, mixing))
-    faces = Faces(data, size, held)
-    run = GanRun("dcgan", config, faces, Path(out), device, judge, None, license)
+
+    size: int = 64
+    width: int = 24
+    latent_dim: int = 96
+    learning_rate: float = 4e-4
+    betas: tuple[float, ...] = (0.5, 0.99)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GrowingConfig(GanConfig):
+    """The training of a network that grows.
+
+    Args:
+        widths: channels of each level, from 4 x 4; each further one is twice as fine.
+        patch: pixels a side that one of the finest features paints.
+        level_steps: of each level but the last; half of them fade it in; 0 for no growth.
+    """
+
+    widths: Sequence[int] = WIDTHS
+    patch: int = 2
+    level_steps: int = 1000
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The network's arguments."""
+        return {"latent_dim": self.latent_dim, "widths": list(self.widths), "patch": self.patch}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProGANConfig(GrowingConfig):
+    """The training of ProGAN."""
+
+    game: str = "wasserstein"
+    gradient_penalty: float = 10.0
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleGANConfig(GrowingConfig):
+    """The training of StyleGAN.
+
+    Args:
+        first_level: what the growth begins with; 0 is 4 x 4.
+        mixing: share of the pictures that have one style for the coarse layers and another one for the fine.
+    """
+
+    first_level: int = 2
+    mixing: float = 0.9
+    r1: float = 0.1
+
+
+@options
+def train_gan(config: DCGANConfig) -> Records:
+    """Train the plain adversarial network, made of convolutions (DCGAN), at any of the games."""
+    seed_weights(config.seed, config.judge)
+    shape = {"latent_dim": config.latent_dim, "width": config.width, "resolution": config.size}
+    run = GanRun("dcgan", shape, config, config.size)
+    mixing = not (config.r1 or config.gradient_penalty)
+    generator = run.device.place(DCGAN(**shape))
+    discriminator = run.device.place(DCGANDiscriminator(config.width, config.size, mixing))
 
     def make(network: nn.Module, rng: torch.Generator, step: int) -> Tensor:
-        return network(torch.randn(batch, latent_dim, generator=rng).to(device.torch_device))
+        return network(torch.randn(config.batch, config.latent_dim, generator=rng).to(run.device.torch_device))
 
     networks = GanNetworks(
         generator,
         discriminator,
         make,
         lambda image, step: discriminator(image),
-        lambda rng, step: faces.batch(batch, rng),
+        lambda rng, step: run.faces.batch(config.batch, rng),
     )
-    gan_config = GanConfig(
-        game, discriminator_steps, r1, gradient_penalty=gradient_penalty, clip=clip, augment=augment, betas=(0.5, 0.99)
-    )
-    plan = Plan(steps, learning_rate, seed, interval, sheet)
-    yield from run.play(networks, gan_config, plan)
+    yield from run.play(networks)
 
 
-def train_progan(
-    *,
-    data: str,
-    out: str,
-    game: str = "wasserstein",
-    steps: int = 10000,
-    batch: int = 32,
-    widths: Sequence[int] = WIDTHS,
-    patch: int = 2,
-    latent_dim: int = 128,
-    level_steps: int = 1000,
-    discriminator_steps: int = 1,
-    r1: float = 0.0,
-    gradient_penalty: float = 10.0,
-    augment: Sequence[str] = (),
-    learning_rate: float = 1e-3,
-    held: int = 0,
-    judge: str = "compact",
-    license: str = "other",
-    seed: int = 0,
-    interval: int = 100,
-    sheet: int = 5,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train the growing adversarial network (ProGAN), from 4 x 4 features on.
-
-    Args:
-        data: folder or tar file of faces.
-        out: folder to write; a checkpoint there is gone on from.
-        game: minimax, nonsaturating, least_squares, wasserstein or hinge.
-        steps, batch: how many steps, of how many pictures.
-        widths: channels of each level, from 4 x 4; each further one is twice as fine.
-        patch: pixels a side that one of the finest features paints.
-        latent_dim: how many numbers a face comes from.
-        level_steps: of each level but the last; half of them fade it in; 0 for no growth.
-        discriminator_steps: of the discriminator for each of the generator's.
-        r1: weight of the penalty of slopes at real pictures.
-        gradient_penalty: weight of the penalty of slopes other than 1.
-        augment: changes of what the discriminator sees: color, translation, cutout.
-        learning_rate: of both.
-        held: how many of the last pictures are kept from the training, to measure the kernel distance by.
-        judge: the encoder that measures it, by name or file.
-        license: what the card says of the model; it is up to the terms of the pictures.
-        seed: of the weights, the latents and the order of the pictures.
-        interval: steps between records and checkpoints.
-        sheet: intervals between sheets of samples, and measurements.
-        device: see `nst.research.train.loop.training_device`.
-    """
-    device = training_device(device)
-    seed_weights(seed, judge)
-    config = {"latent_dim": latent_dim, "widths": list(widths), "patch": patch}
-    generator = ProGAN(latent_dim, widths, patch)
+@options
+def train_progan(config: ProGANConfig) -> Records:
+    """Train the growing adversarial network (ProGAN), from 4 x 4 features on."""
+    seed_weights(config.seed, config.judge)
+    generator = ProGAN(**config.shape)
+    growth = Growth(0, len(config.widths) - 1, config.level_steps)
+    run = GanRun("progan", config.shape, config, generator.resolution, growth)
 
     def make(network: Any, rng: torch.Generator, step: int) -> Tensor:
-        latent = torch.randn(batch, latent_dim, generator=rng).to(device.torch_device)
+        latent = torch.randn(config.batch, config.latent_dim, generator=rng).to(run.device.torch_device)
         return network.paint(latent, *growth.at(step))
 
-    growth = Growth(0, len(widths) - 1, level_steps)
-    gan_config = GanConfig(game, discriminator_steps, r1, gradient_penalty=gradient_penalty, augment=augment)
-    plan = Plan(steps, learning_rate, seed, interval, sheet)
-    faces = Faces(data, generator.resolution, held)
-    run = GanRun("progan", config, faces, Path(out), device, judge, growth, license)
-    yield from run.grow(generator, make, gan_config, plan, batch)
+    yield from run.grow(generator, make)
 
 
-def train_stylegan(
-    *,
-    data: str,
-    out: str,
-    game: str = "nonsaturating",
-    steps: int = 10000,
-    batch: int = 32,
-    widths: Sequence[int] = WIDTHS,
-    patch: int = 2,
-    latent_dim: int = 128,
-    first_level: int = 2,
-    level_steps: int = 1000,
-    mixing: float = 0.9,
-    discriminator_steps: int = 1,
-    r1: float = 0.1,
-    augment: Sequence[str] = (),
-    learning_rate: float = 2e-3,
-    held: int = 0,
-    judge: str = "compact",
-    license: str = "other",
-    seed: int = 0,
-    interval: int = 100,
-    sheet: int = 5,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train the style-based adversarial network (StyleGAN).
-
-    Args:
-        data: folder or tar file of faces.
-        out: folder to write; a checkpoint there is gone on from.
-        game: minimax, nonsaturating, least_squares, wasserstein or hinge.
-        steps, batch: how many steps, of how many pictures.
-        widths: channels of each level, from 4 x 4; each further one is twice as fine.
-        patch: pixels a side that one of the finest features paints.
-        latent_dim: how many numbers a face comes from.
-        first_level: what the growth begins with; 0 is 4 x 4.
-        level_steps: of each level but the last; half of them fade it in; 0 for no growth.
-        mixing: share of the pictures that have one style for the coarse layers and another one for the fine.
-        discriminator_steps: of the discriminator for each of the generator's.
-        r1: weight of the penalty of slopes at real pictures.
-        augment: changes of what the discriminator sees: color, translation, cutout.
-        learning_rate: of both.
-        held: how many of the last pictures are kept from the training, to measure the kernel distance by.
-        judge: the encoder that measures it, by name or file.
-        license: what the card says of the model; it is up to the terms of the pictures.
-        seed: of the weights, the latents and the order of the pictures.
-        interval: steps between records and checkpoints.
-        sheet: intervals between sheets of samples, and measurements.
-        device: see `nst.research.train.loop.training_device`.
-    """
-    device = training_device(device)
-    seed_weights(seed, judge)
-    config = {"latent_dim": latent_dim, "widths": list(widths), "patch": patch}
-    generator = StyleGAN(latent_dim, widths, patch)
+@options
+def train_stylegan(config: StyleGANConfig) -> Records:
+    """Train the style-based adversarial network (StyleGAN)."""
+    seed_weights(config.seed, config.judge)
+    generator, last = StyleGAN(**config.shape), len(config.widths) - 1
+    growth = Growth(min(config.first_level, last), last, config.level_steps)
+    run = GanRun("stylegan", config.shape, config, generator.resolution, growth)
 
     def make(network: Any, rng: torch.Generator, step: int) -> Tensor:
-        stage = growth.at(step)
-        first, second = (torch.randn(batch, latent_dim, generator=rng).to(device.torch_device) for _ in range(2))
-        alone = torch.rand(batch, generator=rng) >= mixing
+        stage, batch, device = growth.at(step), config.batch, run.device.torch_device
+        first, second = (torch.randn(batch, config.latent_dim, generator=rng).to(device) for _ in range(2))
+        alone = torch.rand(batch, generator=rng) >= config.mixing
         crossover = torch.randint(1, 2 * stage.level + 2, (batch,), generator=rng)  # at the end there is no second
-        crossover = crossover.masked_fill(alone, network.layers).to(device.torch_device)
+        crossover = crossover.masked_fill(alone, network.layers).to(device)
         styles = mix_styles(network.styles(first), network.styles(second), crossover, network.layers)
         return network.paint(styles, network.noise(rng, batch), stage.level, stage.blend)
 
-    growth = Growth(min(first_level, len(widths) - 1), len(widths) - 1, level_steps)
-    gan_config = GanConfig(game, discriminator_steps, r1, augment=augment)
-    plan = Plan(steps, learning_rate, seed, interval, sheet)
-    faces = Faces(data, generator.resolution, held)
-    run = GanRun("stylegan", config, faces, Path(out), device, judge, growth, license)
-    yield from run.grow(generator, make, gan_config, plan, batch)
+    yield from run.grow(generator, make)

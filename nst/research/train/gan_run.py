@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ from nst.fidelity import distance_to
 from nst.images import ImageError, grid, to_tensor
 from nst.models.progan import GrowingDiscriminator, enlarge
 from nst.models.stylegan import StyleGAN
+from nst.research.train.config import GanConfig, Records
 from nst.research.train.data import Pictures
-from nst.research.train.gan_loop import GanConfig, GanNetworks, run_gan
+from nst.research.train.gan_loop import GanLearner, GanNetworks
 from nst.research.train.growth import Growth, shrink
-from nst.research.train.loop import Plan, write_model
+from nst.research.train.loop import train, training_device
+from nst.research.train.model_file import write_model
 
 SHEET, SHEET_COLUMNS, TRUNCATION = 64, 8, 0.7
 """How many faces a sheet shows, and how near to the mean one."""
@@ -72,23 +75,27 @@ class GanRun:
     """A training of a generator of faces.
 
     Attributes:
-        name: of the architecture; config: its arguments.
-        faces: what is learned from.
-        folder: to write.
-        device: device and number format.
-        judge: the encoder that measures, by name or file.
+        name: of the architecture; shape: its arguments.
+        config: what the training was told.
+        size: side of the pictures.
         growth: None for networks that do not grow.
-        license: of what is trained, which is up to the terms of the pictures.
     """
 
     name: str
-    config: Mapping[str, Any]
-    faces: Faces
-    folder: Path
-    device: Device
-    judge: str
+    shape: Mapping[str, Any]
+    config: GanConfig
+    size: int
     growth: Growth | None = None
-    license: str = "other"
+
+    @cached_property
+    def faces(self) -> Faces:
+        """What is learned from."""
+        return Faces(self.config.data, self.size, self.config.held)
+
+    @cached_property
+    def device(self) -> Device:
+        """Device and number format."""
+        return training_device(self.config.device)
 
     def grown(self, step: int) -> bool:
         """Whether nothing is left to be faded in."""
@@ -101,8 +108,8 @@ class GanRun:
         if isinstance(averaged, StyleGAN):
             averaged.center()
         about = ABOUT.format(side=averaged.resolution, dim=averaged.latent_dim, count=len(self.faces.seen))
-        command = self.name.removeprefix("dc")
-        write_model(averaged, self.folder, self.name, self.config, record, about, command=command, license=self.license)
+        told = {"command": self.name.removeprefix("dc"), "license": self.config.license}
+        write_model(averaged, self.config.folder, self.name, self.shape, record, about, **told)
 
     def sheet(self, averaged: Any, step: int) -> Tensor:
         """64 faces at a truncation of 0.7, the same at every step."""
@@ -122,39 +129,32 @@ class GanRun:
         """The kernel distance of as many faces as were held out, to these."""
         if not self.grown(step) or len(self.faces.held) < 2:
             return {}
-        count, encoder = len(self.faces.held), load_encoder(self.judge).to(self.device.torch_device)
+        count, encoder = len(self.faces.held), load_encoder(self.config.judge).to(self.device.torch_device)
         made = [averaged.sample(min(50, count - i), i, 1.0).cpu() for i in range(0, count, 50)]
         return {"kernel_distance": round(distance_to(self.faces.held, torch.cat(made), encoder, self.device), 5)}
 
-    def play(self, networks: GanNetworks, gan_config: GanConfig, plan: Plan) -> Iterator[dict[str, Any]]:
-        """Train; yields a record per interval, see `nst.research.train.gan_loop.run_gan`."""
-        records = run_gan(
-            networks,
-            gan_config,
-            plan=plan,
-            device=self.device,
-            out=self.folder,
+    def play(self, networks: GanNetworks) -> Records:
+        """Train; yields a record per interval."""
+        yield from train(
+            GanLearner(networks, self.config, self.device),
+            out=self.config.folder,
             finish=self.finish,
             sheet=self.sheet,
             measure=self.measure,
+            notes=lambda: {"skipped": self.faces.skipped},
         )
-        for record in records:
-            yield record | {"skipped": self.faces.skipped}
 
-    def grow(
-        self, generator: nn.Module, make: Callable[..., Tensor], gan_config: GanConfig, plan: Plan, batch: int
-    ) -> Iterator[dict[str, Any]]:
+    def grow(self, generator: nn.Module, make: Callable[..., Tensor]) -> Records:
         """Train a generator that grows, with a discriminator of the same widths."""
-        growth, patch = self.growth, self.config["patch"]
+        growth, patch = self.growth, self.shape["patch"]
         assert growth is not None
-        discriminator = self.device.place(GrowingDiscriminator(self.config["widths"], patch))
-
-        def real(rng: torch.Generator, step: int) -> Tensor:
-            return shrink(self.faces.batch(batch, rng), growth.at(step), patch)
-
-        def judge(image: Tensor, step: int) -> Tensor:
-            return discriminator(image, *growth.at(step))
-
+        discriminator = self.device.place(GrowingDiscriminator(self.shape["widths"], patch))
         yield from self.play(
-            GanNetworks(self.device.place(generator), discriminator, make, judge, real), gan_config, plan
+            GanNetworks(
+                self.device.place(generator),
+                discriminator,
+                make,
+                lambda image, step: discriminator(image, *growth.at(step)),
+                lambda rng, step: shrink(self.faces.batch(self.config.batch, rng), growth.at(step), patch),
+            )
         )

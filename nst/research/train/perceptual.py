@@ -170,6 +170,13 @@ class Perceptual(nn.Module):
         }
 
 
+def loss_networks(names: Sequence[str], device: Device, weights: Weights) -> list[Perceptual]:
+    """The terms as each of the networks tells them, frozen. They are made before what learns: what they load must not
+    use up the random numbers of that."""
+    networks = [LossNetwork(name).requires_grad_(False) for name in names]
+    return [Perceptual(network, device, weights).to(device.torch_device) for network in networks]
+
+
 def _relative(found: Tensor, wanted: Tensor, centered: bool = False) -> Tensor:
     """Squared error of each sample relative to its target's square, or variance; (N,)."""
     found, wanted = found.float().flatten(1), wanted.float().flatten(1)

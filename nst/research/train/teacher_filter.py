@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import random
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from torch import Tensor, nn
 from nst.device import Device
 from nst.images import ImageError, resize, to_tensor
 from nst.registry import load_model
-from nst.research.train.data import Crops
+from nst.research.train.data import PHOTO_SIDE, Stock
 from nst.research.train.drawn import drawn
 from nst.weights import load_tensors, save_tensors
 
@@ -27,54 +26,42 @@ MAMMALS, ENOUGH = slice(151, 389), 0.1
 
 
 class Varied:
-    """Crops of photos of two kinds, half of them in a slightly other light and tint; seeded.
+    """Crops of photos of two kinds, half of them in a slightly other light and tint.
 
     Args:
         photos: all.
         translated, others: the numbers of those that are to be translated, and of those that are to stay as they are,
             of which `STAYING` of the crops are taken.
         size: side of a crop in pixels.
+        device: where they are kept.
     """
 
     def __init__(
-        self, photos: Sequence[Image.Image], translated: Sequence[int], others: Sequence[int], size: int
+        self,
+        photos: Sequence[Image.Image],
+        translated: Sequence[int],
+        others: Sequence[int],
+        size: int,
+        device: Device,
     ) -> None:
-        chosen = [Chosen(photos, numbers) for numbers in (translated, others)]
-        self.translated, self.others = (Crops(pictures, size, smallest=0.7) for pictures in chosen)
-        self.staying = STAYING if others else 0.0
-        self.random = random.Random(0)
+        kinds = [numbers for numbers in (translated, others) if numbers] or [translated]
+        self.stocks = [Stock(photos, max(size, PHOTO_SIDE), device, only) for only in kinds]
+        self.size, self.staying, self.rng = size, STAYING if others else 0.0, self.stocks[0].rng
 
     @property
     def skipped(self) -> int:
-        return self.translated.skipped + self.others.skipped
+        """How many photos could not be read."""
+        return sum(stock.skipped for stock in self.stocks)
 
-    def batch(self, count: int) -> tuple[Tensor, Tensor]:
+    def batch(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         """`count` crops, (count, 3, size, size), and whether each is to be translated, (count,) of 1 or 0."""
-        crops, of_kind = zip(*(self._one() for _ in range(count)), strict=True)
-        return torch.cat(crops), torch.tensor(of_kind)
-
-    def _one(self) -> tuple[Tensor, float]:
-        stays = self.random.random() < self.staying
-        source = self.others if stays else self.translated
-        source.random.seed(self.random.random())
-        crop = source.one()
-        if self.random.random() < 0.5:
-            tint = torch.tensor([self.random.uniform(0.93, 1.07) for _ in range(3)]).view(1, 3, 1, 1)
-            crop = (crop * tint).clamp(0, 1) ** self.random.uniform(0.85, 1.2)
-        return crop, float(not stays)
-
-
-class Chosen(Sequence[Image.Image]):
-    """Some of a sequence of pictures, by their numbers."""
-
-    def __init__(self, pictures: Sequence[Image.Image], numbers: Sequence[int]) -> None:
-        self.pictures, self.numbers = pictures, numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, index: int) -> Image.Image:  # type: ignore[override]
-        return self.pictures[self.numbers[index]]
+        draws = torch.rand(6, count, 1, 1, 1, generator=rng, device=rng.device)
+        stays = draws[0] < self.staying
+        crops = [stock.batch(count, self.size, rng, smallest=0.7) for stock in self.stocks]
+        chosen = torch.where(stays, crops[-1], crops[0])
+        tint, light = 0.93 + 0.14 * draws[1:4, :, 0, 0, 0].T[:, :, None, None], 0.85 + 0.35 * draws[4]
+        changed = (chosen * tint).clamp(0, 1) ** light
+        return torch.where(draws[5] < 0.5, changed, chosen), (~stays).flatten().float()
 
 
 def teacher_filter(

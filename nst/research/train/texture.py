@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from nst.device import Device
 from nst.encoders import CONTENT_LAYERS, load_encoder
 from nst.images import resize, to_tensor
 from nst.models.texture import TextureNet
-from nst.research.train.cin import named_style
-from nst.research.train.data import Crops, Pictures
-from nst.research.train.loop import Plan, seed_weights, train, training_device, write_model
+from nst.research.train.config import CropConfig, Records, options
+from nst.research.train.data import PHOTO_SIDE, Pictures, Stock, named_style, rows
+from nst.research.train.descent import Descent
+from nst.research.train.loop import train, training_device
+from nst.research.train.model_file import seed_weights, warm_start, write_model
 from nst.research.train.perceptual import Perceptual, Weights
 
 
@@ -50,80 +50,74 @@ class TextureObjective(nn.Module):
         return terms
 
 
-def train_texture(
-    *,
-    style: str,
-    out: str,
-    data: str | None = None,
-    steps: int = 1500,
-    batch: int = 4,
-    size: int = 192,
-    style_size: int = 384,
-    scales: int = 5,
-    width: int = 8,
-    content_weight: float = 0.07,
-    color_weight: float = 0.5,
-    diversity_weight: float = 0.01,
-    tv_weight: float = 0.05,
-    learning_rate: float = 5e-3,
-    encoder: str = "compact",
-    seed: int = 0,
-    interval: int = 100,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train a texture network: for textures from noise, or with photos for stylizing.
+@dataclass(frozen=True, kw_only=True)
+class TextureConfig(CropConfig):
+    """The training of a texture network.
 
     Args:
         style: the texture, by name or a picture file.
-        out: folder to write; a checkpoint there is gone on from.
         data: folder or tar file of photos; None means a network for textures, without photos.
-        steps, batch, size: how many steps, of how many pictures, of how many pixels a side.
         style_size: long side in pixels of the style, which decides on the size of the texture.
         scales: of noise, each twice as fine.
         width: channels that each scale adds.
         content_weight, color_weight, tv_weight: weight of the content, of the colors, of smoothness.
         diversity_weight: weight of the pictures' difference from each other.
-        learning_rate: the top of the cycle.
         encoder: the network that compares, by name or file.
-        seed: of the noise, crops and initial weights.
-        interval: steps between records and checkpoints.
-        device: see `nst.research.train.loop.training_device`.
     """
-    name, picture = named_style(style)
-    folder, device = Path(out), training_device(device)
-    seed_weights(seed, encoder)
-    config = {"scales": scales, "width": width, "photo": data is not None}
-    model = device.place(TextureNet(**config))  # type: ignore[arg-type]
-    weights = Weights(content=content_weight, color=color_weight, tv=tv_weight, plain=0)
-    perceptual = Perceptual(load_encoder(encoder).to(device.torch_device), device, weights)
-    target = device.place(resize(to_tensor(picture), style_size))
-    objective = TextureObjective(model, perceptual, target, diversity_weight if batch > 1 else 0)
-    photos = Crops(Pictures(data), size, smallest=0.75) if data else None
-    shown = (photos.batch(4),) if photos else ()
 
-    def draw(step_seed: int) -> tuple[Tensor, ...]:
-        noise = model.noise((size, size), step_seed, batch)
-        if photos is None:
-            return tuple(noise)
-        photos.random.seed(step_seed)
-        return *noise, photos.batch(batch)
+    style: str
+    data: str | None = None
+    steps: int = 1500
+    batch: int = 4
+    style_size: int = 384
+    scales: int = 5
+    width: int = 8
+    content_weight: float = 0.07
+    color_weight: float = 0.5
+    diversity_weight: float = 0.01
+    tv_weight: float = 0.05
+    learning_rate: float = 5e-3
+    encoder: str = "compact"
 
-    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
-        write_model(trained, folder, "texture", config, record, f"Textures after {name}, from noise.")
 
-    def sheet(trained: Any) -> Tensor:
+@options
+def train_texture(config: TextureConfig) -> Records:
+    """Train a texture network: for textures from noise, or with photos for stylizing."""
+    name, picture = named_style(config.style)
+    device, batch, size = training_device(config.device), config.batch, config.size
+    seed_weights(config.seed, config.encoder)
+    shape: dict[str, Any] = {"scales": config.scales, "width": config.width, "photo": config.data is not None}
+    model = device.place(TextureNet(**shape))
+    if config.start:
+        warm_start(model, config.start)
+    weights = Weights(content=config.content_weight, color=config.color_weight, tv=config.tv_weight, plain=0)
+    perceptual = Perceptual(load_encoder(config.encoder).to(device.torch_device), device, weights)
+    target = device.place(resize(to_tensor(picture), config.style_size))
+    objective = TextureObjective(model, perceptual, target, config.diversity_weight if batch > 1 else 0)
+    photos = Stock(Pictures(config.data), max(size, PHOTO_SIDE), device) if config.data else None
+
+    def crops(count: int, seed: int) -> tuple[Tensor, ...]:
+        return (photos.batch(count, size, photos.rng.manual_seed(seed), smallest=0.75),) if photos else ()
+
+    shown = crops(4, config.seed)
+
+    def sheet(trained: Any, _: int) -> Tensor:
         """Four pictures; those of a network for textures are larger than it has ever seen."""
         noise = trained.noise((size, size) if photos else (2 * size, 2 * size), 0, 4)
-        return torch.cat([*trained([device.place(z) for z in noise], *map(device.place, shown))], 2)[None]
+        return rows([trained([device.place(z) for z in noise], *shown)])
 
     yield from train(
-        objective,
-        draw,
-        model=model,
-        plan=Plan(steps, learning_rate, seed, interval),
-        device=device,
-        out=folder,
-        finish=finish,
+        Descent(
+            objective,
+            lambda seed: (*model.noise((size, size), seed, batch), *crops(batch, seed)),
+            model,
+            config.plan,
+            device,
+        ),
+        out=config.folder,
+        finish=lambda trained, record: write_model(
+            trained, config.folder, "texture", shape, record, f"Textures after {name}, from noise."
+        ),
         sheet=sheet,
         notes=lambda: {"skipped": photos.skipped if photos else 0},
     )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from nst.device import Device
 from nst.losses import content_loss
 from nst.models.wct import WCT
-from nst.research.train.data import Crops, Pictures
-from nst.research.train.loop import Plan, seed_weights, train, training_device, warm_start, write_model
+from nst.research.train.config import PhotoConfig, Records, options
+from nst.research.train.data import PHOTO_SIDE, Pictures, Stock, rows
+from nst.research.train.descent import Descent
+from nst.research.train.loop import train, training_device
+from nst.research.train.model_file import seed_weights, warm_start, write_model
 
 
 class Reconstruction(nn.Module):
@@ -34,65 +35,42 @@ class Reconstruction(nn.Module):
         return terms
 
 
-def train_wct(
-    *,
-    data: str,
-    out: str,
-    start: str | None = None,
-    steps: int = 2000,
-    batch: int = 8,
-    size: int = 192,
-    feature_weight: float = 1.0,
-    learning_rate: float = 2e-3,
-    encoder: str = "compact",
-    seed: int = 0,
-    interval: int = 100,
-    device: str | Device = "auto",
-) -> Iterator[dict[str, Any]]:
-    """Train WCT's decoders to give pictures back; styles are not needed.
+@dataclass(frozen=True, kw_only=True)
+class WCTConfig(PhotoConfig):
+    """The training of WCT's decoders.
 
     Args:
-        data: folder or tar file of photos.
-        out: folder to write; a checkpoint there is gone on from.
-        start: a file of this kind to start from.
-        steps, batch, size: how many steps, of how many crops, of how many pixels a side.
         feature_weight: of the features' error beside the pixels'.
-        learning_rate: the top of the cycle.
         encoder: the network whose features are decoded, by name or file.
-        seed: of crops and initial weights.
-        interval: steps between records and checkpoints.
-        device: see `nst.research.train.loop.training_device`.
     """
-    folder, device = Path(out), training_device(device)
-    seed_weights(seed, encoder)
-    config = {"encoder": encoder}
-    model = WCT(**config)
-    if start:
-        warm_start(model, start)
+
+    feature_weight: float = 1.0
+
+
+@options
+def train_wct(config: WCTConfig) -> Records:
+    """Train WCT's decoders to give pictures back; styles are not needed."""
+    device, size = training_device(config.device), config.size
+    seed_weights(config.seed, config.encoder)
+    shape = {"encoder": config.encoder}
+    model = WCT(**shape)
+    if config.start:
+        warm_start(model, config.start)
     model = device.place(model)
-    photos = Crops(Pictures(data), size)
-    samples = device.place(photos.batch(4))
+    photos = Stock(Pictures(config.data), max(size, PHOTO_SIDE), device)
+    samples = photos.batch(4, size, photos.rng.manual_seed(config.seed))
+
+    def sheet(trained: Any, _: int) -> Tensor:
+        return rows([samples, *(trained.reconstruct(samples, layer)[0] for layer in trained.layers)])
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
-        photos.random.seed(step_seed)
-        return (photos.batch(batch),)
+        return (photos.batch(config.batch, size, photos.rng.manual_seed(step_seed)),)
 
-    def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
-        about = f"Decoders of five layers of {encoder}, for any style. Trained on {data}."
-        write_model(trained, folder, "wct", config, record, about)
-
-    def sheet(trained: Any) -> Tensor:
-        rows = [samples, *(trained.reconstruct(samples, layer)[0] for layer in trained.layers)]
-        return torch.cat([torch.cat([*row], 2) for row in rows], 1)[None]
-
+    about = f"Decoders of five layers of {config.encoder}, for any style. Trained on {config.data}."
     yield from train(
-        Reconstruction(model, device, feature_weight),
-        draw,
-        model=model,
-        plan=Plan(steps, learning_rate, seed, interval),
-        device=device,
-        out=folder,
-        finish=finish,
+        Descent(Reconstruction(model, device, config.feature_weight), draw, model, config.plan, device),
+        out=config.folder,
+        finish=lambda trained, record: write_model(trained, config.folder, "wct", shape, record, about),
         sheet=sheet,
         notes=lambda: {"skipped": photos.skipped},
     )
