@@ -18,7 +18,7 @@ from test_hosting import SERVED, process, served
 from visitor import Refused, Visitor
 
 from nst.device import lock
-from nst.server import admission, limits, queue
+from nst.server import admission, limits, presence, queue
 
 QUERY = "?size=64&num_steps=2000"
 
@@ -192,11 +192,41 @@ def test_who_waits_and_has_gone_is_not_waited_for(url):
 def test_whose_address_has_had_the_device_for_long_waits_behind_the_others(monkeypatch):
     heavy, light, again, new = (type("Visitor", (), {})() for _ in range(4))
     monkeypatch.setattr(queue, "_line", [heavy, again, light, new])
-    monkeypatch.setattr(queue, "_had", {"a": (300.0, time.monotonic()), "b": (5.0, time.monotonic())})
+    monkeypatch.setattr(queue, "_had", {"a": (300.0, time.monotonic()), "b": (3.0, time.monotonic())})
     monkeypatch.setattr(queue, "_address", {heavy: "a", again: "a", light: "b", new: "c"})
     assert queue._turns() == [light, new, heavy, again]
     queue._had["a"] = 300.0, time.monotonic() - 6 * queue.HALF
     assert queue._turns() == [heavy, again, light, new], "it is forgiven with time"
+
+
+def test_who_is_there_to_see_it_comes_before_who_is_not(monkeypatch):
+    absent, there, heavy = (type("Visitor", (), {})() for _ in range(3))
+    monkeypatch.setattr(queue, "_line", [absent, there, heavy])
+    monkeypatch.setattr(queue, "_names", {absent: ("one",), there: ("two",), heavy: ("three",)})
+    monkeypatch.setattr(queue, "_address", {absent: "a", there: "b", heavy: "c"})
+    monkeypatch.setattr(queue, "_had", {"c": (300.0, time.monotonic())})
+    monkeypatch.setattr(presence, "heard_of", dict.fromkeys(("one", "two", "three"), time.monotonic() - 9))
+    with presence.told("two"), presence.told("three"):
+        assert queue._turns() == [there, heavy, absent]
+    assert presence.away("two") < 1 < presence.away("one"), "and it is known when they left"
+
+
+def test_a_long_run_ends_with_the_picture_so_far_while_others_wait(tmp_path, monkeypatch):
+    monkeypatch.setenv("PASTICHE_LIMITS", "strict")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    monkeypatch.setattr(limits, "STRICT", limits.Limits(1024, 5000, seconds=300, memory=0.6, shared=0.5))
+    with served(tmp_path, limits.limited(FakeRun(seconds=0.02))) as url:
+        first, second = visitor(url, "203.0.113.60"), visitor(url, "203.0.113.61", "?size=64&num_steps=3")
+        painting = threading.Thread(target=first.click, args=("paint",))
+        painting.start()
+        assert soon(lambda: bool(queue._running))
+        assert second.click("paint") and "Finished" in second.show("status")
+        painting.join(20)
+        status = first.show("status")
+        assert "Stopped" in status and "while others wait" in status and "Continue goes on from it" in status
+        assert first.show("download")["path"]
+        first.close()
+        second.close()
 
 
 def test_device_time_counts_for_the_address_that_had_it(url):

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any
 
 from gradio.queueing import Event, Queue
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nst.server import limits, log
+from nst.server import limits, log, presence
+from nst.server import queue as device_line
 from nst.server.address import client
 
 DEVICE = "device"
@@ -35,8 +35,9 @@ MOST_PAINTINGS, MOST_CLICKS = 8 * limits.IN_LINE, 16 * limits.IN_LINE
 
 MOST = MOST_PAINTINGS + MOST_CLICKS
 
-GONE, LOOK = 15.0, 2.0
-"""Seconds after which a visitor to whom nothing can be told any more has left, and between two looks at that."""
+GONE, AWAITED, LOOK = 15.0, 5.0, 2.0
+"""Seconds after which a visitor to whom nothing can be told any more has left; after which one has left who computes
+while others wait for the device; and between two looks at that."""
 
 FULL = "A great many visitors are here just now; try again in a minute."
 PAINTS_ALREADY = "One of your paintings is under way and another one waits; stop one of them, or wait until it is done."
@@ -53,14 +54,10 @@ def guard(queue: Queue) -> None:
 
     async def pushed(body: Any, request: Any, username: str | None) -> Any:
         admit(queue, body, request)
-        _heard_of[body.session_hash or ""] = time.monotonic()
+        presence.heard_of[body.session_hash or ""] = time.monotonic()
         return await push(body, request, username)
 
     queue.push = pushed  # type: ignore[method-assign]
-
-
-_heard_of: dict[str, float] = {}
-"""When a visitor, or who asked for an event, was there last; of those who are not there now."""
 
 
 def admit(queue: Queue, body: Any, request: Any) -> None:
@@ -132,7 +129,6 @@ class Listening:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self.here: Counter[str] = Counter()
         self.watch: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -141,18 +137,9 @@ class Listening:
             return
         if self.watch is None or self.watch.done():
             self.watch = asyncio.create_task(self._watch(scope["app"]))
-        who = listener(scope)
-        if not who:
+        who = presence.listener(scope)
+        with presence.told(who) if who else nullcontext():
             await self.app(scope, receive, send)
-            return
-        self.here[who] += 1
-        try:
-            await self.app(scope, receive, send)
-        finally:
-            self.here[who] -= 1
-            if not self.here[who]:
-                del self.here[who]
-                _heard_of[who] = time.monotonic()
 
     async def _watch(self, app: Any) -> None:
         while True:
@@ -166,28 +153,20 @@ class Listening:
         ended = 0
         for event in list(under_way(queue)):
             names = event.session_hash, event._id
-            since = max(_heard_of.get(name, event.enqueue_time) for name in names)
-            if event.alive and now - max(since, event.enqueue_time) > GONE and not any(self.here[n] for n in names):
+            patience = AWAITED if kind(event.fn) == "painting" and device_line.awaited() else GONE
+            since = max(presence.heard_of.get(name, event.enqueue_time) for name in names)
+            there = any(presence.here[name] for name in names)
+            if event.alive and now - max(since, event.enqueue_time) > patience and not there:
                 await queue.clean_events(event_id=event._id)
                 ended += 1
         if ended:
             log.note("left", events=ended)
         busy = {event.session_hash for event in under_way(queue)}
         for session in [*queue.pending_event_ids_session]:
-            gone = now - _heard_of.setdefault(session, now) > GONE
-            if gone and session not in busy and not self.here[session]:
+            gone = now - presence.heard_of.setdefault(session, now) > GONE
+            if gone and session not in busy and not presence.here[session]:
                 queue.pending_event_ids_session.pop(session, None)
                 queue.pending_messages_per_session.pop(session, None)
         known = queue.pending_event_ids_session.keys() | busy
-        for who in [who for who, when in _heard_of.items() if who not in known and now - when > GONE]:
-            del _heard_of[who]
-
-
-def listener(scope: Scope) -> str:
-    """The session, or the event, that a request asks to be told of; "" if it is none of that kind."""
-    path, query = scope["path"], scope.get("query_string", b"").decode("latin-1")
-    if path == "/gradio_api/queue/data":
-        return next((part.partition("=")[2] for part in query.split("&") if part.startswith("session_hash=")), "")
-    if scope["method"] == "GET" and path.startswith("/gradio_api/call/"):
-        return str(path.rpartition("/")[2])
-    return ""
+        for who in [who for who, when in presence.heard_of.items() if who not in known and now - when > GONE]:
+            del presence.heard_of[who]

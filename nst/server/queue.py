@@ -1,7 +1,7 @@
 """The line before the device: one computes, the others wait their turn and are told how long.
 
-Who comes first is first, but behind those whose address has had the device for less time lately: so nobody keeps it
-from others by asking for much, or again and again.
+Who comes first is first, but behind those whose address has had the device for less time lately, and before those who
+are not there to see it: so nobody keeps it from others by asking for much, again and again, or for nobody.
 """
 
 from __future__ import annotations
@@ -18,14 +18,18 @@ from weakref import WeakKeyDictionary, WeakSet
 from gradio.context import LocalContext
 
 from nst.device import lock
+from nst.server import presence
 from nst.server.address import client
 from nst.ui import progress
 
 POLL, TELL = 0.2, 1.5
 """Seconds between two looks at something that is waited for, and between two words about it to the visitor."""
 
-HALF, ALIKE = 300.0, 15.0
+HALF, ALIKE = 300.0, 5.0
 """Seconds after which half of what an address has had of the device is forgiven, and a difference that makes none."""
+
+ABSENT = 2.0
+"""Seconds without anybody there to be told, after which those who are there come first."""
 
 
 _stopping = threading.Event()
@@ -36,6 +40,12 @@ def stop_all() -> None:
     _stopping.set()
     for visitor in (*_line, *_running):
         visitor.stopped = True
+
+
+def awaited() -> bool:
+    """Whether somebody waits, and is there, who is not of the address that has the device now."""
+    computes = {_address.get(visitor) for visitor in _running}
+    return any(_address.get(visitor) not in computes and not _absent(visitor) for visitor in list(_line))
 
 
 def is_busy() -> bool:
@@ -73,6 +83,7 @@ def wait(visitor: Visitor) -> Generator[str, None, bool]:
     """Wait for the device; yields status lines, returns whether it is held, which it is unless they were stopped."""
     request = LocalContext.request.get(None)
     _address[visitor] = client(request) if request is not None else ""
+    _names[visitor] = tuple(filter(None, (getattr(request, "session_hash", None), LocalContext.event_id.get(None))))
     _line.append(visitor)
     told = 0.0
     try:
@@ -117,13 +128,20 @@ _line: list[Any] = []
 _address: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """Where they come from."""
 
+_names: WeakKeyDictionary[Any, tuple[str, ...]] = WeakKeyDictionary()
+"""By which they are told how it goes on, see `nst.server.presence`."""
+
 _had: dict[str, tuple[float, float]] = {}
 """Seconds of the device that an address has had, and when that was said; they are forgiven by halves, see `HALF`."""
 
 
 def _turns() -> list[Any]:
     """Who waits, in the order in which it is their turn."""
-    return sorted(_line, key=lambda visitor: _lately(_address.get(visitor, "")) // ALIKE)
+    return sorted(_line, key=lambda visitor: (_absent(visitor), _lately(_address.get(visitor, "")) // ALIKE))
+
+
+def _absent(visitor: Any) -> bool:
+    return presence.away(*_names.get(visitor, ())) > ABSENT
 
 
 def _lately(address: str) -> float:
