@@ -438,3 +438,17 @@ def test_floods_from_one_address_are_slowed(tmp_path, monkeypatch):
         codes = [httpx.post(f"{url}gradio_api/cancel", json={}).status_code for _ in range(25)]
         assert codes == [422] * 20 + [429] * 5 and limits.current() is limits.STRICT
         assert httpx.get(url).status_code == 200
+
+
+def test_who_knocks_again_and_again_is_answered_late_and_nobody_else(tmp_path, monkeypatch):
+    monkeypatch.setenv("PASTICHE_LIMITS", "strict")
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
+    monkeypatch.setattr(firewall, "MISSES", (3, 86400.0))
+    monkeypatch.setattr(firewall, "SLOWLY", 600.0)
+    with served(tmp_path, FakeRun()) as url:
+        knocks, other = {"X-Forwarded-For": "203.0.113.70"}, {"X-Forwarded-For": "203.0.113.71"}
+        for _ in range(3):
+            assert httpx.get(f"{url}nowhere", headers=knocks).status_code == 404
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{url}nowhere", headers=knocks, timeout=2)
+        assert httpx.get(f"{url}nowhere", headers=other).status_code == 404

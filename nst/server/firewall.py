@@ -6,6 +6,7 @@ otherwise. This page is for its own address: other sites can neither act for a v
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import json
 from collections import Counter
@@ -34,8 +35,15 @@ API_BODY = 60_000_000
 SLOWEST = 60.0
 """Seconds in which a request that is no upload must have come."""
 
-AT_ONCE, POSTS = 256, (400, 10.0)
-"""For one address: requests under way, streams included, and posts in so many seconds. It may be a whole school."""
+AT_ONCE, POSTS = 256, (400, 60.0)
+"""For one address: requests under way, streams included, and posts in so many seconds; all of them may come at once,
+since it may be a whole school.
+"""
+
+MISSES, SLOWLY = (40, 60.0), 1.0
+"""For one address: refused requests in so many seconds, after which it is answered so many seconds late. Whoever knocks
+again and again then waits most of the time, and the others are answered meanwhile.
+"""
 
 FILE = "/gradio_api/file="
 HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
@@ -56,7 +64,7 @@ class Firewall:
         self.routes: Sequence[Route] = (*PAGE, *RESULTS, *(PROGRAMS if api else ()))
         self.max_body = API_BODY if api else MAX_BODY
         self.here: Counter[str] = Counter()
-        self.posts = Rate(*POSTS)
+        self.posts, self.misses = Rate(*POSTS), Rate(*MISSES)
         self.uploads, self.passwords = Uploads(), Passwords()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,6 +78,8 @@ class Firewall:
         who = peer(scope)
         self.here[who] += 1
         try:
+            if limits.current() is limits.STRICT and not self.misses.allows(who):
+                await asyncio.sleep(SLOWLY)
             await self._let_in(scope, receive, sending, who)
         except Refusal as refusal:
             if not started:
@@ -83,6 +93,7 @@ class Firewall:
             if not self.here[who]:
                 del self.here[who]
             if started and started[0] >= 400:
+                self.misses.spend(who)
                 log.note("refused", status=started[0], method=_method(scope))
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send, who: str) -> None:

@@ -22,8 +22,10 @@ from nst.server import presence
 from nst.server.address import client
 from nst.ui import progress
 
-POLL, TELL = 0.2, 1.5
-"""Seconds between two looks at something that is waited for, and between two words about it to the visitor."""
+POLL, TELL, TOLD = 0.2, 1.5, 4
+"""Seconds between two looks at something that is waited for, and between two words about it to the visitor; of whom so
+many are told in that time: each word costs some 10 ms, in which nobody else is answered.
+"""
 
 HALF, ALIKE = 300.0, 5.0
 """Seconds after which half of what an address has had of the device is forgiven, and a difference that makes none."""
@@ -93,7 +95,7 @@ def wait(visitor: Visitor) -> Generator[str, None, bool]:
                 return True
             if not first:
                 time.sleep(POLL)
-            if visitor.stopped or time.monotonic() < told + TELL:
+            if visitor.stopped or time.monotonic() < told + TELL * max(1.0, len(_line) / TOLD):
                 continue
             told = time.monotonic()
             ahead = _turns().index(visitor)
