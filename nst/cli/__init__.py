@@ -14,6 +14,7 @@ DESCRIPTION = f"""Pastiche paints a photo in the manner of a painting.
 TASKS = {
     "stylize": "style_transfer",
     "fast": "fast",
+    "video": "video",
     "texture": "texture",
     "doodle": "doodle",
     "mix": "mix",

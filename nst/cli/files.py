@@ -13,13 +13,14 @@ from typing import Any, TypeVar
 from PIL import Image
 from torch import Tensor
 
-from nst import styles
+from nst import images, styles
 from nst.images import IMAGE_SUFFIXES, ImageError, Picture, decode, save, to_tensor
 from nst.places import PROGRAM
 from nst.stylize import open_mask
 from nst.tasks.result import Layout, Result
-from nst.tasks.task import CONTENT, MASK, REST, STYLE, Input
-from nst.video import check_film
+from nst.tasks.task import CLIP, CONTENT, MASK, REST, STYLE, Input, Task
+from nst.video import CLIP_SUFFIXES, Clip, check_film, is_unfinished, probe
+from nst.video import read_recipe as clip_recipe
 
 STYLE_SIZE = 1024
 """Long side in pixels at which a style known by name is opened, unless the result is larger; as in the app."""
@@ -36,6 +37,17 @@ def open_content(content: str) -> Picture:
     if not path.exists() and content in {example.name for example in styles.list_contents()}:
         return Picture(styles.load_content(content))
     return decode(path)
+
+
+def open_painted(task: Task, content: str) -> Picture | Clip:
+    """What a task paints over: a clip, or a picture as above."""
+    return probe(content) if task.inputs[0].role == CLIP else open_content(content)
+
+
+def read_recipe(path: Path) -> dict[str, Any] | None:
+    """The recipe in a picture or a clip that Pastiche wrote."""
+    films = CLIP_SUFFIXES - IMAGE_SUFFIXES
+    return clip_recipe(path) if path.suffix.lower() in films else images.read_recipe(path)
 
 
 def open_style(style: str, size: int) -> tuple[str, Tensor]:
@@ -91,7 +103,7 @@ def _how(one: Input) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a result goes: a picture, a film, or a folder of single pictures."""
+    """Where a result goes: a picture, a film, or a folder of single pictures; a clip is written by the run itself."""
 
     path: Path
     kind: str = "picture"
@@ -141,6 +153,11 @@ def settle(output: str, layout: Layout, stem: str) -> Target:
         ImageError: nothing can be written there.
     """
     path, several = Path(output).expanduser(), bool(layout.titles) and layout.main is None
+    if layout.clip:
+        if path.suffix and path.suffix.lower() not in layout.films:
+            raise ImageError(f"'{path}' is no name for a clip; choose {', '.join(layout.films)}, or a folder.")
+        check_writable(path.with_suffix(".png") if path.suffix else path / "any.png")
+        return Target(path, "clip")
     folder = output.endswith(("/", os.sep)) or path.is_dir()
     if several and not layout.plays and (folder or not path.suffix):
         target = Target(path, "folder")
@@ -191,10 +208,11 @@ class Job:
     target: Target
 
 
-def plan_folder(source: Path, output: str, overwrite: bool) -> tuple[list[Job], int]:
-    """What of a folder is to be painted, and how many pictures are done already.
+def plan_folder(source: Path, output: str, overwrite: bool, clips: bool = False) -> tuple[list[Job], int]:
+    """What of a folder is to be painted, and how many pictures, or clips, are done already.
 
-    A result has its photo's name and the suffix .png, or .jpg.png where names would be the same but for suffix or case.
+    A result has its photo's name and the suffix .png, or .jpg.png where names would be the same but for suffix or case;
+    a clip .mp4.
 
     Raises:
         ImageError: a folder without pictures, or results that would lie among the photos.
@@ -204,23 +222,25 @@ def plan_folder(source: Path, output: str, overwrite: bool) -> tuple[list[Job], 
         what = "the folder of the photos" if out.is_dir() else "a file"
         raise ImageError(f"'{output}' is {what}; give the results a folder of their own.")
     files = (path for path in sorted(source.iterdir()) if path.is_file() and not path.name.startswith("."))
-    photos = [path for path in files if path.suffix.lower() in IMAGE_SUFFIXES]
+    known, kind, suffix = (CLIP_SUFFIXES, "clip", ".mp4") if clips else (IMAGE_SUFFIXES, "picture", ".png")
+    photos = [path for path in files if path.suffix.lower() in known]
     if not photos:
-        raise ImageError(f"No pictures in '{source}'; name a folder that holds some.")
-    jobs = [Job(str(p), Target(out / name)) for p, name in zip(photos, unique_names(photos), strict=True)]
-    wanted = [job for job in jobs if overwrite or not job.target.path.exists()]
+        raise ImageError(f"No {kind}s in '{source}'; name a folder that holds some.")
+    named = zip(photos, unique_names(photos, suffix), strict=True)
+    jobs = [Job(str(path), Target(out / name, kind)) for path, name in named]
+    wanted = [job for job in jobs if overwrite or not job.target.path.exists() or is_unfinished(job.target.path)]
     if wanted:
-        check_writable(wanted[0].target.path)
+        check_writable(wanted[0].target.path.with_suffix(".png"))
     return wanted, len(jobs) - len(wanted)
 
 
-def unique_names(photos: Sequence[Path]) -> list[str]:
+def unique_names(photos: Sequence[Path], suffix: str = ".png") -> list[str]:
     """The name of each photo's result; no two are the same, even where case does not count."""
     shared, used, names = Counter(photo.stem.lower() for photo in photos), set[str](), list[str]()
     for photo in photos:
         stem = photo.stem if shared[photo.stem.lower()] == 1 else photo.name
         tries = [stem, *(f"{stem}-{i}" for i in range(2, len(photos) + 2))]
-        name = next(f"{one}.png" for one in tries if f"{one}.png".lower() not in used)
+        name = next(f"{one}{suffix}" for one in tries if f"{one}{suffix}".lower() not in used)
         used.add(name.lower())
         names.append(name)
     return names

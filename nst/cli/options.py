@@ -11,7 +11,7 @@ from typing import Any
 from nst.cli.arguments import Parser, read_number
 from nst.places import PROGRAM
 from nst.settings.setting import Setting
-from nst.tasks.task import PAINTED, Input, Task
+from nst.tasks.task import CLIP, PAINTED, Input, Task
 
 SNAPSHOTS = 12
 """How many moments of a run are kept, about."""
@@ -33,7 +33,9 @@ def parser(task: Task, command: str, about: str) -> Parser:
         _add_inputs(made, option, inputs)
     layout = task.layout(task.defaults)
     where = "the picture to write (.png, .jpg or .webp), or a folder"
-    if layout.films:
+    if layout.clip:
+        where = f"the clip to write ({', '.join(layout.films)}), or a folder for single pictures"
+    elif layout.films:
         where = f"the pictures in one, a film ({', '.join(layout.films)}), or a folder for single ones"
     made.add_argument("-o", "--output", metavar="OUT", required=not optional(task), help=where)
     for extra in task.extras:
@@ -43,7 +45,7 @@ def parser(task: Task, command: str, about: str) -> Parser:
     made.add_argument(
         "--recipe", metavar="PICTURE", help="take the settings from a picture that Pastiche made; what is typed wins"
     )
-    if layout.films:
+    if layout.seconds:
         rate = f"pictures a second in a film (default: {1 / layout.seconds:g})"
         made.add_argument("--rate", metavar="N", type=read_number(float, (1, 60)), help=rate)
     if "num_steps" in task.settings:
@@ -90,7 +92,8 @@ def _add_inputs(made: Parser, option: str, inputs: list[Input]) -> None:
     first, metavar = inputs[0], inputs[0].role.upper()
     if not first.option:
         nargs = "*" if first.most > 1 else "?" if not first.least else None
-        folder = ", or a folder of pictures" if first.name == PAINTED and first.least else ""
+        many = "clips" if first.role == CLIP else "pictures"
+        folder = f", or a folder of {many}" if first.name == PAINTED and first.least else ""
         made.add_argument(first.name, metavar=metavar, nargs=nargs, help=f"{first.help}{folder}")
     elif len(inputs) > 1:
         made.add_argument(f"--{option}", dest=option, metavar=metavar, nargs="+", help=first.help)

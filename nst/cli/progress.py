@@ -21,6 +21,8 @@ BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
 def words_of(step: Step) -> str:
     """Where a run is."""
+    if not step.losses:
+        return f"frame {step.index} of {step.total}, {step.size} px"
     return f"step {step.index} of {step.total}, {step.size} px, loss {step.loss:.3g}"
 
 

@@ -6,8 +6,10 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +21,13 @@ from nst.cli.errors import complaint
 from nst.cli.experiments import write_json
 from nst.cli.files import Job, Target
 from nst.cli.progress import BAR, download_bar, tell_cost, words_of
-from nst.images import ImageError, Picture, decode, fit, read_recipe, resize, save, to_pil, to_tensor
+from nst.images import ImageError, Picture, decode, fit, resize, save, to_pil, to_tensor
 from nst.optimize import Step
 from nst.stylize import estimate
 from nst.tasks.recipe import make_recipe, names_of, settings_from_recipe
 from nst.tasks.result import Layout, Result
 from nst.tasks.task import MAP, MASK, PAINTED, STYLE, Extra, Task
+from nst.video import Clip, is_unfinished
 
 REFRESHED = 0.1
 """Seconds between two looks at a run."""
@@ -136,7 +139,7 @@ def restored(path: str, task: Task, typed: dict[str, Any]) -> tuple[dict[str, An
     Raises:
         ImageError: no recipe, or one that needs a network that only its user has.
     """
-    recipe = read_recipe(Path(path).expanduser())
+    recipe = files.read_recipe(Path(path).expanduser())
     if not recipe:
         raise ImageError(
             f"'{path}' holds no recipe; give a picture as Pastiche wrote it, not a copy from another program."
@@ -161,7 +164,8 @@ def plan(order: Order, args: argparse.Namespace) -> tuple[list[Job], bool]:
     first = order.task.inputs[0] if order.task.inputs else None
     source = order.given[first.name][0] if first and first.name == PAINTED else None
     if source is not None and options.takes_folders(order.task) and Path(source).expanduser().is_dir():
-        jobs, done = files.plan_folder(Path(source).expanduser(), args.output, args.overwrite)
+        folder, clips = Path(source).expanduser(), order.layout.clip
+        jobs, done = files.plan_folder(folder, args.output, args.overwrite, clips)
         if done:
             print(f"{done} done already; --overwrite paints them anew.", file=sys.stderr)
         return jobs, True
@@ -238,13 +242,13 @@ def rehearse(order: Order) -> None:
 def paint_all(jobs: Sequence[Job], order: Order, several: bool) -> int:
     """Paint one after the other; how many failed, if they are to be skipped and not to end all."""
     failed, told = 0, not order.task.optimizes
-    shown = None if several or "num_steps" in order.task.settings else True
+    shown = None if several or "num_steps" in order.task.settings or order.layout.clip else True
     with tqdm(total=len(jobs), bar_format=BAR, file=sys.stderr, disable=shown) as bar:
         for number, job in enumerate(jobs):
             bar.set_description_str(Path(job.content or job.target.path).name, refresh=False)
             try:
-                picture = files.open_content(job.content) if job.content else None
-                if not told:
+                picture = files.open_painted(order.task, job.content) if job.content else None
+                if not told and not isinstance(picture, Clip):
                     forecast(picture, order, len(jobs) - number)
                     told = True
                 tell(paint(job, picture, order, bar, number))
@@ -273,22 +277,17 @@ def forecast(picture: Picture | None, order: Order, count: int) -> None:
         tell_cost(estimate(shape, **asked), count * order.task.times(whole), whole)
 
 
-def paint(job: Job, picture: Picture | None, order: Order, bar: tqdm[Any], number: int) -> list[Path]:
+def paint(job: Job, picture: Picture | Clip | None, order: Order, bar: tqdm[Any], number: int) -> list[Path]:
     """Paint one picture and write it, with its recipe, its snapshots and its losses; gives what was written."""
     name = Path(job.content or job.target.path).name
-    inputs = {PAINTED: to_tensor(picture), **order.inputs} if picture else order.inputs
-    recorder = Recorder(order, job, picture)
-    due = 0.0
-    for step in order.task.run(**inputs, **order.settings):
-        if time.monotonic() >= due:  # what a step looks like costs time to know
-            bar.set_postfix_str(words_of(step), refresh=False)
-            bar.update(number + step.work - bar.n)
-            due = time.monotonic() + REFRESHED
-        if step.note:
-            tell([f"{name}: {step.note}"], sys.stderr)
-        recorder.note(step)
     named = order.names | ({"content": name} if picture else {})
     recipe = make_recipe(order.settings, task=order.task.name, **named)
+    if isinstance(picture, Clip):
+        return film(job, picture, order, recipe, partial(told, name=name, bar=bar, number=number))
+    inputs = {PAINTED: to_tensor(picture), **order.inputs} if picture else order.inputs
+    recorder = Recorder(order, job, picture)
+    for step in told(order.task.run(**inputs, **order.settings), name, bar, number):
+        recorder.note(step)
     alpha = picture.alpha if picture and order.task.panel.compares else None
     result = Result(step.image.cpu(), order.layout, recipe, alpha)
     further = [(extra, target, made(extra, order, result)) for extra, target in order.extras]
@@ -296,6 +295,35 @@ def paint(job: Job, picture: Picture | None, order: Order, bar: tqdm[Any], numbe
     written += [path for _, target, one in further for path in target.write(one)]
     recorder.finish(recipe)
     return written
+
+
+def told(steps: Iterator[Step], name: str, bar: tqdm[Any], number: int) -> Iterator[Step]:
+    """The same steps, shown as they pass."""
+    due = 0.0
+    for step in steps:
+        if time.monotonic() >= due:  # what a step looks like costs time to know
+            bar.set_postfix_str(words_of(step), refresh=False)
+            bar.update(number + step.work - bar.n)
+            due = time.monotonic() + REFRESHED
+        if step.note:
+            tell([f"{name}: {step.note}"], sys.stderr)
+        yield step
+
+
+def film(
+    job: Job, clip: Clip, order: Order, recipe: dict[str, Any], shown: Callable[[Iterator[Step]], Iterator[Step]]
+) -> list[Path]:
+    """Paint a clip, which the run itself writes; gives what was written, also of one that was stopped."""
+    run = order.task.run(clip, **order.inputs, **order.settings, out=job.target.path, recipe=recipe)
+    try:
+        with closing(run) as steps:  # type: ignore[type-var]
+            for _ in shown(steps):
+                pass
+    except KeyboardInterrupt:
+        if is_unfinished(job.target.path):
+            tell([f"'{job.target.path}' holds what is done; the same command goes on from there."], sys.stderr)
+        raise
+    return [job.target.path]
 
 
 def made(extra: Extra, order: Order, result: Result) -> Result:

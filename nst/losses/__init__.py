@@ -23,6 +23,7 @@ from nst.losses.perceptual import EPS, Features, PerceptualLoss, geometric_weigh
 from nst.losses.regularizers import NormLoss, TotalVariationLoss, alpha_norm, total_variation
 from nst.losses.statistic import Sample, Statistic, StyleOptions
 from nst.losses.style import MIXING, STATISTICS, STYLE_LOSSES, Guides, StyleLoss
+from nst.losses.temporal import TemporalLoss
 from nst.losses.wasserstein import (
     matrix_root,
     mean_variance,
@@ -50,6 +51,7 @@ __all__ = [
     "Statistic",
     "StyleLoss",
     "StyleOptions",
+    "TemporalLoss",
     "TotalVariationLoss",
     "alpha_norm",
     "clip_weights",

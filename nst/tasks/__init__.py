@@ -14,11 +14,13 @@ from nst.tasks import (
     style_transfer,
     texture,
     translate,
+    video,
 )
 
 _MODULES = (
     style_transfer,
     fast,
+    video,
     mix,
     colors,
     layers,

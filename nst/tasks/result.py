@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from nst.images import grid, save, to_pil
-from nst.video import save_film
+from nst.video import FORMATS, save_film
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Layout:
         plays: whether it is a film above all.
         stems: names of the files of single pictures; they are numbered where there are none.
         suffix: of those files.
+        clip: whether it is a clip, which the run itself writes as it comes.
     """
 
     titles: tuple[str, ...] = ()
@@ -38,10 +39,13 @@ class Layout:
     plays: bool = False
     stems: tuple[str, ...] = ()
     suffix: str = ".png"
+    clip: bool = False
 
     @property
     def films(self) -> tuple[str, ...]:
         """The suffixes of files that hold a film of the pictures."""
+        if self.clip:
+            return tuple(FORMATS)
         return () if not self.seconds else (".gif", ".webp", ".mp4") if self.plays else (".gif", ".mp4")
 
 

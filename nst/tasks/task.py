@@ -20,8 +20,8 @@ from nst.settings import SETTINGS
 from nst.settings.setting import Setting
 from nst.tasks.result import ONE, Layout
 
-CONTENT, STYLE, MASK, MAP = "content", "style", "mask", "map"
-"""The roles of pictures: what is painted, what it is painted like, where, and what is where."""
+CONTENT, STYLE, MASK, MAP, CLIP = "content", "style", "mask", "map", "clip"
+"""The roles of pictures: what is painted, what it is painted like, where, what is where; and that of a clip."""
 
 PAINTED = "content"
 """The input that is painted over; of a folder each picture in turn."""

@@ -42,15 +42,19 @@ class Motion:
 
     def warp(self, image: Array) -> Array:
         """The old frame's picture (H, W) or (H, W, C) as the new frame would show it."""
-        return cv2.remap(image, self.source, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return sample(image, self.source, cv2.INTER_CUBIC)
+
+
+def sample(image: Array, place: Array, way: int = cv2.INTER_LINEAR) -> Array:
+    """An array (H, W) or (H, W, C) at places (h, w, 2) in pixels, columns first; beyond its borders as at them."""
+    return cv2.remap(image, place, None, way, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload, no-any-return]
 
 
 class MotionFinder:
     """Finds the motion between frames that come one after the other, bytes (H, W, 3) of one size."""
 
     def __init__(self) -> None:
-        # Its default of 12 iterations costs twice the time for nothing that is seen here.
-        self.search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self.search: Any = getattr(cv2, "DISOpticalFlow_create")(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # noqa: B009
         self.before: tuple[Array, Array] | None = None
 
     def next(self, frame: Array) -> Motion | None:
@@ -84,18 +88,20 @@ def _grid(width: int, height: int) -> Array:
 def _agreement(back: Array, forth: Array, place: Array) -> Array:
     """1 where both ways agree and nothing begins to move, else 0; eqs. 5 and 6 of the paper."""
     height, width = back.shape[:2]
-    found = cv2.remap(forth, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    found = sample(forth, place)
     square = (back**2).sum(2)
     agree = ((found + back) ** 2).sum(2) <= 0.01 * ((found**2).sum(2) + square) + 0.5
-    slopes = sum(cv2.Sobel(back, cv2.CV_32F, *way, scale=1 / 8) ** 2 for way in ((1, 0), (0, 1)))
-    smooth = slopes.sum(2) <= 0.01 * square + 0.02  # the paper has 0.002: dense search is rougher than what it used
+    across, down = (cv2.Sobel(back, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    smooth = (across**2 + down**2).sum(
+        2
+    ) <= 0.01 * square + 0.02  # the paper has 0.002: dense search is rougher than what it used
     inside = (place >= 0).all(2) & (place <= (width - 1, height - 1)).all(2)
     return (agree & smooth & inside).astype(np.float32)
 
 
 def _likeness(new: Array, old: Array, place: Array) -> Array:
     """From 1 where the pixels look alike down to 0; a change of brightness of the whole counts for nothing."""
-    warped = cv2.remap(old, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    warped = sample(old, place).astype(np.float32)
     now = new.astype(np.float32)
     gain = (now.mean((0, 1)) + 1) / (warped.mean((0, 1)) + 1)
     unlike = cv2.blur(np.abs(now - np.minimum(warped * gain, 255)).max(2), (5, 5)) / 255

@@ -1,8 +1,7 @@
 """Painted frames made steady: what moves with the scene is carried on, what is new comes in.
 
-Each frame that a network paints is fused with the last result, moved along. Coarse colors and fine strokes are fused
-apart: colors may follow slowly; strokes are mixtures of two that rarely lie on each other, and so get back the contrast
-that mixing takes from them.
+Each frame that a network paints is fused with the last result, moved along. Coarse colors take that as it is; fine
+strokes, which rarely lie quite on each other, get back the contrast that mixing takes from them.
 """
 
 from __future__ import annotations
@@ -19,6 +18,9 @@ COARSE = 4.0
 
 MOST = 0.95
 """Of the last result, at a consistency of 100."""
+
+SMALLER = 4
+"""How many times smaller the picture is in which that is done."""
 
 SHARPER = 1.25
 """How much contrast fine strokes get back at most, in one frame."""
@@ -57,11 +59,24 @@ class Steady:
 
 def fused(new: Array, last: Array, motion: Motion, share: float) -> Array:
     """A painted frame and the last result, moved along; `share` is how much of the latter where it is trusted."""
-    moved = motion.warp(last)
-    weight = (share * motion.trust)[..., None]
-    coarse_new, coarse_moved = cv2.GaussianBlur(new, (0, 0), COARSE), cv2.GaussianBlur(moved, (0, 0), COARSE)
-    fine_new, fine_moved = new - coarse_new, moved - coarse_moved
-    fine = fine_new + weight * (fine_moved - fine_new)
-    had, has = (cv2.GaussianBlur((x**2).mean(2), (0, 0), 2 * COARSE) for x in (fine_new, fine))
-    gain = np.sqrt((had + 1) / (has + 1)).clip(1, SHARPER)[..., None]
-    return coarse_new + weight * (coarse_moved - coarse_new) + gain * fine
+    mixed = new + (share * motion.trust)[..., None] * (motion.warp(last) - new)
+    coarse = _coarse(mixed)
+    fine = mixed - coarse
+    had, has = _energy(new - _coarse(new)), _energy(fine)
+    gain = np.sqrt((had + 1) / (has + 1)).clip(1, SHARPER)
+    return coarse + cv2.resize(gain, new.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None] * fine
+
+
+def _coarse(image: Array) -> Array:
+    blurred = cv2.GaussianBlur(_small(image), (0, 0), COARSE / SMALLER)
+    return cv2.resize(blurred, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _energy(fine: Array) -> Array:
+    """The mean square around each pixel, of a smaller picture."""
+    return cv2.GaussianBlur(_small(fine * fine).mean(2), (0, 0), 2 * COARSE / SMALLER)
+
+
+def _small(image: Array) -> Array:
+    size = (max(1, side // SMALLER) for side in image.shape[1::-1])
+    return cv2.resize(image, tuple(size), interpolation=cv2.INTER_AREA)

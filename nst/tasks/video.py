@@ -1,0 +1,57 @@
+"""Paint a clip, or a folder of clips, without flicker: by a network, or by optimizing each frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from nst.images import to_tensor
+from nst.registry import load_model
+from nst.styles import load_style
+from nst.tasks import fast
+from nst.tasks.result import Layout
+from nst.tasks.style_transfer import PAINTING
+from nst.tasks.task import CLIP, MASK, Input, Panel, Task, Values
+from nst.video.run import ROWS, video_run
+
+
+def with_style(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) -> None:
+    """Have the style looked at by a network once for all frames, or as pictures to optimize by."""
+    if not settings.get("optimize"):
+        fast.with_network(inputs, names, settings)
+        return
+    given = inputs.get("style") or []
+    if not given:
+        raise ValueError("Which style? Give a picture, or the name of one.")
+    inputs["style"] = [to_tensor(load_style(one)) if isinstance(one, str) else one for one in given]
+
+
+TASK = Task(
+    "video",
+    video_run,
+    (video_run,),
+    (
+        Input("content", CLIP, "Clip", "a clip"),
+        replace(PAINTING, help="a name, or any picture; up to four", least=0, most=fast.MAX_STYLES, by_name=True),
+        Input("mask", MASK, "Mask", "white where it is painted", "mask", 0),
+    ),
+    caption="{content} in the manner of {style}",
+    example="clip.mp4 --style starry_night -o painted.mp4 --size 1280",
+    rows={
+        **ROWS,
+        "model": replace(fast.TASK.rows["model"], listed=fast.networks),
+        "weights": fast.TASK.rows["weights"],
+    },
+    panel=Panel(
+        "Video",
+        "video",
+        main=(("consistency",), ("strength", "size"), ("start", "end")),
+        traces=False,
+        compares=False,
+        continues=False,
+    ),
+    layout=lambda settings: Layout(clip=True),
+    prepare=with_style,
+    optimizes=False,
+    load=load_model,
+)
