@@ -197,7 +197,7 @@ def test_importing_nst_costs_nothing():
 
 WATCH = """
 import importlib, os, sys, threading
-import gradio, huggingface_hub, safetensors.torch, torch  # what they do is theirs
+import av, cv2, gradio, huggingface_hub, safetensors.torch, torch  # what they do is theirs
 
 done = []
 

@@ -239,7 +239,7 @@ def test_every_task_with_a_tab_of_its_own_has_that_tab():
         listed += [("Explore", explore.create_tab), ("Faces", faces.create_tab), ("Gallery", gallery.create_tab)]
         tabs.lay_out(listed)
     titles = {block.id for block in page.blocks.values() if isinstance(block, gr.Tab)}
-    assert set(tabs.HOMES.values()) - {"Fast styles", "Horse → Zebra"} <= titles
+    assert set(tabs.HOMES.values()) - {"Fast styles", "Video", "Horse → Zebra"} <= titles
     turns = [fn for fn in page.fns.values() if fn.name == "turned"]
     outer, inner, of_faces = (turn.fn for turn in sorted(turns, key=lambda turn: turn.outputs[0]._id))
     asked = [SimpleNamespace(query_params={"task": task}) for task in ("texture", "style_transfer")]
