@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -44,6 +45,15 @@ class Device:
         return what.to(self.torch_device, memory_format=torch.channels_last)  # type: ignore
 
 
+emulating: int | None = None
+"""The process that has a GPU by PyTorch's word alone: the main one of ZeroGPU. None elsewhere."""
+
+
+def has_cuda() -> bool:
+    """Whether this process can compute on an NVIDIA GPU."""
+    return torch.cuda.is_available() and os.getpid() != emulating
+
+
 def choose_device(name: str | Device = "auto", precision: str = "auto") -> Device:
     """The fastest device here, or the one asked for.
 
@@ -58,11 +68,11 @@ def choose_device(name: str | Device = "auto", precision: str = "auto") -> Devic
     if isinstance(name, Device):
         return name
     if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+        name = "cuda" if has_cuda() else "mps" if torch.backends.mps.is_available() else "cpu"
     kind = name.split(":")[0]
     if kind not in {"cpu", "cuda", "mps"}:
         raise ValueError(f'No device "{name}": choose auto, cpu, cuda or mps.')
-    if (kind == "cuda" and not torch.cuda.is_available()) or (kind == "mps" and not torch.backends.mps.is_available()):
+    if (kind == "cuda" and not has_cuda()) or (kind == "mps" and not torch.backends.mps.is_available()):
         raise ValueError(f"This machine has no {kind} device, or its PyTorch cannot use it: choose auto or cpu.")
     if precision not in {"auto", "bfloat16", "float32"}:
         raise ValueError(f'No precision "{precision}": choose auto, bfloat16 or float32.')

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from nst import weights as store
 from nst.places import expanded
-from nst.weights import Weights, WeightsError
+from nst.weights import Weights, WeightsError, repository
+from nst.weights.repository import Offer
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -24,7 +25,10 @@ Builder = Callable[[dict[str, Any], "dict[str, Tensor]"], "nn.Module"]
 
 B = TypeVar("B", bound=Builder)
 
-SUFFIXES = {".safetensors", ".pth", ".pt", ".bin", ".pkl", ".onnx"}
+SUFFIXES = {*repository.SUFFIXES, ".pkl"}
+
+FOREIGN = ("johnson", "cyclegan", "progan")
+"""The architectures of which networks of others can be imported."""
 
 _builders: dict[str, Builder] = {}
 _models: dict[tuple[object, ...], nn.Module] = {}
@@ -79,8 +83,9 @@ def load_model(
     do not change it.
 
     Args:
-        name_or_path: a name of `list_models()`, or a .safetensors or PyTorch file. A file must say what it
-            is in its metadata ("architecture", "config"), or have just the tensors of a known model.
+        name_or_path: a name of `list_models()`; a .safetensors or PyTorch file; or a repository of the Hub,
+            "owner/name" or "owner/name@revision". A file must say what it is in its metadata ("architecture",
+            "config"), or have just the tensors of a known model.
         progress: called with (bytes done, bytes in all) during a download.
         download: False to make do with what is here.
         architecture: what a file holds that does not say so itself.
@@ -90,10 +95,13 @@ def load_model(
         WeightsNotFound: the weights are nowhere; the message says what mends it.
         WeightsError: the file is damaged, is refused, or does not fit the architecture.
     """
-    path = expanded(name_or_path) if _is_path(name_or_path) else None
-    if path is None:
+    offer = offered(name_or_path, download=download)
+    path = expanded(name_or_path) if _is_path(name_or_path) and not offer else None
+    if offer:
+        key: tuple[object, ...] = (offer.repo, offer.revision)
+    elif path is None:
         entry = find_model(str(name_or_path))
-        key: tuple[object, ...] = (entry.name, entry.identity)
+        key = (entry.name, entry.identity)
     elif path.is_file():
         stat = path.stat()
         key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, architecture)
@@ -103,12 +111,25 @@ def load_model(
         lock = _locks.setdefault(key, threading.Lock())
     with lock:  # one lock a model, so that nobody waits for a download that is not his
         if key not in _models:
-            if path:
+            if offer:
+                source = repository.fetch(offer, progress=progress, download=download)
+                _models[key] = _from_offer(offer, source)
+            elif path:
                 _models[key] = _from_file(path, architecture)
             else:
                 source = store.resolve(entry, progress=progress, download=download)
                 _models[key] = _from_entry(entry, source)
         return _models[key]
+
+
+def offered(name: str | Path, *, download: bool = True) -> Offer | None:
+    """What the Hub has under this name, if it is that of a repository; what is known under it costs no request.
+
+    Raises:
+        WeightsNotFound, WeightsError: as `load_model`.
+    """
+    asked = repository.parse(name)
+    return repository.look(*asked, download=download) if asked else None
 
 
 def forget_models() -> None:
@@ -175,6 +196,21 @@ def _from_file(path: Path, architecture: str | None) -> nn.Module:
             f" those of {shaped or 'any of them'}."
         )
     return _build(architecture, _config(path), tensors, path)
+
+
+def _from_offer(offer: Offer, path: Path) -> nn.Module:
+    """A network of the Hub: in our layout strictly, else by what it holds, else by the importers."""
+    if offer.architecture:
+        if "encoder" in offer.config and offer.config["encoder"] not in store.read_manifest():
+            raise WeightsError(f"{offer.repo} was refused: it looks through an encoder that is not known here.")
+        tensors = store.load_tensors(path, store.metadata(path).get("prefix", ""))
+        return _build(offer.architecture, offer.config, tensors, path)
+    for architecture in FOREIGN:
+        try:
+            return _from_file(path, architecture)
+        except WeightsError as error:
+            reason = error
+    raise WeightsError(f"{offer.repo} holds no network that is known here ({reason})")
 
 
 def _differences(tensors: dict[str, Tensor], entry: Weights) -> list[str]:

@@ -10,7 +10,9 @@ with FakeHub() as hub:
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 import re
 import threading
 import time
@@ -51,6 +53,11 @@ class FakeHub:
         linked: the sha256 to state in X-Linked-Etag; None for the true one, "" for no such header.
         etag: None for the file's sha256.
         redirect: answer with a 302 to another address, as the Hub does for large files.
+        cdn: where it redirects to; another stand-in's endpoint, or its own.
+        cdn_refuses_ranges: whether that answers 403 to requests for parts.
+        created: what was asked of new repositories.
+        said: what is told of a repository in place of the truth.
+        private: repositories that are shown only to who sends a token.
         statuses: (status, X-Error-Code) instead of an answer; status 200 for an ordinary one.
         cuts: a body is cut off after so many bytes, without a word; -1 for a whole one.
         pauses: seconds to wait in the middle of a body.
@@ -60,8 +67,12 @@ class FakeHub:
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[bytes, str]] = {}
+        self.created: list[dict[str, Any]] = []
+        self.said: dict[str, Any] = {}
         self.requests: list[Asked] = []
-        self.ranges, self.redirect = True, False
+        self.ranges, self.redirect, self.cdn_refuses_ranges = True, False, False
+        self.cdn = ""
+        self.private: set[str] = set()
         self.linked: str | None = None
         self.etag: str | None = None
         self.statuses: list[tuple[int, str]] = []
@@ -75,6 +86,49 @@ class FakeHub:
         """Put a file there; returns its sha256."""
         self.files[f"/{repo}/resolve/{revision}/{name}"] = data, revision
         return hashlib.sha256(data).hexdigest()
+
+    def commit(self, repo: str, files: dict[str, bytes]) -> str:
+        """Put files there as a new state of a repository, which is its "main" from now on; returns its revision."""
+        kept = {name: self.files[f"/{repo}/resolve/main/{name}"][0] for name in self.names(repo, "main")} | files
+        revision = hashlib.sha1(repr((repo, sorted(kept.items()))).encode()).hexdigest()
+        for name, data in kept.items():
+            self.files[f"/{repo}/resolve/{revision}/{name}"] = self.files[f"/{repo}/resolve/main/{name}"] = (
+                data,
+                revision,
+            )
+        return revision
+
+    def names(self, repo: str, revision: str) -> list[str]:
+        """What a repository holds at a revision."""
+        before = f"/{repo}/resolve/{revision}/"
+        return [path.removeprefix(before) for path in self.files if path.startswith(before)]
+
+    def api(self, path: str, body: bytes) -> tuple[int, Any]:
+        """The answer to a program: creating a repository, committing to it, and telling what it holds."""
+        if path == "/api/repos/create":
+            asked = json.loads(body)
+            self.created.append(asked)
+            return 200, {"url": f"{self.endpoint}/{asked.get('organization', 'me')}/{asked['name']}"}
+        if path == "/api/validate-yaml":
+            return 200, {"errors": [], "warnings": []}
+        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/preupload/main", path):
+            names = [one["path"] for one in json.loads(body)["files"]]
+            return 200, {"files": [{"path": n, "uploadMode": "regular", "shouldIgnore": False} for n in names]}
+        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/commit/main", path):
+            lines = [line["value"] for line in map(json.loads, body.splitlines()) if line["key"] == "file"]
+            revision = self.commit(found[1], {one["path"]: base64.b64decode(one["content"]) for one in lines})
+            return 200, {"commitUrl": f"{self.endpoint}/{found[1]}/commit/{revision}", "commitOid": revision}
+        if found := re.fullmatch(r"/api/models/([^/]+/[^/]+)/revision/([^/]+)", path):
+            held = {name: self.files[f"/{found[1]}/resolve/{found[2]}/{name}"] for name in self.names(*found.groups())}
+            if not held:
+                known = any(one.startswith(f"/{found[1]}/") for one in self.files)
+                return (404, "RevisionNotFound") if known else (401, "RepoNotFound")
+            sums = {name: {"sha256": hashlib.sha256(data).hexdigest()} for name, (data, _) in held.items()}
+            siblings = [{"rfilename": n, "size": len(data), "lfs": sums[n]} for n, (data, _) in held.items()]
+            license = re.search(rb"^license: (.+)$", held.get("README.md", (b"", ""))[0], re.MULTILINE)
+            card = {"license": license[1].decode()} if license else {}
+            return 200, {"sha": next(iter(held.values()))[1], "siblings": siblings, "cardData": card} | self.said
+        return 404, "EntryNotFound"
 
     def __enter__(self) -> FakeHub:
         hub = self
@@ -113,11 +167,20 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer(body=True)
 
+    def do_POST(self) -> None:
+        self._answer(body=True)
+
     def _answer(self, body: bool) -> None:
         hub, span = self.hub, self.headers.get("Range", "")
         hub.requests.append(Asked(self.command, self.path, span, self.headers.get("Authorization", "")))
         status, code = hub.statuses.pop(0) if hub.statuses else (200, "")
-        path = self.path.removeprefix("/cdn")
+        path = self.path.removeprefix("/cdn") if self.path.removeprefix("/cdn") in hub.files else self.path
+        if hub.cdn_refuses_ranges and span and self.path.startswith("/cdn"):
+            status = 403
+        if status == 200 and any(f"/{repo}/" in path for repo in hub.private):
+            status, code = (200, "") if self.headers.get("Authorization") else (401, "RepoNotFound")
+        if status == 200 and path.startswith("/api/"):
+            return self._program(path.partition("?")[0])
         if status == 200 and path not in hub.files:
             status, code = 404, "EntryNotFound"
         if status != 200:
@@ -129,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
         if linked and not self.path.startswith("/cdn"):
             about |= {"X-Linked-Etag": f'"{linked}"', "X-Linked-Size": str(len(data))}
         if hub.redirect and not self.path.startswith("/cdn"):
-            return self._head(302, {**about, "Location": f"{hub.endpoint}/cdn{path}", "Content-Length": "0"})
+            return self._head(302, {**about, "Location": f"{hub.cdn or hub.endpoint}/cdn{path}", "Content-Length": "0"})
         start, stop, status = 0, len(data), 200
         if hub.ranges and (match := re.fullmatch(r"bytes=(\d+)-(\d*)", span)):
             start = int(match[1])
@@ -141,6 +204,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._head(status, {**about, "Accept-Ranges": "bytes", "Content-Length": str(stop - start)})
         if body:
             self._send(data[start:stop])
+
+    def _program(self, path: str) -> None:
+        status, answer = self.hub.api(path, self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        if status != 200:
+            return self._refuse(status, answer)
+        data = json.dumps(answer).encode()
+        self._head(200, {"Content-Type": "application/json", "Content-Length": str(len(data))})
+        self.wfile.write(data)
 
     def _send(self, data: bytes) -> None:
         cut = self.hub.cuts.pop(0) if self.hub.cuts else -1

@@ -7,7 +7,6 @@ import io
 import json
 import logging
 import os
-import pickle
 import re
 import socket
 import subprocess
@@ -21,7 +20,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -41,7 +40,7 @@ from nst.device import Device, free_memory, lock
 from nst.encoders import load_encoder
 from nst.images import decode, read_recipe
 from nst.optimize import Step
-from nst.server import limits, log, queue, serving, sessions, tempfiles, zerogpu
+from nst.server import limits, log, queue, serving, sessions, tempfiles
 from nst.server.results import Store
 from nst.stylize import Estimate
 from nst.ui import endpoints, gallery, painting, share
@@ -810,59 +809,6 @@ def test_a_program_has_the_same_limits_and_the_same_queue(api, monkeypatch):
     for name, given in {"stylize": asked, "make_faces": {"data": [4, 0, 0.7]}}.items():
         answer = httpx.post(f"{api}gradio_api/run/{name}", json=given)
         assert answer.status_code >= 400 and "data" not in answer.json()
-
-
-# ZeroGPU
-
-
-@pytest.fixture
-def space_with_zerogpu(monkeypatch) -> dict[str, Any]:
-    """A stand-in for the package `spaces` that pickles all that goes in and out, as the real one does."""
-    seen: dict[str, Any] = {}
-
-    def GPU(duration: Any) -> Any:
-        def mark(function: Any) -> Any:
-            def marked(*given: Any) -> Iterator[Any]:
-                seen["duration"] = duration(*given)
-                for value in function(*pickle.loads(pickle.dumps(given))):
-                    yield pickle.loads(pickle.dumps(value))
-
-            return marked
-
-        return mark
-
-    module = ModuleType("spaces")
-    module.GPU = GPU
-    monkeypatch.setitem(sys.modules, "spaces", module)
-    monkeypatch.setenv("SPACES_ZERO_GPU", "true")
-    return seen
-
-
-def test_on_zerogpu_a_run_is_pickled_and_says_how_long_it_takes(space_with_zerogpu):
-    run = FakeRun(num_steps=6)
-    steps = list(limits.limited(zerogpu.on_gpu(run))(*PAIR, size=64))
-    assert steps[-1].index == 6 and steps[-1].image.device.type == "cpu"
-    assert space_with_zerogpu["duration"] == zerogpu.SHORTEST
-    assert 15 < zerogpu.duration(PAIR, {"size": 1024, "preset": "best"}) <= zerogpu.LONGEST
-
-
-def test_on_zerogpu_a_run_that_is_closed_ends(space_with_zerogpu):
-    run = FakeRun(num_steps=6)
-    steps = zerogpu.on_gpu(run)(*PAIR, size=64)
-    next(steps)
-    steps.close()
-    assert run.open == 0
-
-
-def test_elsewhere_nothing_of_it_happens(monkeypatch):
-    monkeypatch.delenv("SPACES_ZERO_GPU", raising=False)
-    run = FakeRun()
-    assert zerogpu.on_gpu(run) is run
-    zerogpu.prepare()
-    script = (
-        "import app, sys, nst.server.zerogpu as z; z.prepare(); sys.exit(bool({'torch', 'spaces'} & {*sys.modules}))"
-    )
-    assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0
 
 
 def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import httpx2
 import numpy as np
 import pytest
+from huggingface_hub.utils import httpx
 from PIL import Image, ImageOps
 
 from nst import styles
@@ -116,25 +116,25 @@ def photo(width: int = 320, height: int = 240) -> bytes:
 class Stand:
     """Answers requests by host and path, and remembers them."""
 
-    def __init__(self, **answers: httpx2.Response) -> None:
-        self.requests: list[httpx2.Request] = []
+    def __init__(self, **answers: httpx.Response) -> None:
+        self.requests: list[httpx.Request] = []
         self.answers = answers
 
-    def __call__(self, request: httpx2.Request) -> httpx2.Response:
+    def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
         return self.answers[request.url.host.split(".")[0]]
 
     @property
-    def transport(self) -> httpx2.MockTransport:
-        return httpx2.MockTransport(self)
+    def transport(self) -> httpx.MockTransport:
+        return httpx.MockTransport(self)
 
 
-def redirect(address: str) -> httpx2.Response:
-    return httpx2.Response(302, headers={"location": address})
+def redirect(address: str) -> httpx.Response:
+    return httpx.Response(302, headers={"location": address})
 
 
-def picture(data: bytes, kind: str = "image/jpeg") -> httpx2.Response:
-    return httpx2.Response(200, headers={"content-type": kind}, content=data)
+def picture(data: bytes, kind: str = "image/jpeg") -> httpx.Response:
+    return httpx.Response(200, headers={"content-type": kind}, content=data)
 
 
 def test_a_painting_is_fetched_once_and_then_ready(cache: Path) -> None:
@@ -177,12 +177,12 @@ def test_names_with_odd_letters_are_quoted() -> None:
         (picture(b"<html>not here</html>"), "not a whole picture"),
         (picture(photo()[:2000]), "not a whole picture"),
         (picture(photo(64, 64)), "not a whole picture"),
-        (httpx2.Response(404), "404"),
-        (httpx2.Response(429, headers={"content-type": "image/jpeg"}, content=photo()), "429"),
-        (httpx2.Response(304, headers={"content-type": "image/jpeg"}), "304"),
+        (httpx.Response(404), "404"),
+        (httpx.Response(429, headers={"content-type": "image/jpeg"}, content=photo()), "429"),
+        (httpx.Response(304, headers={"content-type": "image/jpeg"}), "304"),
     ],
 )
-def test_what_is_not_the_painting_is_refused(answer: httpx2.Response, why: str, cache: Path) -> None:
+def test_what_is_not_the_painting_is_refused(answer: httpx.Response, why: str, cache: Path) -> None:
     stand = Stand(commons=answer)
     with pytest.raises(styles.StyleNotFound, match=why) as caught:
         open_painting("scream", 512, transport=stand.transport)
@@ -195,7 +195,7 @@ def test_a_file_too_large_is_refused_by_its_word_and_by_its_length(monkeypatch: 
     monkeypatch.setattr(commons, "MAX_BYTES", 100_000)
     read: list[int] = []
 
-    class Endless(httpx2.SyncByteStream):
+    class Endless(httpx.SyncByteStream):
         def __iter__(self):  # type: ignore[no-untyped-def]
             while True:
                 read.append(1)
@@ -203,8 +203,8 @@ def test_a_file_too_large_is_refused_by_its_word_and_by_its_length(monkeypatch: 
 
     kind = {"content-type": "image/jpeg"}
     for answer in (
-        httpx2.Response(200, headers=kind | {"content-length": "100001"}, stream=Endless()),
-        httpx2.Response(200, headers=kind, stream=Endless()),
+        httpx.Response(200, headers=kind | {"content-length": "100001"}, stream=Endless()),
+        httpx.Response(200, headers=kind, stream=Endless()),
     ):
         stand = Stand(commons=answer)
         with pytest.raises(styles.StyleNotFound, match="larger than"):
@@ -218,13 +218,13 @@ def test_a_trickle_ends(monkeypatch: pytest.MonkeyPatch) -> None:
         open_painting("kiss", 512, transport=Stand(commons=picture(photo())).transport)
 
 
-@pytest.mark.parametrize("error", [httpx2.ConnectError("no"), httpx2.ReadTimeout("slow"), OSError("odd")])
+@pytest.mark.parametrize("error", [httpx.ConnectError("no"), httpx.ReadTimeout("slow"), OSError("odd")])
 def test_offline_is_told_kindly(error: Exception) -> None:
-    def fail(request: httpx2.Request) -> httpx2.Response:
+    def fail(request: httpx.Request) -> httpx.Response:
         raise error
 
     with pytest.raises(styles.StyleNotFound, match=r"not on this machine.*try again"):
-        open_painting("shipwreck", 512, transport=httpx2.MockTransport(fail))
+        open_painting("shipwreck", 512, transport=httpx.MockTransport(fail))
 
 
 def test_an_unknown_host_is_offline_too(monkeypatch: pytest.MonkeyPatch) -> None:

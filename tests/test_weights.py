@@ -14,12 +14,12 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
-import httpx2
 import huggingface_hub
 import huggingface_hub.constants
 import pytest
 import torch
 from fake_hub import FakeHub, go_online
+from huggingface_hub.utils import httpx
 from safetensors.torch import load_file, save, save_file
 
 from nst import weights
@@ -145,12 +145,70 @@ def test_scattered_tensors(fake):
     assert len(fake.requests) == 3  # the header, and two runs
 
 
-def test_token_of_the_user_is_never_sent(fake, monkeypatch):
+def test_token_of_the_user_goes_to_the_hub_alone(fake, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_secret")
-    resolve(entry(fake.sha256))
-    fake.ranges = False
+    with FakeHub() as elsewhere:
+        elsewhere.files |= {f"/cdn{path}": file for path, file in fake.files.items()}
+        fake.cdn, fake.redirect = elsewhere.endpoint, True
+        assert_sound(resolve(entry(fake.sha256)))
+        assert elsewhere.requests and {asked.authorization for asked in elsewhere.requests} == {""}
+    fake.cdn, fake.redirect, fake.ranges = "", False, False
     resolve(entry(fake.sha256, name="other"))
-    assert {asked.authorization for asked in fake.requests} == {""}
+    assert {asked.authorization for asked in fake.requests} == {"Bearer hf_secret"}
+
+
+@pytest.mark.parametrize("address", ["http://mirror.example", "http://127.0.0.1.evil.example", "http://localhost@evil"])
+def test_token_is_not_sent_in_the_clear(monkeypatch, address):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    assert hub.token() is None
+    monkeypatch.setenv("HF_ENDPOINT", address.replace("http:", "https:"))
+    assert hub.token() == "hf_secret"
+
+
+def test_private_and_gated_models_are_told_apart_from_missing_ones(fake, monkeypatch):
+    fake.private = {REPO}
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    with pytest.raises(WeightsNotFound, match="without a token"):
+        resolve(entry(fake.sha256))
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    assert_sound(resolve(entry(fake.sha256)))
+
+
+# ---- what others have cached
+
+
+def test_a_place_that_refuses_parts_is_asked_for_the_whole(fake):
+    """The CDN at times answers 403 to valid requests for ranges (datasets#8328, xet-core#897)."""
+    fake.redirect, fake.cdn_refuses_ranges = True, True
+    assert_sound(resolve(entry(fake.sha256)))
+    assert [asked.method for asked in fake.requests if not asked.range], "by the library, without ranges"
+
+
+def test_the_same_file_cached_at_another_revision_is_found(fake):
+    other = "f" * 40
+    fake.add(REPO, other, "model.safetensors", save(tiny_vgg()))
+    hub.RemoteFile(REPO, other, "model.safetensors").download()
+    fake.requests.clear()
+    path = resolve(entry(fake.sha256))
+    assert_sound(path)
+    assert other in str(path) and weights.find(entry(fake.sha256)) == path and not fake.requests
+
+
+def test_what_torch_hub_has_fetched_is_used_if_sound(fake, place, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(place / "torch"))
+    folder = place / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    torch.save(tiny_vgg(), folder / "made.pth")
+    sum_ = manifest.file_sha256(folder / "made.pth")
+    for name, good in ((f"vgg-{sum_[:8]}.pth", True), ("vgg-00000000.pth", False)):
+        (folder / "made.pth").rename(folder / name)
+        (place / "cache").exists() and [note.unlink() for note in (place / "cache").glob("*.json")]
+        fake.requests.clear()
+        path = resolve(entry(fake.sha256, checkpoint=name))
+        assert_sound(path)
+        assert (path.name == name) == good and bool(fake.requests) != good
+        (folder / name).rename(folder / "made.pth")
 
 
 # ---- cuts, stalls, changes
@@ -255,8 +313,8 @@ def test_wrong_range_is_refused(fake):
 
 def test_redirect_to_an_address_without_encryption_is_refused(fake, monkeypatch):
     def answer(url, headers):
-        first = httpx2.Response(302, request=httpx2.Request("GET", "https://hub.example/file"))
-        return httpx2.Response(206, request=httpx2.Request("GET", "http://cdn.example/file"), history=[first])
+        first = httpx.Response(302, request=httpx.Request("GET", "https://hub.example/file"))
+        return httpx.Response(206, request=httpx.Request("GET", "http://cdn.example/file"), history=[first])
 
     monkeypatch.setattr(hub, "_send", answer)
     with pytest.raises(WeightsNotFound, match="without encryption"):
@@ -272,8 +330,8 @@ def test_redirect_to_an_address_without_encryption_is_refused(fake, monkeypatch)
         (404, "EntryNotFound", "has no file model.safetensors"),
         (404, "RevisionNotFound", "has no revision"),
         (404, "", "has no file"),
-        (401, "RepoNotFound", "knows no public repository owner/tiny.vgg"),
-        (401, "", "knows no public repository"),
+        (401, "RepoNotFound", "shows no repository owner/tiny.vgg without a token"),
+        (401, "", "shows no repository"),
         (401, "GatedRepo", "accepted its terms"),
         (403, "GatedRepo", "accepted its terms"),
         (403, "", "forbidden"),

@@ -57,6 +57,9 @@ class Visitor:
     def component(self, elem_id: str) -> int:
         return next(one["id"] for one in self.config["components"] if one["props"].get("elem_id") == elem_id)
 
+    def has(self, elem_id: str) -> bool:
+        return any(one["props"].get("elem_id") == elem_id for one in self.config["components"])
+
     def events(self, elem_id: str, event: str = "click") -> list[int]:
         """The numbers of what happens on an event, and after it, in order."""
         target = [self.component(elem_id), event]
@@ -69,6 +72,14 @@ class Visitor:
     def loads(self) -> list[int]:
         """The numbers of what happens when the page opens."""
         return [d["id"] for d in self.config["dependencies"] if "load" in [event for _, event in d["targets"]]]
+
+    def first_looks(self) -> list[int]:
+        """The numbers of what happens when a tab is looked at."""
+        tabs = {one["id"] for one in self.config["components"] if one["type"] == "tabitem"}
+        events = self.config["dependencies"]
+        return [
+            d["id"] for d in events if d["backend_fn"] and any(t in tabs and e == "select" for t, e in d["targets"])
+        ]
 
     def show(self, elem_id: str) -> Any:
         return self.values[self.component(elem_id)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,11 +11,8 @@ from nst.cli.arguments import Parser
 from nst.cli.progress import download_bar
 from nst.cli.table import table
 from nst.places import PROGRAM
-from nst.registry import find_model, load_model, model_rows
-from nst.weights import WeightsError, WeightsNotFound, cache_dir, resolve, save_tensors
-
-FOREIGN = ("johnson", "cyclegan", "progan")
-"""The architectures of which networks of others can be imported."""
+from nst.registry import FOREIGN, find_model, list_models, load_model, model_rows, offered
+from nst.weights import WeightsError, WeightsNotFound, cache_dir, repository, resolve, save_tensors
 
 
 def parser(command: str) -> Parser:
@@ -24,7 +22,16 @@ def parser(command: str) -> Parser:
     made = Parser(prog=f"{PROGRAM} models", description="List the models: where they lie, size, license and origin.")
     actions = made.add_subparsers(title="actions", metavar="ACTION", dest="action")
     pull = actions.add_parser("pull", help="fetch a model's weights, so that it works without network afterwards")
-    pull.add_argument("name", metavar="NAME", help=f"a name that `{PROGRAM} models` lists")
+    pull.add_argument("name", metavar="NAME", help=f"a name that `{PROGRAM} models` lists, or OWNER/NAME[@REVISION]")
+    push = actions.add_parser("push", help="publish a model on the Hugging Face Hub, with a card")
+    push.add_argument(
+        "name", metavar="NAME", nargs="?", help="one of ours, vgg19-features, or a .safetensors file of one's own"
+    )
+    push.add_argument("repo", metavar="OWNER/NAME", help="where to; with --all the OWNER alone")
+    push.add_argument("--all", action="store_true", help="all of ours, as OWNER/pastiche-NAME")
+    push.add_argument("--license", default="", help="of a file of one's own, such as mit")
+    push.add_argument("--private", action="store_true", help="shown to its owner only, if it is new")
+    push.add_argument("--dry-run", action="store_true", help="show all that would be published, and publish nothing")
     take = actions.add_parser("import", help="make a network of others ours: a .safetensors file that Pastiche opens")
     take.add_argument("file", metavar="FILE", type=Path, help="a .pth, .onnx or .safetensors file")
     take.add_argument("--as", dest="architecture", choices=FOREIGN, required=True, help="what kind of network it is")
@@ -39,6 +46,14 @@ def main(command: str, argv: Sequence[str]) -> int:
         _list_styles()
     elif args.action == "pull":
         _pull(args.name)
+    elif args.action == "push":
+        from nst.cli import publish
+
+        names = [entry.name for entry in list_models() if entry.ours] if args.all else [args.name]
+        for name in names:
+            repo = f"{args.repo}/pastiche-{name}" if args.all else args.repo
+            for line in publish.push(name or "", repo, args.license, private=args.private, dry_run=args.dry_run):
+                print(line)
     elif args.action == "import":
         print(import_model(args.file, args.architecture, args.output))
     else:
@@ -70,8 +85,12 @@ def _list_styles() -> None:
 
 
 def _pull(name: str) -> None:
+    if offer := offered(name):
+        print(offer.told, file=sys.stderr)
     with download_bar(name) as progress:
-        path = resolve(find_model(name), progress=progress)
+        path = repository.fetch(offer, progress=progress) if offer else resolve(find_model(name), progress=progress)
+    if offer:
+        load_model(offer.name)  # so that what cannot be used is told now
     print(path)
 
 

@@ -23,11 +23,13 @@ from nst.cli.files import Job, Target
 from nst.cli.progress import BAR, download_bar, tell_cost, words_of
 from nst.images import ImageError, Picture, decode, fit, resize, save, to_pil, to_tensor
 from nst.optimize import Step
+from nst.registry import offered
 from nst.stylize import estimate
 from nst.tasks.recipe import make_recipe, names_of, settings_from_recipe
 from nst.tasks.result import Layout, Result
 from nst.tasks.task import MAP, MASK, PAINTED, STYLE, Extra, Task
 from nst.video import Clip, is_unfinished
+from nst.weights import repository
 
 REFRESHED = 0.1
 """Seconds between two looks at a run."""
@@ -148,6 +150,9 @@ def restored(path: str, task: Task, typed: dict[str, Any]) -> tuple[dict[str, An
     for name, setting in task.settings.items():
         own = said.get(name) if isinstance(said, dict) else None
         if setting.free == "FILE" and own and own not in setting.options and name not in typed:
+            if isinstance(own, str) and repository.parse(own):
+                typed = {name: own, **typed}
+                continue
             how = options.option_of(setting)
             raise ImageError(f"'{path}' was made with a network of one's own, {own}: name its file with {how}.")
     pictures = [one for one in task.inputs if one.role in (MASK, MAP) and one.option]
@@ -217,7 +222,13 @@ def fetch(order: Order) -> None:
     """Have the networks here that are known by name, with a bar where they are downloaded."""
     for name, setting in order.task.settings.items():
         wanted = order.whole[name]
-        if setting.free == "FILE" and wanted and (wanted in setting.options or name != "model"):
+        if setting.free != "FILE" or not wanted:
+            continue
+        if offer := offered(wanted):
+            if not offer.here:
+                tell([offer.told], sys.stderr)
+            order.settings[name] = wanted = offer.name  # the very state that was found, which is asked for no more
+        if offer or wanted in setting.options or name != "model":
             with download_bar(str(wanted)) as progress:
                 load = order.task.load if name == "model" else load_encoder
                 load(wanted, progress=progress)

@@ -85,7 +85,7 @@ def check(
         raise ValueError(f"On this server a picture has at most {limits.size} pixels a side; choose a smaller size.")
     if _steps(whole) > limits.num_steps:
         raise ValueError(f"On this server a run has at most {limits.num_steps} steps; choose fewer.")
-    if shapes:
+    if shapes and not zerogpu.serves(task):  # whose GPU is there only once it is asked for, with 48 GB
         _check_cost(shapes, whole, limits)
     return asked
 
@@ -108,8 +108,6 @@ def _check_cost(shapes: Sequence[tuple[int, int]], whole: Mapping[str, Any], lim
                 wanted = max(wanted, stylize.estimate(other, **asked | {"size": size}).memory // 2)
     if step > limits.seconds / 10:
         raise ValueError(f"A single step of this takes about {step:.0f} s here; choose a smaller size or another loss.")
-    if zerogpu.active():  # the GPU is there only once it is asked for, with 48 GB
-        return
     free = free_memory(choose_device(str(whole.get("device") or "auto")))
     if free is not None and wanted > limits.memory * free:
         raise ValueError(
@@ -156,12 +154,17 @@ def on_painter(call: Callable[..., Any], *given: Any) -> Any:
 
 
 def limited(run: Run, task: str = "style_transfer") -> Run:
-    """The same run within the limits, and with a line in the log when it is over.
+    """The same run within the limits, on ZeroGPU with a GPU, and with a line in the log when it is over.
 
     Args:
         run: takes pictures and settings, as the recipes of `nst.stylize` do.
         task: what it is of, a name of `nst.tasks.TASKS`.
     """
+    if elsewhere := zerogpu.serves(task):
+        run = zerogpu.on_gpu(run, task)
+
+    def do(call: Callable[..., Any], *given: Any) -> Any:
+        return call(*given) if elsewhere else on_painter(call, *given)  # whoever waits for a GPU keeps nobody waiting
 
     def paint(*pictures: Tensor | Sequence[Tensor], **settings: Any) -> Iterator[Step]:
         given = [*pictures, *settings.get("styles", ())]
@@ -171,7 +174,7 @@ def limited(run: Run, task: str = "style_transfer") -> Run:
         deadline, taken, outcome = Deadline(), 0, "cancelled"
         steps = run(*pictures, **settings)
         try:
-            while step := on_painter(next, steps, None):
+            while step := do(next, steps, None):
                 taken = step.index
                 if deadline.passed and step.index < step.total:
                     yield replace(step, note=f"Ended here: a run takes at most {deadline.told} on this server.")
@@ -183,7 +186,7 @@ def limited(run: Run, task: str = "style_transfer") -> Run:
             outcome = type(error).__name__
             raise
         finally:
-            on_painter(steps.close)  # type: ignore[attr-defined]
+            do(steps.close)  # type: ignore[attr-defined]
             memory.give_back()
             size, seconds = _long_side(TASKS[task].defaults | settings), deadline.clock.seconds
             log.note("painted", outcome=outcome, size=size, steps=taken, seconds=seconds)

@@ -40,7 +40,7 @@ _stopping = threading.Event()
 def stop_all() -> None:
     """Have the run that computes end at its next step, and all that wait give up: the server ends."""
     _stopping.set()
-    for visitor in (*_line, *_running):
+    for visitor in (*_line, *_running, *_elsewhere):
         visitor.stopped = True
 
 
@@ -52,7 +52,7 @@ def awaited() -> bool:
 
 def is_busy() -> bool:
     """Whether anybody computes."""
-    return bool(_running)
+    return bool(_running or _elsewhere)
 
 
 class Visitor(Protocol):
@@ -106,6 +106,20 @@ def wait(visitor: Visitor) -> Generator[str, None, bool]:
         return False
     finally:
         _line.remove(visitor)
+
+
+@contextmanager
+def computing_elsewhere(visitor: Visitor) -> Iterator[None]:
+    """While this visitor computes on a device that nobody here waits for."""
+    visitor.started = time.monotonic()
+    _elsewhere.append(visitor)
+    try:
+        yield
+    finally:
+        _elsewhere.remove(visitor)
+
+
+_elsewhere: list[Any] = []
 
 
 @contextmanager

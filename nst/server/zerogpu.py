@@ -1,14 +1,18 @@
 """ZeroGPU: a Space whose GPU is there only while a function marked for it runs, in a process forked for the purpose.
 
 What goes in and comes out is pickled, so tensors come back on the processor; a run says beforehand how long it takes,
-since what it asks for must fit into the visitor's quota. Elsewhere than on ZeroGPU nothing of this happens.
+since what it asks for must fit into the visitor's quota. In the main process PyTorch says that there is a GPU, which is
+emulated on the main thread alone: there all computes on the processor, see `nst.device.has_cuda`. Written against
+`spaces` 0.51. Elsewhere than on ZeroGPU nothing of this happens.
 """
 
 from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +22,11 @@ if TYPE_CHECKING:
 SHORTEST, LONGEST = 15, 120
 """Seconds that are asked for; a visitor without an account has two minutes a day."""
 
+START, END, SPARE = 10.0, 4.0, 1.3
+"""Seconds until a worker has begun, seconds it keeps for its end, and how much more is asked for than was measured."""
+
 SECONDS_PER_MEGAPIXEL_STEP = 0.04
-"""A guess on the high side for half of the card that ZeroGPU has; never measured on one."""
+"""A guess on the high side for half of the card that ZeroGPU has; what runs took here replaces it."""
 
 
 def active() -> bool:
@@ -31,35 +38,112 @@ def prepare() -> None:
     """Import the package `spaces`, which must come before torch; does nothing elsewhere."""
     if active():
         importlib.import_module("spaces")
+        from nst import device
+
+        device.emulating = os.getpid()
 
 
-def on_gpu(run: Callable[..., Iterator[Step]]) -> Callable[..., Iterator[Step]]:
-    """The run itself, or on ZeroGPU one that is given the GPU while it lasts.
+def serves(task: str) -> bool:
+    """Whether the runs of this task are given a GPU: those that take steps. PyTorch's optimizers look for the GPU in
+    each step, on the processor too, and fail where it is emulated; one pass of a network is not worth a GPU."""
+    if not active():
+        return False
+    from nst.tasks import TASKS  # torch only now, see `prepare`
+
+    return "num_steps" in TASKS[task].settings
+
+
+def on_gpu(run: Callable[..., Iterator[Step]], task: str) -> Callable[..., Iterator[Step]]:
+    """A run that is given the GPU while it lasts; if it lasts longer than was asked for, it ends with what there is.
 
     Args:
-        run: has the signature of one of the recipes of `nst.stylize`.
+        run: has the signature of the task's function in `nst.stylize`.
+        task: what it is of, a name of `nst.tasks.TASKS`.
+
+    Raises:
+        ValueError: of the run: no GPU is to be had, or the visitor's quota is used up.
     """
-    if not active():
-        return run
-    from nst.optimize import throttle  # torch only now, see `prepare`
+    import gradio as gr
 
-    def paint(pictures: tuple[Any, ...], settings: dict[str, Any]) -> Iterator[Step]:
-        for step in throttle(run(*pictures, **settings)):
-            yield replace(step, picture=step.image.detach().cpu(), terms=dict(step.losses))
+    from nst.tasks import TASKS
 
-    marked = importlib.import_module("spaces").GPU(duration=duration)(paint)
+    def work(pictures: tuple[Any, ...], settings: dict[str, Any], asked: int) -> Iterator[Step | Exception]:
+        yield from _work(run(*pictures, **settings), asked)
+
+    marked = importlib.import_module("spaces").GPU(duration=lambda pictures, settings, asked: asked)(work)
 
     def wrapped(*pictures: Any, **settings: Any) -> Iterator[Step]:
-        yield from marked(pictures, settings)
+        whole = TASKS[task].defaults | settings
+        times = TASKS[task].times(whole)
+        steps, clock = marked(pictures, settings, duration(whole, times)), _Clock(whole, times)
+        try:
+            for step in steps:
+                if isinstance(step, Exception):  # one that is raised there arrives here as a mere name
+                    raise step
+                clock.note(step)
+                yield step
+        except gr.Error as error:
+            raise ValueError(str(error.message)) from error
+        finally:
+            steps.close()
 
     return wrapped
 
 
-def duration(pictures: tuple[Any, ...], settings: dict[str, Any]) -> int:
-    """Seconds to ask for; has the arguments of the function that is marked."""
-    from nst.settings import PRESETS
+def _work(run: Iterator[Step], asked: int) -> Iterator[Step | Exception]:
+    """What the worker does: the steps of a run, or the error that ended it."""
+    import torch
+
+    from nst.optimize import throttle
+
+    torch.set_num_threads(1)  # those of the process that it was forked from are not there
+    stop = time.monotonic() + asked - END
+    with closing(throttle(run)) as steps:  # type: ignore[type-var]
+        try:
+            for step in steps:
+                late = time.monotonic() > stop and step.index < step.total
+                note = "Ended here: the time that was asked of ZeroGPU is over." if late else step.note
+                yield replace(step, picture=step.image.detach().cpu(), terms=dict(step.losses), note=note)
+                if late:
+                    return
+        except Exception as error:
+            yield error
+
+
+def duration(settings: Mapping[str, Any], times: float = 1.0) -> int:
+    """Seconds to ask for, for so many plain runs with these settings, by what such runs took before."""
+    rate = _rates.get(_kind(settings), SECONDS_PER_MEGAPIXEL_STEP)
+    return round(min(max(START + END + SPARE * rate * _amount(settings, times), SHORTEST), LONGEST))
+
+
+class _Clock:
+    """Measures a run: between its first step and its last, in which nothing is waited for."""
+
+    def __init__(self, settings: Mapping[str, Any], times: float) -> None:
+        self.amount, self.kind = _amount(settings, times), _kind(settings)
+        self.began, self.work = 0.0, 0.0
+
+    def note(self, step: Step) -> None:
+        now = time.monotonic()
+        if not self.began:
+            self.began, self.work = now, step.work
+        elif step.work > self.work + 0.2:
+            _rates[self.kind] = (now - self.began) / (step.work - self.work) / self.amount
+
+
+_rates: dict[tuple[Any, ...], float] = {}
+"""Seconds for each million pixels of each step, by what is computed on them."""
+
+
+def _kind(settings: Mapping[str, Any]) -> tuple[Any, ...]:
+    return settings.get("encoder"), settings.get("style_loss"), settings.get("optimizer")
+
+
+def _amount(settings: Mapping[str, Any], times: float) -> float:
+    """Million pixels of all steps of a run, at most: of squares."""
+    from nst.stylize.scales import plan
+    from nst.stylize.settings import chosen_preset
 
     size = max(int(settings.get(name) or 0) for name in ("size", "width", "height")) or 512
-    steps = int(settings.get("num_steps") or PRESETS[str(settings.get("preset") or "good")].num_steps)
-    guess = 10 + steps * size**2 / 1e6 * SECONDS_PER_MEGAPIXEL_STEP
-    return round(min(max(guess, SHORTEST), LONGEST))
+    preset = chosen_preset(settings.get("preset") or "good", num_steps=settings.get("num_steps"))
+    return max(times, 1.0) * sum(part.num_steps * part.size**2 for part in plan(size, preset)) / 1e6

@@ -10,7 +10,7 @@ from .catalog import Content
 from .paintings import open_fetched
 
 if TYPE_CHECKING:
-    import httpx2
+    from huggingface_hub.utils import httpx
 
 _FILE = "Pryor_Mountains_feral_horse_-_2009.jpg"
 
@@ -24,7 +24,7 @@ HORSE = Content(
 )
 
 
-def open_horse(*, transport: httpx2.BaseTransport | None = None) -> Image.Image:
+def open_horse(*, transport: httpx.BaseTransport | None = None) -> Image.Image:
     """The photo `HORSE`, mode RGB, cached or fetched now; `transport` stands in for the network, for tests.
 
     Raises:

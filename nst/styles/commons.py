@@ -13,7 +13,7 @@ import time
 from urllib.parse import quote
 from urllib.request import getproxies
 
-import httpx2
+from huggingface_hub.utils import httpx
 
 # Commons serves thumbnails of a few widths only, and this is one (mediawiki.org, Common thumbnail sizes).
 WIDTH = 1280
@@ -22,14 +22,14 @@ MAX_REDIRECTS = 3
 CONNECT_SECONDS, READ_SECONDS, WHOLE_SECONDS = 3.0, 10.0, 45.0
 _HOST = "commons.wikimedia.org"
 # Wikimedia asks every client to say what it is (foundation.wikimedia.org, User-Agent policy).
-_AGENT = f"Pastiche/0.1 (neural style transfer; example paintings on demand) python-httpx2/{httpx2.__version__}"
+_AGENT = f"Pastiche/0.1 (neural style transfer; example paintings on demand) python-httpx/{httpx.__version__}"
 
 
 class CommonsError(RuntimeError):
     """The file was not to be had; the message says why, as the end of a sentence."""
 
 
-def fetch(file: str, *, transport: httpx2.BaseTransport | None = None) -> bytes:
+def fetch(file: str, *, transport: httpx.BaseTransport | None = None) -> bytes:
     """The bytes of a file of Commons, reduced to 1280 pixels across where it is larger.
 
     Args:
@@ -41,11 +41,11 @@ def fetch(file: str, *, transport: httpx2.BaseTransport | None = None) -> bytes:
     """
     if transport is None and not _found(_HOST):
         raise CommonsError("Wikimedia Commons cannot be reached: try again when this machine is online")
-    address = httpx2.URL(f"https://{_HOST}/wiki/Special:FilePath/{quote(file)}?width={WIDTH}")
-    timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+    address = httpx.URL(f"https://{_HOST}/wiki/Special:FilePath/{quote(file)}?width={WIDTH}")
+    timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
     stop = time.monotonic() + WHOLE_SECONDS
     try:
-        with httpx2.Client(transport=transport, timeout=timeout, headers={"User-Agent": _AGENT}) as client:
+        with httpx.Client(transport=transport, timeout=timeout, headers={"User-Agent": _AGENT}) as client:
             for _ in range(MAX_REDIRECTS + 1):
                 if not _allowed(address):
                     raise CommonsError(f"Wikimedia sent us on to {address.host[:60]}, where we do not follow")
@@ -53,14 +53,14 @@ def fetch(file: str, *, transport: httpx2.BaseTransport | None = None) -> bytes:
                     if not answer.has_redirect_location:
                         return _receive(answer, stop)
                     address = address.join(answer.headers["location"])
-    except httpx2.TimeoutException as error:
+    except httpx.TimeoutException as error:
         raise CommonsError("Wikimedia Commons was too slow: try again later") from error
-    except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise CommonsError("Wikimedia Commons cannot be reached: try again when this machine is online") from error
     raise CommonsError("Wikimedia sent us on too many times")
 
 
-def _allowed(address: httpx2.URL) -> bool:
+def _allowed(address: httpx.URL) -> bool:
     """Whether this is an address of Wikimedia over TLS, with nothing odd about it."""
     host = address.host.lower()
     named = host == "wikimedia.org" or host.endswith(".wikimedia.org")
@@ -83,7 +83,7 @@ def _found(host: str) -> bool:
     return bool(known)
 
 
-def _receive(answer: httpx2.Response, stop: float) -> bytes:
+def _receive(answer: httpx.Response, stop: float) -> bytes:
     """The body of an answer, if it says that it is a picture and keeps to the limits."""
     if answer.status_code != 200:
         raise CommonsError(f"Wikimedia Commons answered {answer.status_code}: try again later")

@@ -18,7 +18,7 @@ from PIL import Image
 from .catalog import Style, StyleNotFound
 
 if TYPE_CHECKING:
-    import httpx2
+    from huggingface_hub.utils import httpx
 
 SMALLEST_SIDE = 200  # pixels; anything smaller is an icon or a placeholder
 
@@ -170,7 +170,7 @@ def cached_painting(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def open_painting(name: str, size: int, *, transport: httpx2.BaseTransport | None = None) -> Image.Image:
+def open_painting(name: str, size: int, *, transport: httpx.BaseTransport | None = None) -> Image.Image:
     """The painting `name` of `PAINTINGS`, mode RGB, at most `size` pixels long, cached or fetched now.
 
     `transport` stands in for the network, for tests.
@@ -190,7 +190,7 @@ def open_fetched(
     title: str,
     *,
     instead: str = "The drawn styles are always ready.",
-    transport: httpx2.BaseTransport | None = None,
+    transport: httpx.BaseTransport | None = None,
 ) -> Image.Image:
     """A picture of Wikimedia Commons, mode RGB, from where it is kept or fetched now.
 

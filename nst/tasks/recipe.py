@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import torch
 
 import nst
-from nst.registry import list_models
+from nst.registry import list_models, offered
 from nst.settings.setting import MOST_ITEMS
 from nst.tasks import FORMER, TASKS
 from nst.weights import file_sha256
@@ -45,6 +45,11 @@ def make_recipe(
         model = str(settings.get(name) or setting.default or "") if setting.free == "FILE" else ""
         if model in known or model in setting.options:
             hashes |= {model: known[model]} if model in known else {}
+        elif model and (
+            offer := offered(model, download=False)
+        ):  # of the Hub, where a name says not which of its states
+            kept[name] = offer.name
+            hashes[kept[name]] = offer.sha256 or offer.revision
         elif model:  # a file of the user's own: its name without its folder, which is nobody's business
             kept[name] = Path(model).name
             hashes[kept[name]] = file_sha256(Path(model))

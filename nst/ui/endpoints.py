@@ -21,7 +21,7 @@ from nst import encoders, fast, translate
 from nst.faces import face_grid
 from nst.images import ImageError, decode
 from nst.registry import load_model
-from nst.server import admission, limits, tempfiles, zerogpu
+from nst.server import admission, limits, tempfiles
 from nst.settings import SETTINGS
 from nst.styles import StyleNotFound
 from nst.stylize import style_transfer
@@ -166,7 +166,7 @@ def create(runs: Mapping[str, Run] | None = None, load: Load | None = None) -> N
     for tool in TOOLS:
         name = tool.order.__name__
         own = (runs or {}).get(name)
-        run = own or limits.limited(zerogpu.on_gpu(tool.run), tool.task)
+        run = own or limits.limited(tool.run, tool.task)
         inputs = [_input(p.name, p.default) for p in inspect.signature(tool.order).parameters.values()]
         result = gr.Image(label="result", type="filepath", format="png", visible=False)
         gr.Button(visible=False).click(

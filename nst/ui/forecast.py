@@ -8,6 +8,7 @@ from typing import Any
 
 from nst import stylize
 from nst.device import lock
+from nst.server import zerogpu
 from nst.ui import progress, settings
 from nst.weights import WeightsError, WeightsNotFound
 
@@ -24,6 +25,8 @@ def estimate(shape: tuple[int, int] | None, asked: Mapping[str, Any], times: flo
         return ""
     if not settings.is_here(asked["encoder"]):
         return line("The encoder is downloaded first; the time is known after that.")
+    if zerogpu.active():
+        return line(f"{zerogpu.duration(asked, times)} s of a GPU are asked for; what is not needed is given back.")
     measured = stylize.is_measured(**asked)
     held = not measured and lock.acquire(blocking=False)
     if not measured and not held:

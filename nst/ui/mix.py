@@ -13,7 +13,7 @@ from torch import Tensor
 from nst import stylize
 from nst.images import ImageError, resize, save, to_pil
 from nst.optimize import Step
-from nst.server import inputs, limits, tempfiles, zerogpu
+from nst.server import inputs, limits, tempfiles
 from nst.tasks import TASKS
 from nst.tasks.recipe import UNNAMED
 from nst.ui import canvas, pictures, settings, tabs
@@ -276,4 +276,4 @@ def _fitted(mask: Tensor | None, content: Tensor) -> Tensor | None:
 
 def create_tab(run: Run | None = None, load: Load | None = None) -> MixTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MixTab`."""
-    return MixTab(TASKS["mix"], run or limits.limited(zerogpu.on_gpu(paint), "mix"), load, tabs.current())
+    return MixTab(TASKS["mix"], run or limits.limited(paint, "mix"), load, tabs.current())

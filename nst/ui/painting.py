@@ -13,7 +13,7 @@ from PIL import Image
 
 from nst.images import Picture, fit, save, to_tensor
 from nst.optimize import Step, throttle
-from nst.server import inputs, limits, queue, tempfiles
+from nst.server import inputs, limits, queue, tempfiles, zerogpu
 from nst.stylize import open_mask
 from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe
@@ -144,10 +144,10 @@ class Painting:
         """
         try:
             yield from self._load(load)
-            held = yield from _as_views(queue.wait(self))
-            if not held:
+            elsewhere = zerogpu.serves(self.order.task)
+            if not elsewhere and not (yield from _as_views(queue.wait(self))):
                 return
-            with queue.computing(self):
+            with queue.computing_elsewhere(self) if elsewhere else queue.computing(self):
                 self.deadline = limits.Deadline()
                 pictures, settings = self._arguments()  # only now: many may wait, and a photo can take 50 MB
                 steps = throttle(run(*pictures, **settings))

@@ -12,9 +12,11 @@ from gradio.components import Component
 from nst import translate, weights
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
 from nst.registry import list_models
+from nst.server import limits
 from nst.settings.setting import COMPARED, COMPUTED, OPTIMIZED, SINGLE, Setting
 from nst.tasks.recipe import valid_settings
 from nst.tasks.task import Task
+from nst.weights import repository
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
 AUTO = "as preset"
@@ -98,7 +100,8 @@ def _choice(row: Setting, default: Any, form: dict[str, Any], alone: bool) -> Co
         return gr.Radio(titles, value=default or titles[0][1], **form)
     if row.name == "preset" or (alone and row.listed is None):
         return gr.Radio(titles, value=default, **form, elem_classes="segments", min_width=220, scale=3)
-    return gr.Dropdown(titles, value=default, multiselect=row.joined or None, **form)
+    own = row.free == "FILE" and limits.current() is not limits.STRICT  # then a repository of the Hub can be typed
+    return gr.Dropdown(titles, value=default, multiselect=row.joined or None, allow_custom_value=own, **form)
 
 
 def read(values: Mapping[str, Any], task: Task) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def read(values: Mapping[str, Any], task: Task) -> dict[str, Any]:
             del given[name]
     if isinstance(given.get("style_loss"), list):
         given["style_loss"] = "+".join(given["style_loss"])
-    valid = valid_settings(given, task.name)
+    valid = valid_settings(given, task.name) | _of_the_hub(given, task)
     for name in given.keys() - valid.keys():
         title = task.settings[name].title if name in task.settings else name.capitalize()
         raise ValueError(f"{title}: {given[name]!r} makes no sense here.")
@@ -121,6 +124,15 @@ def read(values: Mapping[str, Any], task: Task) -> dict[str, Any]:
     if layer_weights and len(layer_weights) != len(layers):
         raise ValueError(f"There are {len(layers)} style layers, but {len(layer_weights)} weights: give one a layer.")
     return valid
+
+
+def _of_the_hub(given: Mapping[str, Any], task: Task) -> dict[str, Any]:
+    """The networks that are named as repositories of the Hub: whoever uses this machine may have it fetch any, and
+    strangers none."""
+    if limits.current() is limits.STRICT:
+        return {}
+    free = [name for name, row in task.settings.items() if row.free == "FILE"]
+    return {name: given[name] for name in free if name in given and repository.parse(given[name])}
 
 
 def shown(name: str, value: Any, task: Task) -> Any:

@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError
-from nst.server import admission, inputs, limits, queue, zerogpu
+from nst.server import admission, inputs, limits, queue
 from nst.tasks.recipe import UNNAMED, from_query, names_of, settings_from_recipe, to_query
 from nst.tasks.task import Task
 from nst.ui import forecast, pictures, progress, score_view, settings, share, theme
@@ -51,7 +51,7 @@ class Workbench(Stage):
 
     def __init__(self, task: Task, run: Run | None = None, load: Load | None = None, tab: gr.Tab | None = None) -> None:
         self.task = task
-        self.run = run or limits.limited(zerogpu.on_gpu(task.run), task.name)
+        self.run = run or limits.limited(task.run, task.name)
         self.load = load or task.load
         self.slots: list[Slot] = []
         self.controls: dict[str, Component] = {}

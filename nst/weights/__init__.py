@@ -1,7 +1,8 @@
 """Weights: found in `pretrained/`, in the local cache or on the Hub, and checked.
 
-One file per idea: `manifest` (what there is), `tensors` (what a file holds), `excerpt` (part of a
-file), `hub` (files on the Hub). Here is the way from an entry of the manifest to a file on this machine.
+One file per idea: `manifest` (what there is), `tensors` (what a file holds), `partial_download` (part of a file),
+`hub` (files on the Hub), `repository` (models there that no manifest lists). Here is the way from an entry of the
+manifest to a file on this machine.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from nst.places import PROGRAM, cache_dir
+from nst.places import home as home_dir
 from nst.weights import manifest, partial_download
-from nst.weights.hub import HubError, RangesRefusedError, RemoteFile
+from nst.weights.hub import HubError, RangesRefusedError, RemoteFile, derived_dir
 from nst.weights.manifest import Weights, file_sha256, read_manifest, record
 from nst.weights.partial_download import HeaderError, Span
 from nst.weights.tensors import (
@@ -58,7 +60,7 @@ def find(weights: Weights) -> Path | None:
     for place in (*_shipped(weights), *([_excerpt_path(weights)] if weights.prefix else [])):
         if place.is_file():
             return place
-    return _remote(weights).cached() if weights.repo else None
+    return (_remote(weights).cached(weights.sha256) or _checkpoint(weights)) if weights.repo else None
 
 
 def resolve(weights: Weights, *, progress: Progress | None = None, download: bool = True) -> Path:
@@ -110,7 +112,7 @@ def _not_found(weights: Weights, tried: list[str]) -> WeightsNotFound:
 
 
 def _disk_trouble(error: OSError) -> str:
-    where = error.filename or cache_dir()
+    where = error.filename or derived_dir()
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return f"the disk is full at {where}: free some space, or set PASTICHE_CACHE to a folder elsewhere"
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}:
@@ -119,21 +121,21 @@ def _disk_trouble(error: OSError) -> str:
 
 
 def _remote(weights: Weights) -> RemoteFile:
-    return RemoteFile(weights.repo, weights.revision, weights.file)
+    return RemoteFile(weights.repo, weights.revision, weights.remote_file)
 
 
 def _shipped(weights: Weights) -> list[Path]:
     """Where in `pretrained/` it may lie. A user may put a model of the Hub there too, under its own name."""
     folder = manifest.PRETRAINED
-    if weights.repo:
-        return [folder / f"{weights.name}{suffix}" for suffix in (".safetensors", ".pth")]
-    return [folder / weights.file]
+    if weights.ours:
+        return [folder / weights.file]
+    return [folder / f"{weights.name}{suffix}" for suffix in (".safetensors", ".pth")]
 
 
 def _check_shipped(weights: Weights, path: Path) -> Path:
     # A model of the Hub that the user put there may be any file with the right tensors: loading it
     # strictly is its check.
-    if not weights.repo and file_sha256(path) != weights.sha256:
+    if weights.ours and file_sha256(path) != weights.sha256:
         raise WeightsError(
             f"{path} is not the file that models.toml describes (its sha256 differs). Restore it with"
             f" `git checkout -- {path.parent.name}`; if it was trained anew, record it in models.toml."
@@ -142,19 +144,21 @@ def _check_shipped(weights: Weights, path: Path) -> Path:
 
 
 def _excerpt_path(weights: Weights) -> Path:
-    return cache_dir() / f"{weights.name}-{weights.revision[:10]}.safetensors"
+    return derived_dir() / f"{weights.name}-{weights.revision[:10]}.safetensors"
 
 
 def _cached(weights: Weights, tried: list[str]) -> Path | None:
-    """Our excerpt, or a whole file that the Hub's own library has fetched, if sound."""
+    """Our excerpt, or a whole file that the Hub's own library or torch.hub has fetched, if sound."""
     if weights.prefix:
         path = _excerpt_path(weights)
         if (state := _state(path)) == "sound":
             return path
         tried.append(f"{path} ({state})")
-    whole = _remote(weights).cached()
+    whole = _remote(weights).cached(weights.sha256)
     if whole and _is_pinned(weights, whole):
         return whole
+    if (other := _checkpoint(weights)) and _is_pinned(weights, other, other.stem.rpartition("-")[2]):
+        return other
     tried.append(f"{whole} (damaged: its sha256 is wrong)" if whole else "the Hub's own cache (not there)")
     return None
 
@@ -170,6 +174,13 @@ def _state(path: Path) -> str:
     return "sound" if file_sha256(path) == remembered else "damaged: its hash changed since it was fetched"
 
 
+def _checkpoint(weights: Weights) -> Path | None:
+    """Where torch.hub keeps the same weights, if it has fetched them."""
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or home_dir() / ".cache", "torch")
+    path = Path(home, "hub", "checkpoints", weights.checkpoint)
+    return path if weights.checkpoint and path.is_file() else None
+
+
 def _expected(weights: Weights, path: Path) -> str:
     """The sha256 of a whole file: that of `models.toml`, or the Hub's, whose library names files in its cache after it;
     "" where neither is told (the library has then compared the size)."""
@@ -177,17 +188,18 @@ def _expected(weights: Weights, path: Path) -> str:
     return weights.sha256 or (blob if re.fullmatch(r"[0-9a-f]{64}", blob) else "")
 
 
-def _is_pinned(weights: Weights, path: Path) -> bool:
-    """Whether a whole file has the sha256 that is expected; once it has, its size and date are enough."""
-    stat, expected = path.stat(), _expected(weights, path)
+def _is_pinned(weights: Weights, path: Path, expected: str | None = None) -> bool:
+    """Whether a whole file has the sha256 that is expected, or one that begins so; once it has, its size and date are
+    enough."""
+    stat, expected = path.stat(), _expected(weights, path) if expected is None else expected
     seen = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": expected}
-    note = cache_dir() / f"{weights.name}-{weights.revision[:10]}.whole.json"
+    note = derived_dir() / f"{weights.name}-{weights.revision[:10]}.whole.json"
     try:
         if json.loads(note.read_text()) == seen:
             return True
     except (OSError, ValueError):
         pass
-    if expected and file_sha256(path) != expected:
+    if expected and not file_sha256(path).startswith(expected):
         return False
     try:
         note.parent.mkdir(parents=True, exist_ok=True)

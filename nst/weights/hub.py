@@ -1,27 +1,34 @@
 """Files on the Hugging Face Hub, read in parts.
 
-Quick to give up when nothing answers, patient once bytes flow: a cut is resumed where it happened.
-Written against the Hub's documented addresses, headers and range requests (huggingface_hub 2.4). Only
-public files are read, so no token is ever sent.
+Quick to give up when nothing answers, patient once bytes flow: a cut is resumed where it happened. Written against
+the Hub's documented addresses, headers and range requests. Reading by parts is not left to huggingface_hub (2.4): its
+`parse_safetensors_file_metadata` takes a whole file into memory where a server knows no ranges, its `HfFileSystem`
+begins anew after a cut, and both try for half a minute where nobody answers. The user's token goes to the Hub that
+is asked, over TLS, and to nobody that it redirects to.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-import httpx2
 import huggingface_hub
+from huggingface_hub import constants
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.utils import httpx
 from tqdm import tqdm
+
+from nst.places import cache_dir
 
 Progress = Callable[[int, int], None]
 
@@ -31,6 +38,7 @@ ANSWER_SECONDS = 30.0  # until an answer begins, redirects included
 RETRY_WAITS = (0.5, 1.0, 2.0)  # seconds before each new try of a cut or busy transfer
 LONGEST_WAIT = 5.0  # seconds we let a busy server ask for
 TRICKLE_BYTES, TRICKLE_SECONDS = 32 * 1024, 20.0  # less than this in that time counts as a cut
+MOST_SAID = 4 * 1024 * 1024  # bytes of what the Hub says of a repository
 BUSY = {408, 429, 500, 502, 503, 504}
 
 
@@ -68,8 +76,7 @@ class RemoteFile:
 
     @property
     def url(self) -> str:
-        endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
-        return huggingface_hub.hf_hub_url(self.repo, self.name, revision=self.revision, endpoint=endpoint)
+        return huggingface_hub.hf_hub_url(self.repo, self.name, revision=self.revision, endpoint=endpoint())
 
     def read(self, start: int, stop: int) -> Iterator[bytes]:
         """The bytes from start up to stop (or the end of the file), in pieces as they come.
@@ -93,7 +100,7 @@ class RemoteFile:
                         yield chunk
                         if position >= stop:
                             return
-            except httpx2.RequestError as error:
+            except httpx.RequestError as error:
                 reason = _reason(error)
                 if not self.size:  # nobody has answered yet: do not keep the user waiting
                     raise HubError(reason) from error
@@ -114,12 +121,17 @@ class RemoteFile:
         except RangesRefusedError:
             pass
 
-    def cached(self) -> Path | None:
-        """The whole file in the Hub's own cache, or None; makes no request."""
-        found = huggingface_hub.try_to_load_from_cache(
-            self.repo, self.name, cache_dir=_hub_cache(), revision=self.revision
-        )
-        return Path(found) if isinstance(found, str) else None
+    def cached(self, sha256: str = "") -> Path | None:
+        """The whole file in the Hub's own cache, or None; makes no request.
+
+        Args:
+            sha256: by which it is also found at other revisions, where the library's links say what they link to.
+        """
+        found = huggingface_hub.try_to_load_from_cache(self.repo, self.name, cache_dir=cache(), revision=self.revision)
+        if isinstance(found, str):
+            return Path(found)
+        others = repo_folder(self.repo).glob(f"snapshots/*/{self.name}") if sha256 else ()
+        return next((path for path in others if path.resolve().name == sha256), None)
 
     def download(self, progress: Progress | None = None) -> Path:
         """The whole file, into the Hub's own cache, by the Hub's own library (which checks its size only).
@@ -133,14 +145,14 @@ class RemoteFile:
                 self.repo,
                 self.name,
                 revision=self.revision,
-                token=False,
-                endpoint=os.environ.get("HF_ENDPOINT", "").rstrip("/") or None,
-                cache_dir=_hub_cache(),
+                token=token() or False,
+                endpoint=endpoint(),
+                cache_dir=cache(),
                 tqdm_class=_bar(progress),
             )
         except HfHubHTTPError as error:
-            raise HubError(self._complaint(error.response)) from error
-        except httpx2.RequestError as error:
+            raise HubError(_complaint(self, error.response)) from error
+        except httpx.RequestError as error:
             raise HubError(_reason(error)) from error
         except (EntryNotFoundError, OfflineModeIsEnabled, ValueError) as error:
             raise HubError(str(error).splitlines()[0]) from error
@@ -151,15 +163,17 @@ class RemoteFile:
         return Path(path)
 
     @contextmanager
-    def _open(self, start: int, stop: int) -> Iterator[httpx2.Response]:
+    def _open(self, start: int, stop: int) -> Iterator[httpx.Response]:
         """An open answer that holds this range of the very file met before."""
-        response = self._ask(start, stop)
+        response = _ask(self.url, {"Range": f"bytes={start}-{stop - 1}"})
         try:
             packed = response.headers.get("Content-Encoding", "identity") != "identity"
+            if response.status_code == 403 and response.history:
+                raise RangesRefusedError("the place that it sent us on to refused")
             if response.status_code == 200 or packed:
                 raise RangesRefusedError("it sends only whole files")
             if response.status_code != 206:
-                raise HubError(self._complaint(response))
+                raise HubError(_complaint(self, response))
             span = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", "").strip())
             if not span:
                 raise RangesRefusedError("it sends parts of a file without telling the size of the whole")
@@ -170,7 +184,7 @@ class RemoteFile:
         finally:
             response.close()
 
-    def _recognize(self, size: int, response: httpx2.Response) -> None:
+    def _recognize(self, size: int, response: httpx.Response) -> None:
         hops = [hop.headers for hop in (*response.history, response)]
         linked = next((h["X-Linked-Etag"] for h in hops if "X-Linked-Etag" in h), "")
         tag = (linked or hops[-1].get("ETag", "")).removeprefix("W/").strip('"')
@@ -181,43 +195,74 @@ class RemoteFile:
         linked = linked.strip('"')
         self.sha256 = linked if re.fullmatch(r"[0-9a-f]{64}", linked) else ""
 
-    def _ask(self, start: int, stop: int) -> httpx2.Response:
-        """The answer to one range request; a busy server is asked a few times more."""
-        # Not build_hf_headers: without a token it adds only statistics, and may make a request for them.
-        headers = {"User-Agent": "pastiche", "Accept-Encoding": "identity"}
-        headers["Range"] = f"bytes={start}-{stop - 1}"
-        for pause in (*RETRY_WAITS, None):
-            response = _send(self.url, headers)
-            if response.status_code not in BUSY or pause is None:
-                break
-            response.close()
-            asked = response.headers.get("Retry-After", "")
-            time.sleep(min(max(pause, float(asked) if asked.isdigit() else 0.0), LONGEST_WAIT))
-        if any(hop.url.scheme == "https" for hop in response.history) and response.url.scheme != "https":
-            response.close()
-            raise HubError("it sent us on to an address without encryption")
-        return response
 
-    def _complaint(self, response: httpx2.Response) -> str:
-        status, code = response.status_code, response.headers.get("X-Error-Code", "")
-        if code == "GatedRepo":
-            return f"{self.repo} is open only to people who accepted its terms on the Hub ({status})"
-        if code == "RepoNotFound" or status == 401:
-            return f"the Hub knows no public repository {self.repo} ({status})"
-        if status == 403:
-            return f"access to {self.repo} is forbidden ({status})"
-        if code == "RevisionNotFound":
-            return f"{self.repo} has no revision {self.revision} ({status})"
-        if status == 404:
-            return f"{self.repo} has no file {self.name} at revision {self.revision[:10]} ({status})"
-        if status == 429:
-            return f"too many requests were made from here ({status}): wait a few minutes"
-        if status >= 500:
-            return f"the Hub has trouble of its own ({status}): try again in a while"
-        return f"it answered with an unexpected status ({status})"
+def describe(repo: str, revision: str) -> dict[str, Any]:
+    """What the Hub says of a repository at a revision: its commit, its files, its card's front matter.
+
+    Raises:
+        HubError: no answer, or none that is a table.
+    """
+    address = f"{endpoint() or constants.ENDPOINT}/api/models/{repo}/revision/{quote(revision, safe='')}?blobs=true"
+    try:
+        response = _ask(address, {})
+        with closing(response):
+            if response.status_code != 200:
+                raise HubError(_complaint(RemoteFile(repo, revision, "of that name"), response))
+            data = b""
+            for chunk in _steady(response.iter_raw()):
+                data += chunk
+                if len(data) > MOST_SAID:
+                    raise HubError("its answer is far too long")
+        said = json.loads(data)
+    except httpx.RequestError as error:
+        raise HubError(_reason(error)) from error
+    except (ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise HubError("its answer cannot be read")
+    return said
 
 
-def _send(url: str, headers: dict[str, str]) -> httpx2.Response:
+def _ask(url: str, more: dict[str, str]) -> httpx.Response:
+    """The answer to a request; a busy server is asked a few times more."""
+    # Not build_hf_headers: beside the token it adds only statistics, and may make a request for them.
+    headers = {"User-Agent": "pastiche", "Accept-Encoding": "identity", **more}
+    if known := token():
+        headers["Authorization"] = f"Bearer {known}"
+    for pause in (*RETRY_WAITS, None):
+        response = _send(url, headers)
+        if response.status_code not in BUSY or pause is None:
+            break
+        response.close()
+        asked = response.headers.get("Retry-After", "")
+        time.sleep(min(max(pause, float(asked) if asked.isdigit() else 0.0), LONGEST_WAIT))
+    if any(hop.url.scheme == "https" for hop in response.history) and response.url.scheme != "https":
+        response.close()
+        raise HubError("it sent us on to an address without encryption")
+    return response
+
+
+def _complaint(file: RemoteFile, response: httpx.Response) -> str:
+    status, code = response.status_code, response.headers.get("X-Error-Code", "")
+    if code == "GatedRepo":
+        return f"{file.repo} is open only to people who accepted its terms on the Hub ({status})"
+    if code == "RepoNotFound" or status == 401:
+        how = "with your token" if token() else "without a token (`hf auth login`, or HF_TOKEN)"
+        return f"the Hub shows no repository {file.repo} {how} ({status})"
+    if status == 403:
+        return f"access to {file.repo} is forbidden ({status})"
+    if code == "RevisionNotFound":
+        return f"{file.repo} has no revision {file.revision} ({status})"
+    if status == 404:
+        return f"{file.repo} has no file {file.name} at revision {file.revision[:10]} ({status})"
+    if status == 429:
+        return f"too many requests were made from here ({status}): wait a few minutes"
+    if status >= 500:
+        return f"the Hub has trouble of its own ({status}): try again in a while"
+    return f"it answered with an unexpected status ({status})"
+
+
+def _send(url: str, headers: dict[str, str]) -> httpx.Response:
     """One request through the Hub library's client (so with the user's proxies and certificates).
 
     The client's own time limit covers neither the name lookup nor the walk over all of a host's
@@ -226,7 +271,7 @@ def _send(url: str, headers: dict[str, str]) -> httpx2.Response:
     if offline():
         raise HubError("HF_HUB_OFFLINE is set, so it is not asked")
     connected = threading.Event()
-    answer: Future[httpx2.Response] = Future()
+    answer: Future[httpx.Response] = Future()
 
     def trace(event: str, info: Any) -> None:
         if event.endswith(".complete"):  # the first is the connection, or a request on one that stands
@@ -235,7 +280,7 @@ def _send(url: str, headers: dict[str, str]) -> httpx2.Response:
     def work() -> None:
         try:
             client = huggingface_hub.get_session()
-            timeout = httpx2.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
+            timeout = httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS)
             hooks = {"trace": trace}
             request = client.build_request("GET", url, headers=headers, timeout=timeout, extensions=hooks)
             answer.set_result(client.send(request, stream=True, follow_redirects=True))
@@ -247,10 +292,10 @@ def _send(url: str, headers: dict[str, str]) -> httpx2.Response:
     if connected.wait(CONNECT_SECONDS) and wait([answer], ANSWER_SECONDS).done:
         try:
             return answer.result()
-        except (httpx2.InvalidURL, OfflineModeIsEnabled) as error:
+        except (httpx.InvalidURL, OfflineModeIsEnabled) as error:
             raise HubError(str(error).splitlines()[0]) from error
     answer.add_done_callback(lambda late: None if late.exception() else late.result().close())
-    raise httpx2.ConnectTimeout("no answer")
+    raise httpx.ConnectTimeout("no answer")
 
 
 def _steady(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -268,17 +313,41 @@ def _steady(chunks: Iterator[bytes]) -> Iterator[bytes]:
 def _reason(error: Exception) -> str:
     if "CERTIFICATE" in str(error):
         return "its certificate is not trusted on this machine"
-    if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout)):
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout)):
         return "it cannot be reached: is there a connection?"
-    if isinstance(error, httpx2.TimeoutException):
+    if isinstance(error, httpx.TimeoutException):
         return "it did not answer in time"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _hub_cache() -> str | None:
+def endpoint() -> str | None:
+    """The address of the Hub, or of a mirror; None is the library's own."""
+    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or None
+
+
+def token() -> str | None:
+    """The user's token for the Hub, if there is one and it would not be sent in the clear."""
+    address = endpoint() or constants.ENDPOINT
+    safe = re.match(r"https://|http://(127\.0\.0\.1|localhost|\[::1\])(:|/|$)", address)
+    return huggingface_hub.get_token() if safe else None
+
+
+def cache() -> str | None:
     """Where the Hub's library keeps whole files: read when asked, not at import as the library does."""
     home = os.environ.get("HF_HOME")
     return os.environ.get("HF_HUB_CACHE") or (os.path.join(home, "hub") if home else None)
+
+
+def repo_folder(repo: str) -> Path:
+    """Where the Hub's library keeps what it fetched of a repository."""
+    return Path(cache() or constants.HF_HUB_CACHE, f"models--{repo.replace('/', '--')}")
+
+
+def derived_dir() -> Path:
+    """Where lies what is made of files of the Hub: `PASTICHE_CACHE`, or the Hub library's own place for such
+    (`huggingface_hub.cached_assets_path`, which would make the folder when it is only asked for)."""
+    assets = Path(constants.HF_ASSETS_CACHE, "pastiche", "weights", "default")
+    return cache_dir() if os.environ.get("PASTICHE_CACHE") else assets
 
 
 def _bar(progress: Progress | None) -> type[tqdm]:

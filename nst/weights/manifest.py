@@ -37,7 +37,8 @@ class Weights:
         sha256: of the whole file, 64 hex digits. Of a file on the Hub it may be left out: its commit fixes what is in
             it, and the sum that the Hub states for it is compared.
         size: of the whole file in bytes (about, for a file on the Hub).
-        repo, revision: "owner/name" on the Hub and its commit (40 hex digits).
+        repo, revision: "owner/name" on the Hub and its commit (40 hex digits); of our own once they are published.
+        checkpoint: the same weights as torch.hub keeps them; the name ends in the first digits of the sha256.
         prefix: only tensors whose names begin so are wanted; it is taken off when they are loaded.
         tensors: how many are wanted.
         download: what is to be fetched, in bytes; all of it if 0.
@@ -55,6 +56,7 @@ class Weights:
     sha256: str = ""
     size: int = 0
     repo: str = ""
+    checkpoint: str = ""
     revision: str = ""
     prefix: str = ""
     tensors: int = 0
@@ -63,6 +65,16 @@ class Weights:
     shapes: dict[str, list[int]] = field(default_factory=dict, hash=False)
     data: str = ""
     command: str = ""
+
+    @property
+    def ours(self) -> bool:
+        """Whether it was trained here, and so lies in `pretrained/` unless that was left out."""
+        return bool(self.command) or not self.repo
+
+    @property
+    def remote_file(self) -> str:
+        """Its path in the repository on the Hub, where ours are called as is usual there."""
+        return "model.safetensors" if self.ours else self.file
 
     @property
     def identity(self) -> str:
