@@ -16,7 +16,7 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError, decode
-from nst.server import log, tempfiles
+from nst.server import limits, log, tempfiles
 from nst.server.address import client, home, result_link
 from nst.server.limits import Rate
 from nst.server.results import Result, ResultsError, Store, results_dir
@@ -144,7 +144,11 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
         recipe = picture.recipe or {}
         beside = decode(offer.before).rgb if before and offer.before and Path(offer.before).is_file() else None
         given = {kind: path for kind, path in offer.inputs.items() if inputs and not isinstance(recipe.get(kind), str)}
-        kept = {kind: decode(path).rgb for kind, path in given.items() if Path(path).is_file()}
+        kept = {
+            kind: decode(path, size=2 * limits.current().size).rgb
+            for kind, path in given.items()
+            if Path(path).is_file()
+        }
         id, token = here.store.add(picture.rgb, recipe, alpha=picture.alpha, before=beside, inputs=kept, public=public)
     except Exception as error:
         here.shared.pop(offer.result, None)
