@@ -6,6 +6,7 @@ what was measured. Times are those of the machine at that moment; memory, files 
 
 from __future__ import annotations
 
+import os
 import random
 import subprocess
 import sys
@@ -61,9 +62,10 @@ class Server:
     def bytes(self) -> int:
         """Of the temporary folder."""
         total = 0
-        for path in self.folder.glob("pastiche-app-*/**/*"):
-            with suppress(OSError):  # just removed
-                total += path.lstat().st_size
+        for folder, _, names in (found for own in self.folder.glob("pastiche-app-*") for found in os.walk(own)):
+            for name in names:
+                with suppress(OSError):  # just removed
+                    total += os.lstat(os.path.join(folder, name)).st_size
         return total
 
 
