@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -674,7 +675,8 @@ def process(
     env = {name: value for name, value in {**os.environ, **own}.items() if name != "GRADIO_TEMP_DIR"}
     command = [sys.executable, str(script), "--port", str(port), *flags]
     output = (folder / f"{port}.log").open("w+")
-    server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT, text=True)
+    given: Any = {"cwd": ROOT, "env": env, "stdout": output, "stderr": subprocess.STDOUT, "text": True}
+    server = subprocess.Popen(command, **given, start_new_session=True)  # workers that it forks end with it
     address, deadline = f"http://127.0.0.1:{port}/", time.monotonic() + 180
     try:
         while time.monotonic() < deadline and server.poll() is None:
@@ -687,7 +689,8 @@ def process(
             pytest.fail(f"The app did not start: {Path(output.name).read_text()[-2000:]}")
         yield address, server
     finally:
-        server.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
         output.close()
 
