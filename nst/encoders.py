@@ -101,7 +101,7 @@ class Encoder(nn.Module):
             if len(features) > len(wanted):
                 break
             if s:
-                x = self._pool(x, learning=self.get_parameter("conv1_1.weight").requires_grad)
+                x = self.pool(x, learning=self.get_parameter("conv1_1.weight").requires_grad)
             for name in stage:
                 conv: nn.Conv2d = getattr(self, name.replace("relu", "conv"))
                 x = conv_relu(x, conv.weight, conv.bias, conv.padding_mode)  # type: ignore[arg-type]
@@ -111,7 +111,8 @@ class Encoder(nn.Module):
                         break
         return features
 
-    def _pool(self, x: Tensor, learning: bool = False) -> Tensor:
+    def pool(self, x: Tensor, learning: bool = False) -> Tensor:
+        """Features (N, C, H, W) of half the size, between two stages."""
         # ceil_mode keeps the last odd row, as in the 16x-compressed VGG-19; for even sizes nothing changes.
         if self.pooling == "max":
             x = F.max_pool2d(x, 2, ceil_mode=True)

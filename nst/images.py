@@ -10,7 +10,6 @@ import io
 import json
 import os
 import re
-import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from PIL.PngImagePlugin import PngInfo
 from torch.nn import functional as F
 
 from nst.formats import MAX_EXIF, ImageError, Samples, open_picture, stored_samples
+from nst.places import replacing
 
 MAX_PIXELS = 40_000_000  # width times height; a larger picture is refused before its pixels are decoded
 BUDGET = MAX_PIXELS  # pixels that all threads together decode at one time; who wants more waits
@@ -56,11 +56,11 @@ class Picture:
     format: str | None = None
 
 
-class _Budget:
+class Budget:
     """So many pixels for all threads together, given out in the order in which they are asked for."""
 
     def __init__(self, pixels: int) -> None:
-        self._most = self._left = pixels
+        self._most = self.left = pixels
         self._turn, self._changed = threading.Lock(), threading.Condition()
 
     @contextmanager
@@ -68,17 +68,17 @@ class _Budget:
         """Hold so many of them, all there are at most; waits until they are free."""
         pixels = min(pixels, self._most)
         with self._turn, self._changed:  # the turn is kept while waiting, or small ones would starve large ones
-            self._changed.wait_for(lambda: self._left >= pixels)
-            self._left -= pixels
+            self._changed.wait_for(lambda: self.left >= pixels)
+            self.left -= pixels
         try:
             yield
         finally:
             with self._changed:
-                self._left += pixels
+                self.left += pixels
                 self._changed.notify()
 
 
-_budget, _in_hand = _Budget(BUDGET), threading.BoundedSemaphore(AT_ONCE)
+budget, _in_hand = Budget(BUDGET), threading.BoundedSemaphore(AT_ONCE)
 
 
 def decode(source: Source, *, max_pixels: int = MAX_PIXELS, size: int | None = None) -> Picture:
@@ -107,7 +107,7 @@ def _decode(source: Source, data: bytes, max_pixels: int, size: int | None) -> P
             raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
         if size and image.format == "JPEG" and image is not source:
             image.draft(image.mode, (2 * size, 2 * size))  # a half, a quarter or an eighth of it, decoded as such
-        with _budget.share(image.width * image.height):
+        with budget.share(image.width * image.height):
             samples, format = stored_samples(image), image.format
             if image is source:
                 image = image.copy()
@@ -334,15 +334,11 @@ def written(path: Path) -> Iterator[Path]:
     Raises:
         ImageError: nothing can be written there.
     """
-    part = path.with_name(f".{secrets.token_hex(8)}.part")  # os.replace does not cross file systems
     try:
-        yield part
-        os.replace(part, path)
+        with replacing(path) as part:
+            yield part
     except OSError as error:
         raise ImageError(f"'{path}' cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def save(path: str | Path, image: Image.Image, **options: Any) -> Path:

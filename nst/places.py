@@ -1,12 +1,16 @@
-"""Where this user's files lie on this machine, and what Pastiche is called there."""
+"""Where this user's files lie on this machine, how one is replaced, and what Pastiche is called there."""
 
 from __future__ import annotations
 
 import atexit
+import json
 import os
+import secrets
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PROGRAM = "pastiche" if Path(sys.argv[0]).stem == "pastiche" else "python -m nst"
@@ -40,3 +44,26 @@ def cache_dir() -> Path:
     if sys.platform == "darwin":
         return home() / "Library" / "Caches" / "pastiche"
     return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "pastiche"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A file beside `path` to write to, which takes its place in one step at the end; of what fails, nothing is left.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # beside it, as os.replace does not cross file systems
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON for people, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as part:
+        part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

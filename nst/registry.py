@@ -30,7 +30,7 @@ SUFFIXES = {*repository.SUFFIXES, ".pkl"}
 FOREIGN = ("johnson", "cyclegan", "progan")
 """The architectures of which networks of others can be imported."""
 
-_builders: dict[str, Builder] = {}
+builders: dict[str, Builder] = {}
 _models: dict[tuple[object, ...], nn.Module] = {}
 _locks: dict[tuple[object, ...], threading.Lock] = {}
 _guard = threading.RLock()
@@ -45,7 +45,7 @@ def register(architecture: str) -> Callable[[B], B]:
     """
 
     def keep(builder: B) -> B:
-        _builders[architecture] = builder
+        builders[architecture] = builder
         return builder
 
     return keep
@@ -249,15 +249,15 @@ def _find_builder(architecture: str) -> Builder:
     with _guard:
         broken = []
         for module in _homes(architecture):
-            if architecture in _builders:
+            if architecture in builders:
                 break
             try:
                 importlib.import_module(module)
             except ImportError as error:  # one model that lacks its package must not hide the others
                 broken.append(f"{module} cannot be imported ({error})")
-        if architecture in _builders:
-            return _builders[architecture]
-    reasons = f": {'; '.join(broken)}" if broken else f". There are: {', '.join(sorted(_builders)) or 'none'}"
+        if architecture in builders:
+            return builders[architecture]
+    reasons = f": {'; '.join(broken)}" if broken else f". There are: {', '.join(sorted(builders)) or 'none'}"
     raise WeightsError(f'Nothing here builds the architecture "{architecture}"{reasons}.')
 
 

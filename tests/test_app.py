@@ -17,11 +17,12 @@ from PIL import Image
 import app
 from nst.device import lock
 from nst.images import decode, encode, read_recipe
-from nst.server import serving, tempfiles
+from nst.server import tempfiles
 from nst.styles import StyleNotFound
 from nst.stylize import Estimate
 from nst.tasks import TASKS
 from nst.ui import forecast, pictures, progress, settings, theme
+from nst.ui.app import launch_options
 from nst.ui.optimize import create_tab
 from nst.ui.painting import Painting
 from nst.ui.task_tab import Workbench
@@ -501,7 +502,7 @@ def test_flags_are_explained(capsys):
 def test_the_server_offers_no_endpoints_and_keeps_no_history(run):
     page = app.build_app([("Optimize", lambda: create_tab(run, no_load))])
     assert page.title == "Pastiche" and page.api_open is False and not page.analytics_enabled
-    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
     try:
         client = Client(url, verbose=False)
         assert not client.view_api(return_format="dict")["named_endpoints"]

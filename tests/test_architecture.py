@@ -95,7 +95,6 @@ def test_every_room_has_a_floor():
 
 
 PENDING = {("nst.server.queue", "nst.ui.progress")}
-PENDING |= {("nst.server.serving", f"nst.ui.{name}") for name in ("share", "theme")}
 """Arrows that go up until the settings have a table of their own."""
 
 

@@ -17,10 +17,10 @@ from PIL import Image
 import app
 from nst.encoders import load_encoder
 from nst.images import encode, read_recipe
-from nst.server import serving
 from nst.stylize import Estimate, style_transfer
 from nst.tasks.recipe import make_recipe
 from nst.ui import forecast
+from nst.ui.app import launch_options
 from nst.ui.optimize import create_tab
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -57,7 +57,7 @@ def serving_page(folder: Path, tabs: Sequence[tuple[str, Callable[[], object]]] 
         patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
         quick_examples(patch)
         page = app.build_app(tabs)
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options())
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
         yield url
         page.close()
 

@@ -192,8 +192,8 @@ def test_roots_are_the_same_in_few_large_batches(widths, monkeypatch):
     found = [torch.randn(1, width, 2 * width, generator=generator) / width**0.5 for width in widths]
     matrices = [x @ x.transpose(1, 2) for x in found]
     each = wasserstein.matrix_roots(matrices)
-    batches = wasserstein._batches
-    monkeypatch.setattr(wasserstein, "_batches", lambda all_widths, device: batches(all_widths, "cuda"))
+    batches = wasserstein.batches_by_width
+    monkeypatch.setattr(wasserstein, "batches_by_width", lambda all_widths, device: batches(all_widths, "cuda"))
     assert len(batches(widths, "cuda")) <= 2
     for one, other in zip(each, wasserstein.matrix_roots(matrices), strict=True):
         assert torch.allclose(one[0], other[0], atol=1e-5) and torch.allclose(one[1], other[1], atol=1e-4)

@@ -70,7 +70,7 @@ def test_grain_is_a_style(folder, encoder):
 
 def test_what_was_looked_at_is_kept(folder, encoder, monkeypatch):
     first = read_collection(folder, encoder=encoder)
-    monkeypatch.setattr("nst.collection.library._open", lambda path: "It was looked at again.")
+    monkeypatch.setattr("nst.collection.library.open_small", lambda path: "It was looked at again.")
     again = read_collection(folder, encoder=encoder)
     assert torch.equal(first.style, again.style) and again.thumbnails == first.thumbnails
     assert again.broken == {"broken.png": "It was looked at again."}

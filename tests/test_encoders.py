@@ -86,7 +86,7 @@ def test_pooling_can_be_chosen_and_is_rescaled():
     native = encoder(flat, ["relu2_1"])["relu2_1"]
     x = encoder(flat, ["relu1_1"])["relu1_1"]
     encoder.pooling = "average"
-    assert torch.allclose(encoder._pool(x), 2.0 * F.avg_pool2d(x, 2))
+    assert torch.allclose(encoder.pool(x), 2.0 * F.avg_pool2d(x, 2))
     assert not torch.allclose(encoder(flat, ["relu2_1"])["relu2_1"], native)
     encoder.pooling = "median"
     with pytest.raises(ValueError, match="max"):

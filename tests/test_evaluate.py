@@ -63,7 +63,7 @@ def test_another_encoder_closes_another_share(files, tmp_path_factory):
 
 def test_closure_by_the_teacher_is_followed_as_steps_grow(files):
     file, styles = tiny_encoder_file(files), [str(files / "wave.png"), str(files / "night.png")]
-    asked = {"contents": [str(files / "cat.png")], "styles": styles, "size": 64, "num_steps": 2, "judge": file}
+    asked = {"contents": [str(files / "cat.png")], "styles": styles, "size": 64, "num_steps": 12, "judge": file}
     rows = list(compare_encoders(**asked, encoder=file, vgg19=file, lengths=["1", "40"]))
     grown = [(row["style"], row["steps"]) for row in rows[3:]]
     assert grown == [("wave", "1"), ("wave", "40"), ("night", "1"), ("night", "40"), ("all", "1"), ("all", "40")]
@@ -76,9 +76,9 @@ def test_closure_by_the_teacher_is_followed_as_steps_grow(files):
 def test_every_comparison_asks_all_judges(files):
     file = tiny_encoder_file(files)
     asked = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "judge": file, "vgg19": file}
-    row = next(compare_sizes(**asked, sizes=(64,), strengths=(50.0,), num_steps=2, encoders=(file,)))
+    row = next(compare_sizes(**asked, sizes=(64,), strengths=(50.0,), num_steps=12, encoders=(file,)))
     assert {"closed", "vgg19", "ssim"} <= row.keys() and row["closed"] != row["vgg19"]
-    row = next(compare_tricks(**asked, size=64, num_steps=2, encoder=file))
+    row = next(compare_tricks(**asked, size=64, num_steps=12, encoder=file))
     assert {"closed", "vgg19", "ssim"} <= row.keys()
 
 

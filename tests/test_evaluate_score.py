@@ -58,7 +58,7 @@ def test_sweeps_are_painted_once_and_scored_by_two_judges(files, tmp_path, quick
         assert {f"no_{part}" for part in PARTS} <= row.keys()
     assert rows[3]["sweep"] == "blur" and rows[4]["rho"] > 0.5, "blocks of JPEG are seen at any size"
     assert all(0 <= row["spread"] < 50 for row in rows[-3:])
-    monkeypatch.setattr(sweeps, "_painted", None)
+    monkeypatch.setattr(sweeps, "painted", None)
     monkeypatch.setattr(sweeps, "style_transfer", None)
     assert list(compare_score(**asked)) == rows, "nothing is painted or judged again"
 
@@ -127,12 +127,12 @@ def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     assert (out / "methods.svg").read_text().count("<circle") == len(names) - 1 + 3
     known = json.loads((out / "methods.json").read_text())
     assert len(known) == 2 * (len(names) - 1) - 2, "two networks know one of the two styles"
-    monkeypatch.setattr("nst.research.evaluate.methods._painted", None)
+    monkeypatch.setattr("nst.research.evaluate.methods.paint_on_disk", None)
     assert list(compare_methods(**asked)) == rows
     anew = list(compare_methods(**asked, retime=True))
     assert [row["score"] for row in anew] == [row["score"] for row in rows], "the pictures are the same"
     assert all(one["seconds"] != other["seconds"] for one, other in zip(anew[:-1], rows, strict=False))
-    monkeypatch.setattr("nst.research.evaluate.methods._timed", None)
+    monkeypatch.setattr("nst.research.evaluate.methods.timed", None)
     assert list(compare_methods(**asked)) == anew, "the new times stay"
     with pytest.raises(ValueError, match="No method is called like that"):
         next(compare_methods(**{**asked, "methods": ["magic"]}))

@@ -16,11 +16,11 @@ from fake_run import FakeRun
 from test_hosting import SERVED, served
 from visitor import Visitor
 
-from nst.server import firewall, limits, passwords, peers, tempfiles, uploads
+from nst.server import firewall, limits, passwords, peers, serving, tempfiles, uploads
 from nst.server.allowlist import Refusal
 from nst.server.limits import Rate
 from nst.server.results import Store
-from nst.ui import share
+from nst.server.results.desk import Desk
 
 JSON = {"Content-Type": "application/json"}
 
@@ -351,7 +351,7 @@ def test_which_proxies_are_ours(monkeypatch):
 
 
 def test_who_writes_a_forwarded_address_is_counted_all_the_same(tmp_path, monkeypatch):
-    monkeypatch.setattr(share, "desk", lambda: share.Desk(Store(tmp_path / "results"), misses=Rate(5, 86400)))
+    monkeypatch.setattr(serving, "desk", lambda: Desk(Store(tmp_path / "results"), misses=Rate(5, 86400)))
     with served(tmp_path, FakeRun()) as url:
         forged = [{"X-Forwarded-For": f"203.0.113.{i}", "Forwarded": f"for=203.0.113.{i}"} for i in range(8)]
         assert [httpx.get(f"{url}r/{1:020}", headers=one).status_code for one in forged] == [404] * 5 + [429] * 3

@@ -45,6 +45,7 @@ from nst.server import limits, log, queue, serving, sessions, tempfiles
 from nst.server.results import Store
 from nst.stylize import Estimate
 from nst.ui import endpoints, gallery, painting, share
+from nst.ui.app import launch_options
 from nst.ui.optimize import create_tab
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,7 +67,7 @@ def served(folder: Path, run: Any, load: Any = no_load, api: bool = False, **opt
         if api:
             with page:
                 endpoints.create({"stylize": limits.limited(run)}, no_load)
-        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **serving.options(api=api) | options)
+        _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options(api=api) | options)
         SERVED[url] = page
         yield url
         page.close()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 from PIL import ExifTags, Image, ImageChops, ImageStat
@@ -20,27 +20,51 @@ def encoded(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
+class Watched(images.Budget):
+    """Remembers how many pixels were held at most."""
+
+    held = most = 0
+
+    @contextmanager
+    def share(self, pixels):
+        with super().share(pixels):
+            with LOCK:
+                self.held += pixels
+                self.most = max(self.most, self.held)
+            yield
+            with LOCK:
+                self.held -= pixels
+
+
+LOCK = threading.Lock()
+
+
 def test_many_large_pictures_at_once_cost_no_more_memory_than_one(monkeypatch):
     """Otherwise a few uploads of some kilobytes would take gigabytes: each of 40 megapixels is 160 MB and more."""
-    held, most, lock = [0], [0], threading.Lock()
-    normalize = images._normalize
-
-    def watched(image, samples):
-        with lock:
-            held[0] += image.width * image.height
-            most[0] = max(most[0], held[0])
-        time.sleep(0.02)
-        layers = normalize(image, samples)
-        with lock:
-            held[0] -= image.width * image.height
-        return layers
-
-    monkeypatch.setattr(images, "_normalize", watched)
-    monkeypatch.setattr(images, "_budget", images._Budget(400_000))
+    watched = Watched(400_000)
+    monkeypatch.setattr(images, "budget", watched)
     large, small = (encoded(Image.new("P", (side, side))) for side in (500, 50))
     with ThreadPoolExecutor(8) as pool:
         shown = list(pool.map(lambda data: decode(data, size=64).rgb.size, [large, small] * 6))
-    assert set(shown) == {(64, 64), (50, 50)} and 250_000 <= most[0] <= 400_000 < 12 * 250_000
+    assert set(shown) == {(64, 64), (50, 50)} and 250_000 <= watched.most <= 400_000 and watched.left == 400_000
+
+
+def test_a_budget_gives_out_no_more_than_it_has():
+    budget, begun, ended = images.Budget(10), threading.Event(), threading.Event()
+
+    def second():
+        begun.set()
+        with budget.share(6):
+            ended.set()
+
+    with budget.share(6):
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        assert begun.wait(60) and budget.left == 4 and not ended.is_set()
+    assert ended.wait(60)
+    waiting.join()
+    with budget.share(1000):
+        assert budget.left == 0, "all there are at most"
 
 
 def test_a_picture_that_is_refused_gives_its_share_back():
@@ -49,7 +73,7 @@ def test_a_picture_that_is_refused_gives_its_share_back():
             with pytest.raises(ImageError):
                 decode(data)
     assert decode(encoded(Image.new("L", (64, 48)))).rgb.size == (64, 48)
-    assert images._budget._left == images.BUDGET
+    assert images.budget.left == images.BUDGET
 
 
 def test_a_picture_is_made_small_before_it_is_handed_out():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +18,7 @@ from nst.collection import Collection
 from nst.device import lock
 from nst.images import ImageError, encode
 from nst.optimize import Step
-from nst.server import limits
+from nst.server import limits, log
 from nst.stylize import Estimate
 from nst.tasks import TASKS
 from nst.ui import color, endpoints, explore, faces, fast, mix, optimize, pictures, translate
@@ -108,9 +107,19 @@ def test_a_step_that_would_hold_the_device_for_minutes_is_refused(monkeypatch):
         next(limits.limited(FakeRun())(PHOTO, PHOTO, size=1024))
 
 
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+
 @pytest.fixture
 def hurried(monkeypatch):
+    """A server on which a run may take 0.2 or 0.6 seconds, by a clock of its own."""
+    clock = Clock()
     monkeypatch.setattr(limits, "STRICT", limits.Limits(1024, 1000, 0.2, 0.6))
+    monkeypatch.setattr(log.Stopwatch, "seconds", property(lambda _: clock.now))
+    return clock
 
 
 def files(folder: Path, count: int) -> list[str]:
@@ -125,7 +134,7 @@ def test_a_map_ends_in_time_too(tmp_path, hurried):
 
     def read(paths: list[Path], *, names: list[str], keep: bool, progress: Any) -> Collection:
         for i, path in enumerate(paths):
-            time.sleep(0.05)
+            hurried.now += 0.05
             looked_at.append(path)
             progress(i + 1, len(paths))
         raise AssertionError("it was not ended")
@@ -155,7 +164,7 @@ def test_pictures_that_take_long_to_read_do_not_hold_the_device_either(tmp_path,
     real = pictures.decode
 
     def slow(*given: Any, **named: Any) -> Any:
-        time.sleep(0.15)
+        hurried.now += 0.15
         return real(*given, **named)
 
     monkeypatch.setattr(pictures, "decode", slow)

@@ -195,7 +195,7 @@ def test_threads_get_one_model(folder, monkeypatch):
         another.wait(0.2)  # for the others, who would come in if they could
         return Tiny()
 
-    monkeypatch.setitem(registry._builders, "tiny-for-tests", slow)
+    monkeypatch.setitem(registry.builders, "tiny-for-tests", slow)
     got = []
     threads = [threading.Thread(target=lambda: got.append(load_model("ours"))) for _ in range(5)]
     for thread in threads:

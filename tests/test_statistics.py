@@ -309,8 +309,8 @@ def test_maps_decide_which_patches_are_alike():
 
 def test_patches_are_matched_anew_every_few_steps_and_whenever_nothing_is_optimized(monkeypatch):
     statistic, matched = STATISTICS["patches"].of([Sample(features(1))], [1.0], PLAIN), []
-    match = statistic._match
-    monkeypatch.setattr(statistic, "_match", lambda *given: matched.append(1) or match(*given))
+    match = statistic.find_matches
+    monkeypatch.setattr(statistic, "find_matches", lambda *given: matched.append(1) or match(*given))
     for _ in range(REMATCH + 1):
         statistic(Sample(features(2).requires_grad_())).backward()
     assert len(matched) == 2

@@ -10,7 +10,6 @@ import argparse
 import ast
 import importlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import nst
 from nst.cli.arguments import Parser, add_options, choose, given, summary
 from nst.cli.table import growing
-from nst.places import PROGRAM
+from nst.places import PROGRAM, write_json
 
 FAMILIES = {
     "train": ("train_", "Train a model of our own; a training that was interrupted goes on where it stopped."),
@@ -101,14 +100,3 @@ def _written(rows: Iterator[Mapping[str, Any]], args: argparse.Namespace) -> Ite
         if args.json:
             write_json(args.json, kept)
         yield row
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write JSON for people, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

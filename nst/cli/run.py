@@ -18,11 +18,11 @@ from tqdm import tqdm
 
 from nst.cli import files, options
 from nst.cli.errors import complaint
-from nst.cli.experiments import write_json
 from nst.cli.files import Job, Target
 from nst.cli.progress import BAR, download_bar, tell_cost, words_of
 from nst.images import ImageError, Picture, decode, fit, resize, save, to_pil, to_tensor
 from nst.optimize import Step
+from nst.places import write_json
 from nst.registry import offered
 from nst.stylize import estimate
 from nst.tasks.recipe import make_recipe, names_of, settings_from_recipe

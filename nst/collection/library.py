@@ -132,11 +132,11 @@ def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str | Devi
         ThreadPoolExecutor(2) as pool,
     ):
         known = [cache.get(key) for key in keys]
-        waiting = {i: pool.submit(_open, files[i]) for i in range(min(AHEAD, len(files))) if not known[i]}
+        waiting = {i: pool.submit(open_small, files[i]) for i in range(min(AHEAD, len(files))) if not known[i]}
         try:
             for i in range(len(files)):
                 if (ahead := i + AHEAD) < len(files) and not known[ahead]:
-                    waiting[ahead] = pool.submit(_open, files[ahead])
+                    waiting[ahead] = pool.submit(open_small, files[ahead])
                 if entry := known[i]:
                     yield entry
                     continue
@@ -160,7 +160,7 @@ def _entry(image: Image.Image, features: Features) -> Entry:
     return style, content, encode(small, format="webp", quality=80)
 
 
-def _open(path: Path) -> Image.Image | str:
+def open_small(path: Path) -> Image.Image | str:
     """The picture at the size at which it is looked at, or what is wrong with it."""
     try:
         image = decode(path, size=8 * SIZE).rgb

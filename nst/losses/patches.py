@@ -147,14 +147,14 @@ class Patches(Statistic):
         x = self._padded(sample.features)
         wanted = self.wanted
         if wanted is None or not x.requires_grad or self.looks % REMATCH == 0 or wanted.means.shape != x.shape:
-            wanted = self._match(x.detach(), sample)
+            wanted = self.find_matches(x.detach(), sample)
         if x.requires_grad:
             self.wanted, self.looks = wanted, self.looks + 1
         errors = (x.float() - wanted.means).square() * wanted.counts
         return (errors.sum() + wanted.rest) / self.get_buffer("square")
 
     @torch.no_grad()
-    def _match(self, features: Tensor, sample: Sample) -> Wanted:
+    def find_matches(self, features: Tensor, sample: Sample) -> Wanted:
         now = unfold_patches(features, self.size)
         there = self.get_buffer("map") if sample.map is not None else None
         here = None if sample.map is None else unfold_patches(self._padded(sample.map), self.size)

@@ -41,7 +41,7 @@ def matrix_roots(matrices: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
     """
     norms = [matrix.norm(dim=(1, 2), keepdim=True).clamp_min(EPS) for matrix in matrices]
     found: dict[int, tuple[Tensor, Tensor]] = {}
-    for width, members in _batches([matrix.shape[1] for matrix in matrices], matrices[0].device.type).items():
+    for width, members in batches_by_width([matrix.shape[1] for matrix in matrices], matrices[0].device.type).items():
         scaled = [_enlarged(matrices[i] / norms[i], width) for i in members]
         counts = [len(one) for one in scaled]
         root, inverse = _roots(torch.cat(scaled) if len(scaled) > 1 else scaled[0])
@@ -73,7 +73,7 @@ STEPS = (
 """Polynomials a x + b x^3 + c x^5, each of which brings what the one before makes of [10^-2.5, 1] nearest to 1."""
 
 
-def _batches(widths: Sequence[int], device: str) -> dict[int, list[int]]:
+def batches_by_width(widths: Sequence[int], device: str) -> dict[int, list[int]]:
     """Which matrices are computed together, by the width that they are enlarged to."""
     batches: dict[int, list[int]] = {}
     for i in sorted(range(len(widths)), key=lambda i: -widths[i]):

@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import gradio as gr
-from gradio.route_utils import GradioUploadFile
 
 from nst.images import ImageError
 from nst.server import log, tempfiles
 from nst.server.address import client
+from nst.server.gradio_internals import salt_uploads, wrap
 from nst.server.sessions import Sessions
 
 META = {"_type": "gradio.FileData"}
@@ -44,25 +44,24 @@ KNOWN = 50_000
 """Of how many files it is known whose they are."""
 
 UPLOADED = re.compile(r"[0-9a-f]{64}")
-"""How gradio names the folder of an upload, by its content and by `_salt`."""
+"""How gradio names the folder of an upload, by its content and a salt."""
 
 _session: ContextVar[str] = ContextVar("session", default="")
 
 
 def guard(page: gr.Blocks) -> None:
     """Have a page look at everything that it is sent, and remember which files it gave to whom."""
-    process, preprocess = page.process_api, page.preprocess_data
     sent_back = {block._id for function in page.fns.values() for block in function.inputs}
-    GradioUploadFile.__init__ = _salted  # type: ignore[method-assign]
+    salt_uploads(lambda: secrets.token_bytes(16))  # so that each has an owner
 
-    async def process_api(*given: Any, **named: Any) -> dict[str, Any]:
+    async def process_api(process: Any, *given: Any, **named: Any) -> dict[str, Any]:
         session = named.get("session_hash") or ""
         holder, request = page.state_holder, named.get("request")
         if session and isinstance(holder, Sessions) and isinstance(request, gr.Request):
             holder.belongs(session, client(request))
         before = _session.set(session)
         try:
-            answer = await process(*given, **named)
+            answer: dict[str, Any] = await process(*given, **named)
         finally:
             _session.reset(before)
         block_fn = given[0] if given else named["block_fn"]
@@ -71,18 +70,21 @@ def guard(page: gr.Blocks) -> None:
             _give(zip(function.outputs, answer["data"], strict=False), session, sent_back)
         return answer
 
-    async def preprocess_data(block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False) -> list[Any]:
+    async def preprocess_data(
+        preprocess: Any, block_fn: Any, inputs: list[Any], state: Any, explicit_call: bool = False
+    ) -> list[Any]:
         try:
             for block, value in zip(block_fn.inputs, inputs, strict=True):
                 if not block.stateful:  # what a session holds does not come from outside
                     admit(block, value, _session.get())
-            return await preprocess(block_fn, inputs, state, explicit_call)
+            found: list[Any] = await preprocess(block_fn, inputs, state, explicit_call)
+            return found
         except Exception as error:  # or gradio's own, over a value of another type or a list of another length
             log.note("input refused", reason=type(error).__name__)
             raise error if isinstance(error, gr.Error) else gr.Error(NONSENSE, print_exception=False) from None
 
-    page.process_api = process_api  # type: ignore[method-assign]
-    page.preprocess_data = preprocess_data  # type: ignore[method-assign]
+    wrap(page, "process_api", process_api)
+    wrap(page, "preprocess_data", preprocess_data)
 
 
 def admit(block: Any, value: Any, session: str) -> None:
@@ -239,12 +241,3 @@ def _give(shown: Iterable[tuple[Any, Any]], session: str, sent_back: set[int]) -
             path = part.get("path") if isinstance(part, dict) else None
             if isinstance(path, str) and (inside := _inside(path)) is not None:
                 _owners.give(str(inside), session)
-
-
-_init = GradioUploadFile.__init__
-
-
-def _salted(self: GradioUploadFile, *given: Any, **named: Any) -> None:
-    """Have the same picture of two visitors lie in two places, so that each has an owner."""
-    _init(self, *given, **named)
-    self.sha.update(secrets.token_bytes(16))

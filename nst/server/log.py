@@ -10,10 +10,7 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Iterable
 from datetime import datetime, timezone
-from types import SimpleNamespace
-from typing import Any
 
 LOGGER = logging.getLogger("nst")
 Fact = str | int | float | bool | None
@@ -30,14 +27,8 @@ def start(level: int = logging.INFO) -> None:
     logging.captureWarnings(True)
 
 
-def take_over(modules: Iterable[Any]) -> None:
-    """Have these modules of a library log what failed in a line, where they would print a traceback: the words of an
-    exception may be a visitor's."""
-    for module in modules:
-        module.traceback = SimpleNamespace(print_exc=_failed, format_exc=traceback.format_exc)
-
-
-def _failed(*_: object, **__: object) -> None:
+def failed(*_: object, **__: object) -> None:
+    """Write down that a request failed with the exception that is being handled."""
     LOGGER.error("A request failed", exc_info=True)
 
 

@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 import os
-from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
-import gradio.http_server
-import gradio.queueing
-import gradio.route_utils
-import gradio.routes
-import uvicorn
 from starlette.middleware import Middleware
-from starlette.types import ASGIApp
 
+from nst.server import gradio_internals as internals
 from nst.server import limits, log, memory, peers, sessions, tempfiles, uploads
 from nst.server.admission import Listening
 from nst.server.firewall import Firewall, is_near
 from nst.server.page_cache import PageCache
 from nst.server.results import on_a_space, publish
+from nst.server.results.desk import desk
 from nst.server.routes import Pages
-from nst.ui import share, theme
 
 PAGES = 2 * limits.IN_LINE
 """How many visitors' pages the server remembers: some megabytes each, which gradio never gives back by itself. Who
@@ -36,25 +29,10 @@ def look_after() -> None:
     memory.look_after()
     sessions.look_after()
     tempfiles.keep_small()
-    desk = share.desk()
-    if desk.store is not None and not desk.why:
-        desk.store.tidy()
-        publish.start(desk.store)
-
-
-def _take_over() -> None:
-    """Have our own in place of what gradio (6.31, which the requirements pin) gives no way to set."""
-    gradio.routes.CustomCORSMiddleware = _without  # type: ignore[assignment,misc]
-    # Of proxies, `Peers` knows more; and what uvicorn has to say goes to the log like all else.
-    config = partial(uvicorn.Config, proxy_headers=False, server_header=False, log_config=None)
-    gradio.http_server.uvicorn = SimpleNamespace(Config=config, Server=uvicorn.Server)  # type: ignore[assignment]
-    log.take_over((gradio.queueing, gradio.routes, gradio.route_utils))
-    uploads.few_parts()
-
-
-def _without(app: ASGIApp, **_: Any) -> ASGIApp:
-    """In place of gradio's middleware that lets other sites in: the gate sees to that."""
-    return app
+    shared = desk()
+    if shared.store is not None and not shared.why:
+        shared.store.tidy()
+        publish.start(shared.store)
 
 
 def options(*, api: bool = False, host: str | None = None, shared: bool = False) -> dict[str, Any]:
@@ -65,7 +43,7 @@ def options(*, api: bool = False, host: str | None = None, shared: bool = False)
         host: address that it is served on; None is this machine only.
         shared: whether there is a public link besides.
     """
-    desk = share.desk()
+    here = desk()
     proxies = peers.LOOPBACK if shared and not peers.trusted() else peers.trusted()
     near = (
         not shared
@@ -73,7 +51,11 @@ def options(*, api: bool = False, host: str | None = None, shared: bool = False)
         and not on_a_space()
         and is_near(host or os.environ.get("GRADIO_SERVER_NAME") or "127.0.0.1")
     )
-    _take_over()
+    internals.let_the_firewall_judge_other_sites()
+    # Of proxies, `Peers` knows more; and what uvicorn has to say goes to the log like all else.
+    internals.configure_uvicorn(proxy_headers=False, server_header=False, log_config=None)
+    internals.log_failures(log.failed)
+    uploads.few_parts()
     return {
         "run_history": False,
         "mcp_server": api,
@@ -83,11 +65,9 @@ def options(*, api: bool = False, host: str | None = None, shared: bool = False)
         "pwa": True,
         "ssr_mode": False,
         "enable_monitoring": False,
-        # Gradio's look at whether the page answers gives up after three seconds, and the server with it, which may well
-        # pass where visitors already wait for it to start.
-        "_frontend": False,
+        **internals.LAUNCH,
         "app_kwargs": {
-            "routes": Pages(desk.store, desk.misses).routes(),
+            "routes": Pages(here.store, here.misses).routes(),
             "middleware": [
                 Middleware(peers.Peers, proxies=proxies),
                 Middleware(Firewall, api=api, near=near),
@@ -95,5 +75,4 @@ def options(*, api: bool = False, host: str | None = None, shared: bool = False)
                 Middleware(PageCache),
             ],
         },
-        **theme.appearance(),
     }

@@ -1,39 +1,27 @@
 """What the server remembers of open pages: little of each, and of nobody so many that others are forgotten for them.
 
-By itself gradio (6.31, which the requirements pin) describes every component anew for each page that opens, for deep
-links alone: a tenth of a second in which the server does nothing else, and two megabytes. The gate is shut for deep
-links, so nobody ever reads that. And it forgets the page that was quiet for longest, whoever opened the many others.
+By itself gradio forgets the page that was quiet for longest, whoever opened the many others.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Hashable, Mapping
-from types import SimpleNamespace
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from gradio import routes
-from gradio.blocks import Blocks
-from gradio.state_holder import SessionState, StateHolder
+from gradio.state_holder import StateHolder
+
+from nst.server import gradio_internals
 
 K = TypeVar("K", bound=Hashable)
 
 NOBODY = ""
 """Who a session is of as long as it has done nothing but be named: all of these together count as one."""
 
-_remember_all = SessionState.__init__
-
 
 def look_after() -> None:
     """Have gradio's sessions, from now on, describe no components, and give way fairly."""
-    SessionState.__init__ = _remember_little  # type: ignore[assignment, method-assign]
-    routes.StateHolder = Sessions  # type: ignore[misc]
-
-
-def _remember_little(session: SessionState, blocks: Blocks) -> None:
-    nothing_to_describe: Any = SimpleNamespace(default_config=blocks.default_config, blocks=())
-    _remember_all(session, nothing_to_describe)
-    session.blocks_config.config_for_block = lambda *_, **__: {}  # type: ignore[assignment, method-assign]
+    gradio_internals.remember_sessions(Sessions)
 
 
 class Sessions(StateHolder):

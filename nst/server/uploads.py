@@ -7,11 +7,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
-from gradio import route_utils
 from starlette.formparsers import MultiPartException
 
-from nst.server import limits, tempfiles
+from nst.server import gradio_internals, limits, tempfiles
 from nst.server.allowlist import Refusal
 
 DAY = 24 * 3600.0
@@ -89,26 +89,20 @@ class Uploads:
         return max(0.0, spent - (time.monotonic() - then) * most / DAY)
 
 
-_Parser = route_utils.GradioMultiPartParser
-_begin, _more = _Parser.on_headers_finished, _Parser.on_part_data
-
-
 def few_parts() -> None:
     """Have gradio, from now on, hold little of an upload in memory, and few files open."""
-    _Parser.on_headers_finished, _Parser.on_part_data = _begin_few, _take_little  # type: ignore[method-assign]
+    gradio_internals.watch_uploads(_begin_few, _take_little)
 
 
-def _begin_few(self: route_utils.GradioMultiPartParser) -> None:
-    self.max_files = min(self.max_files, FILES if limits.current() is limits.STRICT else FILES_AT_HOME)
-    self.max_fields = min(self.max_fields, 50)
-    _begin(self)
+def _begin_few(parser: Any) -> None:
+    parser.max_files = min(parser.max_files, FILES if limits.current() is limits.STRICT else FILES_AT_HOME)
+    parser.max_fields = min(parser.max_fields, 50)
 
 
-def _take_little(self: route_utils.GradioMultiPartParser, data: bytes, start: int, end: int) -> None:
-    part = self._current_part
-    if part.file is None and len(part.data) + end - start > MAX_FIELD:
+def _take_little(parser: Any, more: int) -> None:
+    part = parser._current_part
+    if part.file is None and len(part.data) + more > MAX_FIELD:
         raise MultiPartException("A part of this upload that is no file is too large.")
-    _more(self, data, start, end)
 
 
 def many_open_files() -> None:

@@ -7,6 +7,8 @@ that scikit-image ships.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
+from pathlib import Path
 
 from PIL import Image
 
@@ -33,6 +35,7 @@ __all__ = [
     "load_style",
     "meanings",
     "open_horse",
+    "open_named",
     "thumbnail",
 ]
 
@@ -92,6 +95,27 @@ def load_content(name: str) -> Image.Image:
     if name in CONTENTS:
         return open_content(name)
     raise _unknown("example photo", name, list(CONTENTS))
+
+
+def open_named(text: str, load: Callable[..., Image.Image], *size: int) -> tuple[str, Image.Image]:
+    """The name and the picture, mode RGB, that a word stands for: NAME=FILE, a file, or else the name of an example.
+
+    Args:
+        text: the word; a file that is there goes before an example of the same name.
+        load: `load_style` or `load_content`.
+        size: what else it takes.
+
+    Raises:
+        ImageError: the file is no picture.
+        StyleNotFound: see `load`.
+    """
+    from nst.images import decode  # only now, as torch comes with it
+
+    name, _, file = text.rpartition("=")
+    path = Path(file or text).expanduser()
+    if path.is_file():
+        return name or path.stem, decode(path).rgb
+    return name or text, load(file or text, *size)
 
 
 def _unknown(what: str, name: str, names: list[str]) -> StyleNotFound:

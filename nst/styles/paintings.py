@@ -6,14 +6,14 @@ Only the files of this list can be fetched. What comes is kept only if it decode
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from PIL import Image
+
+from nst.places import replacing
 
 from .catalog import Style, StyleNotFound
 
@@ -242,11 +242,7 @@ def _decode(data: bytes) -> Image.Image | None:
 
 def _keep(path: Path, data: bytes) -> None:
     """Write the file whole or not at all; a folder that cannot be written only costs a new download."""
-    fresh = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.part")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(data)
-        os.replace(fresh, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            fresh.unlink()
+        with replacing(path) as part:
+            part.write_bytes(data)

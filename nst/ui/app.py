@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -16,7 +16,7 @@ CLEAN_EVERY, KEEP = 3600, 24 * 3600
 
 
 def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *, api: bool = False) -> gr.Blocks:
-    """The page, not yet served; `nst.ui.serving.options` tells `launch` the rest.
+    """The page, not yet served; `launch_options` tells `launch` the rest.
 
     Args:
         tabs: titles, and the functions that lay the tabs out; None means all there are.
@@ -51,6 +51,14 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
     page.queue(api_open=False, max_size=admission.MOST)  # else anybody could pass the queue by
     admission.guard(page._queue)
     return page
+
+
+def launch_options(**served: Any) -> dict[str, Any]:
+    """Keyword arguments of `launch`: how the page is served, see `nst.server.serving.options`, and how it looks."""
+    from nst.server import serving
+    from nst.ui import theme
+
+    return serving.options(**served) | theme.appearance()
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "python app.py") -> int:
@@ -97,7 +105,7 @@ def main(arguments: Sequence[str] | None = None, *, prog: str = "python app.py")
                 inbrowser=options.open,
                 auth=[tuple(pair.split(":", 1)) for pair in options.auth or ()] or None,
                 prevent_thread_lock=True,
-                **serving.options(api=options.api, host=options.host, shared=options.share),
+                **launch_options(api=options.api, host=options.host, shared=options.share),
             )
         except (OSError, OverflowError):  # gradio's word for a port that is taken, and Python's for none at all
             port = options.port or os.environ.get("GRADIO_SERVER_PORT") or "from 7860 to 7959"

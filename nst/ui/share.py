@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -18,35 +16,13 @@ from gradio.components import Component
 from nst.images import ImageError, decode
 from nst.server import limits, log, tempfiles
 from nst.server.address import client, home, result_link
-from nst.server.limits import Rate
-from nst.server.results import Result, ResultsError, Store, results_dir
+from nst.server.results import Result, ResultsError, Store
+from nst.server.results.desk import Desk, desk
 
 REMEMBERED = 10_000
 """Shared pictures of which it is known that they are."""
 
 TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-
-
-@dataclass(frozen=True)
-class Desk:
-    """What sharing needs on this server.
-
-    Attributes:
-        store: the shared results; None where there can be none.
-        why: why nothing can be shared here, in one sentence; "" if all is well.
-        shares, daily: how often a client may share, in ten minutes and in a day; each share takes 3 MB at most.
-        remixes: how often one may fetch what was shared.
-        misses: how often one may ask for what is not there.
-        shared: ids of the results that were shared last, by the path of their picture.
-    """
-
-    store: Store | None
-    why: str = ""
-    shares: Rate = field(default_factory=lambda: Rate(10, 600, overall=200))
-    daily: Rate = field(default_factory=lambda: Rate(50, 86400))
-    remixes: Rate = field(default_factory=lambda: Rate(30, 600))
-    misses: Rate = field(default_factory=lambda: Rate(30, 60))
-    shared: OrderedDict[str, str] = field(default_factory=OrderedDict)
 
 
 @dataclass(frozen=True)
@@ -71,20 +47,6 @@ class Remix:
 
     recipe: dict[str, Any]
     files: dict[str, str]
-
-
-def desk() -> Desk:
-    """This server's, by the folder for results as it is set now; looked at once."""
-    try:
-        return _desk(results_dir())
-    except ResultsError as error:
-        return Desk(None, str(error))
-
-
-@lru_cache(maxsize=8)
-def _desk(folder: Path) -> Desk:
-    store = Store(folder)
-    return Desk(store, store.trouble() or "")
 
 
 def create(source: Component, offer: Callable[[Any], Offer | None], element: str = "share") -> None:

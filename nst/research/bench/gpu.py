@@ -62,7 +62,7 @@ def bench_gpu(
         device: see `nst.device.choose_device`.
         seed: of VGG-19's weights where the real ones are not here, which do not matter for speed.
     """
-    ends, bench = time.monotonic() + seconds, _Bench(choose_device(device), seed)
+    ends, bench = time.monotonic() + seconds, GpuBench(choose_device(device), seed)
     for name, size, measure in _plan(bench, sizes, widths, presets):
         row: Row = dict.fromkeys(KEYS) | {"row": name, "size": size}
         if time.monotonic() > ends - (COMPILING if "compiled" in name else 0):
@@ -81,7 +81,7 @@ def bench_gpu(
 
 
 def _plan(
-    bench: _Bench, sizes: Sequence[int], widths: Sequence[int], presets: Sequence[str]
+    bench: GpuBench, sizes: Sequence[int], widths: Sequence[int], presets: Sequence[str]
 ) -> Iterator[tuple[str, int, Callable[[], Row]]]:
     """What is measured: its name, its size, and how; the most telling first."""
     yield "device", 0, bench.rates
@@ -115,7 +115,7 @@ def _plan(
         yield "PyTorch's layers compiled, VGG-19", first, partial(bench.plain_pass, "VGG-19", first, True)
 
 
-class _Bench:
+class GpuBench:
     """What is measured with: a device, its rates, two encoders, and pictures."""
 
     def __init__(self, device: Device, seed: int) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from nst.places import write_json
 
 
 class Ledger:
@@ -38,8 +39,5 @@ class Ledger:
 
     def write(self) -> None:
         """Write what is known."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        part.write_text(json.dumps(self.known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(part, self.path)
+        write_json(self.path, self.known)
         self.unwritten = 0

@@ -148,9 +148,9 @@ def compare_methods(
                 strips[pair.name].append(torch.ones_like(pair.content))
                 continue
             path = folder / "pictures" / f"{method.plain}-{pair.name}.png"
-            cost = known.get(path.stem, lambda m=method, p=pair, at=path: _painted(m, p, device, at))  # type: ignore[misc]
+            cost = known.get(path.stem, lambda m=method, p=pair, at=path: paint_on_disk(m, p, device, at))  # type: ignore[misc]
             if not path.is_file():  # numbers without their picture
-                _painted(method, pair, device, path)
+                paint_on_disk(method, pair, device, path)
             image = load(path)
             strips[pair.name].append(image)
             scores = {name: aim.score(image) for name, aim in aims[pair.name].items()}
@@ -158,7 +158,7 @@ def compare_methods(
             found.append(cost | {name: one.total for name, one in scores.items()} | scores["score"].parts | closed)
         row = {"method": method.name, "styles": method.styles, "training": method.training, **means(found)}
         if retime:
-            row |= known.put(f"{method.plain} alone", _timed(method, pairs[0], device)[1])
+            row |= known.put(f"{method.plain} alone", timed(method, pairs[0], device)[1])
         row |= known.known.get(f"{method.plain} alone", {})
         rows.append(row | {"kind": method.kind})
         yield row
@@ -250,7 +250,7 @@ def _manner(text: str, size: int) -> NamedStyle:
     return NamedStyle(name, resize(open_style(file), size))
 
 
-def _timed(method: Method, pair: Pair, device: Device) -> tuple[Tensor, dict[str, float]]:
+def timed(method: Method, pair: Pair, device: Device) -> tuple[Tensor, dict[str, float]]:
     """The picture, and the seconds and the memory that it took, after networks are loaded."""
     clock = time.process_time if device.torch_device.type == "cpu" else time.perf_counter
     if method.kind == "network":
@@ -262,9 +262,9 @@ def _timed(method: Method, pair: Pair, device: Device) -> tuple[Tensor, dict[str
     return image, {"seconds": seconds, "memory": peak() / 1e6}
 
 
-def _painted(method: Method, pair: Pair, device: Device, path: Path) -> dict[str, float]:
+def paint_on_disk(method: Method, pair: Pair, device: Device, path: Path) -> dict[str, float]:
     """Paint it and save it; what it took."""
-    image, cost = _timed(method, pair, device)
+    image, cost = timed(method, pair, device)
     write(path, to_pil(image))
     return cost
 

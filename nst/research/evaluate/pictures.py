@@ -13,7 +13,7 @@ from torch import Tensor
 from nst.images import decode, resize, save, to_pil, to_tensor
 from nst.metrics import luminance_ssim, style_closure
 from nst.research.evaluate.judges import StyleJudge
-from nst.styles import list_contents, list_styles, load_content, load_style
+from nst.styles import load_content, load_style, open_named
 from nst.stylize import style_transfer
 
 LABEL = 32
@@ -94,11 +94,9 @@ def side_by_side(style: Tensor, columns: Mapping[str, Mapping[str, Tensor]]) -> 
 
 def open_content(name: str) -> Tensor:
     """A photo (1, 3, H, W): a file, or an example by name."""
-    known = {photo.name for photo in list_contents()}
-    return to_tensor(load_content(name)) if name in known and not Path(name).exists() else load(name)
+    return to_tensor(open_named(name, load_content)[1])
 
 
 def open_style(name: str) -> Tensor:
     """A style picture (1, 3, H, W): a file, or one known by name."""
-    known = {style.name for style in list_styles()}
-    return to_tensor(load_style(name, 1024)) if name in known and not Path(name).exists() else load(name)
+    return to_tensor(open_named(name, load_style, 1024)[1])

@@ -66,7 +66,7 @@ def swept(pair: Pair, folder: Path) -> Iterator[tuple[str, float, Tensor]]:
 
     What lies in the folder is not painted again, so that an interrupted evaluation goes on where it was.
     """
-    base = _kept(folder / f"{pair.name}-painted.png", lambda: _painted(pair))
+    base = _kept(folder / f"{pair.name}-painted.png", lambda: painted(pair))
     steps = [folder / f"{pair.name}-steps-{count}.png" for count in STEPS]
     if not all(path.is_file() for path in steps):
         for path, image in zip(steps, _iterates(pair), strict=True):
@@ -88,7 +88,7 @@ def swept(pair: Pair, folder: Path) -> Iterator[tuple[str, float, Tensor]]:
 def painted_on(pair: Pair, encoder: str, folder: Path) -> Tensor:
     """The plain picture on another encoder; what lies in the folder is not painted again."""
     path = folder / f"{pair.name}-painted-on-{Path(encoder).stem}.png"
-    return _kept(path, lambda: _painted(replace(pair, encoder=encoder)))
+    return _kept(path, lambda: painted(replace(pair, encoder=encoder)))
 
 
 def _kept(path: Path, paint: Callable[[], Tensor]) -> Tensor:
@@ -97,7 +97,7 @@ def _kept(path: Path, paint: Callable[[], Tensor]) -> Tensor:
     return to_tensor(decode(path))
 
 
-def _painted(pair: Pair, **settings: Any) -> Tensor:
+def painted(pair: Pair, **settings: Any) -> Tensor:
     settings = {"encoder": pair.encoder, "size": pair.size, "preset": QUICK, **settings}
     for step in style_transfer(pair.content, pair.style, **settings):
         image = step.image
@@ -112,7 +112,7 @@ def _iterates(pair: Pair) -> Iterator[Tensor]:
 
 
 def _by_strength(pair: Pair, strength: float) -> Tensor:
-    return _painted(pair, strength=float(strength))
+    return painted(pair, strength=float(strength))
 
 
 def _by_style(pair: Pair, share: float) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor
 from nst.collection.library import pictures_in
 from nst.device import Device
 from nst.images import IMAGE_SUFFIXES, ImageError, decode
-from nst.styles import load_style
+from nst.styles import load_style, open_named
 
 
 class Pictures(Sequence[Image.Image]):
@@ -166,8 +166,7 @@ def strengths(count: int, rng: torch.Generator) -> Tensor:
 
 def named_style(text: str) -> tuple[str, Image.Image]:
     """A style's name and picture, of a name of `nst.styles`, FILE or NAME=FILE."""
-    name, _, file = text.partition("=") if "=" in text else (Path(text).stem, "", text)
-    return (name, decode(file).rgb) if Path(file).is_file() else (name, load_style(file, 1024))
+    return open_named(text, load_style, 1024)
 
 
 def rows(pictures: Sequence[Iterable[Tensor]]) -> Tensor:

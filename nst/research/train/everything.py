@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nst.device import Device
+from nst.places import replacing
 from nst.registry import load_model
 from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import compare_fast
@@ -206,7 +206,8 @@ def train_everything(
         before, after = training.judge(given, kept) if kept.exists() else None, training.judge(given, fresh)
         better = before is None or (after is not None and after > before)
         if better:
-            os.replace(shutil.copyfile(fresh, kept.with_suffix(".new")), kept)
+            with replacing(kept) as part:
+                shutil.copyfile(fresh, part)
         yield {
             "model": training.name,
             "before": before,

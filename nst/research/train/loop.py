@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from nst.device import Device, choose_device
 from nst.images import save, to_pil
+from nst.places import replacing
 from nst.weights import WeightsError
 
 Terms = dict[str, Tensor]
@@ -202,9 +203,8 @@ def train(
 
 def write_checkpoint(path: Path, state: dict[str, Any], record: dict[str, Any]) -> None:
     """Replace the checkpoint in one step, so that an interruption leaves the old or the new one, and log the record."""
-    fresh = path.with_suffix(".new")
-    torch.save(state, fresh)
-    os.replace(fresh, path)
+    with replacing(path) as part:
+        torch.save(state, part)
     with path.with_name("log.jsonl").open("ab+") as log:
         log.seek(max(0, log.seek(0, os.SEEK_END) - 1))
         cut_short = log.read(1) not in (b"", b"\n")  # by an interruption
