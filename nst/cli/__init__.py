@@ -11,22 +11,18 @@ DESCRIPTION = f"""Pastiche paints a photo in the manner of a painting.
 
   {PROGRAM} stylize photo.jpg --style painting.jpg -o result.png"""
 
-TASKS = {
-    "stylize": "style_transfer",
-    "fast": "fast",
-    "video": "video",
-    "texture": "texture",
-    "doodle": "doodle",
-    "mix": "mix",
-    "colors": "colors",
-    "layers": "layers",
-    "invert": "invert",
-    "translate": "translate",
-    "faces": "faces",
-    "mix-faces": "mix_faces",
-    "morph": "morph",
-    "project": "project",
-}
+ROOM = Path(__file__).parent.parent / "tasks"
+
+
+def _tasks() -> dict[str, str]:
+    """The tasks by command, in the order in which `nst.tasks` lists them; read, since to import them takes seconds."""
+    body = ast.parse((ROOM / "__init__.py").read_text(encoding="utf-8")).body
+    listed = next(node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_MODULES")
+    names = ast.unparse(listed.value).strip("()").split(", ")
+    return {name.replace("_", "-").replace("style-transfer", "stylize"): name for name in names}
+
+
+TASKS = _tasks()
 """The commands that are tasks: each does what the docstring of its file says."""
 
 OTHERS = {
@@ -47,5 +43,4 @@ def commands() -> dict[str, str]:
 
 def about(command: str) -> str:
     """What the command of a task does: the docstring of its file, which is not imported for it."""
-    path = Path(__file__).parent.parent / "tasks" / f"{TASKS[command]}.py"
-    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return ast.get_docstring(ast.parse((ROOM / f"{TASKS[command]}.py").read_text(encoding="utf-8"))) or ""
