@@ -212,7 +212,7 @@ def any_style_models() -> list[str]:
 
 def networks() -> list[Weights]:
     """The networks of others for one style each, which are fetched from the Hub when first used."""
-    return [entry for entry in list_models("style") if entry.repo]
+    return [entry for entry in list_models("style") if not entry.ours]
 
 
 @torch.no_grad()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from nst.cli.arguments import Parser
+from nst.cli.arguments import Parser, read_number
 from nst.cli.progress import download_bar
 from nst.cli.table import table
 from nst.places import PROGRAM
@@ -36,6 +38,12 @@ def parser(command: str) -> Parser:
     take.add_argument("file", metavar="FILE", type=Path, help="a .pth, .onnx or .safetensors file")
     take.add_argument("--as", dest="architecture", choices=FOREIGN, required=True, help="what kind of network it is")
     take.add_argument("-o", "--output", metavar="OUT", type=Path, help="where to; left out is Pastiche's own folder")
+    out = actions.add_parser("export", help="write a fast style as ONNX, for browsers and phones")
+    out.add_argument("name", metavar="MODEL", help="cin, predictor, adain, or another network of the command fast")
+    out.add_argument("--style", metavar="STYLE[:WEIGHT]", action="append", default=[], help="one or more, as of fast")
+    out.add_argument("--strength", metavar="X", type=read_number(float, (0, 100)), default=100.0, help="0 to 100")
+    out.add_argument("--brush", metavar="X", type=read_number(float, (0.1, 4)), default=1.0, help="size of the strokes")
+    out.add_argument("-o", "--output", metavar="OUT", type=Path, required=True, help="the .onnx file to write")
     return made
 
 
@@ -54,6 +62,8 @@ def main(command: str, argv: Sequence[str]) -> int:
             repo = f"{args.repo}/pastiche-{name}" if args.all else args.repo
             for line in publish.push(name or "", repo, args.license, private=args.private, dry_run=args.dry_run):
                 print(line)
+    elif args.action == "export":
+        print(_export(args))
     elif args.action == "import":
         print(import_model(args.file, args.architecture, args.output))
     else:
@@ -92,6 +102,24 @@ def _pull(name: str) -> None:
     if offer:
         load_model(offer.name)  # so that what cannot be used is told now
     print(path)
+
+
+def _export(args: argparse.Namespace) -> Path:
+    from nst.cli.files import kept, open_input
+    from nst.cli.run import split_weight
+    from nst.export import export_onnx
+    from nst.tasks import TASKS
+
+    out = args.output.expanduser()
+    if out.suffix != ".onnx":
+        raise WeightsError(f"{out} does not end in .onnx: choose another name with -o.")
+    pairs = [split_weight(text) for text in args.style]
+    one = replace(TASKS["fast"].input("style"), least=0)
+    _, styles = open_input(one, [name for name, _ in pairs], 512)
+    how = {"model": args.name, "strength": args.strength, "brush": args.brush}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    kept(lambda path: [export_onnx(path, styles, [weight for _, weight in pairs] or None, **how)], out)
+    return Path(out)
 
 
 def import_model(file: Path, architecture: str, output: Path | None) -> Path:

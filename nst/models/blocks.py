@@ -22,7 +22,7 @@ def pad_reflecting(x: Tensor, size: int) -> Tensor:
         return x
     if min(x.shape[-2:]) <= size:
         return F.pad(x, (size,) * 4, mode="replicate")
-    if x.is_cuda:  # where one kernel does it, and many small copies would be waited for
+    if _is_plain(x):  # on a GPU one kernel does it, and many small copies would be waited for
         return F.pad(x, (size,) * 4, mode="reflect")
     return _Reflection.apply(x, size)
 
@@ -86,7 +86,13 @@ class _Steady(torch.autograd.Function):
 
 def conv2d(x: Tensor, weight: Tensor, bias: Tensor | None, stride: int = 1, groups: int = 1) -> Tensor:
     """`F.conv2d`, whose backward pass is fast whatever comes after it."""
-    return _Steady.apply(F.conv2d(x, weight, bias, stride, groups=groups))
+    result = F.conv2d(x, weight, bias, stride, groups=groups)
+    return result if torch.jit.is_tracing() else _Steady.apply(result)
+
+
+def _is_plain(x: Tensor) -> bool:
+    """Whether a layer is computed by PyTorch's own functions: on a GPU, or to be exported."""
+    return x.is_cuda or torch.jit.is_tracing()
 
 
 LARGE, LARGE_ON_GPU, STRIP = 2**20, 2**23, 2**17
@@ -127,7 +133,8 @@ def _in_strips(x: Tensor, size: int, stride: int, zoom: int, layer: Callable[[Te
 
 def _is_large(x: Tensor) -> bool:
     most = LARGE if x.device.type == "cpu" else LARGE_ON_GPU
-    return not torch.is_grad_enabled() and x.shape[2] * x.shape[3] > most and min(x.shape[2:]) > 16
+    large = not torch.is_grad_enabled() and x.shape[2] * x.shape[3] > most and min(x.shape[2:]) > 16
+    return large and not torch.jit.is_tracing()
 
 
 class Conv(nn.Conv2d):
@@ -169,7 +176,7 @@ class ResizeConv(nn.Conv2d):
         bias = self.bias.repeat(4) if self.bias is not None else None
         if _is_large(x):
             return _in_strips(x, 1, 1, 2, lambda part: _interleaved(F.conv2d(part, weight, bias)))
-        plain = torch.is_grad_enabled() or x.is_cuda
+        plain = torch.is_grad_enabled() or _is_plain(x)
         padded = F.pad(x, (1,) * 4, mode="replicate") if plain else _padded(x, 1, 0)
         return _interleaved(conv2d(padded, weight, bias))
 
@@ -212,7 +219,7 @@ def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False, p
     scale, shift = (v.float().expand(len(x), -1) for v in (scale, shift))
     if _is_large(x):
         return _normalize_in_place(x, scale, shift, relu, peak)
-    if x.is_cuda:
+    if _is_plain(x):
         return _normalize_whole(x, scale, shift, relu, peak)
     if peak is None:
         return _InstanceNorm.apply(x, scale, shift, relu)

@@ -10,7 +10,8 @@ strokes of several sizes. All is relative to the photo's own contrast, which ins
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 
 import torch
 import torch.nn.functional as F
@@ -51,24 +52,45 @@ def _noise(small: Tensor, vary: bool) -> Tensor:
     """Smooth noise (N or 1, 1, H, W) of a mean of 0, for pictures that are shown at twice the size."""
     height, width = small.shape[-2:]
     if vary:
-        return _drawn(len(small), height, width, small.device, None)
-    return _same(height, width, small.device)
+        draw = partial(torch.randn, len(small), 1, device=small.device)
+        return _smooth([draw(*cells) for cells in _cells(height, width)], height, width)
+    same = _same.__wrapped__ if torch.jit.is_tracing() else _same  # of a picture of any size, for an exported network
+    return same(height, width, small.device)
 
 
 @lru_cache(maxsize=16)
 def _same(height: int, width: int, device: torch.device) -> Tensor:
-    """The noise that is always the same; kept, since a GPU that repeats itself cannot ask the host for it."""
-    return _drawn(1, height, width, device, torch.Generator().manual_seed(0))
+    """The noise that is always the same; kept, since a GPU that repeats itself cannot ask the host for it. That of a
+    smaller picture is a part of it."""
+    table = _table().to(device)
+    places = [[torch.arange(count, device=device) % SIDE for count in cells] for cells in _cells(height, width)]
+    return _smooth(
+        [one[rows][:, columns][None, None] for one, (rows, columns) in zip(table, places, strict=True)], height, width
+    )
 
 
-def _drawn(count: int, height: int, width: int, device: torch.device, generator: torch.Generator | None) -> Tensor:
-    total = torch.zeros(count, 1, height, width, device=device)
-    for distance, deviation in UNEVENNESS.items():
+SIDE = 256
+"""Cells after which the noise that is always the same repeats itself: 2,048 pixels of the finest."""
+
+
+@lru_cache(maxsize=1)
+def _table() -> Tensor:
+    """Its values (scales, SIDE, SIDE), drawn by the CPU, so that every device paints alike."""
+    return torch.randn(len(UNEVENNESS), SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+
+
+def _cells(height: int, width: int) -> list[list[int]]:
+    """Rows and columns of cells that cover a picture, scale by scale."""
+    return [
+        [(length + distance // 2 - 1) // (distance // 2) + 3 for length in (height, width)] for distance in UNEVENNESS
+    ]
+
+
+def _smooth(coarse: Sequence[Tensor], height: int, width: int) -> Tensor:
+    """The sum of noises whose values in cells are given (N, 1, rows, columns), scale by scale."""
+    parts = []
+    for (distance, deviation), values in zip(UNEVENNESS.items(), coarse, strict=True):
         cell = distance // 2
-        rows, columns = (-(-length // cell) + 3 for length in (height, width))
-        # The noise that stays is drawn by the CPU, so that every device paints alike.
-        own = device if generator is None else generator.device
-        coarse = torch.randn(count, 1, rows, columns, generator=generator, device=own).to(device)
-        smooth = F.interpolate(coarse, scale_factor=cell, mode="bicubic")  # whose borders are cut off
-        total += deviation * smooth[..., cell : cell + height, cell : cell + width]
-    return total
+        smooth = F.interpolate(values, scale_factor=cell, mode="bicubic")  # whose borders are cut off
+        parts.append(deviation * smooth[..., cell : cell + height, cell : cell + width])
+    return torch.stack(parts).sum(0)

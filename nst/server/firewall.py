@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import anyio
+from gradio.route_utils import FnIndexInferError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -84,6 +85,8 @@ class Firewall:
         except Refusal as refusal:
             if not started:
                 await JSONResponse({"detail": refusal.told}, refusal.status)(scope, receive, sending)
+        except FnIndexInferError:
+            await JSONResponse({"detail": "There is no endpoint of this name."}, 404)(scope, receive, sending)
         except Exception:
             log.LOGGER.error("A request failed", exc_info=True)
             if not started:

@@ -31,7 +31,7 @@ META = {"_type": "gradio.FileData"}
 """What a file says of itself."""
 
 GONE = "This picture is not on this page, or no longer; choose it again."
-NONSENSE = "The page sent something that makes no sense here; reload it, and try again."
+NONSENSE = "What was sent makes no sense here: reload the page, or look which arguments there are, and try again."
 
 DEPTH, MOST_PARTS = 8, 10_000
 """How deep a value may be, and how many parts it may have."""
