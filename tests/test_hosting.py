@@ -44,7 +44,7 @@ from nst.optimize import Step
 from nst.server import limits, log, queue, serving, sessions, tempfiles
 from nst.server.results import Store
 from nst.stylize import Estimate
-from nst.ui import endpoints, gallery, painting, share
+from nst.ui import endpoints, gallery, painting, progress, share
 from nst.ui.app import launch_options
 from nst.ui.optimize import create_tab
 
@@ -161,7 +161,8 @@ def test_who_waits_is_told_their_place_and_about_how_long(monkeypatch):
     assert queue._expected(1) == 80
     with lock:
         waiting = queue.wait(third)
-        assert "1 more before yours, in about 80 s" in next(waiting)
+        told = next(waiting)
+        assert told == (1, 80) and "1 more before yours, in about 80 s" in progress.waiting(*told)
         third.stopped = True
         assert not list(waiting)
     assert queue._line == [second]

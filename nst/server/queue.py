@@ -20,7 +20,6 @@ from gradio.context import LocalContext
 from nst.device import lock
 from nst.server import presence
 from nst.server.address import client
-from nst.ui import progress
 
 POLL, TELL, TOLD = 0.2, 1.5, 4
 """Seconds between two looks at something that is waited for, and between two words about it to the visitor; of whom so
@@ -81,8 +80,9 @@ _claimed: WeakSet[object] = WeakSet()
 _claiming = threading.Lock()
 
 
-def wait(visitor: Visitor) -> Generator[str, None, bool]:
-    """Wait for the device; yields status lines, returns whether it is held, which it is unless they were stopped."""
+def wait(visitor: Visitor) -> Generator[tuple[int, float], None, bool]:
+    """Wait for the device; yields how many come before and in about how many seconds it is free (0 where nobody can
+    tell), and returns whether it is held, which it is unless they were stopped."""
     request = LocalContext.request.get(None)
     _address[visitor] = client(request) if request is not None else ""
     _names[visitor] = tuple(filter(None, (getattr(request, "session_hash", None), LocalContext.event_id.get(None))))
@@ -99,10 +99,7 @@ def wait(visitor: Visitor) -> Generator[str, None, bool]:
                 continue
             told = time.monotonic()
             ahead = _turns().index(visitor)
-            detail = f"{ahead} more before yours" if ahead else "Yours comes next"
-            if seconds := _expected(ahead):
-                detail += f", in about {progress.duration(seconds)}"
-            yield progress.status("Waiting for the machine", f"It is still busy. {detail}.", done=0.0, kind="busy")
+            yield ahead, _expected(ahead)
         return False
     finally:
         _line.remove(visitor)

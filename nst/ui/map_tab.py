@@ -99,8 +99,8 @@ class Atlas:
         waiting = queue.wait(visit)
         found: list[Collection] = []
         try:
-            for told in waiting:
-                yield [told, gr.skip(), gr.skip(), gr.skip()]
+            for place in waiting:
+                yield [progress.waiting(*place), gr.skip(), gr.skip(), gr.skip()]
         finally:
             waiting.close()
         with queue.computing(visit):

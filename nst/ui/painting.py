@@ -363,11 +363,11 @@ def _tiled(picture: Image.Image) -> Image.Image:
     return tiled
 
 
-def _as_views(told: Generator[str, None, bool]) -> Generator[View, None, bool]:
-    """Status lines as what is to be shown."""
+def _as_views(told: Generator[tuple[int, float], None, bool]) -> Generator[View, None, bool]:
+    """What is known while one waits, as what is to be shown."""
     try:
         while True:
-            yield {"status": next(told)}
+            yield {"status": progress.waiting(*next(told))}
     except StopIteration as end:
         return bool(end.value)
     finally:

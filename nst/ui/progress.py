@@ -47,6 +47,14 @@ def status(title: str, detail: str = "", *, done: float | None = None, kind: str
     return f'<div class="status {kind}"><strong role="status">{escape(title)}</strong>{line}{bar}</div>'
 
 
+def waiting(ahead: int, seconds: float) -> str:
+    """The status box of who waits for the device: how many come before, and in about how long; 0 is unknown."""
+    detail = f"{ahead} more before yours" if ahead else "Yours comes next"
+    if seconds:
+        detail += f", in about {duration(seconds)}"
+    return status("Waiting for the machine", f"It is still busy. {detail}.", done=0.0, kind="busy")
+
+
 def words(losses: Losses) -> str:
     """The losses in words, such as "content 0.41, style 0.072, smoothness 0.01"."""
     return ", ".join(f"{CURVES.get(name, name)} {value:.2g}" for name, value in losses.items())
