@@ -21,7 +21,7 @@ from nst.server import tempfiles
 from nst.styles import StyleNotFound
 from nst.stylize import Estimate
 from nst.tasks import TASKS
-from nst.ui import forecast, pictures, progress, settings, theme
+from nst.ui import forecast, page, pictures, progress, settings, theme
 from nst.ui.app import launch_options
 from nst.ui.optimize import create_tab
 from nst.ui.painting import Painting
@@ -104,7 +104,6 @@ def test_every_setting_has_a_control_with_the_recipe_s_own_default(tab):
     ("given", "wanted"),
     [
         ({"size": "700"}, {"size": 700}),
-        ({"size": 99999}, {"size": 4096}),
         ({"num_steps": None, "pooling": settings.AUTO}, {}),
         (
             {"style_layers": ["relu1_1", "relu2_1"], "style_layer_weights": "2, 1"},
@@ -118,7 +117,16 @@ def test_controls_are_read_as_settings(given, wanted):
     assert settings.read(told, OPTIMIZED) == wanted
 
 
-@pytest.mark.parametrize("wrong", [{"size": "banana"}, {"style_layer_weights": "1, 2"}, {"style_layer_weights": "x"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": "banana"},
+        {"size": 99999},
+        {"size": None},
+        {"style_layer_weights": "1, 2"},
+        {"style_layer_weights": "x"},
+    ],
+)
 def test_settings_that_make_no_sense_are_refused_by_name(tab, photo, wrong):
     with pytest.raises(gr.Error, match=r"Size|weights") as caught:
         tab.begin(None, *asked(tab, photo, **wrong))
@@ -133,20 +141,20 @@ def test_paint_shows_the_run_and_ends_with_a_picture(tab, run, photo):
     assert visible(first, tab) == {"start": False, "stop": True, "go_on": False}
     updates = list(tab.paint(first[tab.painting]))
     assert "Painting" in texts(updates, tab) and "style 1" in texts(updates, tab)
-    assert "polyline" in updates[0][tab.curves] and len(updates[0][tab.snapshots]["value"]) == 1
+    assert "polyline" in updates[0][tab.curves] and len(updates[0][tab.snapshots]["value"].pictures) == 1
     last = updates[-1]
     assert visible(last, tab) == {"start": True, "stop": False, "go_on": True}
     assert "Finished" in last[tab.status]
     result = Image.open(last[tab.download]["value"])
     assert result.size == (64, 43) and result.format == "PNG"
-    before, after = (Image.open(path) for path in last[tab.compare])
+    before, after = (Image.open(path) for path in last[tab.compare]["value"])
     assert before.size == after.size == result.size
     assert run.open == 0 and not lock.locked()
 
 
 def test_previews_are_small(tab, photo):
     updates = list(tab.paint(begun(tab, photo, size=700)))
-    assert max(updates[0][tab.preview].size) == 512
+    assert max(updates[0][tab.preview]["value"].size) == 512
     assert Image.open(updates[-1][tab.download]["value"]).width == 700
 
 
@@ -198,7 +206,7 @@ def test_continue_goes_on_from_the_result(tab, run, photo):
     first = painted(tab, photo)
     updates = tab.begin_again(first, *asked(tab, photo))
     second = updates[tab.painting]
-    assert len(updates[tab.snapshots]["value"]) > 1 and "polyline" in updates[tab.curves]
+    assert len(updates[tab.snapshots]["value"].pictures) > 1 and "polyline" in updates[tab.curves]
     last = list(tab.paint(second))[-1]
     assert run.calls[-1]["init"].shape == (1, 3, 43, 64)
     assert "20 steps" in last[tab.status]
@@ -311,7 +319,7 @@ def test_a_link_opens_with_the_same_settings_and_examples(tab, photo):
     query = tab.make_query(*values)
     assert "content" not in query, "an upload's name stays here"
     request: Any = SimpleNamespace(query_params=dict(pair.split("=") for pair in query.split("&")))
-    updates = tab.open_page(False, request)
+    updates = tab.open_page(False, None, request)
     wanted = settings.read(dict(zip(tab.controls, values[4:], strict=True)), OPTIMIZED)
     assert controls_of(updates, tab) | {"device": "auto"} == wanted
     assert updates[tab.slots[1].chosen].name == "waves"
@@ -330,7 +338,7 @@ def test_a_link_that_makes_no_sense_opens_with_the_defaults(tab, query, monkeypa
 
     monkeypatch.setattr(pictures.styles, "load_style", known)
     request: Any = SimpleNamespace(query_params=query)
-    updates = tab.open_page(False, request)
+    updates = tab.open_page(False, None, request)
     restored = tab.controls.keys() - {"device"}
     assert controls_of(updates, tab) == settings.read(
         {name: settings.shown(name, value, OPTIMIZED) for name, value in DEFAULTS.items() if name in restored},
@@ -413,8 +421,8 @@ def test_rows_are_buttons_with_names():
 
 
 def test_curves_stand_zeros_and_nothing():
-    assert "empty" in progress.curves([], 10)
-    assert "empty" in progress.curves([(1, {"style": 0.0, "content": float("nan")})], 10)
+    assert not progress.curves([], 10)
+    assert not progress.curves([(1, {"style": 0.0, "content": float("nan")})], 10)
     assert progress.curves([(1, {"style": 0.0, "content": 1e-9}), (2, {"style": 1e9, "content": 1.0})], 2)
 
 
@@ -481,14 +489,14 @@ def test_leftovers_of_crashed_servers_are_removed_and_no_others(tmp_path, monkey
 
 def test_the_page_asks_nothing_of_other_servers():
     looks = theme.appearance()
-    sources = [looks["css_paths"].read_text(), looks["head_paths"].read_text(), theme.copy_link("x"), theme.SHOW_RESULT]
+    sources = [looks["css_paths"].read_text(), page.head(), page.copy_link("x")]
     sources += [looks["favicon_path"].read_text(), looks["theme"]._get_theme_css(), *looks["theme"]._stylesheets]
     assert not re.findall(r"https?://(?!www\.w3\.org)[^\s\"']+", " ".join(sources))
 
 
 def test_on_a_space_the_link_is_the_space_s_own(monkeypatch):
     monkeypatch.setenv("SPACE_ID", "someone/pastiche")
-    assert "https://huggingface.co/spaces/someone/pastiche" in theme.copy_link("x")
+    assert "https://huggingface.co/spaces/someone/pastiche" in page.copy_link("x")
 
 
 def test_flags_are_explained(capsys):

@@ -127,6 +127,12 @@ def status(page: Any) -> Any:
     return page.locator("#status strong")
 
 
+def to_share(page: Any, prefix: str = "") -> None:
+    """Opens a tab's sheet of ways to share, if it is not open."""
+    if not page.locator(f"#{prefix}sheet").is_visible():
+        page.locator(f"#{prefix}share").click()
+
+
 def too_wide(page: Any) -> int:
     return page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
 
@@ -140,12 +146,12 @@ def test_the_first_press_paints(open_page, tmp_path):
     expect(status(page)).to_have_text("Finished")
     expect(page.locator("#curves polyline")).to_have_count(3)
     expect(page.locator("#snapshots img").first).to_be_visible()
-    page.get_by_role("tab", name="Before and after").click()
     expect(page.locator("#compare img").first).to_be_visible()
+    to_share(page)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download PNG").click()
+        page.locator("#download").click()
     download.value.save_as(tmp_path / "result.png")
-    assert download.value.suggested_filename == "pastiche-chelsea-night.png"
+    assert download.value.suggested_filename == "pastiche-coffee-night.png"
     assert max(Image.open(tmp_path / "result.png").size) == 64
     recipe = read_recipe(tmp_path / "result.png")
     assert recipe and recipe["settings"]["num_steps"] == 6 and recipe["models"]
@@ -158,7 +164,7 @@ def test_stop_keeps_the_picture_and_continue_goes_on(open_page):
     expect(page.locator("#preview img")).to_be_visible()
     page.locator("#stop").click()
     expect(status(page)).to_have_text("Stopped")
-    expect(page.locator("#preview img")).to_be_visible()
+    expect(page.locator("#compare .after")).to_be_visible()
     expect(page.locator("#download")).to_be_enabled()
     expect(status(page)).to_have_text("Stopped")
     before = int(re.findall(r"After (\d+) of 100", page.inner_text("#status"))[0])
@@ -176,9 +182,10 @@ def test_a_copied_link_opens_with_the_same_settings(open_page):
     expect(page.locator("#style-examples button[data-name=waves]")).to_have_attribute("aria-pressed", "true")
     page.locator("#strength input[type=number]").fill("72")
     page.locator("#preset").get_by_text("Best").click()
-    page.get_by_role("button", name="More settings").click()
+    page.get_by_role("button", name="Research settings").click()
     page.locator("#num_steps input").fill("33")
     page.locator("#num_steps input").press("Tab")
+    to_share(page)
     page.locator("#copy-link").click()
     expect(page.locator("#copy-link")).to_have_text("Link copied")
     link = page.evaluate("navigator.clipboard.readText()")
@@ -189,7 +196,7 @@ def test_a_copied_link_opens_with_the_same_settings(open_page):
     expect(fresh.locator("#strength input[type=number]")).to_have_value("72")
     expect(fresh.locator("#preset input:checked")).to_have_value("best")
     expect(fresh.locator("#style-examples button[aria-pressed=true]")).to_have_attribute("data-name", "waves")
-    fresh.get_by_role("button", name="More settings").click()
+    fresh.get_by_role("button", name="Research settings").click()
     expect(fresh.locator("#num_steps input")).to_have_value("33")
 
 
@@ -206,7 +213,7 @@ def test_a_dropped_result_restores_its_settings(open_page, tmp_path):
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("settings")
     expect(page.locator("#strength input[type=number]")).to_have_value("12")
     expect(page.locator("#preset input:checked")).to_have_value("draft")
-    page.get_by_role("button", name="More settings").click()
+    page.get_by_role("button", name="Research settings").click()
     expect(page.locator("#tv_weight input")).to_have_value("0.25")
     page.get_by_role("button", name="Reset all settings").click()
     expect(page.locator("#preset input:checked")).to_have_value("good")
@@ -220,7 +227,7 @@ def test_a_file_that_is_no_picture_is_refused_kindly(open_page, tmp_path):
     (tmp_path / "notes.png").write_text("hello")
     page.locator("#content input[type=file]").set_input_files(tmp_path / "notes.png")
     expect(page.locator("[data-testid=toast-body]")).to_contain_text("not a picture of a known kind")
-    expect(page.locator("#content img")).to_have_attribute("src", re.compile("chelsea"))
+    expect(page.locator("#content img")).to_have_attribute("src", re.compile("coffee"))
     page.locator("#content").get_by_role("button", name="Remove Image").click()
     page.locator("#paint").click()
     expect(page.get_by_text("Choose a photo first")).to_be_visible()
@@ -240,15 +247,15 @@ def test_narrow_pages_do_not_scroll_sideways(open_page, width, height, scheme):
     assert too_wide(page) <= 0
     page.locator("#paint").click()
     expect(status(page)).to_have_text("Finished")
-    page.wait_for_function("document.querySelector('#preview').getBoundingClientRect().top < innerHeight * 0.6")
+    page.wait_for_function("document.querySelector('#compare').getBoundingClientRect().top < innerHeight * 0.6")
     assert too_wide(page) <= 0
-    page.get_by_role("button", name="More settings").click()
+    page.get_by_role("button", name="Research settings").click()
     expect(page.locator("#num_steps input")).to_be_visible()
     assert too_wide(page) <= 0
 
 
 def test_everything_has_a_name(open_page):
     page = open_page()
-    page.get_by_role("button", name="More settings").click()
+    page.get_by_role("button", name="Research settings").click()
     assert not page.evaluate(NAMELESS)
     assert not page.locator("img:not([alt])").count()

@@ -14,12 +14,7 @@ TABS = {
     "Fast styles": {"": "#fast-content img"},
     "Mix": {"": "#mix-content img"},
     "Color": {"": "#color-content img"},
-    "Explore": {
-        "What layers keep": "#layers-content img",
-        "Texture": "#texture-style img",
-        "Inversion": "#invert-content img",
-        "Doodle": "#doodle-map img",
-    },
+    "Doodle": {"": "#doodle-map img"},
     "Faces": {
         "Sample": "#faces-count input",
         "Mix two": "#mix-faces-first input",
@@ -28,7 +23,13 @@ TABS = {
         "How it learned": "#faces-strip",
     },
     "Horse → Zebra": {"": "#translate-content img"},
-    "Measure": {"One result": "#measure-result img", "Map": "#map-examples"},
+    "Lab": {
+        "What layers keep": "#layers-content img",
+        "Texture": "#texture-style img",
+        "Inversion": "#invert-content img",
+        "Measure": "#measure-result img",
+        "Map": "#map-examples",
+    },
     "Gallery": {"": "#gallery"},
 }
 """What stands in each tab, or in each tab within it."""

@@ -1,4 +1,4 @@
-"""Doodle, in the tab Explore, in a browser: painting for real on a small picture."""
+"""The tab Doodle in a browser: painting for real on a small picture."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageColor
-from test_browser import browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
+from test_browser import browser, expect, open_page, serving_page, to_share, too_wide  # noqa: F401  (fixtures)
 
 from nst import styles
 from nst.images import read_recipe
-from nst.ui import explore
+from nst.ui import doodle
 
 QUERY = "?task=doodle&size=64&num_steps=3"
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
-    with serving_page(tmp_path_factory.mktemp("served"), [("Explore", explore.create_tab)]) as url:
+    with serving_page(tmp_path_factory.mktemp("served"), [("Doodle", doodle.create_tab)]) as url:
         yield url
 
 
@@ -53,6 +53,7 @@ def test_what_is_drawn_is_painted(open_page, tmp_path: Path):  # noqa: F811
     expect(page.locator("#doodle-status strong")).to_have_text("Finished")
     page.get_by_role("tab", name="Before and after").locator("visible=true").click()
     expect(page.locator("#doodle-compare img").first).to_be_visible()
+    to_share(page, "doodle-")
     with page.expect_download() as download:
         page.locator("#doodle-download").click()
     download.value.save_as(tmp_path / "result.png")

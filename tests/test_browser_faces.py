@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fake_run import FakeRun
-from test_browser import browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
+from test_browser import browser, expect, open_page, serving_page, to_share, too_wide  # noqa: F401  (fixtures)
 
 from nst.encoders import load_encoder
 from nst.ui import faces, optimize
@@ -29,7 +29,7 @@ def test_faces_are_sampled_and_a_film_of_them_plays(open_page):  # noqa: F811
     expect(page.locator("#faces-count input")).to_have_value("4")
     page.locator("#faces-paint").click()
     expect(page.locator("#faces-status strong")).to_have_text("Finished")
-    cells = page.locator("#faces-snapshots .grid-container > *")
+    cells = page.locator("#faces-snapshots [data-number]")
     expect(cells).to_have_count(4)
     cells.nth(1).click()
     page.locator("#faces-alike").click()
@@ -37,9 +37,10 @@ def test_faces_are_sampled_and_a_film_of_them_plays(open_page):  # noqa: F811
     expect(page.locator("#faces-status strong")).to_have_text("Finished")
     page.get_by_role("tab", name="Morph").click()
     page.locator("#morph-paint").click()
-    expect(page.locator("#morph-film")).to_be_visible()
+    expect(page.locator("#morph-status strong")).to_have_text("Finished")
     film = page.locator("#morph-preview img")
     assert ".webp" in film.get_attribute("src") and film.evaluate(PLAYS)
+    to_share(page, "morph-")
     with page.expect_download() as download:
         page.locator("#morph-film").click()
     assert download.value.suggested_filename == "pastiche-morph.webp"
@@ -51,4 +52,4 @@ def test_a_link_opens_the_inner_tab_that_it_is_for(open_page):  # noqa: F811
     page: Any = open_page("?task=mix_faces&first=3&second=9", ready=())
     expect(page.locator("#mix-faces-second input")).to_have_value("9")
     page.locator("#mix-faces-paint").click()
-    expect(page.locator("#mix-faces-snapshots .grid-container > *")).to_have_count(8)
+    expect(page.locator("#mix-faces-snapshots li")).to_have_count(8)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fake_run import FakeRun
-from test_browser import browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
+from test_browser import browser, expect, open_page, serving_page, to_share, too_wide  # noqa: F401  (fixtures)
 
 from nst.encoders import load_encoder
 from nst.fast import fast_styles
@@ -40,6 +40,7 @@ def tab(open_page) -> Any:  # noqa: F811
 
 
 def downloaded(page: Any) -> str:
+    to_share(page, "fast-")
     with page.expect_download() as download:
         page.locator("#fast-download").click()
     page.wait_for_timeout(100)
@@ -49,10 +50,10 @@ def downloaded(page: Any) -> str:
 def test_the_first_press_paints_and_so_does_a_click_on_a_style(tab):
     tab.locator("#fast-paint").click()
     expect(status(tab)).to_have_text("Finished")
-    first = tab.locator("#fast-preview img").get_attribute("src")
+    first = tab.locator("#fast-compare .after").get_attribute("src")
     style(tab, "mosaic").click()
     expect(style(tab, "mosaic")).to_have_attribute("aria-pressed", "true")
-    expect(tab.locator("#fast-preview img")).not_to_have_attribute("src", first)
+    expect(tab.locator("#fast-compare .after")).not_to_have_attribute("src", first)
     names = (downloaded(tab) for _ in range(50))  # what is seen comes before what can be downloaded
     assert any(name.endswith("-mosaic.png") for name in names)
 
@@ -78,7 +79,7 @@ def test_two_styles_blend_on_the_pad_by_mouse_and_by_key(tab):
 @pytest.mark.slow
 def test_all_styles_at_once_and_refined(tab):
     tab.locator("#fast-every").click()
-    expect(tab.locator("#fast-snapshots .grid-container > *")).to_have_count(len(fast_styles()))
+    expect(tab.locator("#fast-snapshots li")).to_have_count(len(fast_styles()))
     tab.locator("#fast-refine").click()
     expect(tab.locator("[data-testid=toast-body]")).to_contain_text("Paint a picture first")
     style(tab, "glass").click()
@@ -93,6 +94,7 @@ def test_all_styles_at_once_and_refined(tab):
 def test_a_link_opens_the_tab_with_its_style(tab, address, browser):  # noqa: F811
     style(tab, "ink").click()
     expect(style(tab, "ink")).to_have_attribute("aria-pressed", "true")
+    to_share(tab, "fast-")
     tab.locator("#fast-copy-link").click()
     expect(tab.locator("#fast-copy-link")).to_have_text("Link copied")
     link = tab.evaluate("navigator.clipboard.readText()")

@@ -10,13 +10,13 @@ from fake_run import FakeRun
 from test_browser import browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
 
 from nst.encoders import load_encoder
-from nst.ui import measure, optimize
+from nst.ui import lab, optimize
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
     run = FakeRun(num_steps=4)
-    tabs = [("Optimize", lambda: optimize.create_tab(run, load_encoder)), ("Measure", measure.create_tab)]
+    tabs = [("Optimize", lambda: optimize.create_tab(run, load_encoder)), ("Lab", lab.create_tab)]
     with serving_page(tmp_path_factory.mktemp("served"), tabs) as url:
         yield url
 
@@ -27,6 +27,7 @@ def test_a_score_a_map_and_the_score_of_a_result(open_page):  # noqa: F811
     expect(page.locator("#status strong")).to_have_text("Finished")
     page.locator("#score").click()
     expect(page.locator("#verdict .total")).to_contain_text("of 100")
+    page.get_by_role("tab", name="Lab").click()
     page.get_by_role("tab", name="Measure").click()
     expect(page.locator("#measure-result img")).to_be_visible()
     expect(page.locator("#measure-content img")).to_be_visible()
@@ -55,6 +56,7 @@ def test_everybody_can_measure_and_read_the_map(open_page, scheme):  # noqa: F81
     from test_browser_sharing import findings  # skips where axe is not installed
 
     page: Any = open_page("?size=64", color_scheme=scheme)
+    page.get_by_role("tab", name="Lab").click()
     page.get_by_role("tab", name="Measure").click()
     expect(page.locator("#measure-result img")).to_be_visible()
     page.locator("#measure").click()

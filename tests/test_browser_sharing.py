@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 from fake_run import FakeRun
 from PIL import Image
-from test_browser import PATIENCE, browser, expect, open_page, serving_page, status, too_wide  # noqa: F401  (fixtures)
+from test_browser import PATIENCE, browser, expect, open_page, serving_page, status, to_share, too_wide  # noqa: F401  (fixtures)
 
 from nst.encoders import load_encoder
 from nst.images import decode
@@ -54,7 +54,7 @@ def paint(page: Any) -> None:
 
 def share(page: Any, *ticked: str) -> tuple[str, str]:
     """Share what was painted; the link, and the one that deletes."""
-    page.get_by_role("button", name="Share this picture").click()
+    to_share(page)
     for name in ticked:
         page.locator(f"#share-{name} input").check()
     page.locator("#share-create").click()
@@ -64,8 +64,9 @@ def share(page: Any, *ticked: str) -> tuple[str, str]:
 
 
 def download(page: Any, path: Path) -> Image.Image:
+    to_share(page)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download PNG").click()
+        page.locator("#download").click()
     download.value.save_as(path)
     return decode(path).rgb
 
@@ -177,7 +178,7 @@ def findings(page: Any) -> list[str]:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_use_the_page(open_page, scheme):  # noqa: F811
     page = open_page("?size=64&num_steps=3", color_scheme=scheme)
-    page.get_by_role("button", name="More settings").click()
+    page.get_by_role("button", name="Research settings").click()
     assert not findings(page)
     paint(page)
     link, gone = share(page, "before", "public")

@@ -1,4 +1,4 @@
-"""The tabs Mix, Color and Explore in a browser, painting for real on small pictures."""
+"""The tabs Mix, Color and Lab in a browser, painting for real on small pictures."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image, ImageChops, ImageColor, ImageStat
-from test_browser import NAMELESS, browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
+from test_browser import NAMELESS, browser, expect, open_page, serving_page, to_share, too_wide  # noqa: F401  (fixtures)
 
 from nst.images import decode, read_recipe
 from nst.ui import mix
@@ -26,8 +26,8 @@ SMALL = {
 
 FIRST = {"mix": "content", "color": "content", "layers": "content", "texture": "style", "invert": "content"}
 SHAPES = {"mix": (64, 43), "color": (192, 86), "layers": (320, 128), "texture": (64, 48), "invert": (128, 43)}
-TITLES = {"mix": ["Mix"], "color": ["Color"], "layers": ["Explore", "What layers keep"]}
-TITLES |= {"texture": ["Explore", "Texture"], "invert": ["Explore", "Inversion"]}
+TITLES = {"mix": ["Mix"], "color": ["Color"], "layers": ["Lab", "What layers keep"]}
+TITLES |= {"texture": ["Lab", "Texture"], "invert": ["Lab", "Inversion"]}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,7 @@ def finish(page: Any, name: str, button: str = "paint") -> None:
 
 
 def result(page: Any, name: str, path: Path) -> Path:
+    to_share(page, f"{name}-")
     with page.expect_download() as download:
         page.locator(f"#{name}-download").click()
     download.value.save_as(path)
@@ -71,10 +72,14 @@ def test_a_link_opens_the_tab_on_a_phone_and_the_first_press_paints(open_tab, tm
     assert chosen[: len(TITLES[name])] == TITLES[name]
     expect(page.locator(f"#{name}-estimate")).to_contain_text("About")
     finish(page, name)
-    expect(page.locator(f"#{name}-preview img")).to_be_visible()
+    shown = {"color": "snapshots", "layers": "snapshots", "invert": "snapshots", "texture": "preview"}.get(
+        name, "compare"
+    )
+    expect(page.locator(f"#{name}-{shown} img").first).to_be_visible()
     made = result(page, name, tmp_path / "result.png")
     assert Image.open(made).size == SHAPES[name]
     assert read_recipe(made)["settings"]["num_steps"] in (2, 4)
+    to_share(page, f"{name}-")
     page.locator(f"#{name}-copy-link").click()
     expect(page.locator(f"#{name}-copy-link")).to_have_text("Link copied")
     asked = dict(pair.split("=") for pair in SMALL[name].split("&"))
@@ -86,7 +91,7 @@ def test_a_link_opens_the_tab_on_a_phone_and_the_first_press_paints(open_tab, tm
 def test_on_a_tablet_each_tab_is_filled_in_when_first_looked_at_and_everything_has_a_name(open_page):  # noqa: F811
     page = open_page(width=820, height=1180, has_touch=True)
     for name, titles in TITLES.items():
-        page.get_by_role("tab", name=titles[-1] if name != "layers" else "Explore", exact=True).click()
+        page.get_by_role("tab", name=titles[-1] if name != "layers" else "Lab", exact=True).click()
         expect(page.locator(f"#{name}-{FIRST[name]} img")).to_be_visible()
         page.locator(f"#{name}-more > button").click()
         expect(page.locator(f"#{name}-seed input")).to_be_visible()
@@ -101,7 +106,7 @@ def test_on_a_tablet_each_tab_is_filled_in_when_first_looked_at_and_everything_h
 @pytest.mark.parametrize("name", ["mix", *some_slow("color", "layers")])
 def test_stop_keeps_the_picture(open_tab, name):
     page = open_tab(name)
-    page.get_by_role("button", name="More settings").click()
+    page.get_by_role("button", name="Research settings").click()
     field = page.locator(f"#{name}-num_steps input")
     field.fill("4000")
     field.press("Tab")
@@ -109,6 +114,7 @@ def test_stop_keeps_the_picture(open_tab, name):
     expect(page.locator(f"#{name}-status strong")).to_contain_text("Painting, ")
     page.locator(f"#{name}-stop").click()
     expect(page.locator(f"#{name}-status strong")).to_have_text("Stopped")
+    to_share(page, f"{name}-")
     expect(page.locator(f"#{name}-download")).to_be_enabled()
     assert page.locator(f"#{name}-continue").is_visible() == (name == "mix")
 
@@ -118,6 +124,7 @@ def test_a_path_gives_a_film(open_tab, tmp_path):
     page = open_tab("mix", "&pictures=3")
     finish(page, "mix", "also")
     expect(page.locator("#mix-snapshots img")).to_have_count(3)
+    to_share(page, "mix-")
     with page.expect_download() as download:
         page.locator("#mix-film").click()
     download.value.save_as(tmp_path / "film.gif")
@@ -179,6 +186,7 @@ def test_a_style_is_added_and_restored_with_its_weight(open_tab):
     expect(page.locator("#mix-style-3 img")).to_be_visible()
     page.locator("#mix-weight-3 input[type=number]").fill("80")
     page.locator("#mix-weight-3 input[type=number]").press("Tab")
+    to_share(page, "mix-")
     page.locator("#mix-copy-link").click()
     expect(page.locator("#mix-copy-link")).to_have_text("Link copied")
     query = page.url.partition("?")[2]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from fake_run import FakeRun
-from test_browser import browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
+from test_browser import browser, expect, open_page, serving_page, to_share, too_wide  # noqa: F401  (fixtures)
 
 from nst.encoders import load_encoder
 from nst.ui import optimize, translate
@@ -25,13 +25,16 @@ def test_the_first_press_translates_offline_and_a_link_comes_back(open_page, add
     page: Any = open_page()
     page.get_by_role("tab", name="Horse → Zebra").click()
     expect(page.locator("#translate-content img")).to_be_visible()
+    expect(page.locator("#translate-direction input:checked")).to_have_value("photo2vangogh")  # no horse is here
+    page.locator("#translate-direction").get_by_text("Horse → zebra", exact=True).click()
     page.locator("#translate-paint").click()
     expect(page.locator("#translate-status strong")).to_have_text("Finished")
     page.locator("#translate-also").click()
-    expect(page.locator("#translate-snapshots .grid-container > *")).to_have_count(2)
+    expect(page.locator("#translate-snapshots li")).to_have_count(2)
+    to_share(page, "translate-")
     with page.expect_download() as download:
         page.locator("#translate-download").click()
-    assert download.value.suggested_filename == "pastiche-chelsea.png"
+    assert download.value.suggested_filename == "pastiche-coffee.png"
     page.locator("#translate-copy-link").click()
     expect(page.locator("#translate-copy-link")).to_have_text("Link copied")
     link = page.evaluate("navigator.clipboard.readText()")

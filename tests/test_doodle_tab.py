@@ -115,8 +115,8 @@ def test_a_shared_doodle_comes_back_with_its_map(bench, tmp_path, monkeypatch):
     for role, color in (("content", "#c03020"), ("style_map", "#2040c0"), ("style", "#808080")):
         files[role] = str(tmp_path / f"{role}.png")
         Image.new("RGB", (60, 40), color).save(files[role])
-    remix = SimpleNamespace(recipe={"task": "doodle", "settings": {"seed": 5}}, files=dict(files))
-    monkeypatch.setattr("nst.ui.task_tab.share.remix", lambda *_: remix)
+    remix = SimpleNamespace(recipe={"task": "doodle", "settings": {"seed": 5}}, files=dict(files), shown=None)
+    monkeypatch.setattr("nst.ui.arrival.share.remix", lambda *_: remix)
     shown = first_look(bench, remix="x")
     assert [shown[slot.picture]["value"] for slot in bench.slots] == [
         files["style"],

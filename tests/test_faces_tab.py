@@ -66,7 +66,7 @@ def test_a_press_samples_faces_with_their_numbers(benches, run):
     bench = benches["faces"]
     painting, last = pressed(bench, seed=7, count=5, truncation=0.5)
     assert run.calls[-1]["seed"] == 7 and run.calls[-1]["truncation"] == 0.5
-    shown = last[bench.snapshots]["value"]
+    shown = last[bench.snapshots]["value"].pictures
     assert [caption for _, caption in shown] == [f"Face {n}" for n in (7, 8, 9, 10, 11)]
     assert decode(shown[0][0]).rgb.size == (16, 16) and not lock.locked()
     recipe = read_recipe(painting.result)
@@ -85,7 +85,7 @@ def test_the_next_faces_follow(benches, run):
 def test_more_like_one(benches, run):
     bench = benches["faces"]
     before, _ = pressed(bench, seed=4, count=9)
-    event: Any = SimpleNamespace(index=3)
+    event: Any = SimpleNamespace(number=3)
     updates = bench.begin_alike(before, bench.choose(event), *asked(bench, seed=4, count=9))
     assert updates[bench.controls["like"]] == 7 and updates[bench.chosen] is None
     alike = updates[bench.painting]
@@ -107,17 +107,16 @@ def test_too_many_faces_are_told(benches, count, told):
         benches["faces"].begin(None, *asked(benches["faces"], count=count))
 
 
-def test_no_faces_are_one_face(benches):
-    """As everywhere, a number out of its range is taken for the nearest that is possible."""
-    painting = benches["faces"].begin(None, *asked(benches["faces"], count=0))[benches["faces"].painting]
-    assert painting.order.settings["count"] == 1 and not painting.order.several
+def test_no_faces_are_refused_as_every_number_out_of_bounds(benches):
+    with pytest.raises(gr.Error, match="Faces: give a number from 1"):
+        benches["faces"].begin(None, *asked(benches["faces"], count=0))
 
 
 def test_two_faces_are_mixed(benches, run):
     bench = benches["mix_faces"]
     _, last = pressed(bench, first=3, second=8)
     assert (run.calls[-1]["first"], run.calls[-1]["second"]) == (3, 8)
-    captions = [caption for _, caption in last[bench.snapshots]["value"]]
+    captions = [caption for _, caption in last[bench.snapshots]["value"].pictures]
     assert len(captions) == 8 and captions[1] == "first, coarse of the second"
 
 
@@ -127,7 +126,7 @@ def test_a_film_is_shown_and_can_be_downloaded(benches, run):
     assert run.calls[-1]["faces"] == [3, 8, 21]
     film = Image.open(last[bench.film]["value"])
     assert film.format == "WEBP" and film.n_frames == 12 and film.size == (16, 16)
-    assert last[bench.preview] == last[bench.film]["value"] and last[bench.film]["label"] == "Download film"
+    assert last[bench.preview]["value"] == last[bench.film]["value"] and last[bench.film]["label"] == "Download film"
     assert read_recipe(painting.result)["settings"]["faces"] == [3, 8, 21]
     mistakes = {"at least two": {"faces": "3"}, "At most 240": {"frames": 500}, "no sense": {"faces": "x"}}
     for told, wrong in mistakes.items():
@@ -142,7 +141,7 @@ def test_a_photo_is_projected_from_its_middle_square(benches, run, tmp_path):
     *steps, last = bench.paint(painting)
     assert decode(painting.order.pictures["content"]).rgb.size == (40, 40)
     assert run.calls[-1]["num_steps"] == 20 and "Finished" in last[bench.status]
-    assert [decode(picture).rgb.size for picture in last[bench.compare]] == [(64, 64)] * 2
+    assert [decode(picture).rgb.size for picture in last[bench.compare]["value"]] == [(64, 64)] * 2
     assert "polyline" in next(step[bench.curves] for step in steps if bench.curves in step)
     with pytest.raises(gr.Error, match="Choose a face first"):
         bench.begin(None, *asked(bench, None, None))
@@ -159,6 +158,6 @@ def test_a_link_brings_the_settings_back(benches, task, tmp_path):
     query = dict(pair.split("=") for pair in bench.make_query(*asked(bench, *photo, **CHANGES[task])).split("&"))
     query = {key: value.replace("%2C", ",") for key, value in query.items()}
     request: Any = SimpleNamespace(query_params=query)
-    updates = bench.open_page(False, request)
+    updates = bench.open_page(False, None, request)
     ((name, value),) = CHANGES[task].items()
     assert query["task"] == task and updates[bench.controls[name]] == value

@@ -25,7 +25,7 @@ NAMES = ("great_wave", "mosaic", "ink", "waves", "glass")
 
 
 class FakePaint:
-    """Has the signatures of `fast_run` and of `fast_stylize`; remembers what it is asked for."""
+    """Has the signatures of `fast_run` and of `make_painter`; remembers what it is asked for."""
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
@@ -35,8 +35,12 @@ class FakePaint:
         cell = resize(content, given.get("size") or max(content.shape[-2:]))
         yield Step(1, 1, cell.repeat(len(NAMES) if given.get("all") else 1, 1, 1, 1), {})
 
-    def once(self, content: torch.Tensor, styles: Any, weights: Any, **given: Any) -> torch.Tensor:
+    def look(self, styles: Any, weights: Any, **given: Any) -> Any:
         self.calls.append({"styles": styles, "weights": weights, **given})
+        return self
+
+    def paint(self, content: torch.Tensor, **given: Any) -> torch.Tensor:
+        self.calls.append(given)
         return resize(content, 32)
 
 
@@ -54,7 +58,7 @@ def run() -> FakePaint:
 @pytest.fixture
 def tab(run) -> FastTab:
     with gr.Blocks():
-        return create_tab(run, lambda: NAMES, run.once)
+        return create_tab(run, lambda: NAMES, run.look)
 
 
 @pytest.fixture
@@ -110,7 +114,16 @@ def test_which_network_paints_in_a_picture_can_be_chosen(tab, run, photo):
     painting, _ = painted(tab, photo, [OWN], own=photo)
     assert "model" not in run.calls[-1], "left out, it is the default one"
     next(tab.paint_live(encode(Image.new("RGB", (8, 8))), [OWN], stylerow.MIDDLE, photo, 100, "adain"))
-    assert run.calls[-1]["model"] == "adain"
+    assert run.calls[-2]["model"] == "adain"
+
+
+def test_a_camera_looks_at_an_own_style_once(tab, run, photo):
+    seen = encode(Image.new("RGB", (8, 8)))
+    for _ in range(3):
+        next(tab.paint_live(seen, [OWN], stylerow.MIDDLE, photo, 100))
+    assert len([call for call in run.calls if "styles" in call]) == 1
+    next(tab.paint_live(seen, [OWN, "ink"], stylerow.MIDDLE, photo, 100))
+    assert len([call for call in run.calls if "styles" in call]) == 2, "others are looked at anew"
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -142,7 +155,7 @@ def test_all_styles_at_once_are_a_sheet_and_single_pictures(tab, run, photo):
     painting = tab.begin_all(None, *asked(tab, photo, ["ink"]))[tab.painting]
     last = list(tab.paint(painting))[-1]
     assert run.calls[-1]["all"] is True
-    shown = last[tab.snapshots]["value"]
+    shown = last[tab.snapshots]["value"].pictures
     assert [caption for _, caption in shown] == [stylerow.title(name) for name in NAMES]
     assert decode(shown[0][0]).rgb.size == (256, 171)
 
@@ -152,12 +165,12 @@ def test_a_link_brings_styles_and_settings_back(tab, photo):
     asked_for = dict(pair.split("=") for pair in query.replace("%7C", "|").replace("%2C", ",").split("&"))
     assert asked_for["task"] == "fast" and asked_for["strength"] == "40" and asked_for["style"] == "ink|waves"
     request: Any = SimpleNamespace(query_params=asked_for)
-    updates = tab.open_page(False, request)
+    updates = tab.open_page(False, None, request)
     assert updates[tab.chosen] == ["ink", "waves"] and updates[tab.corner] == (0.25, 0.5) and updates[tab.blending]
     assert updates[tab.controls["strength"]] == 40 and tab.status not in updates
-    assert tab.open_page(True, request) == {tab.opened: True}
+    assert tab.open_page(True, None, request) == {tab.opened: True}
     strange: Any = SimpleNamespace(query_params={"task": "fast", "style": "<b>|../x"})
-    updates = tab.open_page(False, strange)
+    updates = tab.open_page(False, None, strange)
     assert updates[tab.chosen] == [NAMES[0]] and "2 of its styles are not known here" in updates[tab.status]
 
 

@@ -34,6 +34,7 @@ def table(text: str) -> dict[str, int]:
 ANSWERS = table("""
 200: GET / | HEAD / | GET /config | GET /config/ | GET /theme.css | GET /favicon.ico | GET /robots.txt
 200: GET /manifest.json | GET /pwa_icon | GET /healthz | HEAD /healthz | GET /card.jpg | HEAD /card.jpg
+200: GET /styles.css | HEAD /styles.css
 200: GET /gradio_api/info | GET /gradio_api/info/ | GET /gradio_api/startup-events | GET /gradio_api/theme.css
 200: GET /gradio_api/heartbeat/{session_hash}
 302: GET /logout

@@ -21,7 +21,7 @@ from nst.optimize import Step
 from nst.server import limits, log
 from nst.stylize import Estimate
 from nst.tasks import TASKS
-from nst.ui import color, endpoints, explore, faces, fast, mix, optimize, pictures, translate
+from nst.ui import color, doodle, endpoints, faces, fast, lab, mix, optimize, pictures, translate
 from nst.ui.map_tab import Atlas
 from nst.ui.painting import Order, Painting
 
@@ -52,7 +52,7 @@ def test_every_run_that_the_page_and_its_endpoints_have_is_within_the_limits(mon
 
     monkeypatch.setattr(limits, "limited", noted)
     with gr.Blocks():
-        for part in (optimize, fast, mix, color, explore, faces, translate):
+        for part in (optimize, fast, mix, color, doodle, lab, faces, translate):
             part.create_tab()
         endpoints.create()
     assert set(asked) == set(TASKS), "and each by its own defaults"
@@ -194,7 +194,9 @@ def test_a_picture_of_any_format_has_a_shape_to_tell_its_size_by(tmp_path, forma
 
 def test_a_camera_s_picture_has_a_bound_and_what_is_wrong_with_it_is_told(tmp_path):
     with gr.Blocks():
-        tab = fast.create_tab(one_step, lambda: ("ink",), lambda photo, *_, **__: photo, no_load)
+        tab = fast.create_tab(
+            one_step, lambda: ("ink",), lambda *_, **__: SimpleNamespace(paint=lambda photo, **_: photo), no_load
+        )
     bomb = io.BytesIO()
     Image.new("1", (4000, 4000)).save(bomb, "PNG")
     for seen, told in (

@@ -91,7 +91,7 @@ def test_a_page_that_was_forgotten_is_told_so_and_can_go_on():
     shown = list(tab.paint(None))[-1]
     assert "forgotten" in shown[tab.status] and "still here" in shown[tab.status]
     assert shown[tab.start]["visible"] and not shown[tab.stop]["visible"]
-    assert set(shown) == {tab.status, tab.start, tab.start_also, tab.stop, tab.go_on}, "no input is touched"
+    assert not set(shown) & set(tab.inputs), "no input is touched"
     assert tab.halt(None) is None and tab.end(None)
     with pytest.raises(gr.Error, match="no longer kept"):
         tab.begin_again(None)
@@ -148,7 +148,7 @@ def test_a_session_keeps_names_and_files_and_no_pictures(photo, end):
         assert end == "failed"
     run.close()
     assert not held_by(painting) and painting.latest is None
-    assert bool(painting.result) == (end != "left"), "of what nobody waits for nothing is written"
+    assert painting.result, "who loads the page anew finds what there was"
     if end == "stopped":
         assert "Stopped" in tab.end(painting)[tab.status]
 

@@ -1,4 +1,4 @@
-"""The tabs Mix, Color and Explore without a browser: what they ask of a run, and what they show of it."""
+"""The tabs Mix, Color, Doodle and Lab without a browser: what they ask of a run, and what they show of it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ from nst.tasks.recipe import UNNAMED, make_recipe
 from nst.ui import (
     canvas,
     color,
-    explore,
+    doodle,
     faces,
     forecast,
     gallery,
+    lab,
     mix,
     optimize,
     pictures,
@@ -66,7 +67,7 @@ class FakeSheet:
 @pytest.fixture(scope="module")
 def benches() -> dict[str, Workbench]:
     with gr.Blocks():
-        made = [mix.create_tab(), color.create_tab(), *explore.create_tab()]
+        made = [mix.create_tab(), color.create_tab(), *lab.create_tab(), doodle.create_tab()]
     return {bench.task.name: bench for bench in made}
 
 
@@ -101,7 +102,7 @@ def press(bench: Workbench, run: Any, values: list[Any], *, also: bool = False) 
 
 def opened(bench: Workbench, query: dict[str, str]) -> dict[Any, Any]:
     request: Any = SimpleNamespace(query_params=query)
-    return bench.open_page(False, request)
+    return bench.open_page(False, None, request)
 
 
 def names(updates: dict[Any, Any], bench: Workbench) -> list[str | None]:
@@ -139,7 +140,7 @@ def test_the_first_press_gives_each_picture_and_the_whole_with_its_recipe(benche
     assert tabs.bench_of(recipe) == task and recipe["steps"] == 4
     assert "Finished" in last[bench.status]
     if rows * columns > 1:
-        singles = last[bench.snapshots]["value"]
+        singles = last[bench.snapshots]["value"].pictures
         assert [title for _, title in singles] == list(painting.order.layout.titles) and len(singles) == rows * columns
         assert all(decode(path).rgb.size == (32, 24) for path, _ in singles)
         assert Path(singles[0][0]).name.startswith("01-") and not last[bench.go_on]["visible"]
@@ -236,19 +237,25 @@ def test_what_was_painted_in_several_styles_is_for_the_tab_mix(asked, task):
 def test_every_task_with_a_tab_of_its_own_has_that_tab():
     with gr.Blocks() as page:
         listed = [("Optimize", optimize.create_tab), ("Mix", mix.create_tab), ("Color", color.create_tab)]
-        listed += [("Explore", explore.create_tab), ("Faces", faces.create_tab), ("Gallery", gallery.create_tab)]
+        listed += [
+            ("Lab", lab.create_tab),
+            ("Doodle", doodle.create_tab),
+            ("Faces", faces.create_tab),
+            ("Gallery", gallery.create_tab),
+        ]
         tabs.lay_out(listed)
     titles = {block.id for block in page.blocks.values() if isinstance(block, gr.Tab)}
     assert set(tabs.HOMES.values()) - {"Fast styles", "Video", "Horse → Zebra"} <= titles
-    turns = [fn for fn in page.fns.values() if fn.name == "turned"]
-    outer, inner, of_faces = (turn.fn for turn in sorted(turns, key=lambda turn: turn.outputs[0]._id))
-    asked = [SimpleNamespace(query_params={"task": task}) for task in ("texture", "style_transfer")]
-    assert [turned(asked[0])[0].selected for turned in (outer, inner)] == ["Explore", "texture"]
-    morph = SimpleNamespace(query_params={"task": "morph"})
-    assert [turned(morph)[0].selected for turned in (outer, of_faces)] == ["Faces", "morph"]
+    (turned,) = (fn.fn for fn in page.fns.values() if fn.name == "turned")
+
+    def asked(task: str) -> tuple[list[str], str]:
+        *bars, told = turned(SimpleNamespace(query_params={"task": task})).values()
+        return [bar.selected for bar in bars], told
+
+    assert asked("texture") == (["Lab", "texture"], "texture") and asked("morph") == (["Faces", "morph"], "morph")
     looked = {block.elem_id for block in page.blocks.values() if isinstance(block, gr.Button)}
-    assert {f"look-{outer(task)[1]}" for task in (asked[0], morph)} <= looked, "what the page presses then"
-    assert "selected" not in outer(asked[1])[0] and tabs.current() is None
+    assert {"look-texture", "look-morph"} <= looked, "what the page presses then"
+    assert asked("style_transfer") == ([], "") and tabs.current() is None
 
 
 # ---- Mix
@@ -296,7 +303,7 @@ def test_a_path_is_a_strip_its_pictures_and_a_film(benches, photo):
     (_, styles), asked = run.calls[0]
     assert len(styles) == 2 and asked["pictures"] == 3 and asked["style_scale"] == [1.0, 2.0]
     assert "style_weights" not in asked
-    assert [title for _, title in last[bench.snapshots]["value"]][1] == "50 % style 1, 50 % style 2"
+    assert [title for _, title in last[bench.snapshots]["value"].pictures][1] == "50 % style 1, 50 % style 2"
     film = Image.open(last[bench.film]["value"])
     assert film.format == "GIF" and film.size == (32, 24) and film.n_frames == 4
     assert read_recipe(painting.result)["task"] == "mix" and last[bench.film]["visible"]
@@ -433,15 +440,15 @@ def test_the_sheet_of_colors_names_every_mode(benches, photo):
     _, last = press(bench, run, inputs(bench, photo, color_when="before"))
     assert run.calls[0][1]["color_when"] == "before" and "preserve_color" not in run.calls[0][1]
     assert len(bench.task.layout(bench.task.defaults).titles) == 1 + len(COLOR_MODES)
-    assert last[bench.snapshots]["value"][0][1] == "The photo"
+    assert last[bench.snapshots]["value"].pictures[0][1] == "The photo"
 
 
 def test_a_texture_is_shown_tiled_while_it_is_woven_and_after(benches, photo):
     bench = benches["texture"]
     bench.run, bench.load = FakeSheet(), no_load
     updates = list(bench.paint(bench.begin(None, *inputs(bench, photo, width=32, height=24))[bench.painting]))
-    once, twice = decode(updates[-1][bench.download]["value"]).rgb, decode(updates[-1][bench.tiled]).rgb
-    assert updates[0][bench.tiled].size == twice.size == (64, 48)
+    once, twice = decode(updates[-1][bench.download]["value"]).rgb, decode(updates[-1][bench.tiled]["value"]).rgb
+    assert updates[0][bench.tiled]["value"].size == twice.size == (64, 48)
     assert all(twice.getpixel((x + 32, y + 24)) == once.getpixel((x, y)) for x, y in ((0, 0), (31, 5), (17, 23)))
 
 
@@ -463,8 +470,8 @@ def test_what_is_shared_beside_a_mix_are_the_pictures_that_have_no_name(benches,
 def test_a_remixed_mix_has_its_pictures_in_their_places(benches, photo, monkeypatch):
     bench, slots = benches["mix"], benches["mix"].slots
     recipe = make_recipe({"style_weights": [1.0, 2.0]}, content="chelsea", style=["-", "waves"])
-    remix = SimpleNamespace(recipe=recipe, files={"style": photo})
-    monkeypatch.setattr("nst.ui.task_tab.share.remix", lambda *_: remix)
+    remix = SimpleNamespace(recipe=recipe, files={"style": photo}, shown=None)
+    monkeypatch.setattr("nst.ui.arrival.share.remix", lambda *_: remix)
     monkeypatch.setattr(pictures, "choose", lambda kind, name: [f"/{name}.jpg", "", pictures.Choice("", name)])
     updates = opened(bench, {"style": "-|waves", "remix": "x"})
     shown = [updates[slot.picture]["value"] if slot.picture in updates else None for slot in slots]

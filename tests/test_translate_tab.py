@@ -72,7 +72,7 @@ def test_a_press_translates_and_tells_what_is_to_be_told(tab, run, photo):
     last = list(tab.paint(painting))[-1]
     assert run.calls == [{"model": "horse2zebra", "direction": "horse2zebra", "size": 64}]
     assert "Finished" in last[tab.status] and "Hardly anything was changed." in last[tab.status]
-    before, after = (decode(path).rgb for path in last[tab.compare])
+    before, after = (decode(path).rgb for path in last[tab.compare]["value"])
     assert before.size == after.size == (64, 43) and not lock.locked()
     recipe = read_recipe(painting.result)
     assert recipe["task"] == "translate" and recipe["settings"]["direction"] == "horse2zebra"
@@ -82,7 +82,7 @@ def test_there_and_back_is_a_sheet_and_single_pictures(tab, run, photo):
     painting = tab.begin_also(None, *asked(tab, photo, direction="vangogh2photo"))[tab.painting]
     last = list(tab.paint(painting))[-1]
     assert run.calls[-1]["model"] == "photo2vangogh"
-    shown = last[tab.snapshots]["value"]
+    shown = last[tab.snapshots]["value"].pictures
     assert [caption for _, caption in shown] == ["Photo", "Van Gogh → photo", "And back"]
     assert decode(shown[2][0]).rgb.size == (64, 43)
     one_way: Painting = tab.begin_also(None, *asked(tab, photo))[tab.painting]
@@ -99,13 +99,13 @@ def test_a_link_brings_direction_and_size_back(tab, photo):
     asked_for = dict(pair.split("=") for pair in query.split("&"))
     assert asked_for["task"] == "translate" and tabs.HOMES[tabs.bench_of(asked_for)] == "Horse → Zebra"
     request: Any = SimpleNamespace(query_params=asked_for)
-    updates = tab.open_page(False, request)
+    updates = tab.open_page(False, None, request)
     assert updates[tab.controls["direction"]] == "vangogh2photo" and updates[tab.controls["size"]] == 256
     named: Any = SimpleNamespace(query_params={"task": "translate", "model": "photo2vangogh"})
-    updates = tab.open_page(False, named)
+    updates = tab.open_page(False, None, named)
     assert updates[tab.controls["direction"]] == "photo2vangogh", "a model alone asks for its first direction"
     strange: Any = SimpleNamespace(query_params={"task": "translate", "direction": "../x", "model": "<b>"})
-    updates = tab.open_page(False, strange)
+    updates = tab.open_page(False, None, strange)
     assert updates[tab.controls["direction"]] == "horse2zebra"
 
 

@@ -70,8 +70,13 @@ class Visitor:
         return found
 
     def loads(self) -> list[int]:
-        """The numbers of what happens when the page opens."""
-        return [d["id"] for d in self.config["dependencies"] if "load" in [event for _, event in d["targets"]]]
+        """The numbers of what happens when the page opens, and its first tab with it."""
+        first = next((one["id"] for one in self.config["components"] if one["type"] == "tabitem"), None)
+        return [
+            d["id"]
+            for d in self.config["dependencies"]
+            if any(event == "load" or [one, event] == [first, "select"] for one, event in d["targets"])
+        ]
 
     def first_looks(self) -> list[int]:
         """The numbers of what happens when a tab is looked at."""

@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import BaseRoute, Route
 
 import nst
-from nst.server import cards, log, tempfiles, words
+from nst.server import cards, log, stylesheet, tempfiles, words
 from nst.server.address import client, configured, home, remix_query, result_link
 from nst.server.limits import Rate
 from nst.server.results import Result, Store
@@ -61,7 +61,7 @@ class Pages:
         ]
         guarded = [Route(path, self._guarded(answer), methods=methods) for path, answer, methods in pages]
         own = [Route("/healthz", self.health, methods=["GET"]), Route(f"/{cards.PICTURE}", self.card, methods=["GET"])]
-        return [*own, *guarded]
+        return [*own, Route(f"/{stylesheet.NAME}", self.styles, methods=["GET"]), *guarded]
 
     def _guarded(self, answer: Callable[[Request], Response]) -> Callable[[Request], Response]:
         """The same, but who guesses too often is told only to wait; what is there is there for all of their network."""
@@ -182,6 +182,12 @@ class Pages:
     def card(self, request: Request) -> Response:
         """The picture of the app's own card."""
         return FileResponse(PICTURES / cards.PICTURE, headers=HEADERS | {"Cache-Control": KEEP})
+
+    def styles(self, request: Request) -> Response:
+        """The styles of the app's components."""
+        types = (part["type"] for part in request.app.get_blocks().config["components"])
+        css = stylesheet.gathered(tuple(sorted(set(types))))[1]
+        return Response(css, media_type="text/css", headers=HEADERS | {"Cache-Control": "public, max-age=86400"})
 
     def health(self, request: Request) -> Response:
         """For whoever watches the server: 200 if it works, 503 if one of its disks is full."""

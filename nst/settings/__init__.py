@@ -183,9 +183,10 @@ ROWS = (
         choices=named(
             COLOR_MODES,
             none="The style's",
-            luminance="Lightness only",
-            cholesky="Mean and covariance (Cholesky)",
-            pca="Mean and covariance (PCA)",
+            luminance="The photo's, only lightness is painted",
+            histogram="The photo's, tone by tone (histogram)",
+            cholesky="The photo's palette (Cholesky)",
+            pca="The photo's palette, axis by axis (PCA)",
         ),
     ),
     Setting(

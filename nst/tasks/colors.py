@@ -24,10 +24,10 @@ TASK = Task(
     panel=Panel(
         "Color",
         "color",
+        line="Keep the colors of your photo, in every way there is.",
         hint="One press paints with the photo's colors kept in every way there is.",
-        main=(("color_when",), ("strength",), ("preset", "size")),
+        main=(("strength",), ("preset", "size"), ("color_when", "style_scale")),
         more=(
-            "style_scale",
             "tv_weight",
             "init",
             "seed",
@@ -42,7 +42,6 @@ TASK = Task(
             "device",
         ),
         compares=False,
-        captions=True,
         scored=True,
         continues=False,
     ),

@@ -42,11 +42,10 @@ TASK = Task(
     panel=Panel(
         "Doodle",
         "doodle",
-        home="Explore",
+        line="Draw patches of color; each is painted as what it stands for.",
         hint="It paints what is drawn, in the manner of the painting.",
-        main=(("preset", "size"),),
+        main=(("preset", "size"), ("style_scale",)),
         more=(
-            "style_scale",
             "tv_weight",
             "semantic_weight",
             "init",

@@ -72,6 +72,7 @@ TASK = Task(
     panel=Panel(
         "Fast styles",
         "fast",
+        line="One tap, one painting: networks that have learned a style.",
         main=(("strength",), ("size", "preserve_color"), ("brush",)),
         traces=False,
         scored=True,

@@ -24,7 +24,8 @@ TASK = Task(
     panel=Panel(
         "Inversion",
         "invert",
-        home="Explore",
+        home="Lab",
+        line="Pictures that look the same to a layer of the network.",
         verb="Invert",
         hint="From noise it finds a picture that this layer takes for the photo.",
         slots=("content",),

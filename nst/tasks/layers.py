@@ -9,7 +9,15 @@ from nst.tasks.result import Layout
 from nst.tasks.style_transfer import PAINTING, PHOTO
 from nst.tasks.task import Panel, Task
 
-GRID = Layout(tuple(f"{layer}, {what}" for what in ("photo", "style") for layer in GRID_LAYERS), len(GRID_LAYERS))
+SEEN = ("edges and colors", "fine texture", "patterns", "parts of things", "whole things")
+"""What the five layers are sensitive to, in plain words."""
+
+GRID = Layout(
+    tuple(
+        f"{of}: {seen} ({layer})" for of in ("Photo", "Style") for seen, layer in zip(SEEN, GRID_LAYERS, strict=True)
+    ),
+    len(GRID_LAYERS),
+)
 
 TASK = Task(
     "layers",
@@ -21,13 +29,13 @@ TASK = Task(
     panel=Panel(
         "What layers keep",
         "layers",
-        home="Explore",
+        home="Lab",
+        line="What each layer of the network keeps of a photo and of a style.",
         verb="Survey",
         hint="Above, the photo as each layer knows it; below, the style from the first layers up to each.",
         main=(("preset", "size"),),
         more=("seed", "num_steps", "style_loss", "pooling", "encoder", "device"),
         compares=False,
-        captions=True,
         traces=False,
         continues=False,
     ),

@@ -43,13 +43,13 @@ TASK = Task(
     panel=Panel(
         "Mix",
         "mix",
+        line="Several styles in one picture: blended, or each in a region of its own.",
         also="Path",
         hint="Path paints several pictures, on the way from the first style to the second.",
-        main=(("strength",), ("preset", "size")),
+        main=(("strength",), ("preset", "size"), ("preserve_color",)),
         more=(
             "mixing",
             "guide",
-            "preserve_color",
             "color_when",
             "tv_weight",
             "init",

@@ -35,7 +35,6 @@ TASK = Task(
         slots=(),
         main=(("first", "second"), ("truncation",)),
         compares=False,
-        captions=True,
         traces=False,
         continues=False,
     ),

@@ -12,7 +12,7 @@ from nst.tasks.task import CONTENT, MANY, MAP, MASK, REST, STYLE, Input, Panel, 
 BY_MEANING = "patches+histogram"
 """The style loss where there are maps: the first heeds them, the second keeps their colors from paling."""
 
-PHOTO = Input("content", CONTENT, "Photo", default="chelsea")
+PHOTO = Input("content", CONTENT, "Photo", default="coffee")
 PAINTING = Input(
     "style", STYLE, "Style", "a picture, or a name that `styles` lists", option="style", most=MANY, default="night"
 )
@@ -57,14 +57,13 @@ TASK = Task(
     panel=Panel(
         "Optimize",
         "",
-        main=(("strength",), ("preset", "size")),
+        line="The most beautiful way and the slowest: watch your photo become a painting.",
+        main=(("strength",), ("preset", "size"), ("preserve_color", "style_scale")),
         more=(
-            "style_scale",
             "tv_weight",
             "tv_exponent",
             "norm_weight",
             "norm_exponent",
-            "preserve_color",
             "color_when",
             "init",
             "seed",

@@ -76,6 +76,7 @@ class Panel:
 
     Attributes:
         title: of its tab; `home` of the one that this stands in, if it has none for itself.
+        line: what one does there, in a sentence.
         prefix: what the names of its elements in the page begin with.
         verb: what the button says; `also` a second one, if there is one, and `hint` what it is for.
         slots: the inputs that have a place in sight.
@@ -85,13 +86,13 @@ class Panel:
         traces: whether there are losses to draw.
         scored: whether a result is to be like a style, so that it can be told how good a pastiche it is.
         several: what the gallery of a result's pictures is called.
-        captions: whether the pictures of a result are named beneath it: they are the same each time.
         continues: whether one can go on from the result.
     """
 
     title: str
     prefix: str
     home: str = ""
+    line: str = ""
     verb: str = "Paint"
     also: str = ""
     hint: str = ""
@@ -103,7 +104,6 @@ class Panel:
     traces: bool = True
     scored: bool = False
     several: str = ""
-    captions: bool = False
     continues: bool = True
 
 

@@ -18,7 +18,8 @@ TASK = Task(
     panel=Panel(
         "Texture",
         "texture",
-        home="Explore",
+        home="Lab",
+        line="A style alone, woven to any size.",
         verb="Weave",
         slots=("style",),
         main=(("width", "height"), ("seamless",), ("style_scale",), ("preset",)),

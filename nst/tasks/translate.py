@@ -86,6 +86,7 @@ TASK = Task(
     panel=Panel(
         "Horse → Zebra",
         "translate",
+        line="Give a horse its stripes, or a photo the hand of Van Gogh.",
         verb="Translate",
         also="There and back",
         slots=("content",),

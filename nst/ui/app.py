@@ -25,40 +25,39 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
     import gradio as gr
 
     from nst.server import admission, inputs
-    from nst.ui import color, endpoints, explore, faces, fast, gallery, measure, mix, optimize, theme, translate
+    from nst.ui import color, doodle, endpoints, faces, fast, gallery, lab, mix, optimize, page, translate
     from nst.ui import tabs as bar
 
     cleaning = (CLEAN_EVERY, KEEP)
-    with gr.Blocks(title="Pastiche", analytics_enabled=False, delete_cache=cleaning, fill_width=True) as page:
-        theme.header()
-        theme.hint()
+    with gr.Blocks(title="Pastiche", analytics_enabled=False, delete_cache=cleaning, fill_width=True) as blocks:
+        page.header()
         all_tabs: list[tuple[str, Callable[[], object]]] = [
             ("Optimize", optimize.create_tab),
             ("Fast styles", fast.create_tab),
             ("Mix", mix.create_tab),
             ("Color", color.create_tab),
-            ("Explore", explore.create_tab),
+            ("Doodle", doodle.create_tab),
             ("Faces", faces.create_tab),
             ("Horse → Zebra", translate.create_tab),
-            ("Measure", measure.create_tab),
+            ("Lab", lab.create_tab),
             ("Gallery", gallery.create_tab),
         ]
         bar.lay_out(tabs or all_tabs)
-        theme.footer()
+        page.footer()
         if api:
             endpoints.create()
-    inputs.guard(page)
-    page.queue(api_open=False, max_size=admission.MOST)  # else anybody could pass the queue by
-    admission.guard(page._queue)
-    return page
+    inputs.guard(blocks)
+    blocks.queue(api_open=False, max_size=admission.MOST)  # else anybody could pass the queue by
+    admission.guard(blocks._queue)
+    return blocks
 
 
 def launch_options(**served: Any) -> dict[str, Any]:
     """Keyword arguments of `launch`: how the page is served, see `nst.server.serving.options`, and how it looks."""
     from nst.server import serving
-    from nst.ui import theme
+    from nst.ui import page, theme
 
-    return serving.options(**served) | theme.appearance()
+    return serving.options(**served) | theme.appearance() | {"head": page.head()}
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "python app.py") -> int:

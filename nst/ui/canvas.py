@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from abc import ABCMeta
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -19,6 +18,7 @@ from nst.server import inputs, tempfiles
 from nst.server.address import client
 from nst.server.sessions import makes_room
 from nst.ui.pictures import opened
+from nst.ui.viewer import component
 
 SIZE = 640
 """Long side of what is painted on, in pixels: a mask needs no more, and it travels at each press."""
@@ -108,18 +108,10 @@ def checked(layers: Sequence[str | bytes] | None) -> list[str | bytes]:
     return list(layers or ())
 
 
-# Made without gradio's own metaclass, which writes a .pyi beside a subclass's source.
-Canvas: type[gr.ImageEditor] = ABCMeta.__new__(
-    type(gr.ImageEditor),
-    "Canvas",
-    (gr.ImageEditor,),
-    {"preprocess": _layers, "accept_blobs": _accept, "is_template": True, "__module__": __name__},
-)
+Canvas: type[gr.ImageEditor] = component("Canvas", gr.ImageEditor, preprocess=_layers, accept_blobs=_accept)
 
 
-def canvas(
-    title: str, element: str, colors: list[str], opacity: float = OPACITY, *, visible: bool = True
-) -> gr.ImageEditor:
+def canvas(title: str, element: str, colors: list[str], opacity: float = OPACITY) -> gr.ImageEditor:
     """A canvas; its value is a list of layers for `nst.stylize.painted_masks`."""
     return Canvas(
         label=title,
@@ -130,7 +122,7 @@ def canvas(
         layers=False,
         buttons=[],
         brush=brush(colors, opacity=opacity),
-        visible=visible,
+        visible=False,  # what it needs is large: it is fetched when the canvas is first shown
         height=420,
         canvas_size=(SIZE, SIZE),
         type="filepath",

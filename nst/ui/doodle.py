@@ -1,4 +1,4 @@
-"""Doodle, in the tab Explore: a map of a few colors is drawn, and each color painted as what it stands for."""
+"""The tab Doodle: a map of a few colors is drawn, and each color painted as what it stands for."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from torch import Tensor
 from nst import styles, stylize
 from nst.images import ImageError, save, to_pil, to_tensor
 from nst.server import inputs, tempfiles
+from nst.tasks import TASKS
 from nst.ui import canvas, pictures, progress, settings
-from nst.ui.painting import Order
+from nst.ui.events import QUICK, TELLING
+from nst.ui.painting import Load, Order, Run
 from nst.ui.pictures import Choice, Slot, opened
-from nst.ui.task_tab import QUICK, TELLING, Updates, Workbench
+from nst.ui.result_panel import Updates
+from nst.ui.task_tab import Workbench
 
 FIRST = "night"
 """The painting that it opens with."""
@@ -105,7 +108,7 @@ class DoodleBench(Workbench):
 
     def take_example(self, event: gr.EventData) -> Updates:
         """A click on an example: its map comes with it."""
-        picture, _, chosen = pictures.choose("style", inputs.word(event, "name"))
+        picture, _, chosen = self.travels_on(self.style, pictures.choose("style", inputs.word(event, "name")))
         return self.mapped(Choice(picture, chosen.name))
 
     def take(self, slot: Slot, path: str | None, before: Choice | None) -> Updates:
@@ -118,8 +121,11 @@ class DoodleBench(Workbench):
         chosen = updates.get(self.style.chosen)
         return updates | (self.mapped(chosen) if isinstance(chosen, Choice) else {})
 
-    def open_page(self, opened: bool, request: gr.Request) -> Updates:
-        page = super().open_page(opened, request)
+    def filled_in(self, slot: Slot, choice: Choice) -> Updates:
+        return super().filled_in(slot, choice) | (self.mapped(choice) if slot is self.style else {})
+
+    def open_page(self, opened: bool, told: str | None, request: gr.Request) -> Updates:
+        page = super().open_page(opened, told, request)
         style, own, file = (page.get(slot.chosen) for slot in self.slots)
         try:
             if own:
@@ -148,7 +154,7 @@ class DoodleBench(Workbench):
         name = pictures.name_of(map_path, chosen)
         words = {color: word for word, color in (styles.meanings(name) if name in styles.list_maps() else {}).items()}
         entries = [(color, words.get(color, f"Color {i}")) for i, color in enumerate(colors, 1)]
-        brush = gr.update(brush=canvas.brush(colors, colors[0], 1.0))
+        brush = gr.update(brush=canvas.brush(colors, colors[0], 1.0), visible=True)
         return {self.palette: canvas.palette_html(entries), self.extra["layers"]: ground | brush}
 
     def show_ground(self, map_path: str | None, chosen: Choice | None, file: str | None, begin: str) -> dict[str, Any]:
@@ -184,3 +190,8 @@ def _dip(map_path: str | None, event: gr.EventData) -> Any:
     if not 0 <= number < len(colors):
         return gr.skip()
     return gr.ImageEditor(brush=canvas.brush(colors, colors[number], 1.0))
+
+
+def create_tab(run: Run | None = None, load: Load | None = None) -> DoodleBench:
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `DoodleBench`."""
+    return DoodleBench(TASKS["doodle"], run, load)

@@ -6,11 +6,12 @@ import logging
 
 from nst.images import ImageError
 from nst.server import limits
+from nst.styles import StyleNotFound
 from nst.weights import WeightsError, WeightsNotFound
 
 log = logging.getLogger(__name__)
 
-KIND_ERRORS = (ImageError, ValueError, WeightsNotFound, WeightsError)
+KIND_ERRORS = (ImageError, StyleNotFound, ValueError, WeightsNotFound, WeightsError)
 """What is told to the visitor as it stands."""
 
 

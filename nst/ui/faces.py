@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from nst import faces
 from nst.images import save
 from nst.server import inputs, tempfiles
 from nst.settings import LAST, SETTINGS
 from nst.tasks import TASKS
-from nst.ui import pictures, tabs, theme
-from nst.ui.painting import Order, Painting, Run
-from nst.ui.task_tab import RUNNING, TELLING, Updates, Workbench
+from nst.ui import pictures, tabs, viewer
+from nst.ui.events import TELLING
+from nst.ui.painting import Order, Painting, Run, View
+from nst.ui.result_panel import Updates
+from nst.ui.task_tab import Workbench
+from nst.ui.viewer import Sheet
 
 MOST = 64
 """Faces in one grid here."""
 
 LARGE, SEVERAL = {"faces_1024": 1024}, 4
 """Networks whose faces are as many pixels a side, and how many of those in one grid."""
+
+LINE = "<p>People who do not exist, drawn by a small network; for research, not for commercial use.</p>"
 
 ABOUT = """These people do not exist. A small style-based network (StyleGAN) draws them, 128 pixels a side. It was
 trained here, in seven minutes of a GPU, with 9,500 photos of faces (UTKFace): for **research, non-commercial use**
@@ -56,7 +61,9 @@ class SampleBench(Workbench):
         super().lay_out_result()
         self.chosen = gr.State(None)
         with gr.Row(elem_classes="actions"):
-            self.alike = gr.Button("More like the chosen one", elem_id=self.id("alike"), size="md")
+            self.alike = gr.Button(
+                "More like the chosen one", elem_id=self.id("alike"), elem_classes="brings", size="md"
+            )
         self.shown += [self.controls["seed"], self.controls["like"], self.chosen]
 
     def order(self, *values: Any) -> Order:
@@ -67,41 +74,42 @@ class SampleBench(Workbench):
         """What the controls say."""
         return self.read(values)[2]
 
-    def begin_also(self, _: Painting | None, *values: Any) -> Updates:
+    def begin_also(self, before: Painting | None, *values: Any) -> Updates:
         """Press on Next faces."""
         asked = self.told(self.settings_of, *values)
         whole = self.task.defaults | asked
         seed = min(whole["seed"] + whole["count"], LAST - MOST)
         asked = {name: value for name, value in asked.items() if name != "like"} | {"seed": seed}
-        updates = self.prepared(Painting(self.told(order_of, asked)))
+        updates = self.prepared(Painting(self.told(order_of, asked)), before)
         return updates | {self.controls["seed"]: seed, self.controls["like"]: None}
 
     def begin_alike(self, before: Painting | None, chosen: int | None, *values: Any) -> Updates:
         """Press on More like the chosen one."""
         if before is None or chosen is None:
-            raise gr.Error("Choose a face first: click on one of the pictures one by one.", print_exception=False)
+            raise gr.Error("Choose a face first: click on one.", print_exception=False)
         whole = self.task.defaults | before.order.settings
         if whole["like"] is not None and chosen:
             told = "That one is a variation, and has no number of its own; choose one with a number."
             raise gr.Error(told, print_exception=False)
         number = whole["like"] if whole["like"] is not None else whole["seed"] + chosen
         asked = self.told(self.settings_of, *values) | {"like": number}
-        return self.prepared(Painting(self.told(order_of, asked))) | {self.controls["like"]: number}
+        return self.prepared(Painting(self.told(order_of, asked)), before) | {self.controls["like"]: number}
 
-    def prepared(self, painting: Painting) -> Updates:
-        return super().prepared(painting) | {self.chosen: None}
+    def prepared(self, painting: Painting, before: Painting | None = None) -> Updates:
+        return super().prepared(painting, before) | {self.chosen: None}
 
-    def choose(self, event: gr.SelectData) -> int:
+    def updates(self, view: View) -> Updates:
+        sheet = view.get("snapshots")
+        return super().updates(view | {"snapshots": replace(sheet, chosen=-1)} if isinstance(sheet, Sheet) else view)
+
+    def choose(self, event: gr.EventData) -> int:
         """A click on a face: its place."""
-        return int(inputs.number(event, "index"))
+        return max(0, int(inputs.number(event, "number")))
 
     def _wire_run(self) -> None:
         super()._wire_run()
         self.snapshots.select(self.choose, None, self.chosen, **TELLING)
-        self.alike.click(None, js=theme.show_result(self.id("result")))
-        inputs: list[Component] = [self.painting, self.chosen, *self.inputs]
-        ready = self.alike.click(self.begin_alike, inputs, [self.painting, *self.shown], **TELLING)
-        ready.success(self.paint, [self.painting], self.shown, **RUNNING)
+        self.paints(self.alike.click, self.begin_alike, self.chosen)
 
 
 class MorphBench(Workbench):
@@ -122,7 +130,8 @@ class ProjectBench(Workbench):
 
     def lay_out_inputs(self) -> None:
         super().lay_out_inputs()
-        gr.Markdown("The face should fill the middle square, from the forehead to the chin, and look ahead.")
+        told = "<p>The face should fill the middle square, from the forehead to the chin, and look ahead.</p>"
+        gr.HTML(told, elem_classes="estimate", apply_default_css=False)
 
     def order(self, *values: Any) -> Order:
         (content,), (photo,), asked = self.read(values)
@@ -143,13 +152,14 @@ def create_tab(run: Run | None = None) -> list[Workbench]:
     Args:
         run: makes the pictures for all of them, in place of the tasks' own runs.
     """
-    gr.Markdown(ABOUT, elem_id="faces-about")
+    gr.HTML(LINE, elem_classes="line", apply_default_css=False)
     bar, made = tabs.inner(
         "Faces",
         "faces-tabs",
-        lambda task, tab: SPECIAL.get(task.name, Workbench)(task, run, None if task.name == "faces" else _nothing, tab),
+        lambda task: SPECIAL.get(task.name, Workbench)(task, run, None if task.name == "faces" else _nothing),
     )
     with bar, gr.Tab("How it learned", id="learned"):
+        gr.HTML(viewer.prose(ABOUT), apply_default_css=False, elem_id="faces-about")
         gr.HTML(_strip(), apply_default_css=False, elem_id="faces-strip")
     return made
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,16 @@ from nst import fast, weights
 from nst.device import lock
 from nst.images import ImageError, Picture, decode, to_pil, to_tensor
 from nst.registry import load_model
-from nst.server import inputs, limits
+from nst.server import inputs, limits, visits
 from nst.tasks import TASKS
-from nst.tasks.recipe import from_query, names_of, settings_from_recipe
+from nst.tasks.recipe import SEPARATOR, from_query, names_of, settings_from_recipe
 from nst.tasks.result import Layout
-from nst.ui import pictures, progress, settings, stylerow, tabs, theme
+from nst.ui import pictures, progress, settings, stylerow, tabs
+from nst.ui.events import QUICK, TELLING
 from nst.ui.painting import Load, Order, Painting, Run
-from nst.ui.pictures import Choice
-from nst.ui.task_tab import QUICK, RUNNING, TELLING, Updates, Workbench
+from nst.ui.pictures import Choice, Slot
+from nst.ui.result_panel import Updates
+from nst.ui.task_tab import Workbench
 from nst.weights import Weights
 
 OWN = "own"
@@ -41,26 +44,25 @@ class FastTab(Workbench):
     Args:
         run: has the signature of `nst.fast.fast_run`.
         names: tells the names of the styles that a network has learned.
-        paint: paints what the camera sees; has the signature of `nst.fast.fast_stylize`.
+        look: looks at styles once, to paint in them; has the signature of `nst.fast.make_painter`.
         load: fetches and loads a model by name, as `nst.registry.load_model` does.
-        tab: see there.
     """
 
     def __init__(
         self,
         run: Run | None,
         names: Callable[[], Sequence[str]],
-        paint: Callable[..., Any],
+        look: Callable[..., Any],
         load: Load,
-        tab: gr.Tab | None = None,
     ) -> None:
-        self.names, self.paint_one = names, paint
+        self.names = names
+        self.painter = lru_cache(maxsize=8)(partial(_painter, look))
         self.chosen, self.corner = gr.State([]), gr.State(stylerow.MIDDLE)
 
         def fetch(name: str, **given: Any) -> object:
             return load(name, **given) if name in self.networks() else None
 
-        super().__init__(TASKS["fast"], run, fetch, tab)
+        super().__init__(TASKS["fast"], run, fetch)
 
     def networks(self) -> dict[str, Weights]:
         """Those of others, by name: each is a style, which blends with no other."""
@@ -92,7 +94,7 @@ class FastTab(Workbench):
     def lay_out_result(self) -> None:
         super().lay_out_result()
         with gr.Row(elem_classes="actions"):
-            self.every = gr.Button("All styles at once", elem_id="fast-every", size="md")
+            self.every = gr.Button("All styles at once", elem_id="fast-every", elem_classes="brings", size="md")
             self.refine = gr.Button("Refine in Optimize", elem_id="fast-refine", size="md")
         with gr.Accordion("Live from the camera", open=False, elem_id="fast-camera", elem_classes="more-box"):
             with gr.Row():
@@ -140,6 +142,8 @@ class FastTab(Workbench):
         """A click on a style."""
         name, alone = inputs.word(event, "name"), self.networks()
         others = [other for other in chosen if other not in alone]
+        if any(example.name == name and example.thumbnail for example in pictures.list_examples("style")):
+            self.travels_on(self.slots[1], pictures.choose("style", name))
         return self.picked(stylerow.toggled(others, name, blending and name not in alone))
 
     def pick_own(self, chosen: list[str], blending: bool) -> list[Any]:
@@ -153,6 +157,7 @@ class FastTab(Workbench):
 
     def picked(self, chosen: list[str], corner: tuple[float, float] = stylerow.MIDDLE) -> list[Any]:
         """These styles: chosen, corner, gallery and pad."""
+        visits.here().chosen["fast"] = chosen
         shown = stylerow.gallery_html(self.names(), chosen, list(self.networks().values()))
         return [chosen, corner, shown, stylerow.pad_html(chosen, corner)]
 
@@ -175,11 +180,8 @@ class FastTab(Workbench):
         moved = self.pad.select(_place, None, self.corner, **QUICK)
         dragged = [self.controls[name].release for name in ("strength", "brush")]  # type: ignore[attr-defined]
         for event in (mine.success, chosen.success, moved.success, *dragged):
-            ready = event(self.begin_quietly, [self.painting, *self.inputs], [self.painting, *self.shown], **TELLING)
-            ready.success(self.paint, [self.painting], self.shown, **RUNNING)
-        self.every.click(None, js=theme.show_result(self.id("result")))
-        ready = self.every.click(self.begin_all, [self.painting, *self.inputs], [self.painting, *self.shown], **TELLING)
-        ready.success(self.paint, [self.painting], self.shown, **RUNNING)
+            self.paints(event, self.begin_quietly)
+        self.paints(self.every.click, self.begin_all)
         self.camera.stream(
             self.paint_live,
             [self.camera, *choice[:1], self.corner, own.picture, *(self.controls[n] for n in ("strength", "model"))],
@@ -195,9 +197,9 @@ class FastTab(Workbench):
         """After a click on a style: paint, unless there is no photo yet."""
         return self.begin(before, *values) if values[0] and values[-2] else {self.painting: before}
 
-    def begin_all(self, _: Painting | None, *values: Any) -> Updates:
+    def begin_all(self, before: Painting | None, *values: Any) -> Updates:
         """Press on All styles at once."""
-        return self.prepared(Painting(self.told(self.order_all, *values)))
+        return self.prepared(Painting(self.told(self.order_all, *values)), before)
 
     def paint_live(
         self,
@@ -217,7 +219,6 @@ class FastTab(Workbench):
             return
         try:
             frame = to_tensor(_frame(seen)) if seen else None
-            mine = to_tensor(pictures.opened(str(own), 2 * fast.STYLE_SIZE)) if OWN in names else None
         except ImageError as error:
             yield [gr.skip(), f"<p>{escape(str(error))}</p>"]
             return
@@ -226,10 +227,9 @@ class FastTab(Workbench):
             return
         try:
             began = time.monotonic()
-            given = [mine if name == OWN else name for name in names]
-            shares = stylerow.weights(len(names), corner)
-            which = {"model": model} if OWN in names and model != settings.AUTO else {}
-            painted = self.paint_one(frame, given, shares, size=LIVE, strength=strength, **which)
+            which = model if OWN in names and model != settings.AUTO else None
+            painter = self.painter(tuple(names), own, tuple(stylerow.weights(len(names), corner)), which)
+            painted = painter.paint(frame, size=LIVE, strength=strength)
             rate = 1 / max(time.monotonic() - began, 1e-3)
         finally:
             lock.release()
@@ -241,15 +241,27 @@ class FastTab(Workbench):
         """The photo alone: styles that a link names are chosen in the gallery."""
         return super()._named(asked | {"style": None})
 
-    def open_page(self, opened: bool, request: gr.Request) -> Updates:
-        page, query = super().open_page(opened, request), dict(request.query_params)
+    def open_page(self, opened: bool, told: str | None, request: gr.Request) -> Updates:
+        page, query = super().open_page(opened, told, request), dict(request.query_params)
         if opened:
             return page
         asked = from_query(query if tabs.bench_of(query) == self.task.name else {}, self.task.name)
+        if not asked["style"]:
+            if self.chosen in page:  # it came along from another tab
+                return page
+            asked["style"] = SEPARATOR.join(visits.here().chosen.get("fast") or ())
         styled, lost = self.styled(names_of(asked["style"]), asked["settings"]["weights"])
         if lost and self.status not in page:
             page[self.status] = progress.status("Not all of this link is here", lost, kind="error")
         return page | styled
+
+    def filled_in(self, slot: Slot, choice: Choice) -> Updates:
+        """A style that a network has learned is chosen in the gallery, any other as a picture."""
+        if slot is not self.slots[1]:
+            return super().filled_in(slot, choice)
+        known = choice.name in self.names()
+        picks = dict(zip(self.picks, self.picked([str(choice.name) if known else OWN]), strict=True))
+        return picks if known else picks | super().filled_in(slot, choice)
 
     def restored(self, recipe: dict[str, Any]) -> Updates:
         return super().restored(recipe | {"style": []}) | self.arranged(recipe)
@@ -326,6 +338,14 @@ def _frame(seen: bytes | str) -> Picture:
     return decode(seen, max_pixels=MOST_SEEN, size=LIVE) if isinstance(seen, bytes) else pictures.opened(seen, LIVE)
 
 
+def _painter(
+    look: Callable[..., Any], names: tuple[str, ...], own: str | None, shares: tuple[float, ...], model: str | None
+) -> Any:
+    """Styles as a camera's pictures are painted in them: they are looked at once, not with each."""
+    given = [to_tensor(pictures.opened(str(own), 2 * fast.STYLE_SIZE)) if name == OWN else name for name in names]
+    return look(given, shares, **({"model": model} if model else {}))
+
+
 def _place(event: gr.EventData) -> tuple[float, float]:
     return inputs.number(event, "x"), inputs.number(event, "y")
 
@@ -333,8 +353,8 @@ def _place(event: gr.EventData) -> tuple[float, float]:
 def create_tab(
     run: Run | None = None,
     names: Callable[[], Sequence[str]] = fast.fast_styles,
-    paint: Callable[..., Any] = fast.fast_stylize,
+    look: Callable[..., Any] = fast.make_painter,
     load: Load = load_model,
 ) -> FastTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `FastTab`."""
-    return FastTab(run, names, paint, load, tabs.current())
+    return FastTab(run, names, look, load)

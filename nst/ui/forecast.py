@@ -1,7 +1,8 @@
-"""What a run will take on this machine, told before it starts."""
+"""What a run will take on this machine, told before it starts, and corrected by what runs really took."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from html import escape
 from typing import Any
@@ -11,6 +12,42 @@ from nst.device import lock
 from nst.server import zerogpu
 from nst.ui import progress, settings
 from nst.weights import WeightsError, WeightsNotFound
+
+LATELY = 900.0
+"""Seconds after which half of what was learned of this machine is forgotten: others may have left it."""
+
+MOST = 30.0
+"""How much slower, or faster, than measured a machine is believed to be."""
+
+_learned = [1.0, 0.0]
+"""By how much runs took longer than was forecast, and when that was seen."""
+
+
+def pace() -> float:
+    """How much longer runs take at the moment than was measured in quiet."""
+    factor, seen = _learned
+    return float(factor**0.5 ** ((time.monotonic() - seen) / LATELY))
+
+
+def learn(forecast: float, took: float) -> None:
+    """Note what a run, or the part of it that is done, took in place of what was measured.
+
+    Args:
+        forecast: seconds, as measured.
+        took: seconds.
+    """
+    if forecast > 0 and took > 0:
+        _learned[:] = min(max(took / forecast, 1 / MOST), MOST), time.monotonic()
+
+
+def seconds(shape: tuple[int, int] | None, asked: Mapping[str, Any], times: float = 1.0) -> float:
+    """What a run would take in quiet; 0 where that was not measured."""
+    try:
+        if shape is None or not settings.is_here(asked["encoder"]) or not stylize.is_measured(**asked):
+            return 0.0
+        return times * stylize.estimate(shape, **asked).seconds
+    except (ValueError, KeyError, WeightsNotFound, WeightsError):
+        return 0.0
 
 
 def estimate(shape: tuple[int, int] | None, asked: Mapping[str, Any], times: float = 1.0) -> str:
@@ -38,8 +75,8 @@ def estimate(shape: tuple[int, int] | None, asked: Mapping[str, Any], times: flo
     finally:
         if held:
             lock.release()
-    seconds = progress.duration(times * took.seconds)
-    return f"<p>About <b>{seconds}</b> and {progress.memory(took.memory)} of memory</p>"
+    expected = progress.duration(times * took.seconds * pace())
+    return f"<p>About <b>{expected}</b><span> and {progress.memory(took.memory)} of memory</span></p>"
 
 
 def line(text: str) -> str:

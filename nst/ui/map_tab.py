@@ -16,8 +16,9 @@ from nst import fast, styles
 from nst.collection import KINDS, Collection, analyze, map_page, read_collection, write_table
 from nst.images import save
 from nst.server import limits, queue, tempfiles
-from nst.ui import pictures, progress
-from nst.ui.task_tab import KIND_ERRORS, RUNNING
+from nst.ui import pictures, progress, tabs
+from nst.ui.errors import KIND_ERRORS
+from nst.ui.events import QUICK, RUNNING
 
 MOST, MOST_OF_STRANGERS = 1000, 200
 """Pictures on a map, at home and where strangers come."""
@@ -52,8 +53,15 @@ class Atlas:
         with gr.Column(elem_classes="card"):
             gr.HTML(ABOUT, elem_classes="estimate", apply_default_css=False)
             self.files = pictures.Files(
-                label="Pictures", file_count="multiple", file_types=["image"], elem_id="map-files", height=140
+                label="Pictures",
+                file_count="multiple",
+                file_types=["image"],
+                elem_id="map-files",
+                height=140,
+                visible=(tab := tabs.current()) is None,  # what it needs is fetched when it is first looked at
             )
+            if tab is not None:
+                tab.select(lambda: gr.update(visible=True), None, self.files, **QUICK)
             with gr.Row(elem_classes="toolbar"):
                 self.start = gr.Button("Draw the map", variant="primary", elem_id="map-draw", min_width=140)
                 self.examples = gr.Button("Map the examples", elem_id="map-examples", min_width=140)

@@ -13,9 +13,10 @@ from nst.images import ImageError
 from nst.metrics import Score, pastiche_score
 from nst.server import inputs
 from nst.tasks.recipe import names_of
-from nst.ui import map_tab, pictures, progress, score_view, tabs, theme
+from nst.ui import pictures, progress, score_view, tabs, theme
+from nst.ui.errors import KIND_ERRORS
+from nst.ui.events import QUICK, TELLING
 from nst.ui.pictures import Choice, Slot
-from nst.ui.task_tab import KIND_ERRORS, QUICK, TELLING
 
 EXAMPLE = theme.PICTURES / "measure.webp"
 """What is in the place of the result when the tab opens: the first photo in the first style, by the preset draft."""
@@ -80,7 +81,6 @@ class MeasureTab:
             slot.row.select(choose, None, slot.parts, **TELLING)
             slot.picture.input(take, [slot.picture, slot.chosen], slot.parts, **TELLING)
         self.result.input(self.take, [self.result], [self.result, *parts], **TELLING)
-        self.start.click(None, js=theme.show_result("measured"))
         given = [self.result, *(slot.picture for slot in self.slots)]
         self.start.click(self.measure, given, [self.status, self.verdict], **TELLING | {"show_progress": "minimal"})
         shown = [self.opened, self.result, *parts]
@@ -125,11 +125,5 @@ class MeasureTab:
 
 
 def create_tab(score: Scoring = pastiche_score) -> MeasureTab:
-    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MeasureTab` and `nst.ui.map_tab`."""
-    outer = tabs.current()
-    with gr.Tabs(elem_id="measures", elem_classes="inner"):
-        with gr.Tab("One result", id="one"):
-            tab = MeasureTab(score, outer)
-        with gr.Tab("Map", id="map"):
-            map_tab.create()
-    return tab
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MeasureTab`."""
+    return MeasureTab(score, tabs.current())

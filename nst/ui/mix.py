@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from nst.optimize import Step
 from nst.server import inputs, limits, tempfiles
 from nst.tasks import TASKS
 from nst.tasks.recipe import UNNAMED
-from nst.ui import canvas, pictures, settings, tabs
+from nst.ui import canvas, pictures, settings
+from nst.ui.events import QUICK, TELLING
 from nst.ui.painting import Load, Order, Run
-from nst.ui.task_tab import QUICK, TELLING, Updates, Workbench
+from nst.ui.result_panel import Updates
+from nst.ui.task_tab import Workbench
 
 STYLES, AT_FIRST = 4, 2
 """How many styles there can be, and how many are in sight at first."""
@@ -120,6 +122,17 @@ class MixTab(Workbench):
         return {name: part for name, part in self.extra.items() if name.startswith(("weight", "scale"))}
 
     @property
+    def kept(self) -> dict[str, Component]:
+        return super().kept | self.sliders
+
+    def put_back(self, values: Mapping[str, Any]) -> Updates:
+        updates = super().put_back(values)
+        for name, slider in self.sliders.items():
+            if isinstance(value := values.get(name), int | float) and value == value:
+                updates[slider] = min(max(value, slider.minimum), slider.maximum)  # type: ignore[attr-defined]
+        return updates
+
+    @property
     def restored_parts(self) -> list[Component]:
         return [*super().restored_parts, *self.sliders.values()]
 
@@ -218,7 +231,7 @@ class MixTab(Workbench):
         return {
             self.regions: gr.update(visible=True),
             self.palette: shown,
-            self.extra["layers"]: gr.update(value=under, brush=canvas.brush(COLORS, COLORS[0])),
+            self.extra["layers"]: gr.update(value=under, brush=canvas.brush(COLORS, COLORS[0]), visible=True),
         }
 
     def set(self, asked: dict[str, Any]) -> Updates:
@@ -276,4 +289,4 @@ def _fitted(mask: Tensor | None, content: Tensor) -> Tensor | None:
 
 def create_tab(run: Run | None = None, load: Load | None = None) -> MixTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MixTab`."""
-    return MixTab(TASKS["mix"], run or limits.limited(paint, "mix"), load, tabs.current())
+    return MixTab(TASKS["mix"], run or limits.limited(paint, "mix"), load)

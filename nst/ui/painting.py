@@ -19,8 +19,9 @@ from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe
 from nst.tasks.result import ONE, Layout, Result, plain
 from nst.tasks.task import MAP
-from nst.ui import progress
+from nst.ui import forecast, progress
 from nst.ui.pictures import opened
+from nst.ui.viewer import Sheet
 
 PREVIEW, PREVIEW_OF_MANY = 512, 1024
 """Long side of previews and snapshots in pixels; of previews that are several pictures in one."""
@@ -90,7 +91,8 @@ class Painting:
         latest: the newest pictures while the run lasts; what stays in the session are names and files.
         singles: paths and titles of the pictures of the result, where it is several.
         result: path of the finished PNG.
-        shown: what is to be shown of it, until it is.
+        shown: what is to be shown of it.
+        forecast: seconds that were forecast for it, as measured in quiet; 0 for none.
         stopped, closed: whether the visitor pressed Stop, and whether the run is over.
     """
 
@@ -106,6 +108,7 @@ class Painting:
     alpha: Path | None = None
     result: str | None = None
     shown: View = field(default_factory=dict)
+    forecast: float = 0.0
     stopped: bool = False
     closed: bool = False
     started: float = 0.0
@@ -158,10 +161,6 @@ class Painting:
                         yield self._view(step)
                 finally:
                     steps.close()  # type: ignore[attr-defined]
-        except GeneratorExit:
-            if not self.stopped:  # the visitor has left
-                self.latest = None
-            raise
         finally:
             self.closed = True
             self._write()
@@ -259,6 +258,8 @@ class Painting:
         preview = self.latest.picture
         preview.thumbnail((PREVIEW_OF_MANY if self.order.several else PREVIEW,) * 2)
         spent = time.monotonic() - self.started
+        if self.forecast and step.index > 2:
+            forecast.learn(self.forecast * step.work, spent)
         left = f"About {progress.duration(spent / step.work * (1 - step.work))} left." if step.index > 2 else ""
         where = f"Step {index} of {self.total}, {step.size} px."
         where += f" Losses: {progress.words(step.losses)}." if step.losses else ""
@@ -285,8 +286,7 @@ class Painting:
         self._write()
         if not self.result:
             return {"status": progress.status("Stopped", "Before the first step, so there is no new picture.")}
-        shown, self.shown = self.shown, {}
-        return shown
+        return self.shown
 
     def _write(self) -> None:
         """Write the newest picture, if there is one that is not written yet, and all that is to be shown of it."""
@@ -335,9 +335,9 @@ class Painting:
             (str(save(tempfiles.new_file(f"{i:02d}-{plain(title)}.png"), one)), title)
             for i, (title, one) in enumerate(result.pictures, 1)
         ]
-        view: View = {"snapshots": self.singles}
+        view: View = {"snapshots": Sheet(self.singles, layout.columns)}
         if layout.seconds:
-            view["film"] = str(result.save_film(tempfiles.new_file(self._file_name("gif"))))
+            view["film"] = view["preview"] = str(result.save_film(tempfiles.new_file(self._file_name("gif"))))
         return view
 
     def _file_name(self, suffix: str) -> str:

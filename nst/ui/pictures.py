@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import shutil
 import threading
-from abc import ABCMeta
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -20,9 +18,10 @@ from nst import styles
 from nst.images import ImageError, Picture, decode, encode, read_recipe, save, size_of
 from nst.server import inputs, limits, memory, tempfiles
 from nst.tasks.task import Input
+from nst.ui.viewer import component
 
 KINDS = ("content", "style")
-DEFAULT = {"content": "chelsea", "style": "night"}
+DEFAULT = {"content": "coffee", "style": "night"}
 """What is filled in when the page opens."""
 SECOND_STYLE = "waves"
 """What is filled in beside it where there are two styles."""
@@ -30,7 +29,8 @@ SECOND_STYLE = "waves"
 SHOWN_BY_BROWSERS = {".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".avif", ".bmp"}
 SHOWN_FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "AVIF", "BMP"}
 """A file is shown that both is of such a format and is called so."""
-EXAMPLE_SIZE = 1024
+EXAMPLE_SIZE, SHOWN_SIZE, THUMBNAIL = 1024, 512, 104
+"""Long sides in pixels: of an example, of what is shown of it, and of a small square of it."""
 
 _opening = threading.Lock()
 
@@ -133,17 +133,11 @@ def _frame(_: Component, payload: Any) -> bytes | str | None:
         return b""
 
 
-def _as_it_came(name: str, base: type[Component], preprocess: Callable[..., Any]) -> Any:
-    """A component whose value is what came in: gradio would open it with Pillow first, and fail before a kind word
-    can be said. Made without gradio's own metaclass, which writes a .pyi beside a subclass's source."""
-    own = {"preprocess": preprocess, "is_template": True, "__module__": __name__}
-    return ABCMeta.__new__(type(base), name, (base,), own)  # type: ignore[arg-type]
-
-
-PathImage: type[gr.Image] = _as_it_came("PathImage", gr.Image, _path)
-Camera: type[gr.Image] = _as_it_came("Camera", gr.Image, _frame)
-UploadButton: type[gr.UploadButton] = _as_it_came("UploadButton", gr.UploadButton, _path)
-Files: type[gr.File] = _as_it_came("Files", gr.File, _paths)
+# Their value is what came in: gradio would open it with Pillow first, and fail before a kind word can be said.
+PathImage: type[gr.Image] = component("PathImage", gr.Image, preprocess=_path)
+Camera: type[gr.Image] = component("Camera", gr.Image, preprocess=_frame)
+UploadButton: type[gr.UploadButton] = component("UploadButton", gr.UploadButton, preprocess=_path)
+Files: type[gr.File] = component("Files", gr.File, preprocess=_paths)
 
 
 def picture_input(title: str, kind: str, element: str | None = None) -> gr.Image:
@@ -181,7 +175,7 @@ def opened(path: str, size: int | None = None) -> Picture:
     Raises:
         ImageError: it is gone, or none; where it was is nobody's business.
     """
-    with inputs.open_file(path) as file:
+    with inputs.open_file(whole(path)) as file:
         picture = decode(file, size=size or limits.current().size)
     memory.give_back()  # what a large one took
     return picture
@@ -190,7 +184,7 @@ def opened(path: str, size: int | None = None) -> Picture:
 def shape(path: str | None) -> tuple[int, int] | None:
     """Height and width of a picture, without decoding it; None if it has none."""
     try:
-        with inputs.open_file(path or "") as file:
+        with inputs.open_file(whole(path or "")) as file:
             return size_of(file)[::-1]
     except ImageError:
         return None
@@ -277,6 +271,25 @@ def example_file(kind: str, name: str) -> Path:
     return path
 
 
+def shown_file(kind: str, name: str) -> Path:
+    """A file with an example as it is shown, which is a tenth of what is painted from; see `whole`."""
+    path = example_file(kind, name)
+    small = path.with_suffix(".webp")
+    with _opening:
+        if not small.is_file():
+            picture = decode(str(path), size=SHOWN_SIZE).rgb
+            save(small, picture, quality=80)
+    return small
+
+
+def whole(path: str) -> str:
+    """The file that is painted from, of one that is shown."""
+    given = Path(path)
+    full = given.with_suffix(".jpg")
+    example = given.suffix == ".webp" and given.parent.parent == tempfiles.folder() / tempfiles.EXAMPLES
+    return str(full) if example and full.is_file() else path
+
+
 def packed_file(picture: Path) -> Path:
     """A file with a picture of our own that is the same for all pages."""
     folder = tempfiles.folder() / tempfiles.EXAMPLES
@@ -302,14 +315,17 @@ def _thumbnail(name: str) -> str | None:
         small = styles.thumbnail(name)
     except styles.StyleNotFound:
         return None
-    data = encode(small, format="webp", quality=80) if small else b""
+    if small:
+        small = small.copy()
+        small.thumbnail((THUMBNAIL, THUMBNAIL))
+    data = encode(small, format="webp", quality=72) if small else b""
     return "data:image/webp;base64," + base64.b64encode(data).decode() if data else None
 
 
 def choose(kind: str, name: str) -> list[Any]:
     """Picture, row and choice after an example was chosen; one that has to be fetched first may be out of reach."""
     try:
-        path = example_file(kind, name)
+        path = shown_file(kind, name)
     except (styles.StyleNotFound, ImageError) as error:
         raise gr.Error(str(error), print_exception=False) from None
     return [str(path), row_html(kind, name), Choice(str(path), name)]

@@ -75,7 +75,7 @@ def curves(points: Sequence[tuple[int, Losses]], total: int) -> str:
     """
     values = [v for _, losses in points for v in losses.values() if v > 0 and math.isfinite(v)]
     if not values:
-        return '<div class="curves empty"><p>The loss curves are drawn here while it paints.</p></div>'
+        return ""
     high = math.ceil(math.log10(max(values)) * 2) / 2
     low = max(math.floor(math.log10(min(values)) * 2) / 2, high - 4)
     high = max(high, low + 0.5)

@@ -1,4 +1,4 @@
-"""The side of a tab where the picture appears: buttons, status, views, curves, and what becomes of the picture."""
+"""The side of a tab where the picture appears: buttons, views, status, curves, and what becomes of the picture."""
 
 from __future__ import annotations
 
@@ -9,15 +9,40 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.tasks.recipe import UNNAMED
-from nst.tasks.result import ONE
 from nst.tasks.task import Panel, Task
-from nst.ui import progress, share
+from nst.ui import pictures, progress, share, theme, viewer
 from nst.ui.painting import Painting, View
+from nst.ui.viewer import Pair, Sheet
 
 Updates = dict[Component, Any]
 
 FILMS = {"gif": "GIF", "webp": "film"}
 """What a film is called, by the end of its name."""
+
+FIRST = {
+    "fast": (
+        "first-fast.webp",
+        "Painted by Pastiche in one pass, by a network that has learned a style. Drag the line.",
+    ),
+    "translate": (
+        "first-translate.webp",
+        "Made by Pastiche: a photo as if by Van Gogh. Drag the line.",
+    ),
+    "faces": ("faces/sample.webp", "Drawn by Pastiche: twelve people who do not exist."),
+    "mix": ("mixing.jpg", "Painted by Pastiche: one photo on its way from one style to another."),
+    "colors": ("colors.jpg", "Painted by Pastiche: one photo and one style, the colors kept in different ways."),
+    "doodle": ("doodles.webp", "Painted by Pastiche: doodles, and what became of them."),
+    "texture": ("texture.jpg", "Woven by Pastiche from one of its styles."),
+    "invert": ("inversions.webp", "Found by Pastiche: what layers take for a photo."),
+}
+"""What is to be seen before anything is painted, by task: a picture of `nst.pictures`, which may be of the photo that
+all tabs begin with, and what it is."""
+
+BEFORE = "first-before.webp"
+"""That photo."""
+
+TRIED = ("Optimize", "Fast styles", "Mix", "Color", "Horse → Zebra", "Lab")
+"""The tabs that take the photo and the style of another."""
 
 
 class Stage:
@@ -25,9 +50,11 @@ class Stage:
 
     Attributes:
         task: whose results they show, as its panel says.
+        first: what is to be seen before anything is painted.
     """
 
     task: Task
+    first: Pair | None = None
 
     @property
     def panel(self) -> Panel:
@@ -41,6 +68,43 @@ class Stage:
     def lay_out_result(self) -> None:
         """Lay all of it out where this is called."""
         self.painting = gr.State(None, time_to_live=24 * 3600)
+        self._lay_out_buttons()
+        with gr.Column(elem_classes="stage"):
+            self._lay_out_views()
+        ready = progress.status("Ready", f"Press {self.panel.verb}. {self.panel.hint}".strip())
+        self.status = gr.HTML(ready, elem_id=self.id("status"), apply_default_css=False)
+        self.snapshots = viewer.sheet_view(self.id("snapshots"))
+        with gr.Row(elem_classes="actions"):
+            self.share = gr.Button("Share", elem_id=self.id("share"), elem_classes="share", size="md")
+            self.judge = gr.Button(
+                "Score", interactive=False, elem_id=self.id("score"), size="md", visible=self.panel.scored
+            )
+            gr.HTML(self._tries(), elem_classes="try-it", apply_default_css=False)
+        with gr.Column(elem_id=self.id("sheet"), elem_classes="share-sheet"):
+            self._lay_out_sharing()
+        self.verdict = gr.HTML("", elem_id=self.id("verdict"), apply_default_css=False)
+        self.curves = gr.HTML(
+            "", elem_id=self.id("curves"), apply_default_css=False, elem_classes="record", visible=self.panel.traces
+        )
+        self.shown: list[Component] = [
+            self.status,
+            self.preview,
+            self.curves,
+            self.snapshots,
+            self.compare,
+            self.tiled,
+            self.download,
+            self.film,
+            self.start,
+            self.start_also,
+            self.stop,
+            self.go_on,
+            self.estimate,
+            self.judge,
+            self.verdict,
+        ]
+
+    def _lay_out_buttons(self) -> None:
         with gr.Row(elem_classes="toolbar"):
             self.start = gr.Button(self.panel.verb, variant="primary", elem_id=self.id("paint"), min_width=140)
             self.start_also = gr.Button(
@@ -55,86 +119,27 @@ class Stage:
                 "Continue", elem_id=self.id("continue"), elem_classes="go-on", visible=False, min_width=110
             )
             self.estimate = gr.HTML("", elem_id=self.id("estimate"), elem_classes="estimate", apply_default_css=False)
-        ready = progress.status(
-            "Ready", f"Press {self.panel.verb}. The first picture appears within seconds. {self.panel.hint}"
-        )
-        self.status = gr.HTML(ready, elem_id=self.id("status"), apply_default_css=False)
-        layout = self.task.layout(self.task.defaults) if self.panel.captions else ONE
-        kinds = [
-            "stage",
-            *(["sheet"] if layout.titles else []),
-            *([] if self.panel.compares or self.panel.tiles else ["single"]),
-        ]
-        with gr.Tabs(elem_classes=kinds):
-            self._lay_out_views()
-        if layout.titles:
-            gr.HTML(_captions(layout.titles, layout.columns), apply_default_css=False)
-        with gr.Row(elem_classes="actions"):
-            self.download = gr.DownloadButton(
-                "Download PNG", interactive=False, elem_id=self.id("download"), elem_classes="download", size="md"
-            )
-            self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
-            self.link = gr.Button("Copy link", elem_id=self.id("copy-link"), elem_classes="copy-link", size="md")
-            self.judge = gr.Button(
-                "Score this result",
-                elem_id=self.id("score"),
-                elem_classes="score",
-                size="md",
-                visible=self.panel.scored,
-            )
-            self.query = gr.Textbox(visible=False)
-        self.verdict = gr.HTML("", elem_id=self.id("verdict"), apply_default_css=False)
-        share.create(self.painting, _offer, self.id("share"))
-        with gr.Row(elem_classes="record"):
-            self.curves = gr.HTML(
-                progress.curves([], 0), elem_id=self.id("curves"), apply_default_css=False, visible=self.panel.traces
-            )
-            self.snapshots = gr.Gallery(
-                label=self.panel.several or ("One by one" if layout.titles else "Snapshots"),
-                columns=4,
-                height=150,
-                object_fit="cover",
-                buttons=["download", "fullscreen"],
-                interactive=False,
-                elem_id=self.id("snapshots"),
-                elem_classes="snapshots",
-                visible=False,
-            )
-        self.shown: list[Component] = [
-            self.status,
-            self.preview,
-            self.curves,
-            self.snapshots,
-            self.compare,
-            self.tiled,
-            self.download,
-            self.film,
-            self.start,
-            self.start_also,
-            self.stop,
-            self.go_on,
-            self.verdict,
-        ]
 
     def _lay_out_views(self) -> None:
-        """The views of the picture, each in a tab of its own."""
-        with gr.Tab("Picture"):
-            self.preview = self._view("preview", "The painted picture")
-        with gr.Tab("Before and after", visible=self.panel.compares):
-            self.compare = gr.ImageSlider(
-                show_label=False,
-                format="jpeg",
-                interactive=False,
-                max_height=520,
-                buttons=["fullscreen"],
-                elem_id=self.id("compare"),
-                elem_classes="compared",
-                container=False,
-            )
-        with gr.Tab("Tiled", visible=self.panel.tiles):
-            self.tiled = self._view("tiled", "The texture, repeated twice each way")
+        """The picture while it is painted, and what is shown once it is."""
+        first = self.first
+        if first is None and self.task.name in FIRST:
+            name, told = FIRST[self.task.name]
+            names = [BEFORE, name] if name.startswith("first-") else [name]
+            *before, after = (str(pictures.packed_file(theme.PICTURES / one)) for one in names)
+            first = Pair(before[0] if before else None, after, told)
+        self.compare = viewer.pair_view(self.id("compare"), first, visible=first is not None)
+        if self.panel.tiles:
+            with gr.Tabs():
+                with gr.Tab("Picture"):
+                    self.preview = self._view("preview", "The painted picture", visible=False)
+                with gr.Tab("Tiled"):
+                    self.tiled = self._view("tiled", "The texture, repeated twice each way", visible=False)
+        else:
+            self.preview = self._view("preview", "The painted picture", visible=False)
+            self.tiled = gr.Image(visible=False)
 
-    def _view(self, name: str, about: str) -> gr.Image:
+    def _view(self, name: str, about: str, *, visible: bool) -> gr.Image:
         return gr.Image(
             show_label=False,
             format="jpeg",
@@ -145,18 +150,59 @@ class Stage:
             elem_classes="painted",
             alt_text=about,
             container=False,
+            visible=visible,
         )
+
+    def _tries(self) -> str:
+        own = self.panel.home or self.panel.title
+        buttons = "".join(
+            f'<button type="button" data-tab="{escape(tab)}">{escape(tab)}</button>' for tab in TRIED if tab != own
+        )
+        takes = any(name in self.panel.slots for name in ("content", "style")) and self.panel.prefix != "doodle"
+        return f'<nav aria-label="Try it in another tab"><span>Try it in</span>{buttons}</nav>' if takes else ""
+
+    def _lay_out_sharing(self) -> None:
+        """Three ways of giving it away, each with what it holds."""
+        gr.HTML(
+            '<h3>Share</h3><button type="button" class="close" aria-label="Close">&times;</button>',
+            elem_classes="sheet-head",
+            apply_default_css=False,
+        )
+        gr.HTML(
+            "<p><b>A link to the settings.</b> It opens this page with the same settings, and with the same examples. "
+            "Pictures of your own are not in it.</p>",
+            apply_default_css=False,
+        )
+        self.link = gr.Button("Copy link", elem_id=self.id("copy-link"), elem_classes="copy-link", size="md")
+        self.query = gr.Textbox(visible=False)
+        share.create(self.painting, _offer, self.id("share"))
+        gr.HTML("<p><b>The picture itself.</b> A PNG with its settings inside.</p>", apply_default_css=False)
+        self.download = gr.DownloadButton(
+            "Download PNG", interactive=False, elem_id=self.id("download"), elem_classes="download", size="md"
+        )
+        self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
 
     def updates(self, view: View) -> Updates:
         """What the page is to show anew."""
         updates: Updates = {getattr(self, part): value for part, value in view.items()}
+        sheet = view.get("snapshots")
+        sheet = sheet if isinstance(sheet, Sheet) else Sheet(sheet or ())
         if "snapshots" in view:
-            updates[self.snapshots] = gr.update(value=view["snapshots"], visible=bool(view["snapshots"]))
+            updates[self.snapshots] = gr.update(value=sheet, visible=bool(sheet.pictures))
         if "download" in view:
             updates[self.download] = gr.update(value=view["download"], interactive=True)
         if "film" in view:
             kind = str(view["film"]).rpartition(".")[2]
             updates[self.film] = gr.update(value=view["film"], visible=True, label=f"Download {FILMS.get(kind, kind)}")
+        if "preview" in view:
+            if "tiled" in view:
+                updates[self.tiled] = gr.update(value=view["tiled"], visible=True)
+            whole = "compare" in view or (sheet.columns > 0 and "film" not in view)
+            updates[self.preview] = gr.update(value=view["preview"], visible=not whole or self.panel.tiles)
+            if "compare" in view:
+                updates[self.compare] = gr.update(value=view["compare"], visible=True)
+            else:
+                updates[self.compare] = gr.update(visible=False)
         return updates
 
     def forgotten(self) -> Updates:
@@ -168,18 +214,15 @@ class Stage:
     def buttons(self, painting: Painting | None = None, *, running: bool = False) -> Updates:
         """The buttons as they are while a painting runs, or after it."""
         more = not running and painting is not None and painting.order.continues and bool(painting.last)
+        there = not running and painting is not None and bool(painting.result)
         return {
             self.start: gr.update(visible=not running),
             self.start_also: gr.update(visible=bool(self.panel.also) and not running),
             self.stop: gr.update(visible=running),
             self.go_on: gr.update(visible=more),
+            self.judge: gr.update(interactive=there),
+            self.estimate: gr.update(visible=not running),
         }
-
-
-def _captions(parts: tuple[str, ...], columns: int) -> str:
-    """What the pictures of a result are, arranged as they are."""
-    items = "".join(f"<li>{escape(part)}</li>" for part in parts)
-    return f'<ol class="captions" style="--columns:{columns}" aria-label="The pictures, row by row">{items}</ol>'
 
 
 def _offer(painting: Painting | None) -> share.Offer | None:

@@ -16,6 +16,7 @@ from nst.server import limits
 from nst.settings.setting import COMPARED, COMPUTED, OPTIMIZED, SINGLE, Setting
 from nst.tasks.recipe import valid_settings
 from nst.tasks.task import Task
+from nst.ui.viewer import prose
 from nst.weights import repository
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
@@ -52,12 +53,12 @@ def more_controls(task: Task) -> dict[str, Component]:
     for place, group in groupby(listed, key=lambda name: _place(rows[name].group)):
         names = list(group)
         if place >= 0:
-            gr.Markdown(f"### {HEADED[place]}")
+            gr.HTML(f"<h3>{HEADED[place]}</h3>", apply_default_css=False)
         for i in range(0, len(names), 2):
             with gr.Row():
                 made |= {name: control(name, task) for name in names[i : i + 2]}
         for paper in filter(None, (rows[name].paper for name in names)):
-            gr.Markdown(paper, elem_classes="papers")
+            gr.HTML(prose(paper), elem_classes="papers", apply_default_css=False)
     return made
 
 
@@ -78,8 +79,7 @@ def control(name: str, task: Task) -> Component:
     if row.kind is bool:
         return gr.Checkbox(default, **form)
     if row.many == "list":
-        example = EXAMPLES.get(name, ", ".join("1" * len(STYLE_LAYERS)))
-        return gr.Textbox(default, placeholder=example, max_lines=1, **form)
+        return gr.Textbox(default, placeholder=_example(name), max_lines=1, **form)
     if row.step:
         return gr.Slider(row.low, row.high, default, step=row.step, **form)  # type: ignore[arg-type]
     whole = row.kind is int
@@ -110,6 +110,9 @@ def read(values: Mapping[str, Any], task: Task) -> dict[str, Any]:
     Raises:
         ValueError: a value that makes no sense, with a sentence that names it.
     """
+    for name, value in values.items():
+        if name in task.settings and not isinstance(value, list | bool):
+            _in_bounds(task.settings[name], value)
     given = {name: value for name, value in values.items() if value not in (None, "", AUTO) and value != []}
     for name, default in LAYER_DEFAULTS.items():
         if list(given.get(name, [])) == list(default):
@@ -118,8 +121,9 @@ def read(values: Mapping[str, Any], task: Task) -> dict[str, Any]:
         given["style_loss"] = "+".join(given["style_loss"])
     valid = valid_settings(given, task.name) | _of_the_hub(given, task)
     for name in given.keys() - valid.keys():
-        title = task.settings[name].title if name in task.settings else name.capitalize()
-        raise ValueError(f"{title}: {given[name]!r} makes no sense here.")
+        row = task.settings.get(name)
+        hint = f" Give numbers with commas between them, as in {_example(name)}." if row and row.many == "list" else ""
+        raise ValueError(f"{row.title if row else name.capitalize()}: {given[name]!r} makes no sense here.{hint}")
     layers, layer_weights = valid.get("style_layers", STYLE_LAYERS), valid.get("style_layer_weights")
     if layer_weights and len(layer_weights) != len(layers):
         raise ValueError(f"There are {len(layers)} style layers, but {len(layer_weights)} weights: give one a layer.")
@@ -133,6 +137,32 @@ def _of_the_hub(given: Mapping[str, Any], task: Task) -> dict[str, Any]:
         return {}
     free = [name for name, row in task.settings.items() if row.free == "FILE"]
     return {name: given[name] for name in free if name in given and repository.parse(given[name])}
+
+
+def _in_bounds(row: Setting, value: Any) -> None:
+    """Refuse a number that was typed out of bounds, or left out where there must be one.
+
+    Raises:
+        ValueError: saying which numbers there are.
+    """
+    if row.low is None or row.high is None or row.many == "list" or row.choices or value == AUTO:
+        return
+    wanted = f"{row.title}: give a number from {row.low:,.10g} to {row.high:,.10g}."
+    if value in (None, ""):
+        if row.default is not None:
+            raise ValueError(wanted)
+        return
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(wanted) from None
+    if not row.low <= number <= row.high:
+        raise ValueError(wanted)
+
+
+def _example(name: str) -> str:
+    """How several numbers are typed."""
+    return EXAMPLES.get(name, ", ".join("1" * len(STYLE_LAYERS)))
 
 
 def shown(name: str, value: Any, task: Task) -> Any:

@@ -18,11 +18,10 @@ from nst.server import limits, log, tempfiles
 from nst.server.address import client, home, result_link
 from nst.server.results import Result, ResultsError, Store
 from nst.server.results.desk import Desk, desk
+from nst.ui.events import TELLING
 
 REMEMBERED = 10_000
 """Shared pictures of which it is known that they are."""
-
-TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
 
 
 @dataclass(frozen=True)
@@ -43,10 +42,12 @@ class Offer:
 
 @dataclass(frozen=True)
 class Remix:
-    """What the address of a result brings back: the recipe, and files of the inputs that were shared, by kind."""
+    """What the address of a result brings back: the recipe, files of the inputs that were shared, by kind, where
+    the picture itself is, and what may be shown beside it."""
 
     recipe: dict[str, Any]
     files: dict[str, str]
+    shown: tuple[str | None, str] | None = None
 
 
 def create(source: Component, offer: Callable[[Any], Offer | None], element: str = "share") -> None:
@@ -61,15 +62,14 @@ def create(source: Component, offer: Callable[[Any], Offer | None], element: str
     if here.why or here.store is None:
         gr.HTML(f'<p class="no-share">{escape(here.why)}</p>', apply_default_css=False)
         return
-    with gr.Accordion("Share this picture", open=False, elem_id=element, elem_classes="share-box"):
-        gr.HTML(f"<p>{about(here.store)}</p>", apply_default_css=False)
-        asked = [
-            gr.Checkbox(label="With the photo beside it", elem_id=f"{element}-before"),
-            gr.Checkbox(label="With photo and style, for remixes", elem_id=f"{element}-inputs"),
-            gr.Checkbox(label="Show it to everybody in the gallery", elem_id=f"{element}-public"),
-        ]
-        button = gr.Button("Create link", elem_id=f"{element}-create", size="md")
-        told = gr.HTML("", elem_id=f"{element}d", elem_classes="shared", apply_default_css=False, js_on_load=COPY)
+    gr.HTML(f"<p><b>A link to the picture.</b> {about(here.store)}</p>", apply_default_css=False)
+    asked = [
+        gr.Checkbox(label="With the photo beside it", elem_id=f"{element}-before"),
+        gr.Checkbox(label="With photo and style, for remixes", elem_id=f"{element}-inputs"),
+        gr.Checkbox(label="Show it to everybody in the gallery", elem_id=f"{element}-public"),
+    ]
+    button = gr.Button("Create link", elem_id=f"{element}-create", size="md")
+    told = gr.HTML("", elem_id=f"{element}d", elem_classes="shared", apply_default_css=False, js_on_load=COPY)
 
     def share(value: Any, before: bool, inputs: bool, public: bool, request: gr.Request) -> str:
         return add(here, offer(value), request, before=before, inputs=inputs, public=public)
@@ -155,7 +155,8 @@ def remix(here: Desk, query: Mapping[str, str], request: Any) -> Remix | None:
     if result.inputs and not here.remixes.spend(client(request)):
         told = "That was a lot of remixes: wait some minutes, then try again."
         raise gr.Error(told, print_exception=False)
-    return Remix(result.recipe, _files(here.store, result))
+    beside = f"r/{result.id}/before.webp" if "before.webp" in result.files else None
+    return Remix(result.recipe, _files(here.store, result), (beside, f"r/{result.id}.webp"))
 
 
 def _files(store: Store, result: Result) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
+from weakref import WeakKeyDictionary
 
 import gradio as gr
 from gradio.context import Context
@@ -11,6 +12,7 @@ from gradio.context import Context
 from nst.tasks import TASKS
 from nst.tasks.recipe import FIRST, names_of, task_of, valid_settings
 from nst.tasks.task import Task
+from nst.ui.events import QUICK
 
 HOMES = {name: task.panel.home or task.panel.title for name, task in TASKS.items() if name != FIRST}
 """The tab of each task that has one of its own; all others are at home in the first one."""
@@ -23,7 +25,7 @@ def lay_out(listed: Sequence[tuple[str, Callable[[], object]]]) -> None:
         listed: titles, and the functions that lay the tabs out.
     """
     made = []
-    with gr.Tabs(elem_id="tabs") as bar:
+    with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as bar:
         for title, create_tab in listed:
             with gr.Tab(title, id=title):
                 made.append(create_tab())
@@ -31,7 +33,9 @@ def lay_out(listed: Sequence[tuple[str, Callable[[], object]]]) -> None:
         if isinstance(tab, HandsOn):
             tab.connect(made[0], bar, listed[0][0])
     titles = {title for title, _ in listed}
-    turn(bar, {task: home for task, home in HOMES.items() if home in titles})
+    homes = {bar: {task: home for task, home in HOMES.items() if home in titles}}
+    page = Context.root_block
+    turn(homes | {one: each for one, each in _inner.items() if page and one._id in page.blocks})
 
 
 @runtime_checkable
@@ -42,39 +46,42 @@ class HandsOn(Protocol):
         """Wire that, for the other tab and its title in the bar."""
 
 
-def inner(home: str, element: str, create: Callable[[Task, gr.Tab | None], Any]) -> tuple[gr.Tabs, list[Any]]:
+def inner(home: str, element: str, create: Callable[[Task], Any]) -> tuple[gr.Tabs, list[Any]]:
     """A tab for each task that is at home in this one, and what is created in it.
 
     Args:
         home: title of the tab that is being laid out.
         element: name of the tabs in the page.
-        create: lays out the bench of a task, within the tab given.
+        create: lays out the bench of a task.
     """
     made = []
-    with gr.Tabs(elem_id=element, elem_classes="inner") as bar:
+    with gr.Tabs(elem_id=element, elem_classes="inner", overflow_behavior="wrap") as bar:
         for name, task in TASKS.items():
             if task.panel.home == home:
                 with gr.Tab(task.panel.title, id=name):
-                    made.append(create(task, current()))
-    turn(bar, {name: name for name, task in TASKS.items() if task.panel.home == home})
+                    made.append(create(task))
+    _inner[bar] = {name: name for name, task in TASKS.items() if task.panel.home == home}
     return bar, made
 
 
-def turn(bar: gr.Tabs, homes: Mapping[str, str]) -> None:
-    """As the page opens, turn to the tab that the link is for, and look at it.
+_inner: WeakKeyDictionary[gr.Tabs, Mapping[str, str]] = WeakKeyDictionary()
+"""The tabs within tabs: the id of each by its task."""
+
+
+def turn(bars: Mapping[gr.Tabs, Mapping[str, str]]) -> None:
+    """Have a page that is opened by a link turn to the tab that it is for, and look at it; static/page.js asks for it.
 
     Args:
-        bar: the tabs.
-        homes: the id of the tab by the task that it is home to.
+        bars: the tabs, and in each the id of the tab by the task that it is home to.
     """
-    asked = gr.Textbox(visible=False)
+    asked, turner = gr.Textbox(visible=False), gr.Button(elem_id="turn", elem_classes="look")
 
-    def turned(request: gr.Request) -> list[Any]:
+    def turned(request: gr.Request) -> dict[Any, Any]:
         task = bench_of(request.query_params)
-        return [gr.Tabs(selected=homes[task]), task] if task in homes else [gr.skip(), gr.skip()]
+        found = {bar: gr.Tabs(selected=homes[task]) for bar, homes in bars.items() if task in homes}
+        return found | {asked: task if found else ""}
 
-    quiet: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    gr.on(None, turned, None, [bar, asked], **quiet).then(None, asked, js=LOOK)
+    turner.click(turned, None, [*bars, asked], **QUICK).then(None, asked, js=LOOK)
 
 
 def look(task: str) -> gr.Button:
@@ -95,7 +102,15 @@ LOOK = """(task) => {
 
 def current() -> gr.Tab | None:
     """The tab that is being laid out, if it is one within tabs."""
-    block = Context.block
+    return _around(Context.block)
+
+
+def outer(tab: gr.Tab) -> gr.Tab | None:
+    """The tab that this one stands in, if there is one."""
+    return _around(tab.parent)
+
+
+def _around(block: Any) -> gr.Tab | None:
     while block is not None and not isinstance(block, gr.Tab):
         block = block.parent
     return block

@@ -13,51 +13,46 @@ from typing import Any, TypeVar
 import gradio as gr
 from gradio.components import Component
 
-from nst.images import ImageError
-from nst.server import admission, inputs, limits, queue
-from nst.tasks.recipe import UNNAMED, from_query, names_of, settings_from_recipe, to_query
+from nst.server import inputs, limits, queue, visits
+from nst.tasks import TASKS
 from nst.tasks.task import Task
-from nst.ui import forecast, pictures, progress, score_view, settings, share, theme
+from nst.ui import forecast, pictures, progress, score_view, settings
+from nst.ui.arrival import Arrival
 from nst.ui.errors import KIND_ERRORS, explained
+from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot, UploadButton
-from nst.ui.result_panel import Stage, Updates
-from nst.ui.tabs import bench_of, look
+from nst.ui.result_panel import Updates
+from nst.ui.tabs import current, look
+from nst.ui.viewer import Pair
 
 T = TypeVar("T")
 
-QUICK: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-"""For what answers at once and needs no place in the queue."""
 
-TELLING: dict[str, Any] = {"concurrency_limit": None, "show_progress": "hidden", "api_visibility": "private"}
-"""For what may have something to tell: gradio shows messages of queued events only."""
-
-RUNNING: dict[str, Any] = TELLING | {"concurrency_limit": limits.IN_LINE, "concurrency_id": admission.DEVICE}
-"""For what computes, all in one line."""
-
-
-class Workbench(Stage):
+class Workbench(Arrival):
     """A tab's components, and what happens when one of them is used.
 
     Args:
         task: whose tab it is.
         run: paints, in place of the task's run within the limits of this host.
         load: loads the network by name, in place of the task's.
-        tab: the `gr.Tab` it is laid out in, if it is to be filled in when first looked at instead of at once.
+        first: what is to be seen before anything is painted.
 
     Attributes:
         slots: inputs for pictures; controls: those for settings, by name; set in `lay_out_inputs`.
     """
 
-    def __init__(self, task: Task, run: Run | None = None, load: Load | None = None, tab: gr.Tab | None = None) -> None:
-        self.task = task
+    def __init__(self, task: Task, run: Run | None = None, load: Load | None = None, first: Pair | None = None) -> None:
+        self.task, self.first = task, first
         self.run = run or limits.limited(task.run, task.name)
         self.load = load or task.load
         self.slots: list[Slot] = []
         self.controls: dict[str, Component] = {}
         self.reset: gr.Button | None = None
-        self.restore: gr.UploadButton | None = None
+        self.restore = None
         self.looked = look(self.task.name)
+        if self.panel.line:
+            gr.HTML(f"<p>{self.panel.line}</p>", elem_classes="line", apply_default_css=False)
         with gr.Row(elem_classes="workbench"):
             with gr.Column(scale=5, min_width=340, elem_classes="inputs"):
                 self.lay_out_inputs()
@@ -67,7 +62,7 @@ class Workbench(Stage):
         self._wire_run()
         if "encoder" in self.controls:
             self._wire_estimate()
-        self._wire_recipes(tab)
+        self._wire_recipes(current())
 
     # What a tab says for itself
 
@@ -126,7 +121,7 @@ class Workbench(Stage):
 
     def lay_out_more(self) -> None:
         """The closed section: further controls, and two buttons that set all of them."""
-        with gr.Accordion("More settings", open=False, elem_id=self.id("more"), elem_classes="more-box"):
+        with gr.Accordion("Research settings", open=False, elem_id=self.id("more"), elem_classes="more-box"):
             self.controls |= settings.more_controls(self.task)
             self.lay_out_resets()
 
@@ -152,13 +147,13 @@ class Workbench(Stage):
         asked = settings.read(dict(zip(self.controls, values[2 * count :], strict=False)), self.task)
         limits.check(asked, self.task.name)
         names = [pictures.name_of(path, choice) if path else None for path, choice in zip(paths, chosen, strict=True)]
-        return paths, names, asked
+        return [pictures.whole(path) if path else None for path in paths], names, asked
 
     def _wire_slots(self) -> None:
         for slot in self.slots:
 
             def choose(event: gr.EventData, slot: Slot = slot) -> list[Any]:
-                return pictures.choose(slot.kind, inputs.word(event, "name"))
+                return self.travels_on(slot, pictures.choose(slot.kind, inputs.word(event, "name")))
 
             def take(path: str | None, before: Choice | None, slot: Slot = slot) -> Updates:
                 return self.take(slot, path, before)
@@ -170,33 +165,49 @@ class Workbench(Stage):
     # The run
 
     def _wire_run(self) -> None:
-        runs = []
-        inputs = [self.painting, *self.inputs]
-        presses = ((self.start, self.begin), (self.start_also, self.begin_also), (self.go_on, self.begin_again))
-        for button, prepare in presses:
-            button.click(None, js=theme.show_result(self.id("result")))
-            ready = button.click(prepare, inputs, [self.painting, *self.shown], **TELLING)
-            runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
+        self.runs: list[Any] = []
+        for button, prepare in (
+            (self.start, self.begin),
+            (self.start_also, self.begin_also),
+            (self.go_on, self.begin_again),
+        ):
+            self.paints(button.click, prepare)
         if self.panel.scored:
             self.judge.click(self.tell_score, [self.painting], self.verdict, **TELLING | {"show_progress": "minimal"})
         # What the run still sends must not cover the result: only once it is cancelled is the result shown.
-        halted = self.stop.click(self.halt, [self.painting], None, cancels=runs, **QUICK)
+        halted = self.stop.click(self.halt, [self.painting], None, cancels=self.runs, **QUICK)
         halted.then(self.end, [self.painting], self.shown, **QUICK)
 
-    def begin(self, _: Painting | None, *values: Any) -> Updates:
-        """Press on the button: a new painting from what the page says."""
-        return self.prepared(Painting(self.asked(*values)))
+    def paints(self, event: Callable[..., Any], prepare: Callable[..., Updates], *more: Component) -> None:
+        """Have an event begin a run.
 
-    def begin_also(self, _: Painting | None, *values: Any) -> Updates:
+        Args:
+            event: of a component.
+            prepare: given the painting before, the values of `more` and those of `inputs`, tells the page as it begins.
+        """
+        ready = event(prepare, [self.painting, *more, *self.inputs], [self.painting, *self.shown], **BEGINNING)
+        self.runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
+
+    def begin(self, before: Painting | None, *values: Any) -> Updates:
+        """Press on the button: a new painting from what the page says."""
+        return self.prepared(Painting(self.asked(*values)), before)
+
+    def begin_also(self, before: Painting | None, *values: Any) -> Updates:
         """Press on the second button."""
-        return self.prepared(Painting(self.told(self.order_also, *values)))
+        return self.prepared(Painting(self.told(self.order_also, *values)), before)
 
     def begin_again(self, before: Painting | None, *values: Any) -> Updates:
         """Press on Continue: go on from the last result, with the settings as they are now."""
         if before is None or not before.last:
             told = f"The last picture is no longer kept here; press {self.panel.verb} for a new one."
             raise gr.Error(told, print_exception=False)
-        return self.prepared(before.go_on(self.asked(*values)))
+        order = self.asked(*values)
+        if order.pictures.get("content") != before.order.pictures.get("content"):
+            told = (
+                f"The photo is another one now: press {self.panel.verb} to begin with it, or choose the former again."
+            )
+            raise gr.Error(told, print_exception=False)
+        return self.prepared(before.go_on(order), before)
 
     def asked(self, *values: Any) -> Order:
         """What `order` says, and what is wrong with it as a message."""
@@ -209,8 +220,17 @@ class Workbench(Stage):
         except KIND_ERRORS as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def prepared(self, painting: Painting) -> Updates:
-        """The page as a run begins."""
+    def prepared(self, painting: Painting, before: Painting | None = None) -> Updates:
+        """The page as a run begins, which overtakes the one before."""
+        if before is not None and not before.closed:
+            before.stopped = True
+        visits.here().paint(self.task.name, painting)
+        order, asked = painting.order, self.task.defaults | painting.order.settings
+        if self.task.optimizes:
+            path = order.pictures.get("content", order.pictures.get("style"))
+            path = path[0] if isinstance(path, list) else path
+            times = TASKS[order.task].times(asked) if order.layout.titles else 1.0
+            painting.forecast = forecast.seconds(self.shape(path, asked), asked, times)
         view = {
             "status": progress.status("Getting ready", "Reading the pictures.", done=0.0, kind="busy"),
             "curves": progress.curves(painting.points, painting.total),
@@ -278,116 +298,3 @@ class Workbench(Stage):
         except ValueError as error:
             return forecast.line(str(error))
         return forecast.estimate(self.shape(photo, asked), asked, self.times(asked))
-
-    # Recipes
-
-    def _wire_recipes(self, tab: gr.Tab | None) -> None:
-        self.opened = gr.State(False)
-        made = self.link.click(self.make_query, self.inputs, self.query, **TELLING)
-        made.success(None, self.query, js=theme.copy_link(self.id("copy-link")))
-        if self.reset and self.restore:
-            self.reset.click(lambda: self.set(self.task.defaults), None, self.restored_parts, **QUICK)
-            self.restore.upload(self.open_picture, [self.restore], self.restored_parts, **TELLING)
-        parts = [self.opened, *self.restored_parts, self.status]
-        gr.on(self.looked_at(tab), self.open_page, [self.opened], parts, **QUICK)
-
-    def looked_at(self, tab: gr.Tab | None) -> list[Any] | None:
-        """The events at which the tab is seen, maybe for the first time; None is that the page opens."""
-        return None if tab is None else [tab.select, self.looked.click]
-
-    def make_query(self, *values: Any) -> str:
-        """The query string that opens this page with these settings, and these examples."""
-        order = self.asked(*values)
-        asked = self.read(values)[2] | order.settings
-        asked.pop("device", None)
-        return to_query(asked, task=self.task.name, content=order.names.get("content"), style=order.names.get("style"))
-
-    def open_page(self, opened: bool, request: gr.Request) -> Updates:
-        """What the tab shows when it is first seen: what the link says, or pictures to begin with.
-
-        It is asked past the queue, so what could not be had is told in the status line.
-        """
-        if opened:
-            return {self.opened: True}
-        query, told = dict(request.query_params), list[str]()
-        query = query if bench_of(query) == self.task.name else {}
-        asked, remix = from_query(query, self.task.name), None
-        try:
-            remix = share.remix(share.desk(), query, request)
-        except gr.Error as error:
-            told.append(error.message)
-        if remix:
-            named = {kind: remix.recipe.get(kind) for kind in pictures.KINDS}
-            asked = {"settings": settings_from_recipe(remix.recipe, self.task.name), **named}
-        names = self._named(asked)
-        rows = [pictures.row_html(slot.kind, name) for slot, name in zip(self.slots, names, strict=True)]
-        page: Updates = {slot.row: row for slot, row in zip(self.slots, rows, strict=True)}
-        page |= {self.opened: True} | self.set(asked["settings"])
-        for slot, wanted in zip(self.slots, names, strict=True):
-            if remix and (path := remix.files.pop(slot.role, None)):
-                page |= slot.filled([path, pictures.row_html(slot.kind), Choice(path)])
-                continue
-            for name in filter(None, dict.fromkeys((wanted, slot.default))):
-                try:
-                    page |= slot.filled(pictures.choose(slot.kind, name))
-                    break
-                except gr.Error as error:
-                    told.append(error.message)
-        if told:
-            page[self.status] = progress.status("Not all of this link is here", " ".join(told), kind="error")
-        return page
-
-    def _named(self, asked: dict[str, Any]) -> list[str | None]:
-        """The example for each slot that is asked for, or what it begins with; of several styles in their order."""
-        wanted = {slot.kind: names_of(asked.get(slot.kind)) for slot in self.slots}
-        begin = {kind for kind, names in wanted.items() if not names}
-        found = [
-            wanted[s.kind].pop(0) if wanted[s.kind] else s.default if s.needed or s.kind in begin else None
-            for s in self.slots
-        ]
-        return [slot.default if name == UNNAMED else name for slot, name in zip(self.slots, found, strict=True)]
-
-    def restored(self, recipe: dict[str, Any]) -> Updates:
-        """The page as a recipe has it."""
-        updates = self.arranged(recipe)
-        names = {slot.kind: names_of(recipe.get(slot.kind)) for slot in self.slots}
-        for slot in self.slots:
-            name = names[slot.kind].pop(0) if names[slot.kind] else None
-            if name in {example.name for example in pictures.list_examples(slot.kind)}:
-                updates |= slot.filled(pictures.choose(slot.kind, str(name)))
-            elif name is None and not slot.needed:
-                updates |= slot.filled([None, pictures.row_html(slot.kind), None])
-        return updates
-
-    def open_picture(self, path: str) -> Updates:
-        """Restore everything that the recipe in a picture tells."""
-        try:
-            recipe = pictures.recipe_in(path)
-        except ImageError as error:
-            raise gr.Error(str(error), print_exception=False) from None
-        if recipe is None:
-            raise gr.Error("This picture carries no recipe; only those saved by Pastiche do.", print_exception=False)
-        updates = self.restored(recipe)
-        gr.Info("All settings are those of this picture now.")
-        return updates
-
-    def take(self, slot: Slot, path: str | None, before: Choice | None) -> Updates:
-        """A picture was dropped, or taken away; one that Pastiche made brings its settings with it."""
-        updates = slot.filled(pictures.take(slot.kind, path, before))
-        try:
-            recipe = pictures.recipe_in(path) if path and slot is self.slots[0] else None
-        except ImageError:
-            recipe = None
-        if recipe is not None and bench_of(recipe) == self.task.name:
-            updates |= self.arranged(recipe)
-            gr.Info("This picture was made by Pastiche: all settings are those in its recipe now.")
-        return updates
-
-    def arranged(self, recipe: dict[str, Any]) -> Updates:
-        """The page as a recipe has it, but for the pictures."""
-        return self.set(settings_from_recipe(recipe, self.task.name))
-
-    def set(self, asked: dict[str, Any]) -> Updates:
-        """The controls as these settings have them, but for the device: it belongs to this machine."""
-        controls = {name: control for name, control in self.controls.items() if name != "device"}
-        return {control: settings.shown(name, asked.get(name), self.task) for name, control in controls.items()}

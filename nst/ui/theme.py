@@ -1,9 +1,7 @@
-"""How the app looks: colors, fonts, header and footer. Day is a white gallery wall, night is a starry one."""
+"""How the app looks: colors and fonts. Day is a white gallery wall, night is a starry one."""
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -56,18 +54,12 @@ SLATE = gr.themes.Color(
     name="slate",
 )
 
-PRIVACY = (
-    "Your pictures stay on the machine that runs this page. They are used for your own runs only and deleted after a "
-    "day, but for what you share. No history of runs is kept."
-)
-
 
 def appearance() -> dict[str, Any]:
     """What `Blocks.launch` wants to know about looks."""
     return {
         "theme": theme(),
         "css_paths": STATIC / "style.css",
-        "head_paths": STATIC / "head.html",
         "favicon_path": PICTURES / "mark.svg",
         "footer_links": ["settings", "gradio"],
     }
@@ -167,80 +159,3 @@ def theme() -> gr.themes.Base:
         link_text_color="*primary_600",
         link_text_color_dark="*secondary_300",
     )
-
-
-def header() -> gr.HTML:
-    """The mark, the wordmark and what this is, in one sentence."""
-    mark, word = ((PICTURES / name).read_text(encoding="utf-8") for name in ("mark.svg", "wordmark.svg"))
-    return gr.HTML(
-        f"<header><span class='mark' aria-hidden='true'>{mark}</span><h1>{word}</h1>"
-        "<p>A photo, repainted in the manner of a painting.</p></header>",
-        elem_id="masthead",
-        apply_default_css=False,
-    )
-
-
-def hint() -> gr.HTML:
-    """A word for who is here for the first time; goes away when it is closed, or with the first painting."""
-    return gr.HTML(
-        "<aside hidden><p><strong>New here?</strong> A photo and a style are filled in already: press <b>Paint</b> and "
-        "watch. Then drop a photo of your own.</p>"
-        "<button type='button' aria-label='Close this hint'>&times;</button></aside>",
-        elem_id="hint",
-        apply_default_css=False,
-        js_on_load=HINT,
-    )
-
-
-HINT = """const note = element.querySelector('aside');
-const seen = value => {
-    try { if (value) localStorage.setItem('pastiche:seen', value); return localStorage.getItem('pastiche:seen'); }
-    catch { return null; } // a browser that keeps nothing is shown the hint each time
-};
-note.hidden = Boolean(seen()) || /[?&](task|remix)=/.test(location.search); // who follows a link knows what for
-const away = () => { note.hidden = true; seen('1'); };
-note.querySelector('button').addEventListener('click', away);
-document.addEventListener('click', event => { if (event.target.closest('#paint')) away(); });"""
-
-
-def footer() -> gr.HTML:
-    """The privacy line."""
-    return gr.HTML(f"<p>{PRIVACY}</p>", elem_id="privacy", apply_default_css=False)
-
-
-def show_result(element: str) -> str:
-    """JavaScript that on a narrow page scrolls to where the picture appears, the element of this name."""
-    return SHOW_RESULT.replace("ELEMENT", json.dumps(element))
-
-
-SHOW_RESULT = """() => {
-    if (matchMedia('(max-width: 860px)').matches)
-        document.getElementById(ELEMENT).scrollIntoView({behavior: 'smooth', block: 'start'});
-}"""
-
-
-def copy_link(element: str) -> str:
-    """JavaScript that puts a query into the address bar and the whole link on the clipboard.
-
-    The button that was pressed, the element of this name, says so.
-
-    On a Space the page lives in a frame, so that the link to share is the Space's own.
-    """
-    space = os.environ.get("SPACE_ID")
-    home = json.dumps(f"https://huggingface.co/spaces/{space}" if space else None)
-    return COPY_LINK.replace("HOME", home).replace("ELEMENT", json.dumps(element))
-
-
-COPY_LINK = """(query) => {
-    const question = query ? '?' + query : '';
-    const link = (HOME || location.origin + location.pathname) + question;
-    history.replaceState(null, '', location.pathname + question);
-    const button = document.getElementById(ELEMENT);
-    const done = () => {
-        const before = button.textContent;
-        button.textContent = 'Link copied';
-        setTimeout(() => { button.textContent = before; }, 2000);
-    };
-    const ask = () => window.prompt('The link to these settings:', link);
-    if (navigator.clipboard) navigator.clipboard.writeText(link).then(done, ask); else ask();
-}"""

@@ -11,16 +11,22 @@ from nst import styles, translate
 from nst.images import save
 from nst.server import tempfiles
 from nst.tasks import TASKS
-from nst.ui import pictures, settings, tabs
+from nst.ui import pictures, settings
+from nst.ui.events import TELLING
 from nst.ui.painting import Order, Run
 from nst.ui.pictures import Choice
-from nst.ui.task_tab import TELLING, Updates, Workbench
+from nst.ui.result_panel import Updates
+from nst.ui.task_tab import Workbench
+from nst.ui.viewer import prose
+
+BEGINNING = "photo2vangogh"
+"""The direction that the tab opens with."""
 
 ABOUT = """**Horse → zebra** learned from another network, stage by stage, what that one draws; and that in turn
 learned from photos of horses and of zebras that do not belong together (CycleGAN). It gives stripes to brown animals,
 and leaves the meadow alone, which its teacher darkens. Grey horses get few, dogs may get some, and so may bare arms.
-A horse should be seen whole: a head alone stays brown. There is no horse among the examples that lie here: the cat
-shows what happens to another animal. The button above fetches one.
+A horse should be seen whole: a head alone stays brown. There is no horse among the examples that lie here; the button
+above fetches one.
 
 **Photo → Van Gogh**, and back, was trained here from five of his paintings and 4,000 photos, for twenty minutes.
 What **There and back** shows is what the pair is trained for: that the photo can be told from its painting again. The
@@ -41,7 +47,7 @@ class TranslateTab(Workbench):
         with gr.Column(elem_classes="card"):
             self.controls = settings.main_controls(self.task)
             with gr.Accordion("What these networks are", open=False, elem_id=self.id("about"), elem_classes="more-box"):
-                gr.Markdown(ABOUT)
+                gr.HTML(prose(ABOUT), apply_default_css=False)
 
     def order(self, *values: Any) -> Order:
         (content,), (photo,), asked = self.read(values)
@@ -49,8 +55,10 @@ class TranslateTab(Workbench):
         return self.ordered(asked, {"content": str(content)}, {"content": photo})
 
     def order_also(self, *values: Any) -> Order:
-        """The photo, what becomes of it, and that translated back, side by side."""
+        """The photo, what becomes of it, and that translated back where the network knows the way, side by side."""
         plain = self.order(*values)
+        if not translate.comes_back(plain.settings["model"]):
+            gr.Warning("This network knows only the way there. Photo → Van Gogh and Horse → zebra, large, come back.")
         return replace(plain, layout=replace(plain.layout, main=None))
 
     def _wire_slots(self) -> None:
@@ -65,6 +73,13 @@ class TranslateTab(Workbench):
             raise gr.Error(str(error), print_exception=False) from None
         gr.Info(f"{styles.HORSE.title}, by the {styles.HORSE.author} ({styles.HORSE.license}).")
         return [str(path), pictures.row_html("content"), Choice(str(path))]
+
+    def open_page(self, opened: bool, told: str | None, request: gr.Request) -> Updates:
+        """Begin with what every photo is good for, where no link asks for something else: no horse is here."""
+        page = super().open_page(opened, told, request)
+        if not opened and not {"direction", "model", "task", "remix"} & set(request.query_params):
+            page |= {self.controls["direction"]: BEGINNING}
+        return page
 
     def set(self, asked: dict[str, Any]) -> Updates:
         """The controls; a link that names a model alone asks for its first direction."""
@@ -82,4 +97,4 @@ def _told(direction: str | None) -> tuple[str, str]:
 
 def create_tab(run: Run | None = None) -> TranslateTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `TranslateTab`."""
-    return TranslateTab(TASKS["translate"], run, None, tabs.current())
+    return TranslateTab(TASKS["translate"], run)

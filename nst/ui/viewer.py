@@ -1,0 +1,129 @@
+"""Finished pictures in the page: one laid over the other, and sheets of them; static/page.js gives them life."""
+
+from __future__ import annotations
+
+import re
+from abc import ABCMeta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import gradio as gr
+from gradio.components import Component
+
+
+def component(name: str, base: type[Component], **own: Any) -> Any:
+    """A kind of component with methods of its own. Made without gradio's metaclass, which writes a .pyi beside a
+    subclass's source."""
+    return ABCMeta.__new__(type(base), name, (base,), own | {"is_template": True, "__module__": __name__})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A photo and what became of it: paths, or addresses that begin with r/; and what is told beneath.
+
+    Attributes:
+        before: None where there is nothing to compare with.
+    """
+
+    before: str | None
+    after: str
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Pictures with captions, and how they are shown.
+
+    Attributes:
+        pictures: paths and captions.
+        columns: how many in a row; 0 is one row to swipe.
+        chosen: the place of the one that is chosen; None where none can be.
+    """
+
+    pictures: Sequence[tuple[str, str]] = field(default_factory=list)
+    columns: int = 0
+    chosen: int | None = None
+
+
+def address(path: str) -> str:
+    """Where the page finds a file, relative to itself: right behind any proxy."""
+    place = path if path.startswith("r/") else f"gradio_api/file={quote(Path(path).as_posix(), safe='/:')}"
+    return escape(place)
+
+
+def _pair(_: Component, value: Any) -> str | None:
+    """HTML of a pair, or of two paths."""
+    if not value:
+        return ""
+    pair = value if isinstance(value, Pair) else Pair(*value)
+    told = f"<figcaption>{escape(pair.told)}</figcaption>" if pair.told else ""
+    shown = f'<img class="after" src="{address(pair.after)}" alt="The result">'
+    if pair.before is not None:
+        shown += (
+            f'<img class="before" src="{address(pair.before)}" alt="The photo it was made from">'
+            '<input type="range" min="0" max="100" value="50" aria-label="Before and after: how much of the photo is '
+            'shown"><span class="was" aria-hidden="true">Before</span><span class="is" aria-hidden="true">After</span>'
+        )
+    larger = '<button type="button" class="larger" data-large aria-label="The result, large">&#x2922;</button>'
+    kind = "frame" if pair.before is None else "frame two"
+    return f'<figure class="pair-view"><div class="{kind}">{shown}{larger}</div>{told}</figure>'
+
+
+def _sheet(_: Component, value: Any) -> str | None:
+    """HTML of a sheet."""
+    if not value or not value.pictures:
+        return ""
+    sheet = value
+    cells = "".join(
+        f"<li>{_cell(i, path, caption, sheet.chosen)}<span>{escape(caption)}</span></li>"
+        for i, (path, caption) in enumerate(sheet.pictures)
+    )
+    kind = "strip" if not sheet.columns else "grid"
+    return f'<ul class="sheet-view {kind}" style="--columns:{sheet.columns or 1}">{cells}</ul>'
+
+
+def _cell(number: int, path: str, caption: str, chosen: int | None) -> str:
+    """A picture that opens large; where one can be chosen, by a button of its own."""
+    about, picture = escape(caption), f'<img src="{address(path)}" alt="" loading="lazy">'
+    if chosen is None:
+        return f'<button type="button" data-large aria-label="{about}, large">{picture}</button>'
+    pressed = str(number == chosen).lower()
+    return (
+        f'<button type="button" data-number="{number}" aria-pressed="{pressed}" aria-label="Choose {about}">{picture}'
+        f'</button><button type="button" class="larger" data-large aria-label="{about}, large">&#x2922;</button>'
+    )
+
+
+PairView: type[gr.HTML] = component("PairView", gr.HTML, postprocess=_pair)
+SheetView: type[gr.HTML] = component("SheetView", gr.HTML, postprocess=_sheet)
+"""Their values are a `Pair` or a `Sheet`; a click on a cell that can be chosen triggers `select` with its number."""
+
+PICK = """element.addEventListener('click', event => {
+    const button = event.target.closest('button[data-number]');
+    if (!button) return;
+    for (const one of element.querySelectorAll('[data-number]')) one.setAttribute('aria-pressed', one === button);
+    trigger('select', {number: Number(button.dataset.number)});
+});"""
+
+
+def prose(text: str) -> str:
+    """HTML of paragraphs in which **this** is bold and [this](address) a link."""
+    html = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text, quote=False), flags=re.DOTALL)
+    html = re.sub(r"\[(.+?)\]\((.+?)\)", r'<a href="\2" target="_blank" rel="noopener">\1</a>', html)
+    return "".join(f"<p>{paragraph}</p>" for paragraph in html.split("\n\n"))
+
+
+def pair_view(element: str, value: Pair | None = None, *, visible: bool = True) -> gr.HTML:
+    """Where a pair is shown."""
+    return PairView(value, elem_id=element, elem_classes="compared", apply_default_css=False, visible=visible)
+
+
+def sheet_view(element: str) -> gr.HTML:
+    """Where a sheet is shown, once there is one."""
+    return SheetView(
+        None, elem_id=element, elem_classes="snapshots", apply_default_css=False, js_on_load=PICK, visible=False
+    )
