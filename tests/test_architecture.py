@@ -19,7 +19,7 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [  # from the top down; a file imports only from floors below its own, or within its own room
     {"app", "__main__"},
-    {"cli", "ui"},
+    {"cli", "integrations", "ui"},
     {"server", "research"},
     {"tasks"},
     {"video"},

@@ -42,6 +42,8 @@ def parser(task: Task, command: str, about: str) -> Parser:
         made.add_argument(f"--{extra.option}", metavar="FILE", help=extra.help)
     if takes_folders(task):
         made.add_argument("--overwrite", action="store_true", help="with a folder, do not skip what is painted already")
+        many = "with a folder, paint so many pictures at once, each in a process of its own (default: 1)"
+        made.add_argument("--workers", metavar="N", type=read_number(int, (1, 256)), default=1, help=many)
     made.add_argument(
         "--recipe", metavar="PICTURE", help="take the settings from a picture that Pastiche made; what is typed wins"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,6 +35,12 @@ def tell_cost(expected: Estimate, count: float, settings: dict[str, Any]) -> Non
         where = choose_device(settings.get("device", "auto")).name
         memory = f"{expected.memory / 1e9:.1f} GB" if expected.memory >= 1e9 else f"{expected.memory / 1e6:.0f} MB"
         tqdm.write(f"About {span} and {memory} of memory, on {where}.", file=sys.stderr)
+
+
+def tell(lines: Sequence[object], file: Any = None) -> None:
+    """Print lines between bars of progress."""
+    for line in lines:
+        tqdm.write(str(line), file=file or sys.stdout)
 
 
 @contextmanager

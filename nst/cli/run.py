@@ -16,15 +16,17 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from nst.cli import files, options
+from nst.cli import files, options, workers
 from nst.cli.errors import complaint
 from nst.cli.files import Job, Target
-from nst.cli.progress import BAR, download_bar, tell_cost, words_of
-from nst.images import ImageError, Picture, decode, fit, resize, save, to_pil, to_tensor
+from nst.cli.progress import BAR, download_bar, tell, tell_cost, words_of
+from nst.cli.recorder import Recorder
+from nst.images import ImageError, Picture, decode, to_tensor
 from nst.optimize import Step
 from nst.places import write_json
 from nst.registry import offered
 from nst.stylize import estimate
+from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe, names_of, settings_from_recipe
 from nst.tasks.result import Layout, Result
 from nst.tasks.task import MAP, MASK, PAINTED, STYLE, Extra, Task
@@ -85,17 +87,25 @@ def main(task: Task, command: str, about: str, argv: Sequence[str]) -> int:
     prepare(order, args, several)
     if several:
         rehearse(order)
-    order.snapshots = {
-        job: args.snapshots.expanduser() / job.target.path.stem if several else args.snapshots.expanduser()
-        for job in jobs
-        if getattr(args, "snapshots", None)
-    }
-    if order.trace:
-        write_json(order.trace, {"runs": []})
-    failed = paint_all(jobs, order, several)
+    if several and args.workers > 1 and len(jobs) > 1:
+        if order.trace:
+            raise ValueError("--trace is of one process: leave out --workers, or --trace.")
+        failed = workers.spread(paint_one, jobs, args.workers, begin, (task.name, args))
+    else:
+        order.snapshots = snapshots_of(args, jobs, several)
+        if order.trace:
+            write_json(order.trace, {"runs": []})
+        failed = paint_all(jobs, order, several)
     if failed:
         print(f"{len(jobs) - failed} done, {failed} failed.", file=sys.stderr)
     return 2 if failed else 0
+
+
+def snapshots_of(args: argparse.Namespace, jobs: Sequence[Job], several: bool) -> dict[Job, Path]:
+    """The folder for moments of each job, where they are wanted."""
+    wanted = getattr(args, "snapshots", None)
+    folder = wanted.expanduser() if wanted else Path()
+    return {job: folder / job.target.path.stem if several else folder for job in jobs if wanted}
 
 
 def read(task: Task, args: argparse.Namespace) -> Order:
@@ -273,12 +283,6 @@ def paint_all(jobs: Sequence[Job], order: Order, several: bool) -> int:
     return failed
 
 
-def tell(lines: Sequence[object], file: Any = None) -> None:
-    """Print lines between bars of progress."""
-    for line in lines:
-        tqdm.write(str(line), file=file or sys.stdout)
-
-
 def forecast(picture: Picture | None, order: Order, count: int) -> None:
     """Say what a long run will take."""
     whole = order.whole
@@ -344,40 +348,26 @@ def made(extra: Extra, order: Order, result: Result) -> Result:
     return Result(extra.of_inputs(order.inputs)) if extra.of_inputs else result
 
 
-class Recorder:
-    """What is kept of a run beside its result: moments of it, and its losses."""
-
-    def __init__(self, order: Order, job: Job, picture: Picture | None) -> None:
-        self.order, self.job, self.began = order, job, time.perf_counter()
-        self.folder, self.steps, self.count = order.snapshots.get(job), list[dict[str, Any]](), 0
-        size = order.whole.get("size")
-        self.full = fit(*picture.rgb.size, size)[::-1] if picture and size else None
-
-    def note(self, step: Step) -> None:
-        """Keep a step's losses, and if it is time its picture; one that cannot be written ends no run."""
-        if self.folder and is_moment(step):
-            self.count += 1
-            image = Result(step.image, self.order.layout)
-            shown = image.picture if self.full is None or len(step.image) > 1 else to_pil(resize(step.image, self.full))
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                save(self.folder / f"{self.count:04d}.jpg", shown)  # all of one size, so that they make a film
-            except (ImageError, OSError) as error:
-                tell([f"No more snapshots: {complaint(error)}"], sys.stderr)
-                self.folder = None
-        if self.order.trace:
-            entry = {"step": step.index, "size": step.size, "seconds": round(time.perf_counter() - self.began, 3)}
-            self.steps.append(entry | {"losses": step.losses} | ({"note": step.note} if step.note else {}))
-
-    def finish(self, recipe: dict[str, Any]) -> None:
-        """Write the losses."""
-        if self.order.trace:
-            out = {"content": self.job.content, "out": str(self.job.target.path), "recipe": recipe, "steps": self.steps}
-            self.order.runs.append(out)
-            write_json(self.order.trace, {"runs": self.order.runs})
+def begin(task: str, args: argparse.Namespace) -> None:
+    """In a worker, before its first picture: open what all its pictures have in common."""
+    order = read(TASKS[task], args)
+    prepare(order, args, several=True)
+    _here.append((order, args))
 
 
-def is_moment(step: Step) -> bool:
-    """Whether to keep a snapshot: the first step, then at even distances, the last included."""
-    count = options.SNAPSHOTS
-    return step.index == 1 or step.index * count // step.total > (step.index - 1) * count // step.total
+_here: list[tuple[Order, argparse.Namespace]] = []
+"""In a worker: what `begin` opened."""
+
+
+def paint_one(job: Job) -> tuple[list[Path], str]:
+    """In a worker: paint a picture; what was written, or a sentence on what went wrong."""
+    order, args = _here[0]
+    order.snapshots = snapshots_of(args, [job], several=True)
+    try:
+        picture = files.open_painted(order.task, job.content) if job.content else None
+        with tqdm(total=1, disable=True) as bar:
+            return paint(job, picture, order, bar, 0), ""
+    except Exception as error:
+        if (sentence := complaint(error)) is None:
+            raise
+        return [], f"{job.content}: {sentence}"

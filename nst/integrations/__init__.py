@@ -1,0 +1,1 @@
+"""Pastiche inside other programs."""
