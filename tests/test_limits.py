@@ -11,6 +11,7 @@ from typing import Any
 import gradio as gr
 import pytest
 import torch
+from clips import make_clip
 from fake_run import FakeRun, no_load
 from PIL import Image
 
@@ -18,12 +19,13 @@ from nst.collection import Collection
 from nst.device import lock
 from nst.images import ImageError, encode
 from nst.optimize import Step
-from nst.server import limits, log
+from nst.server import clips, inputs, limits, log
 from nst.stylize import Estimate
 from nst.tasks import TASKS
 from nst.ui import color, doodle, endpoints, faces, fast, lab, mix, optimize, pictures, translate
 from nst.ui.map_tab import Atlas
 from nst.ui.painting import Order, Painting
+from nst.video import read_frames
 
 PHOTO = torch.zeros(1, 3, 1200, 1600)
 
@@ -55,18 +57,19 @@ def test_every_run_that_the_page_and_its_endpoints_have_is_within_the_limits(mon
         for part in (optimize, fast, mix, color, doodle, lab, faces, translate):
             part.create_tab()
         endpoints.create()
-    assert set(asked) == set(TASKS), "and each by its own defaults"
+    assert set(asked) == set(TASKS) - {"video"}, "and each by its own defaults"
 
 
 @pytest.mark.parametrize("task", [name for name, task in TASKS.items() if "size" in task.settings])
 def test_a_size_that_is_left_open_is_the_photo_s_own_up_to_the_limit(task):
     """Left out, or sent as null, it was what the network takes: 4,096 pixels, under a limit of 1,024."""
+    most = limits.current().clip_size if TASKS[task].paints_clips else 1024
     list(limits.limited(one_step, task)(PHOTO, size=None))
-    assert one_step.given["size"] == 1024  # type: ignore[attr-defined]
+    assert one_step.given["size"] == most  # type: ignore[attr-defined]
     list(limits.limited(one_step, task)(PHOTO[..., :300, :400], size=None))
     assert one_step.given["size"] == 400  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match="at most 1024 pixels"):
-        next(limits.limited(one_step, task)(PHOTO, size=1025))
+    with pytest.raises(ValueError, match=f"at most {most} pixels"):
+        next(limits.limited(one_step, task)(PHOTO, size=most + 1))
 
 
 @pytest.mark.parametrize("task", [name for name, task in TASKS.items() if "num_steps" in task.settings])
@@ -214,3 +217,21 @@ def test_the_limits_at_home_are_those_at_home(monkeypatch):
     monkeypatch.setenv("PASTICHE_LIMITS", "local")
     assert limits.check({"size": None}, "fast", [(2000, 3000)])["size"] == 3000
     assert SimpleNamespace(**limits.check({"size": 2048, "num_steps": 3000})).num_steps == 3000
+
+
+def test_a_strangers_clip_is_painted_as_far_as_is_told(tmp_path, monkeypatch):
+    path = make_clip(tmp_path / "long.mp4", count=30, rate=2)
+    monkeypatch.setattr(inputs, "open_file", lambda path: io.BytesIO(Path(path).read_bytes()))
+    clip = clips.opened(str(path))
+    assert (clip.seconds, clip.frames) == (10, 20) and "10 seconds" in clips.told()
+    assert sum(1 for _ in read_frames(clip)) == 20
+    given = {}
+
+    def one_frame(clip, **settings):
+        given.update(settings)
+        yield Step(1, 1, PHOTO, {})
+
+    list(limits.limited(one_frame, "video")(clip, size=None))
+    assert given["size"] == 64
+    with pytest.raises(ValueError, match="a clip has at most 640 pixels"):
+        next(limits.limited(one_frame, "video")(clip, size=641))

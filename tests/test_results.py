@@ -17,9 +17,12 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
 
 from nst.images import decode, read_recipe
 from nst.server.results import MAX_SHARE, ResultsError, Store, place, results_dir
+from nst.server.routes import Pages
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = {"task": "style_transfer", "settings": {"strength": 60.0, "seed": 3}, "style": "waves"}
@@ -381,3 +384,22 @@ def test_a_record_is_plain_json(store):
     id, _ = store.add(drawn(), RECIPE)
     record = json.loads((store.folder / id / "result.json").read_bytes())
     assert set(record) == {"created", "public", "recipe", "width", "height", "files", "token"}
+
+
+def test_a_clip_is_kept_and_shown_with_its_poster_and_sent_in_parts(tmp_path):
+    store = Store(tmp_path)
+    id, _ = store.add(drawn(), {"task": "video"}, clip=bytes(range(200)), public=True)
+    site = TestClient(Starlette(routes=Pages(store).routes()))
+    page = site.get(f"/r/{id}")
+    assert f'<video src="{id}/clip.mp4" poster="{id}.webp"' in page.text and f'href="{id}/clip.mp4"' in page.text
+    assert "media-src 'self'" in page.headers["content-security-policy"]
+    whole = site.get(f"/r/{id}/clip.mp4")
+    assert (whole.content, whole.headers["content-type"]) == (bytes(range(200)), "video/mp4")
+    part = site.get(f"/r/{id}/clip.mp4", headers={"Range": "bytes=10-19"})
+    assert (part.status_code, part.content) == (206, bytes(range(10, 20)))
+    assert part.headers["content-range"] == "bytes 10-19/200"
+    assert site.get(f"/r/{id}/clip.mp4", headers={"Range": "bytes=150-"}).content == bytes(range(150, 200))
+    assert site.get(f"/r/{id}/clip.mp4", headers={"Range": "bytes=300-400"}).status_code == 416
+    assert site.get(f"/r/{id}.json").json()["clip"].endswith(f"/r/{id}/clip.mp4")
+    with pytest.raises(ResultsError, match="Clips of up to 12 MB"):
+        store.add(drawn(), RECIPE, clip=bytes(12_000_001))

@@ -565,6 +565,7 @@ def test_any_recipe_can_be_told(recipe):
 def test_the_assets_are_whole():
     pages = Path(routes.__file__).parent / "pages"
     assert {path.name for path in pages.iterdir()} == {
+        "clip.html",
         "compare.html",
         "delete.html",
         "message.html",

@@ -18,8 +18,8 @@ from nst.images import IMAGE_SUFFIXES, ImageError, Picture, decode, save, to_ten
 from nst.places import PROGRAM
 from nst.stylize import open_mask
 from nst.tasks.result import Layout, Result
-from nst.tasks.task import CLIP, CONTENT, MASK, REST, STYLE, Input, Task
-from nst.video import CLIP_SUFFIXES, Clip, check_film, is_unfinished, probe
+from nst.tasks.task import CONTENT, MASK, REST, STYLE, Input, Task
+from nst.video import CLIP_SUFFIXES, EXAMPLES, Clip, check_film, example_file, is_unfinished, probe
 from nst.video import read_recipe as clip_recipe
 
 STYLE_SIZE = 1024
@@ -40,8 +40,10 @@ def open_content(content: str) -> Picture:
 
 
 def open_painted(task: Task, content: str) -> Picture | Clip:
-    """What a task paints over: a clip, or a picture as above."""
-    return probe(content) if task.inputs[0].role == CLIP else open_content(content)
+    """What a task paints over: a clip, or a picture as above; each also an example by name."""
+    if not task.paints_clips:
+        return open_content(content)
+    return probe(example_file(content) if content in EXAMPLES and not Path(content).exists() else content)
 
 
 def read_recipe(path: Path) -> dict[str, Any] | None:

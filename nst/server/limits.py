@@ -21,6 +21,7 @@ from nst.server import log, memory, queue, zerogpu
 from nst.server.results import on_a_space
 from nst.settings import PRESETS
 from nst.tasks import TASKS
+from nst.video import MAX_PIXELS, Clip
 
 PASS = 400
 """Bytes of memory for each pixel of a picture that a network paints in one pass: measured from 75 to 290."""
@@ -41,6 +42,8 @@ class Limits:
         seconds: of painting; a run that takes longer ends with the picture so far.
         memory: share of what is free.
         shared: seconds of painting while others wait, if that is less.
+        clip_size, clip_seconds, clip_frames: of a clip; of a longer one the beginning is painted.
+        clip_pixels: of a frame that comes in.
     """
 
     size: int
@@ -48,10 +51,15 @@ class Limits:
     seconds: float
     memory: float
     shared: float = math.inf
+    clip_size: int = 4096
+    clip_seconds: float = 4 * 3600
+    clip_frames: int = 1_000_000
+    clip_pixels: int = MAX_PIXELS
 
 
 LOCAL = Limits(size=4096, num_steps=5000, seconds=4 * 3600, memory=0.9)
 STRICT = Limits(size=1024, num_steps=1000, seconds=300, memory=0.6, shared=60)
+STRICT = replace(STRICT, clip_size=640, clip_seconds=10, clip_frames=300, clip_pixels=2**22)
 """At home, and where strangers come."""
 
 
@@ -79,10 +87,11 @@ def check(
     """
     limits, asked = current(), dict(settings)
     whole = TASKS[task].defaults | asked
+    what, most = ("clip", limits.clip_size) if TASKS[task].paints_clips else ("picture", limits.size)
     if shapes and "size" in whole and whole["size"] is None:
-        asked["size"] = whole["size"] = min(max(shapes[0]), limits.size)
-    if _long_side(whole) > limits.size:
-        raise ValueError(f"On this server a picture has at most {limits.size} pixels a side; choose a smaller size.")
+        asked["size"] = whole["size"] = min(max(shapes[0]), most)
+    if _long_side(whole) > most:
+        raise ValueError(f"On this server a {what} has at most {most} pixels a side; choose a smaller size.")
     if _steps(whole) > limits.num_steps:
         raise ValueError(f"On this server a run has at most {limits.num_steps} steps; choose fewer.")
     if shapes and not zerogpu.serves(task):  # whose GPU is there only once it is asked for, with 48 GB
@@ -166,10 +175,11 @@ def limited(run: Run, task: str = "style_transfer") -> Run:
     def do(call: Callable[..., Any], *given: Any) -> Any:
         return call(*given) if elsewhere else on_painter(call, *given)  # whoever waits for a GPU keeps nobody waiting
 
-    def paint(*pictures: Tensor | Sequence[Tensor], **settings: Any) -> Iterator[Step]:
-        given = [*pictures, *settings.get("styles", ())]
+    def paint(*pictures: Tensor | Sequence[Tensor] | Clip, **settings: Any) -> Iterator[Step]:
+        given = [*(one for one in pictures if not isinstance(one, Clip)), *settings.get("styles", ())]
         tensors = [one for many in given for one in ([many] if isinstance(many, Tensor) else many)]
-        shapes = [(one.shape[-2], one.shape[-1]) for one in tensors if isinstance(one, Tensor)]
+        shapes = [(one.height, one.width) for one in pictures if isinstance(one, Clip)]
+        shapes += [(one.shape[-2], one.shape[-1]) for one in tensors if isinstance(one, Tensor)]
         settings = check(settings, task, shapes)
         deadline, taken, outcome = Deadline(), 0, "cancelled"
         steps = run(*pictures, **settings)

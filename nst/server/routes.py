@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -22,11 +23,12 @@ from nst.server import cards, log, stylesheet, tempfiles, words
 from nst.server.address import client, configured, home, remix_query, result_link
 from nst.server.limits import Rate
 from nst.server.results import Result, Store
+from nst.server.results.record import CLIP
 from nst.tasks.recipe import task_of
 
 PAGES = Path(__file__).parent / "pages"
 PICTURES = Path(__file__).parents[1] / "pictures"
-KINDS = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png"}
+KINDS = {"webp": "image/webp", "jpg": "image/jpeg", "png": "image/png", "mp4": "video/mp4"}
 OWN = {"picture.webp", "card.jpg"}
 """What is at /r/ID.webp and /r/ID.jpg; all else that was shared is at /r/ID/NAME."""
 
@@ -95,7 +97,8 @@ class Pages:
             iso=created.isoformat(timespec="seconds"),
             date=f"{created.day} {created:%B %Y}",
             remix=f"../?{remix_query(result)}",
-            download=f"{result.id}.webp",
+            download=f"{result.id}/{CLIP}" if CLIP in result.files else f"{result.id}.webp",
+            kind="mp4" if CLIP in result.files else "webp",
             json=f"{result.id}.json",
             recipe=_Html("".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in rows)),
         )
@@ -127,7 +130,10 @@ class Pages:
             headers["X-Robots-Tag"] = "noindex"
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
-        return Response(content, media_type=KINDS[name.rpartition(".")[2]], headers=headers)
+        kind = KINDS[name.rpartition(".")[2]]
+        if name == CLIP:
+            return _part(content, request.headers.get("range", ""), headers, kind)
+        return Response(content, media_type=kind, headers=headers)
 
     def describe(self, request: Request) -> Response:
         """The result for programs."""
@@ -242,8 +248,8 @@ def _page(
         script=_Html(code),
     )
     policy = (
-        f"default-src 'none'; img-src 'self'; font-src 'self'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
+        f"default-src 'none'; img-src 'self'; media-src 'self'; font-src 'self'; style-src 'nonce-{nonce}'; "
+        f"script-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
     )
     return HTMLResponse(html, status, HEADERS | {"Content-Security-Policy": policy, "Cache-Control": "no-store"})
 
@@ -261,8 +267,23 @@ def _up(request: Request) -> str:
     return "../" * (request.url.path.count("/") - 1)
 
 
+def _part(content: bytes, asked: str, headers: dict[str, str], kind: str) -> Response:
+    """A clip, or the part of it that a player asks for."""
+    headers["Accept-Ranges"] = "bytes"
+    wanted = re.fullmatch(r"bytes=(\d{1,12})-(\d{0,12})", asked)
+    if not wanted:
+        return Response(content, media_type=kind, headers=headers)
+    first, last = int(wanted[1]), min(int(wanted[2] or len(content)), len(content) - 1)
+    if first > last:
+        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{len(content)}"})
+    headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+    return Response(content[first : last + 1], 206, media_type=kind, headers=headers)
+
+
 def _picture(result: Result, title: str) -> str:
     size = {"width": result.width, "height": result.height, "alt": title, "picture": f"{result.id}.webp"}
+    if CLIP in result.files:
+        return _fill("clip.html", clip=f"{result.id}/{CLIP}", **size)
     if "before.webp" in result.files:
         return _fill("compare.html", before=f"{result.id}/before.webp", **size)
     return Template('<img src="$picture" width="$width" height="$height" alt="$alt">').substitute(

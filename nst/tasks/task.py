@@ -177,6 +177,11 @@ class Task:
         return next((one.role for one in self.inputs if one.name == name), "")
 
     @property
+    def paints_clips(self) -> bool:
+        """Whether what it paints is a clip."""
+        return bool(self.inputs) and self.inputs[0].role == CLIP
+
+    @property
     def costs(self) -> tuple[str, ...]:
         """The settings that time and memory depend on."""
         return tuple(name for name, setting in self.settings.items() if setting.costs)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from nst.images import to_tensor
 from nst.registry import load_model
-from nst.styles import load_style
 from nst.tasks import fast
 from nst.tasks.result import Layout
 from nst.tasks.style_transfer import PAINTING
@@ -16,14 +14,9 @@ from nst.video.run import ROWS, video_run
 
 
 def with_style(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) -> None:
-    """Have the style looked at by a network once for all frames, or as pictures to optimize by."""
+    """Have a network look at the style once for all clips."""
     if not settings.get("optimize"):
         fast.with_network(inputs, names, settings)
-        return
-    given = inputs.get("style") or []
-    if not given:
-        raise ValueError("Which style? Give a picture, or the name of one.")
-    inputs["style"] = [to_tensor(load_style(one)) if isinstance(one, str) else one for one in given]
 
 
 TASK = Task(
@@ -31,7 +24,7 @@ TASK = Task(
     video_run,
     (video_run,),
     (
-        Input("content", CLIP, "Clip", "a clip"),
+        Input("content", CLIP, "Clip", "a clip, or the name of an example", default="river"),
         replace(PAINTING, help="a name, or any picture; up to four", least=0, most=fast.MAX_STYLES, by_name=True),
         Input("mask", MASK, "Mask", "white where it is painted", "mask", 0),
     ),

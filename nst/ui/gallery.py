@@ -10,6 +10,7 @@ import gradio as gr
 from nst.server import words
 from nst.server.address import home, remix_query, result_link
 from nst.server.results import Result
+from nst.server.results.record import CLIP
 from nst.ui import share
 
 PAGE = 24
@@ -52,7 +53,7 @@ def grid_html(results: list[Result], home: str, why: str = "") -> str:
         cards += (
             f'<li><a href="{link}" target="_blank" rel="noopener"><img src="{link}/thumbnail.webp" alt="{title}" '
             f'loading="lazy" width="{result.width}" height="{result.height}"></a><div><strong>{title}</strong>'
-            f"<span>{escape(words.summary(result.recipe))}</span>"
+            f"<span>{'Clip. ' * (CLIP in result.files)}{escape(words.summary(result.recipe))}</span>"
             f'<a href="?{escape(remix_query(result))}" aria-label="Remix: {title}">Remix</a></div></li>'
         )
     return f'<ul class="shared-results">{cards}</ul>'

@@ -33,11 +33,13 @@ class Offer:
         before: path of what may be shown beside it.
         inputs: paths of what it was made from, by kind, such as "content", "style" or "mask-2"; examples that the
             recipe names need not be there.
+        clip: path of the MP4 that the picture is the poster of.
     """
 
     result: str
     before: str | None = None
     inputs: Mapping[str, str] = field(default_factory=dict)
+    clip: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,9 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
             for kind, path in given.items()
             if Path(path).is_file()
         }
-        id, token = here.store.add(picture.rgb, recipe, alpha=picture.alpha, before=beside, inputs=kept, public=public)
+        clip = Path(offer.clip).read_bytes() if offer.clip else None
+        more: dict[str, Any] = {"before": beside, "inputs": kept, "clip": clip, "public": public}
+        id, token = here.store.add(picture.rgb, recipe, alpha=picture.alpha, **more)
     except Exception as error:
         here.shared.pop(offer.result, None)
         log.note("share failed", reason=type(error).__name__)

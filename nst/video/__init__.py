@@ -1,16 +1,29 @@
 """Clips: read, painted without flicker, written; and films of a few pictures."""
 
-from nst.video.clips import CLIP_SUFFIXES, Clip, Frame, probe, read_frames, read_recipe
+from nst.video.clips import (
+    CLIP_SUFFIXES,
+    EXAMPLES,
+    MAX_PIXELS,
+    Clip,
+    Frame,
+    example_file,
+    probe,
+    read_frames,
+    read_recipe,
+)
 from nst.video.film import check_film, save_film
 from nst.video.writing import FORMATS, Reel, is_unfinished
 
 __all__ = [
     "CLIP_SUFFIXES",
+    "EXAMPLES",
     "FORMATS",
+    "MAX_PIXELS",
     "Clip",
     "Frame",
     "Reel",
     "check_film",
+    "example_file",
     "is_unfinished",
     "probe",
     "read_frames",

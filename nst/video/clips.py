@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -43,14 +44,22 @@ CLIP_SUFFIXES = frozenset((".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".gi
 CLIP_SUFFIXES |= {".ogv", ".flv", ".wmv", ".3gp"}
 """What folders of clips are searched for."""
 
+EXAMPLES = {"river": "A river"}
+"""Clips that come with Pastiche, rendered by us, by name, and what each is called."""
+
 MAX_PIXELS = 4096 * 4096
 """Of a frame."""
 
-SILENCE = 20.0
-"""Seconds that a file may take to answer, on a disk far away."""
+PATIENCE = 20.0
+"""Seconds that a file may take to answer, and from one frame to the next."""
 
 _COMMENT = "pastiche:"
 """Before the recipe, in a clip's comment."""
+
+
+def example_file(name: str) -> Path:
+    """The file of an example."""
+    return Path(__file__).parents[1] / "pictures" / f"{name}.mp4"
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ class Clip:
         Raises:
             ImageError: nothing does.
         """
-        begin, end = begin or 0.0, min(self.seconds, end) if end else None
+        begin, end = begin or 0.0, min(self.seconds, end) if end else self.end
         if begin >= (end or self.seconds):
             raise ImageError(f"There is nothing from {begin:g} to {end or self.seconds:g} s: the clip has {self.told}.")
         seconds = (end or self.seconds) - begin
@@ -231,7 +240,7 @@ def container_of(clip: Clip) -> Iterator[Any]:
     with clip.opened(str(clip.path)) as file:
         try:
             source = av.open(
-                file, "r", clip.container, options=options, timeout=SILENCE, io_open=refuse, metadata_errors="replace"
+                file, "r", clip.container, options=options, timeout=PATIENCE, io_open=refuse, metadata_errors="replace"
             )
         except (av.FFmpegError, OSError, ValueError, MemoryError) as error:
             told = f"'{clip.path.name}' is no clip, or a damaged one; copy it again, or save it as MP4."
@@ -244,14 +253,16 @@ def _decoded(source: Any, stream: Any) -> Iterator[VideoFrame]:
     """What can be decoded of it; where a file is cut off, what comes before."""
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = min(4, os.cpu_count() or 1)
-    failures, packets = 0, source.demux(stream)
-    while failures < 100:
+    failures, packets, since = 0, source.demux(stream), time.monotonic()
+    while failures < 100 and time.monotonic() < since + PATIENCE:
         try:
             packet = next(packets, None)
         except av.FFmpegError:  # cut off: what the decoder still holds comes yet
             packet = None
         try:
-            yield from stream.decode(packet)
+            for frame in stream.decode(packet):
+                yield frame
+                since = time.monotonic()
         except av.FFmpegError:  # EOFError among them
             failures += 1
         if packet is None:
@@ -280,15 +291,15 @@ def read_frames(clip: Clip, size: tuple[int, int] | None = None, skip: int = 0) 
             with suppress(av.FFmpegError):  # then it is read from its beginning
                 source.seek(max(0, begin + origin - round(1 / clip.time_base)), stream=stream)
         for frame in _decoded(source, stream):
-            time = frame.pts - origin if frame.pts is not None else last + usual if count else begin
-            if time < begin or time <= last:
+            when = frame.pts - origin if frame.pts is not None else last + usual if count else begin
+            if when < begin or when <= last:
                 continue
-            if (clip.end is not None and float(time * clip.time_base) > clip.end - 1e-6) or count == (clip.most or -1):
+            if (clip.end is not None and float(when * clip.time_base) > clip.end - 1e-6) or count == (clip.most or -1):
                 return
-            last, count = time, count + 1
+            last, count = when, count + 1
             if count > skip:
                 duration = frame.duration if frame.duration and frame.duration < 100 * usual else usual
-                yield Frame(_upright(frame, clip, width, height), time - begin, duration)
+                yield Frame(_upright(frame, clip, width, height), when - begin, duration)
 
 
 def _upright(frame: VideoFrame, clip: Clip, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -16,11 +16,12 @@ import torch
 from torch import Tensor
 
 from nst.color import recolor_result
-from nst.fast import Painter
+from nst.fast import Painter, make_painter
 from nst.frames import paint_frames
-from nst.images import ImageError, resize
+from nst.images import ImageError, resize, to_tensor
 from nst.optimize import Step
 from nst.settings import SETTINGS, check
+from nst.styles import load_style
 from nst.video.clips import Clip, Frame, read_frames
 from nst.video.flow import Array
 from nst.video.optimized import paint_optimized, to_bytes, to_float
@@ -39,7 +40,7 @@ Painted = Generator[tuple[Frame, Array], None, None]
 
 def video_run(
     content: Clip,
-    style: Painter | Sequence[Tensor],
+    style: Painter | Sequence[str | Tensor],
     mask: Tensor | None = None,
     *,
     out: Path,
@@ -47,7 +48,7 @@ def video_run(
     size: int | None = None,
     strength: float | None = None,
     preserve_color: str = "none",
-    consistency: float = 80.0,
+    consistency: float = 70.0,
     start: float = 0.0,
     end: float | None = None,
     optimize: str | None = None,
@@ -63,7 +64,7 @@ def video_run(
 
     Args:
         content: the clip.
-        style: a style that was looked at already; or, to optimize, pictures (1, 3, H, W) in [0, 1].
+        style: up to four names or pictures (1, 3, H, W) in [0, 1]; or a style that a network has looked at already.
         mask: where it is painted, (1, 1, h, w), 1 where it is.
         out: the file to write, with a suffix of `nst.video.FORMATS`; or a folder, for single pictures.
         recipe: to be put into it.
@@ -74,7 +75,7 @@ def video_run(
         start, end: what of the clip is painted, in seconds.
         optimize: a preset, to optimize each frame instead of painting it by a network; the preset is for the first.
         frame_steps: of each optimized frame but the first.
-        model, weights: of the style, which `style` has in it.
+        model, weights: of `nst.fast.fast_stylize`; a style that was looked at has them in it.
         seed: see `nst.stylize.style_transfer`.
         device: see `nst.device.choose_device`.
 
@@ -84,21 +85,31 @@ def video_run(
     check(ROWS, size=size, strength=strength, preserve_color=preserve_color, consistency=consistency, start=start)
     check(ROWS, end=end, optimize=optimize, frame_steps=frame_steps)
     clip = content.excerpt(start, end, content.most) if start or end else content
+    manner: Any = _pictures(style) if optimize else style
+    if not isinstance(manner, Painter) and not optimize:
+        manner = make_painter(manner, weights, model=model, device=device)
     shape = clip.size(size)
     asked = (shape, strength, preserve_color, consistency, start, end, optimize, frame_steps, seed, content.most)
-    reel = Reel(out, clip, shape, _key(clip, asked, style, mask), recipe)
+    reel = Reel(out, clip, shape, _key(clip, asked, manner, mask), recipe)
     frames = read_frames(clip, shape, skip=max(0, reel.done - 1))
     before = next(frames, None) if reel.done else None
     last = (before.image, reel.last) if before is not None and reel.last is not None else None
     colors: dict[str, Any] = {"preserve_color": preserve_color, "seed": seed}
-    if isinstance(style, Painter):
+    if isinstance(manner, Painter):
         strength = 100.0 if strength is None else strength
-        painted = paint_steadily(frames, style, consistency, last, strength=strength, **colors)
+        painted = paint_steadily(frames, manner, consistency, last, strength=strength, **colors)
     else:
         how: dict[str, Any] = {"preset": optimize or "draft", "num_steps": frame_steps, "style_weights": weights}
         how |= {"strength": 50.0 if strength is None else strength, "device": device}
-        painted = paint_optimized(frames, list(style), consistency, last, **how, **colors)
+        painted = paint_optimized(frames, manner, consistency, last, **how, **colors)
     yield from _written(painted, reel, mask)
+
+
+def _pictures(style: Painter | Sequence[str | Tensor]) -> list[Tensor]:
+    """What is optimized by."""
+    if isinstance(style, Painter) or not style:
+        raise ValueError("Which style? To optimize, a picture is needed, or the name of one.")
+    return [to_tensor(load_style(one)) if isinstance(one, str) else one for one in style]
 
 
 def _written(painted: Painted, reel: Reel, mask: Tensor | None) -> Iterator[Step]:
@@ -125,7 +136,7 @@ def _written(painted: Painted, reel: Reel, mask: Tensor | None) -> Iterator[Step
 def paint_steadily(
     frames: Iterable[Frame],
     painter: Painter,
-    consistency: float = 80.0,
+    consistency: float = 70.0,
     last: tuple[Array, Array] | None = None,
     strength: float = 100.0,
     preserve_color: str = "none",
@@ -169,7 +180,7 @@ def _blended(frame: Array, image: Array, mask: Array) -> Array:
     return np.rint(frame + mask * (image.astype(np.float32) - frame)).clip(0, 255).astype(np.uint8)
 
 
-def _key(clip: Clip, asked: object, style: Painter | Sequence[Tensor], mask: Tensor | None) -> str:
+def _key(clip: Clip, asked: object, style: Painter | Sequence[str | Tensor], mask: Tensor | None) -> str:
     """What tells a run from another one: the file, the settings, the style."""
     about = clip.path.stat()
     told = hashlib.sha256(json.dumps([str(clip.path.resolve()), about.st_size, about.st_mtime_ns, asked]).encode())

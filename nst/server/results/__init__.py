@@ -26,8 +26,8 @@ from PIL import Image
 
 from nst.server.results.disk import disk_trouble, size_of, sync_folder, write_through
 from nst.server.results.place import ResultsError, on_a_space, results_dir
-from nst.server.results.record import Result, read_record, to_result
-from nst.server.results.smaller import MAX_SHARE, files
+from nst.server.results.record import CLIP, Result, read_record, to_result
+from nst.server.results.smaller import MAX_CLIP, MAX_SHARE, files
 
 __all__ = ["MAX_SHARE", "Result", "ResultsError", "Store", "on_a_space", "results_dir"]
 
@@ -74,6 +74,7 @@ class Store:
         alpha: Image.Image | None = None,
         before: Image.Image | None = None,
         inputs: Mapping[str, Image.Image] | None = None,
+        clip: bytes | None = None,
         public: bool = False,
     ) -> tuple[str, str]:
         """Keep a result; once this returns, it is on the disk.
@@ -84,6 +85,7 @@ class Store:
             alpha: the picture's transparency, mode L.
             before: what it was made from, shown beside it.
             inputs: pictures for remixes by kind, such as "content", "style" or "mask-2"; large ones are kept smaller.
+            clip: an MP4 of our own, of which the picture is the poster.
             public: show it in the gallery.
 
         Returns:
@@ -96,6 +98,12 @@ class Store:
         if wrong := [kind for kind in inputs or {} if not KIND.fullmatch(kind)]:
             raise ValueError(f"Kinds of inputs are of small letters, digits, - and _, not {wrong[0]!r}.")
         data, (width, height) = files(picture, recipe, alpha, before, inputs or {})
+        if clip is not None:
+            if len(clip) > MAX_CLIP:
+                raise ResultsError(
+                    f"Clips of up to {MAX_CLIP / 1e6:g} MB can be shared; paint a shorter one, or a smaller."
+                )
+            data[CLIP] = clip
         token = secrets.token_urlsafe(24)
         record = {
             "created": time.time(),

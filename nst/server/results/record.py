@@ -10,7 +10,8 @@ from typing import Any
 
 from nst.images import MAX_RECIPE
 
-OWN = {"picture.webp", "card.jpg", "thumbnail.webp", "before.webp"}
+CLIP = "clip.mp4"
+OWN = {CLIP, "picture.webp", "card.jpg", "thumbnail.webp", "before.webp"}
 """Files of a result that are no inputs."""
 
 
@@ -25,7 +26,7 @@ class Result:
         recipe: how it was made; a stranger may have written it, so check and escape what is in it.
         width, height: of the picture in pixels.
         files: sha256 of each file by name: picture.webp, card.jpg, thumbnail.webp, and where they were shared
-            before.webp and each input, such as content.png or style-2.webp.
+            clip.mp4, before.webp and each input, such as content.png or style-2.webp.
     """
 
     id: str

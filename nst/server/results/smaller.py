@@ -10,8 +10,8 @@ from PIL import Image
 from nst.images import encode
 from nst.server.results.place import ResultsError
 
-MAX_SHARE = 3_000_000
-"""Bytes of all files of one result."""
+MAX_SHARE, MAX_CLIP = 3_000_000, 12_000_000
+"""Bytes of all files of one result, but for its clip; and of that."""
 
 MAX_PICTURE, MAX_BEFORE, MAX_CARD = 1_300_000, 500_000, 300_000
 """Bytes of the picture itself, of what is shown beside it, and of the picture for cards."""
