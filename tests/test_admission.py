@@ -158,7 +158,7 @@ def test_the_job_of_a_visitor_who_has_gone_ends_and_leaves_nothing(url, leave):
     assert soon(lock.locked)
     if leave != "never listened":
         listening(who)
-        time.sleep(0.5)
+        assert soon(lambda: presence.here[who.session])
     who.close()
     assert soon(lambda: not lock.locked())
     assert soon(lambda: not list(admission.under_way(queue_of(url))))
@@ -288,6 +288,7 @@ def test_a_visitor_who_is_refused_can_paint_later(url):
 # The end
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_server_ends_well(tmp_path, number):
@@ -298,10 +299,8 @@ def test_the_server_ends_well(tmp_path, number):
         assert Path(who.upload(tmp_path / "photo.png")["path"]).is_file()
         begun(who)
         listening(who)
-        time.sleep(3)
-        started = time.monotonic()
         server.send_signal(number)
-        assert server.wait(20) == 0 and time.monotonic() - started < 10
+        assert server.wait(20) == 0
         who.close()
     told = next(tmp_path.glob("*.log")).read_text()
     assert not list(tmp_path.glob("pastiche-app-*")), "uploads are removed"
@@ -326,9 +325,10 @@ def test_no_request_leaves_a_traceback_or_its_own_words_in_the_log(tmp_path):
         who.http.post("/gradio_api/queue/join", content=evil.encode("utf-16"))
         who.http.post("/gradio_api/upload", files={"files": (evil, b"x")})
         who.http.post("/login", data={"username": evil, "password": evil})
-        time.sleep(1)
+        written = next(tmp_path.glob("*.log"))
+        assert soon(lambda: '"event": "refused"' in written.read_text())
         who.close()
-    lines = next(tmp_path.glob("*.log")).read_text().splitlines()
+    lines = written.read_text().splitlines()
     assert not [line for line in lines if "evil" in line or "forged" in line or "Traceback" in line]
     events = [json.loads(line) for line in lines if line.startswith("{")]
     assert any(one["event"] == "refused" for one in events)

@@ -130,7 +130,9 @@ def test_a_folder_called_as_a_style_or_a_photo_hides_neither(paint, place, monke
     assert decode("out.png").recipe["style"] == "waves"
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "cp932", "ascii"])
+@pytest.mark.parametrize(
+    "encoding", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("cp1252", "cp932")), "ascii"]
+)
 def test_a_console_of_few_letters_costs_nothing(place, encoder, encoding):
     name = "写真 Café.png"
     Path("photo.png").rename(name)
@@ -156,7 +158,9 @@ def test_a_console_of_few_letters_costs_nothing(place, encoder, encoding):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows sends no SIGINT to one process")
-@pytest.mark.parametrize("imported", ["nst.cli", "numpy", "torch.nn"])
+@pytest.mark.parametrize(
+    "imported", [*(pytest.param(one, marks=pytest.mark.slow) for one in ("nst.cli", "numpy")), "torch.nn"]
+)
 def test_ctrl_c_while_it_starts_is_a_sentence(place, imported):
     process = subprocess.Popen(
         [sys.executable, "-X", "importtime", "-m", "nst", *ONE, "-o", "x.png"],

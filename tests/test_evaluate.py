@@ -220,7 +220,9 @@ def test_a_student_that_is_its_teacher_mapped_disagrees_nowhere():
 def test_disagreement_is_measured_on_what_is_painted(files):
     file = tiny_encoder_file(files)
     photos = [str(files / "cat.png"), str(files / "night.png")]
-    rows = list(compare_disagreement(teacher=file, encoder=file, contents=photos, styles=photos[:1], size=64))
+    rows = list(
+        compare_disagreement(teacher=file, encoder=file, contents=photos, styles=photos[:1], size=64, preset="draft")
+    )
     assert len(rows) == len(STYLE_LAYERS) and rows[0]["painted"] < 0.05
     with pytest.raises(ValueError, match="Two photos"):
         next(compare_disagreement(teacher=file, contents=photos[:1], styles=photos))

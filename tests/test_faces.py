@@ -185,9 +185,9 @@ def test_a_film_that_cannot_be_is_told(tmp_path, capsys):
 
 
 @pytest.mark.skipif("faces" not in {m.name for m in list_models()}, reason="no faces are embedded")
-def test_sixty_pictures_of_the_embedded_faces_are_made():
-    film = only(faces.morph_run(faces=(1, 2, 3), frames=60))
-    assert film.shape == (60, 3, 128, 128)
+def test_a_film_of_the_embedded_faces_is_made():
+    film = only(faces.morph_run(faces=(1, 2, 3), frames=6))
+    assert film.shape == (6, 3, 128, 128)
 
 
 def test_real_faces_are_nearer_to_real_ones_than_made_ones(model, tmp_path):

@@ -816,6 +816,7 @@ def test_a_program_has_the_same_limits_and_the_same_queue(api, monkeypatch):
         assert answer.status_code >= 400 and "data" not in answer.json()
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_told_in_a_sentence(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

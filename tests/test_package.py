@@ -88,24 +88,28 @@ def test_there_is_one_list_of_what_is_needed(wheel: Path) -> None:
     assert told == {(one.name.lower().replace("_", "-"), one.specifier) for one in asked()}
 
 
+@pytest.mark.slow
 def test_a_photo_is_painted_from_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     words = ["stylize", "chelsea", "--style", "night", "--size", "64", "--preset", "draft", "-o", "result.png"]
     assert run(tmp_path, installed / "pastiche", *words) == "result.png\n"
     assert max(decode(tmp_path / "result.png").rgb.size) == 64 and os.listdir(tmp_path) == ["result.png"]
 
 
+@pytest.mark.slow
 def test_the_models_come_along(installed: Path, tmp_path: Path) -> None:
     told = run(tmp_path, installed / "pastiche", "models")
     ours = [entry for entry in list_models() if entry.command]
     assert len(ours) > 5 and told.count(str(Path("nst", "pretrained"))) == len(ours) and "missing" not in told
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_is_called(installed: Path, tmp_path: Path) -> None:
     assert run(tmp_path, installed / "pastiche", "stylize", "--help").startswith("usage: pastiche stylize CONTENT")
     assert run(tmp_path, installed / "pastiche", "app", "--help").startswith("usage: pastiche app ")
     assert "python -m nst stylize" in run(tmp_path, installed / "python", "-m", "nst", "--help")
 
 
+@pytest.mark.slow
 def test_nothing_heavy_is_imported_with_the_package(installed: Path, tmp_path: Path) -> None:
     """So that `import nst` takes hundredths of a second: what is heavy comes with the first name that needs it."""
     heavy = "{'torch', 'gradio', 'numpy', 'PIL', 'scipy', 'huggingface_hub'}"
