@@ -200,11 +200,12 @@ def _from_file(path: Path, architecture: str | None) -> nn.Module:
 
 def _from_offer(offer: Offer, path: Path) -> nn.Module:
     """A network of the Hub: in our layout strictly, else by what it holds, else by the importers."""
-    if offer.architecture:
-        if "encoder" in offer.config and offer.config["encoder"] not in store.read_manifest():
+    said = store.metadata(path)
+    if "architecture" in said:
+        config = repository.check_config(offer)
+        if config.get("encoder", "compact") not in store.read_manifest():
             raise WeightsError(f"{offer.repo} was refused: it looks through an encoder that is not known here.")
-        tensors = store.load_tensors(path, store.metadata(path).get("prefix", ""))
-        return _build(offer.architecture, offer.config, tensors, path)
+        return _build(said["architecture"], config, store.load_tensors(path, said.get("prefix", "")), path)
     for architecture in FOREIGN:
         try:
             return _from_file(path, architecture)

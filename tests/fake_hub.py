@@ -125,8 +125,8 @@ class FakeHub:
                 return (404, "RevisionNotFound") if known else (401, "RepoNotFound")
             sums = {name: {"sha256": hashlib.sha256(data).hexdigest()} for name, (data, _) in held.items()}
             siblings = [{"rfilename": n, "size": len(data), "lfs": sums[n]} for n, (data, _) in held.items()]
-            license = re.search(rb"^license: (.+)$", held.get("README.md", (b"", ""))[0], re.MULTILINE)
-            card = {"license": license[1].decode()} if license else {}
+            text = held.get("README.md", (b"", ""))[0].decode()
+            card = dict(re.findall(r"^(license|architecture): (.+)$", text, re.MULTILINE))
             return 200, {"sha": next(iter(held.values()))[1], "siblings": siblings, "cardData": card} | self.said
         return 404, "EntryNotFound"
 

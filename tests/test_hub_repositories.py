@@ -93,7 +93,23 @@ def test_what_is_published_has_the_usual_layout(fake, published):
     assert front["pipeline_tag"] == "image-feature-extraction" and "style-transfer" in front["tags"]
     assert "example.webp" in text and f'load_model("{REPO}")' in text
     config = json.loads(fake.files[f"/{REPO}/resolve/main/config.json"][0])
-    assert config["architecture"] == "encoder" and config["library_name"] == "pastiche"
+    assert config and "architecture" not in config, "the arguments of the network and nothing else"
+    assert front["architecture"] == "encoder"
+
+
+def test_others_load_it_as_they_are_used_to(fake, tmp_path):
+    from huggingface_hub import PyTorchModelHubMixin
+
+    from nst.cli import publish
+    from nst.models.cin import ConditionalNet
+
+    class Theirs(ConditionalNet, PyTorchModelHubMixin):
+        """What somebody writes who uses the class and not the registry."""
+
+    publish.lay_out("cin", "someone/cin", "", tmp_path)
+    theirs, ours = Theirs.from_pretrained(str(tmp_path), strict=True), load_model("cin")
+    for name, tensor in ours.state_dict().items():
+        assert torch.equal(theirs.state_dict()[name].float(), tensor.float()), name
 
 
 def test_a_dry_run_shows_all_and_needs_no_token(fake, monkeypatch, capsys):
@@ -114,6 +130,7 @@ def test_a_dry_run_shows_all_and_needs_no_token(fake, monkeypatch, capsys):
         (["missing.safetensors", REPO, "--dry-run", "--license", "mit"], "There is no file"),
         (["{file}", REPO, "--dry-run"], "--license"),
         (["cinn", REPO, "--dry-run"], "Did you mean cin"),
+        ([REPO], "--all and OWNER"),
     ],
 )
 def test_what_cannot_be_published_is_told_in_a_sentence(fake, encoder, monkeypatch, capsys, words, says):
@@ -142,6 +159,15 @@ def test_of_vgg_only_the_convolutions_are_published(fake, tmp_path, monkeypatch,
     said = capsys.readouterr().out
     size = int(said.partition("model.safetensors  ")[2].partition(" bytes")[0].replace(",", ""))
     assert 0 < size - find_model("vgg19").download < 10_000 and "license: bsd-3-clause" in said
+
+
+@pytest.mark.slow
+def test_all_of_ours_can_be_published(fake, capsys):
+    assert main(["models", "push", "--all", "someone", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    ours = [entry.name for entry in registry.list_models() if entry.ours]
+    assert len(ours) > 8 and all(f"someone/pastiche-{name}/model.safetensors" in said for name in ours)
+    assert "license_name: research-non-commercial" in said and not fake.requests
 
 
 # ---- fetched
@@ -238,10 +264,11 @@ def test_a_network_of_others_goes_through_the_importers(fake):
 # ---- refused
 
 
-def weights_of(**config: object) -> dict[str, bytes]:
+def weights_of(architecture: str = "", **config: object) -> dict[str, bytes]:
     from safetensors.torch import save as packed
 
-    return {"model.safetensors": packed({"x": torch.zeros(2)}), "config.json": json.dumps(config).encode()}
+    about = {"architecture": architecture} if architecture else {}
+    return {"model.safetensors": packed({"x": torch.zeros(2)}, about), "config.json": json.dumps(config).encode()}
 
 
 @pytest.mark.parametrize(
@@ -254,13 +281,14 @@ def weights_of(**config: object) -> dict[str, bytes]:
         (weights_of(architecture="predictor", encoder="/etc/passwd"), "not known here"),
         (weights_of(architecture="cin", channels=10**9), "not one that a model"),
         (weights_of(architecture="cin", styles=["x"] * 5000), "not one that a model"),
-        (weights_of() | {"config.json": b"[" * 90_000}, "not one that a model"),
-        (weights_of() | {"config.json": b"no json"}, "not one that a model"),
+        (weights_of("cin") | {"config.json": b"[" * 90_000}, "not one that a model"),
+        (weights_of("cin") | {"config.json": b"no json"}, "not one that a model"),
+        (weights_of("cin") | {"config.json": b"[]"}, "not one that a model"),
         (weights_of(), "no network that is known"),
         ({"model.pkl": b"code"}, "no weights that can be read"),
         ({"README.md": b"words"}, "no weights that can be read"),
         ({"a.pth": b"1", "b.pth": b"2"}, "several networks"),
-        ({"model.safetensors": b"damaged", "config.json": b'{"architecture": "cin"}'}, "damaged"),
+        ({"model.safetensors": b"damaged", "config.json": b"{}"}, "damaged"),
     ],
 )
 def test_what_is_not_a_model_of_ours_is_refused_in_a_sentence(fake, files, says):

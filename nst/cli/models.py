@@ -57,6 +57,8 @@ def main(command: str, argv: Sequence[str]) -> int:
     elif args.action == "push":
         from nst.cli import publish
 
+        if not args.all and not args.name:
+            raise WeightsError(f"Give NAME and OWNER/NAME, or --all and OWNER; see `{PROGRAM} models push --help`.")
         names = [entry.name for entry in list_models() if entry.ours] if args.all else [args.name]
         for name in names:
             repo = f"{args.repo}/pastiche-{name}" if args.all else args.repo

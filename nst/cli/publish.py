@@ -117,8 +117,7 @@ def lay_out(name: str, repo: str, license: str, folder: Path) -> Weights | None:
         shutil.copyfile(path, folder / WEIGHTS)
     used = entry.name if entry.kind else str(path)
     network = load_model(used)  # nothing is published that could not be used
-    about_it = {"architecture": entry.architecture, "library_name": "pastiche", **config}
-    (folder / CONFIG).write_text(json.dumps(about_it, indent=2) + "\n", encoding="utf-8")
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     kind = entry.kind or ("style" if hasattr(network, "styles") else "encoder" if hasattr(network, "stages") else "")
     picture = _picture(kind, network, used, folder)
     (folder / "README.md").write_text(_card(entry, kind, repo, picture.name), encoding="utf-8")
@@ -151,6 +150,7 @@ def _card(entry: Weights, kind: str, repo: str, picture: str) -> str:
         tags=["style-transfer", "pastiche", entry.architecture, "pytorch_model_hub_mixin", "model_hub_mixin"],
         datasets=[name for word, name in DATASETS.items() if word in entry.data] or None,
         metrics=METRICS.get(kind),
+        architecture=entry.architecture,
     )
     more = [f"License: {entry.license}."]
     more += [f"Trained on: {entry.data}."] * bool(entry.data) + [f"Made by `{entry.command}`."] * bool(entry.command)
@@ -159,7 +159,12 @@ def _card(entry: Weights, kind: str, repo: str, picture: str) -> str:
     if found := re.search(rf"^## {re.escape(entry.name)}\n\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
         more.append(re.sub(r"^#", "##", found[1].strip(), flags=re.MULTILINE))
     words = {"name": repo.partition("/")[2], "repo": repo, "picture": picture, "weights": WEIGHTS, "config": CONFIG}
-    return CARD.format(front=front.to_yaml(), source=entry.source.rstrip("."), more="\n\n".join(more), **words)
+    return CARD.format(
+        front=front.to_yaml(),
+        source=entry.source[:1].upper() + entry.source[1:].rstrip("."),
+        more="\n\n".join(more),
+        **words,
+    )
 
 
 def _upload(folder: Path, repo: str, key: str, private: bool) -> str:

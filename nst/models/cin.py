@@ -24,7 +24,7 @@ class ConditionalNet(nn.Module):
     Args:
         styles: their names.
         brushes: sizes of the brush that each style was learned at, ascending, relative to the usual one.
-        config: of `nst.models.johnson.TransformNet`.
+        net: arguments of `nst.models.johnson.TransformNet`.
 
     Attributes:
         table: (S, P) scales and shifts of each style, or (B, S, P) for several brushes; see `TransformNet.forward`.
@@ -33,10 +33,10 @@ class ConditionalNet(nn.Module):
 
     takes = "names"
 
-    def __init__(self, styles: Sequence[str], brushes: Sequence[float] = (1.0,), **config: Any) -> None:
+    def __init__(self, styles: Sequence[str], brushes: Sequence[float] = (1.0,), **net: Any) -> None:
         super().__init__()
         self.styles, self.brushes = tuple(styles), tuple(brushes)
-        self.net = TransformNet(**config)
+        self.net = TransformNet(**net)
         shape = (len(self.styles), self.net.num_parameters)
         self.table = nn.Parameter(torch.zeros(shape if len(self.brushes) == 1 else (len(self.brushes), *shape)))
         self.plain = nn.Parameter(torch.zeros(1, self.net.num_parameters))

@@ -131,16 +131,16 @@ class Generator(nn.Module):
     Args:
         net: "resnet" or "unet".
         output: "tanh", or "blend": the net tells a color and how much of it is painted over the photo.
-        config: arguments of the net.
+        more: arguments of the net.
     """
 
-    def __init__(self, net: str = "resnet", output: str = "tanh", **config: Any) -> None:
+    def __init__(self, net: str = "resnet", output: str = "tanh", **more: Any) -> None:
         super().__init__()
         for name, value, known in (("net", net, tuple(NETS)), ("output", output, OUTPUTS)):
             if value not in known:
                 raise ValueError(f'{name} is {" or ".join(known)}, not "{value}".')
         self.output = output
-        self.net = NETS[net](out=4 if output == "blend" else 3, **config)
+        self.net = NETS[net](out=4 if output == "blend" else 3, **more)
 
     def read(self, found: Tensor) -> tuple[Tensor, Tensor]:
         """Colors (N, 3, H, W) in [0, 1], and for a blend logits (N, 1, H, W) of how much of each pixel is painted,
@@ -164,16 +164,16 @@ class Translator(nn.Module):
         directions: a name for each generator, such as ("photo2vangogh", "vangogh2photo").
         sees: the long side in pixels at which generators see larger images, for what they draw is as large as it was in
             what they learned from; 0 for the image's own. What they change is enlarged; the image keeps its details.
-        config: arguments of `Generator`, for all of them.
+        more: arguments of `Generator`, for all of them.
     """
 
-    def __init__(self, directions: Sequence[str] = ("forward",), sees: int = 0, **config: Any) -> None:
+    def __init__(self, directions: Sequence[str] = ("forward",), sees: int = 0, **more: Any) -> None:
         super().__init__()
         if not 0 < len(directions) <= 2:
             raise ValueError(f"A translator has one direction or two, not {len(directions)}.")
         self.directions, self.sees = tuple(directions), sees
-        self.config = {"directions": list(directions), **({"sees": sees} if sees else {}), **config}
-        self.generators = nn.ModuleList(Generator(**config) for _ in directions)
+        self.config = {"directions": list(directions), **({"sees": sees} if sees else {}), **more}
+        self.generators = nn.ModuleList(Generator(**more) for _ in directions)
 
     def forward(self, image: Tensor, direction: int = 0) -> Tensor:
         """The translated image (N, 3, H, W) in [0, 1] of an image (N, 3, H, W) in [0, 1], of any size."""

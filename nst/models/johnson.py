@@ -123,10 +123,10 @@ class Johnson(nn.Module):
 
     takes = "photo"
 
-    def __init__(self, **config: Any) -> None:
+    def __init__(self, **net: Any) -> None:
         super().__init__()
-        self.config = config
-        self.net = TransformNet(**config)
+        self.config = net
+        self.net = TransformNet(**net)
         self.parameters_of_style = nn.Parameter(torch.zeros(1, self.net.num_parameters))
 
     def forward(self, image: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ class StylePredictor(nn.Module):
     Args:
         encoder: name or file of the encoder that looks at styles; it is not among the weights.
         embedding: how many numbers are a style.
-        config: of `nst.models.johnson.TransformNet`.
+        net: arguments of `nst.models.johnson.TransformNet`.
 
     Attributes:
         center, spread: mean and deviation of what is seen of styles, by which it is normalized.
@@ -40,9 +40,9 @@ class StylePredictor(nn.Module):
     center: Tensor
     spread: Tensor
 
-    def __init__(self, encoder: str = "compact", embedding: int = 96, **config: Any) -> None:
+    def __init__(self, encoder: str = "compact", embedding: int = 96, **net: Any) -> None:
         super().__init__()
-        self.net = TransformNet(**config)
+        self.net = TransformNet(**net)
         self.encoder = BorrowedEncoder(encoder)
         seen = 2 * sum(self.encoder.widths(STYLE_LAYERS))
         self.register_buffer("center", torch.zeros(seen))

@@ -1,8 +1,8 @@
 """Models on the Hub that no manifest lists: `owner/name`, or `owner/name@revision`.
 
-Ours have the layout of huggingface_hub's `PyTorchModelHubMixin`: `model.safetensors`, and `config.json` with the
-arguments of the network beside its "architecture". Of others a single file of weights is offered to the importers.
-Nothing that a repository says is believed before it is checked, and nothing in it is run.
+Ours have the layout of huggingface_hub's `PyTorchModelHubMixin`: `model.safetensors`, whose metadata names the
+architecture, and `config.json` with the arguments of the network. Of others a single file of weights is offered to the
+importers. Nothing that a repository says is believed before it is checked, and nothing in it is run.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -35,8 +35,8 @@ class Offer:
     Attributes:
         repo, revision: "owner/name", and the commit that was found.
         file: of the weights; `size` in bytes, and its `sha256` where the Hub states it.
-        license: as its card says, "" for nothing.
-        architecture, config: as its configuration says; "" and {} for networks of others.
+        license, architecture: as its card says, "" for nothing.
+        config: what stands in its configuration, not checked yet; None for nothing that can be read.
     """
 
     repo: str
@@ -46,7 +46,7 @@ class Offer:
     sha256: str = ""
     license: str = ""
     architecture: str = ""
-    config: dict[str, Any] = field(default_factory=dict)
+    config: Any = None
 
     @property
     def name(self) -> str:
@@ -84,7 +84,7 @@ def look(repo: str, revision: str = "", *, download: bool = True) -> Offer:
     """
     here = _snapshot(repo, revision or "main")
     if here and (not download or here.name == revision):
-        return _offered(repo, here.name, {path.name: path.stat().st_size for path in here.iterdir()}, {}, "")
+        return _offered(repo, here.name, {path.name: path.stat().st_size for path in here.iterdir()}, {}, {})
     try:
         if not download:
             raise HubError("not asked")
@@ -102,8 +102,7 @@ def look(repo: str, revision: str = "", *, download: bool = True) -> Offer:
     if not re.fullmatch(r"[0-9a-f]{40}", commit):
         raise WeightsNotFound(f"{repo}: the Hub's answer names no commit.")
     _remember(repo, revision or "main", commit)
-    license_ = card.get("license") if isinstance(card, dict) else ""
-    return _offered(repo, commit, sizes, sums, str(license_ or "")[:100])
+    return _offered(repo, commit, sizes, sums, card if isinstance(card, dict) else {})
 
 
 def fetch(offer: Offer, *, progress: Progress | None = None, download: bool = True) -> Path:
@@ -121,20 +120,28 @@ def fetch(offer: Offer, *, progress: Progress | None = None, download: bool = Tr
     return path
 
 
-def _offered(repo: str, commit: str, sizes: dict[str, int], sums: dict[str, str], license_: str) -> Offer:
+def check_config(offer: Offer) -> dict[str, Any]:
+    """The configuration of an offer, if it is one that a network of a usual size could have.
+
+    Raises:
+        WeightsError: it is not.
+    """
+    if not isinstance(offer.config, dict) or not _is_modest(offer.config):
+        raise WeightsError(f"{offer.repo} was refused: its {CONFIG} is not one that a model for Pastiche could have.")
+    return offer.config
+
+
+def _offered(repo: str, commit: str, sizes: dict[str, int], sums: dict[str, str], card: dict[str, Any]) -> Offer:
     files = [name for name in sizes if PurePosixPath(name).suffix.lower() in SUFFIXES]
     file = WEIGHTS if {WEIGHTS, CONFIG} <= sizes.keys() else files[0] if len(files) == 1 else ""
     if not file:
         held = f"several networks ({', '.join(files[:4])}): fetch one and make it ours with `models import`"
         raise WeightsError(f"{repo} holds {held if files else 'no weights that can be read here'}.")
-    offer = Offer(repo, commit, file, sizes[file], sums.get(file, ""), license_)
+    terms, architecture = (str(card.get(key) or "")[:100] for key in ("license", "architecture"))
+    offer = Offer(repo, commit, file, sizes[file], sums.get(file, ""), terms, architecture)
     if offer.size > MOST_BYTES:
         raise WeightsError(f"{repo} was refused: its file has {offer.size / 1e9:.1f} GB, and at most 1 GB is fetched.")
-    if file != WEIGHTS or CONFIG not in sizes:
-        return offer
-    config = _config(_get(offer, CONFIG), repo)
-    architecture = config.pop("architecture", "")
-    return Offer(**{**vars(offer), "architecture": str(architecture), "config": config if architecture else {}})
+    return replace(offer, config=_read(_get(offer, CONFIG))) if file == WEIGHTS and CONFIG in sizes else offer
 
 
 def _get(offer: Offer, name: str, progress: Progress | None = None, download: bool = True) -> Path:
@@ -149,19 +156,15 @@ def _get(offer: Offer, name: str, progress: Progress | None = None, download: bo
         raise WeightsNotFound(f"{name} of {offer.repo} is not to be had: {error}.") from error
 
 
-def _config(path: Path, repo: str) -> dict[str, Any]:
-    """The configuration, if it is one that a network of a usual size could have; the library's own marks left out."""
+def _read(path: Path) -> Any:
+    """What stands in a configuration, or None."""
     try:
-        text = path.read_text(encoding="utf-8") if path.stat().st_size <= MOST_CONFIG else ""
-        config = json.loads(text)
+        return json.loads(path.read_text(encoding="utf-8")) if path.stat().st_size <= MOST_CONFIG else None
     except (OSError, ValueError, RecursionError):
-        config = None
-    if not isinstance(config, dict) or not _modest(config):
-        raise WeightsError(f"{repo} was refused: its {CONFIG} is not one that a model for Pastiche could have.")
-    return {name: value for name, value in config.items() if name != "library_name"}
+        return None
 
 
-def _modest(config: object) -> bool:
+def _is_modest(config: object) -> bool:
     waiting, seen = [config], 0
     while waiting and seen <= MOST_VALUES:
         one = waiting.pop()
