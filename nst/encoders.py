@@ -28,6 +28,10 @@ VGG_WIDTHS = (64, 128, 256, 512, 512)
 
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CONTENT_LAYERS = ("relu4_2",)
+KEPT_LAYERS = ("relu3_1", *CONTENT_LAYERS)
+KEPT_WEIGHTS = (1.0, 3.0)
+"""Where a painting keeps its photo, and what the layers count: the deeper one alone lets light turn into dark and eyes
+into strokes, and with the other as heavy little is painted."""
 
 
 class Encoder(nn.Module):

@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nst.care import face_map, looked_at
 from nst.color import recolor_result
 from nst.device import Device, choose_device
 from nst.images import fit, resize, to_tensor
@@ -33,6 +34,9 @@ NAMED, ANY = "cin", "predictor"
 """The models for styles that are known by name, and for any others."""
 
 MAX_SIZE, MAX_STYLES = 4096, 4
+GENTLE = 0.5
+"""By how much of itself the strength is lowered in faces where they are kept best."""
+
 STYLE_SIZE = 384
 """Long side in pixels at which a model looks at a style picture: what its strokes' size was learned at."""
 
@@ -62,20 +66,25 @@ class Painter:
         content: Tensor,
         *,
         strength: float = 100.0,
+        keep_faces: float = 50.0,
         size: int | None = None,
         brush: float = 1.0,
         preserve_color: str = "none",
         seed: int = 0,
     ) -> Tensor:
         """The painted picture (1, 3, H, W) in [0, 1], on the CPU; arguments as of `fast_stylize`."""
-        check(ROWS, strength=strength, size=size, brush=brush, preserve_color=preserve_color)
+        check(ROWS, strength=strength, keep_faces=keep_faces, size=size, brush=brush, preserve_color=preserve_color)
         height, width = content.shape[-2:]
         long = size or min(max(height, width), MAX_SIZE)
         final = fit(width, height, long)[::-1]
         # Strokes have a size in pixels: for larger ones than it has learned, the network sees a smaller picture.
         learned = min(max(brush, min(self.brushes)), max(self.brushes))
         seen = fit(width, height, max(1, min(round(long * learned / brush), MAX_SIZE)))[::-1]
-        painted = self.pass_through(self.device.place(resize(content, seen)), strength / 100, seed, learned)
+        photo, share = self.device.place(resize(content, seen)), strength / 100
+        painted = self.pass_through(photo, share, seed, learned)
+        if keep_faces and (faces := face_map(looked_at(content))).any():
+            gentle = self.pass_through(photo, share * (1 - GENTLE * keep_faces / 100), seed, learned)
+            painted = torch.lerp(painted, gentle, resize(faces, seen).to(painted))
         result = resize(painted.float().clamp(0, 1), final).cpu()
         return recolor_result(result, resize(content, final), preserve_color)
 
@@ -116,6 +125,7 @@ def fast_stylize(
     *,
     model: str | None = None,
     strength: float = 100.0,
+    keep_faces: float = 50.0,
     size: int | None = None,
     brush: float = 1.0,
     preserve_color: str = "none",
@@ -134,6 +144,7 @@ def fast_stylize(
         weights: of the styles in the mixture, made to sum to 1; None means equal.
         model: a name of `list_models("style")`, or a file; None means the one that fits the styles.
         strength: 0 gives the photo back, 100 the style in full.
+        keep_faces: how much gentler faces are painted; 0 as all else, 100 at half the strength.
         size: long side of the result in pixels; None means the photo's own, at most 4096.
         brush: size of the strokes; above 1 is larger.
         preserve_color: "none", or how the photo's colors are kept; see `nst.color.COLOR_MODES`.
@@ -145,7 +156,15 @@ def fast_stylize(
         nst.weights.WeightsError: the weights are missing or damaged.
     """
     painter = make_painter(styles, weights, model=model, device=device)
-    return painter.paint(content, strength=strength, size=size, brush=brush, preserve_color=preserve_color, seed=seed)
+    return painter.paint(
+        content,
+        strength=strength,
+        keep_faces=keep_faces,
+        size=size,
+        brush=brush,
+        preserve_color=preserve_color,
+        seed=seed,
+    )
 
 
 def make_painter(

@@ -10,7 +10,16 @@ from tiny import picture
 from torch import Tensor
 
 from nst.images import resize
-from nst.metrics import blob_area, color_fringes, flat_blur, hatching, lattice_energy, pastiche_score, stroke_lines
+from nst.metrics import (
+    blob_area,
+    color_fringes,
+    flat_blur,
+    hatching,
+    lattice_energy,
+    pastiche_score,
+    ripples,
+    stroke_lines,
+)
 from nst.research.evaluate.sweeps import blurred
 
 
@@ -44,6 +53,22 @@ def test_a_checkerboard_is_a_lattice_and_strokes_are_none():
     assert lattice_energy(picture(1, 24, 24)) == 0, "too small to tell"
     with pytest.raises(ValueError, match=r"The period of a lattice is 2, 4, 8"):
         lattice_energy(texture(), 3)
+
+
+def wiggling(width: float, side: int = 128) -> Tensor:
+    """Lines (1, 1, side, side) of one width in all directions, of deviation 1: noise of one band of waves."""
+    band = torch.randn(1, 1, side, side, generator=torch.Generator().manual_seed(3))
+    for _ in range(3):
+        band = blurred(band, width / 6) - blurred(band, width / 3.5)
+    return band / band.std()
+
+
+@pytest.mark.parametrize("side", [128, 256])
+def test_ripples_show_in_texture_and_strokes_of_all_widths_are_none(side):
+    assert ripples(texture(side=side)) < 0.4
+    for width in (5, 7, 10):
+        assert ripples(texture(side=side) + 0.05 * wiggling(width, side)) > 1
+    assert ripples(torch.full((1, 3, side, side), 0.5)) < 0.1 and ripples(picture(1, 100, 200)) == 0
 
 
 def test_hatching_shows_in_texture_and_not_in_its_resizing():
@@ -116,6 +141,7 @@ def test_each_blemish_alone_makes_a_result_unclean():
     blob = clean.clone()
     blob[..., 100:140, 100:140] = 1.0
     spoiled = {
+        "ripples": (clean + 0.05 * wiggling(5, 256)).clamp(0, 1),
         "hatching": (clean + 0.05 * wave(2.7, 1.2, 256) + 0.05 * wave(2.7, 1.9, 256)).clamp(0, 1),
         "fringes": torch.cat([red.roll(2, -1), green, blue.roll(-2, -1)], 1),
         "blob": blob,

@@ -105,7 +105,11 @@ def test_a_step_never_touches_the_host(kind, guided):
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_neither_do_regularizers_content_and_optimizers(exponent, optimizer):
     content = tiny_encoder()(picture(1), LAYERS)
-    losses = [ContentLoss(content, LAYERS), TotalVariationLoss(picture(1), 0.1, exponent), NormLoss(1.0)]
+    losses = [
+        ContentLoss(content, LAYERS),
+        TotalVariationLoss(picture(1), weight=0.1, exponent=exponent),
+        NormLoss(1.0),
+    ]
     kept = KeptImage(picture(1), picture(2), torch.rand(1, 1, 24, 32))
     for image in (PixelImage(picture(1)), kept):
         assert watched(PerceptualLoss(losses), image, optimizer=optimizer, average=0.0) == []

@@ -171,7 +171,7 @@ def test_weights_are_normalized_or_refused():
 
 
 def test_unknown_style_loss_names_the_known_ones():
-    with pytest.raises(ValueError, match=r"wasserstein, gram, .* or patches"):
+    with pytest.raises(ValueError, match=r"wasserstein, gram, .* or relaxed-transport"):
         StyleLoss(tiny_encoder()(picture(0), LAYERS), LAYERS, kind="cosine")
 
 
@@ -187,8 +187,8 @@ def _criteria() -> dict[str, torch.nn.Module]:
     losses: dict[str, torch.nn.Module] = {f"style {k}": StyleLoss(style, LAYERS, kind=k) for k in STYLE_LOSSES}
     losses["weighted"] = StyleLoss(style, LAYERS, [1, 2, 3, 4, 5])
     losses["content"] = ContentLoss(content, ["relu4_2"])
-    losses["tv"] = TotalVariationLoss(picture(1), 1.0)
-    losses["tv 1.5"] = TotalVariationLoss(picture(1), 1.0, 1.5)
+    losses["tv"] = TotalVariationLoss(picture(1), weight=1.0)
+    losses["tv 1.5"] = TotalVariationLoss(picture(1), weight=1.0, exponent=1.5)
     return losses
 
 
@@ -215,3 +215,11 @@ def test_structural_similarity_is_the_metrics():
     assert float(structural_similarity(other, image)) == pytest.approx(luminance_ssim(other, image), abs=2e-3)
     both = structural_similarity(torch.cat([image, other]), torch.cat([image, image]))
     assert both[0] == pytest.approx(1) and both[1] < 1
+
+
+def test_what_is_as_rough_as_photo_or_style_pays_nothing():
+    smooth, rough = picture(1), torch.rand(1, 3, 24, 32)
+    alone, both = TotalVariationLoss(smooth, weight=1.0), TotalVariationLoss(smooth, rough, weight=1.0)
+    assert float(alone({"image": rough})["tv"]) > 1
+    assert float(both({"image": rough})["tv"]) == float(both({"image": smooth})["tv"]) == 0
+    assert float(both({"image": (2 * rough - 0.5)})["tv"]) > 1

@@ -20,7 +20,7 @@ CPU = choose_device("cpu", "float32")
 
 def criterion() -> PerceptualLoss:
     features = tiny_encoder()(picture(2), LAYERS)
-    return PerceptualLoss([StyleLoss(features, LAYERS), TotalVariationLoss(picture(1), 0.01)])
+    return PerceptualLoss([StyleLoss(features, LAYERS), TotalVariationLoss(picture(1), weight=0.01)])
 
 
 def run(**arguments):
@@ -50,7 +50,7 @@ def test_one_encoder_pass_a_step_however_many_losses():
     passes, encoder = [], tiny_encoder()
     encoder.register_forward_hook(lambda *_: passes.append(1))
     features = tiny_encoder()(picture(2), LAYERS)
-    losses = [StyleLoss(features, LAYERS), ContentLoss(features, LAYERS), TotalVariationLoss(picture(1), 1)]
+    losses = [StyleLoss(features, LAYERS), ContentLoss(features, LAYERS), TotalVariationLoss(picture(1), weight=1)]
     list(optimize(PixelImage(picture(1)), encoder, PerceptualLoss(losses), device=CPU, num_steps=5))
     assert len(passes) == 5
 

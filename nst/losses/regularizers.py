@@ -78,21 +78,22 @@ def alpha_norm(image: Tensor, exponent: float = 6.0) -> Tensor:
 
 
 class TotalVariationLoss(nn.Module):
-    """Total variation above the content's own, relative to it; its term is "tv".
+    """Total variation above that of the roughest of some pictures, relative to it; its term is "tv".
 
-    What varies no more than the content pays nothing: strokes as fine as the photo's detail are welcome, and a
-    photo stylized with itself stays as it is.
+    What varies no more than photo or style pays nothing: strokes as fine as theirs are welcome, and a photo stylized
+    with itself stays as it is. To hold a smooth photo's painting down to the photo's own is what fills it with ripples:
+    the finest detail is the dearest, and what a style asks for moves into lines of some five pixels.
     """
 
     layers: tuple[str, ...] = ()
 
-    def __init__(self, content: Tensor, weight: float, exponent: float = 2.0, padding: str = "replicate") -> None:
+    def __init__(self, *pictures: Tensor, weight: float, exponent: float = 2.0, padding: str = "replicate") -> None:
         super().__init__()
         self.weight, self.exponent, self.padding = weight, exponent, padding
-        # A flat content has no variation of its own: a thousandth of the range squared stands in.
-        own = total_variation(content.detach(), exponent).clamp_min(1e-6)
+        # A flat picture has no variation of its own: a thousandth of the range squared stands in.
+        own = torch.stack([total_variation(picture.detach(), exponent) for picture in pictures]).amax().clamp_min(1e-6)
         self.register_buffer("own", own, persistent=False)
-        self.register_buffer("kernel", difference_kernel(content), persistent=False)
+        self.register_buffer("kernel", difference_kernel(pictures[0]), persistent=False)
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         relative = total_variation(features["image"], self.exponent, self.padding, self.get_buffer("kernel"))

@@ -15,6 +15,7 @@ from nst.losses.histogram import Histogram
 from nst.losses.patches import Patches
 from nst.losses.perceptual import Features, in_view, normalized_weights
 from nst.losses.statistic import Sample, Site, Statistic, StyleOptions
+from nst.losses.transport import RelaxedTransport
 from nst.losses.wasserstein import MeanVariance, Wasserstein
 
 STATISTICS: dict[str, type[Statistic]] = {
@@ -27,6 +28,7 @@ STATISTICS: dict[str, type[Statistic]] = {
     "histogram": Histogram,
     "correlation": Correlation,
     "patches": Patches,
+    "relaxed-transport": RelaxedTransport,
 }
 """What a layer is compared by, by name."""
 

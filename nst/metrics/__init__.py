@@ -8,7 +8,7 @@ from nst.metrics.artifacts import checkerboard_energy, grain, seam_energy, varia
 from nst.metrics.blemishes import blob_area, color_fringes, flat_blur
 from nst.metrics.color import chroma, color_distance, speckle_ratio
 from nst.metrics.content import content_distances, edge_agreement, feature_agreement, luminance_ssim, psnr
-from nst.metrics.lattice import hatching, lattice_energy
+from nst.metrics.lattice import hatching, lattice_energy, ripples
 from nst.metrics.perceptual import perceptual_distance
 from nst.metrics.pyramid import SCALES, Pyramid
 from nst.metrics.score import PARTS, Aim, Judge, Score, find_judge, pastiche_score
@@ -39,6 +39,7 @@ __all__ = [
     "pastiche_score",
     "perceptual_distance",
     "psnr",
+    "ripples",
     "seam_energy",
     "speckle_ratio",
     "spectral_slope",

@@ -9,7 +9,7 @@ from torch import Tensor
 from nst.images import resize
 from nst.metrics.artifacts import checkerboard_energy, grain, seam_energy
 from nst.metrics.blemishes import blob_area, color_fringes
-from nst.metrics.lattice import hatching
+from nst.metrics.lattice import hatching, ripples
 
 WHOLE, USUAL = 1024, 1.2
 """Pixels a side of a picture's middle that is looked at in its own size, and the seam energy of a clean one."""
@@ -19,6 +19,9 @@ GRAIN = 0.015
 
 HATCHED, HATCHING = 0.15, 0.1
 """How much more `hatching` than photo and style it may have, and how much more again halves its worth."""
+
+RIPPLED, RIPPLING = 0.3, 0.7
+"""How much more `ripples` than photo and styles it may have, and how much more again halves its worth."""
 
 USUAL_SIZE = 512
 """Long side at which the photo's and the styles' own hatching and fringes are measured."""
@@ -43,6 +46,7 @@ class Cleanness:
         own = [resize(one.float(), USUAL_SIZE) for one in (*styles, *([] if content is None else [content]))]
         self.grain = max(grain(one) for one in small)
         self.hatching = max(hatching(one) for one in own)
+        self.ripples = max(ripples(one) for one in own)
         self.fringes = max(FRINGED, *(color_fringes(one) for one in own))
         self.photo = None if content is None else small[0]
         self.styles = small if content is None else small[1:]
@@ -52,11 +56,13 @@ class Cleanness:
         middle = _middle(image)
         blob = min(blob_area(small, self.photo, style) for style in self.styles)
         hatched = max(0.0, hatching(middle) - self.hatching - HATCHED) / HATCHING
+        rippled = max(0.0, ripples(middle) - self.ripples - RIPPLED) / RIPPLING
         return (
             _free_of_grids(middle)
             * min(1.0, (self.grain + GRAIN) / max(grain(small), GRAIN))
             * min(1.0, self.fringes / max(color_fringes(middle), FRINGED)) ** 2
             / (1 + hatched**2)
+            / (1 + rippled**2)
             / (1 + (blob / BLOB) ** 2)
         )
 

@@ -1,6 +1,6 @@
 """Patterns that networks weave into all they paint: what is at the frequencies of their enlargements, and hatching.
 
-Both look at the power spectrum of the luma, the mean of those of many small windows (Welch 1967, "The use of fast
+All look at the power spectrum of the luma, the mean of those of many small windows (Welch 1967, "The use of fast
 Fourier transform for the estimation of power spectra").
 """
 
@@ -61,6 +61,28 @@ def hatching(image: Tensor) -> float:
     rest = heights - heights.mean(0) - heights.mean(1, keepdims=True) + heights.mean()
     return float(rest.std())
 
+
+def ripples(image: Tensor) -> float:
+    """How far lines of one width fill an image (1, 3, H, W) in [0, 1]: 0.1 to 0.4 for photos and paintings.
+
+    Their power falls off with frequency as a straight line if both are logarithmic, since strokes and things are of all
+    widths. This is the logarithm of how far it is above that line, where most, between wavelengths of 3 and 16 pixels.
+    A picture without its finest detail has more, too. Images of less than 128 pixels a side have 0.
+    """
+    if min(image.shape[-2:]) < 2 * WINDOW:
+        return 0.0
+    power, size = _spectrum(gray(image)), WINDOW
+    y, x = np.meshgrid(np.fft.fftfreq(size), np.fft.fftfreq(size), indexing="ij")
+    edges = np.geomspace(2 / size, 0.45, WIDTHS + 1)
+    ring = np.digitize(np.hypot(y, x).ravel(), edges)
+    found = np.bincount(ring, power.ravel(), WIDTHS + 2) / np.maximum(np.bincount(ring, minlength=WIDTHS + 2), 1)
+    frequency, heights = np.sqrt(edges[1:] * edges[:-1]), np.log(found[1:-1] + QUIET)
+    above = heights - np.polyval(np.polyfit(np.log(frequency), heights, 1), np.log(frequency))
+    return max(0.0, float(above[(frequency > 1 / 16) & (frequency < 1 / 3)].max()))
+
+
+WIDTHS = 12
+"""Widths that lines are told apart by."""
 
 QUIET = 3e-8
 """Power of a wave that nobody can see, so that resized pictures, which have none of the finest, do not hatch."""

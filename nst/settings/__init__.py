@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from nst.color import COLOR_MODES, COLOR_MOMENTS
-from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS
+from nst.encoders import KEPT_LAYERS, STYLE_LAYERS
 from nst.losses import CORRELATIONS, MIXING, STYLE_LOSSES
 from nst.optimize import OPTIMIZERS
 from nst.settings.setting import (
@@ -29,9 +29,13 @@ from nst.settings.setting import (
 )
 
 PRESETS = {
-    "draft": Preset(num_steps=60, factor=2.0, smallest=192, average=0.0, tv_weight=0.01, reach=8),
-    "good": Preset(num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01, reach=8),
-    "best": Preset(num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01, reach=8),
+    "draft": Preset(num_steps=60, factor=2.0, smallest=192, average=0.8, tv_weight=0.01, reach=8, content_gain=0.5),
+    "good": Preset(
+        num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01, reach=8, content_gain=0.7
+    ),
+    "best": Preset(
+        num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01, reach=8, content_gain=0.9
+    ),
 }
 
 ENCODERS = ("compact", "vgg19", "vgg16")
@@ -56,13 +60,14 @@ STYLE_LOSS_TITLES = {
     "mmd_gaussian": "MMD, Gaussian kernel",
     "histogram": "Histograms",
     "correlation": "Shifted correlations",
+    "relaxed_transport": "Relaxed transport",
 }
 
 STYLE_LOSS_PAPERS = (
     "What the papers say: [Gram](https://arxiv.org/abs/1508.06576), "
     "[Wasserstein](https://arxiv.org/abs/1905.12828), [MMD and mean-variance](https://arxiv.org/abs/1701.01036), "
     "[histograms](https://arxiv.org/abs/1701.08893), [shifted correlations](https://arxiv.org/abs/1605.04603), "
-    "[patches](https://arxiv.org/abs/1601.04589)."
+    "[patches](https://arxiv.org/abs/1601.04589), [relaxed transport](https://arxiv.org/abs/1904.12785)."
 )
 
 PRESET_SAYS = "as the preset says"
@@ -93,6 +98,16 @@ ROWS = (
         float,
         "Style strength",
         "0 keeps the photo as it is, 100 asks for the style alone.",
+        PICTURE,
+        0,
+        100,
+        step=1,
+    ),
+    Setting(
+        "keep_faces",
+        float,
+        "Keep faces",
+        "How much more care is taken of faces, and of what else stands out.",
         PICTURE,
         0,
         100,
@@ -286,7 +301,7 @@ ROWS = (
         "Deeper ones keep less detail.",
         COMPARED,
         many="list",
-        unset=" ".join(CONTENT_LAYERS),
+        unset=" ".join(KEPT_LAYERS),
     ),
     Setting(
         "style_layers",

@@ -31,8 +31,9 @@ class Preset:
         num_steps: over all scales.
         factor: between two scales; `smallest` is the lower bound of the first one's long side.
         average: decay of the averaged iterate; 0 keeps the best one.
-        tv_weight: of total variation, relative to the content's own.
+        tv_weight: of total variation beyond the photo's and the styles'.
         reach: by how many pixels the picture is moved from step to step, see `nst.transforms`; 0 is not.
+        content_gain: how much more the content counts, since it gives way the longer a run is.
     """
 
     num_steps: int
@@ -41,6 +42,7 @@ class Preset:
     average: float
     tv_weight: float
     reach: int = 0
+    content_gain: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,11 @@ class SemanticObjective(Objective):
             else:
                 losses += style_config.losses(self.model, self.device, others, content.regions, share, views=views)
         if self.variation[0]:
-            losses.append(TotalVariationLoss(self.device.place(whole.picture), *self.variation))
+            losses.append(
+                TotalVariationLoss(
+                    self.device.place(whole.picture), weight=self.variation[0], exponent=self.variation[1]
+                )
+            )
         return PerceptualLoss(losses)
 
 

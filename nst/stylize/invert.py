@@ -72,7 +72,7 @@ def invert(
             features = {name: found.expand(starts, -1, -1, -1) for name, found in model(small, [layer]).items()}
         losses: list[nn.Module] = [ContentLoss(features, [layer])]
         if chosen.tv_weight:
-            losses.append(TotalVariationLoss(small, chosen.tv_weight, tv_exponent))
+            losses.append(TotalVariationLoss(small, weight=chosen.tv_weight, exponent=tv_exponent))
         if norm_weight:
             losses.append(NormLoss(norm_weight, norm_exponent))
         if part.steps_before:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from nst.device import Device
-from nst.encoders import CONTENT_LAYERS, Encoder, EncoderPair
+from nst.encoders import KEPT_LAYERS, Encoder, EncoderPair
 from nst.images import fit, resize
 from nst.losses import STATISTICS, ContentLoss, NormLoss, PerceptualLoss, TotalVariationLoss
 from nst.optimize import AdamState, Encoding, Step, optimize, total_loss
@@ -32,6 +32,7 @@ class ContentImage:
         picture: the content, (1, 3, H, W).
         regions: where which styles go, masks of the content's size.
         keep: (1, 1, H, W), what is left untouched.
+        care: (1, 1, h, w), what each place counts where the content is compared; None is 1.
         map: (1, 3, h, w), what is where.
         blank: whether there is nothing in the picture.
         multiple: what its sides in pixels are multiples of.
@@ -40,6 +41,7 @@ class ContentImage:
     picture: Tensor
     regions: Sequence[Region]
     keep: Tensor | None = None
+    care: Tensor | None = None
     map: Tensor | None = None
     blank: bool = False
     multiple: int = 1
@@ -54,7 +56,8 @@ class ContentImage:
 
         regions = [replace(region, mask=fitted(region.mask)) for region in self.regions]
         small = resize(self.picture, (tall, wide))
-        return replace(self, picture=small, keep=fitted(self.keep), map=fitted(self.map), regions=regions)
+        keep, care, map = fitted(self.keep), fitted(self.care), fitted(self.map)
+        return replace(self, picture=small, regions=regions, keep=keep, care=care, map=map)
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Objective:
     device: Device
     style_config: StyleConfig
     balance: tuple[float, float]
-    content_layers: tuple[str, ...] = CONTENT_LAYERS
+    content_layers: tuple[str, ...] = KEPT_LAYERS
     content_layer_weights: Sequence[float] | None = None
     variation: tuple[float, float] = (0.0, 2.0)
     norm: tuple[float, float] = (0.0, 6.0)
@@ -109,18 +112,26 @@ class Objective:
                 seen = [self.encoding(one, tuple(layers)) for one in (views.each(picture) if views else [picture])]
             kept = {name: torch.cat([one[name] for one in seen]) for name in layers}
             weight = content_weight * self.judge.content_gain * self.style_config.content_gain
-            losses.append(ContentLoss(kept, layers, weight, self.content_layer_weights))
+            losses.append(ContentLoss(kept, layers, weight, self.content_layer_weights, self._care(content, views)))
         if style_weight:
             losses += self.style_config.losses(
                 self.model, self.device, styles, content.regions, style_weight, content.map, views
             )
         if self.variation[0]:
-            own = self.device.place(styles[0].picture if content.blank else content.picture)
+            known = [*([] if content.blank else [content.picture]), *(style.picture for style in styles)]
             padding = "replicate" if self.endless is None else "circular"
-            losses.append(TotalVariationLoss(own, *self.variation, padding))
+            smooth = dict(zip(("weight", "exponent"), self.variation, strict=True))
+            losses.append(TotalVariationLoss(*map(self.device.place, known), **smooth, padding=padding))
         if self.norm[0]:
             losses.append(NormLoss(*self.norm))
         return PerceptualLoss(losses)
+
+    def _care(self, content: ContentImage, views: Shifts | None) -> Tensor | None:
+        """What each place of each view counts."""
+        if content.care is None:
+            return None
+        care = content.care.to(self.device.torch_device)
+        return torch.cat(views.each(care)) if views else care
 
 
 def paint(
@@ -190,7 +201,7 @@ def prepare_content(
         notes.append(note)
     kept, note = (None, None) if keep is None else fitted_mask(keep, shape, "The mask of what to keep")
     regions = find_regions(fitted, weights, kept)
-    return ContentImage(content.float(), regions, kept, map), [said for said in [*notes, note] if said]
+    return ContentImage(content.float(), regions, kept, map=map), [said for said in [*notes, note] if said]
 
 
 def first_picture(init: str | Tensor, content: Tensor, style: Tensor, seed: int) -> Tensor:

@@ -12,13 +12,13 @@ BALANCE = 250.0
 """Style weight over content weight at strength 50."""
 
 
-def balance(strength: float) -> tuple[float, float]:
+def balance(strength: float, content_gain: float = 1.0) -> tuple[float, float]:
     """Content and style weight, which sum to 1, of a strength from 0 (content alone) to 100 (style alone).
 
     Both losses are relative to their targets, so that neither grows with the size or with the encoder.
     """
     s = strength / 100
-    content, style = (1 - s) ** 2, BALANCE * s**2
+    content, style = content_gain * (1 - s) ** 2, BALANCE * s**2
     return content / (content + style), style / (content + style)
 
 

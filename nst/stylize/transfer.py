@@ -12,14 +12,16 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from nst.care import care_map
 from nst.color import grey, recolor_result, recolor_style
 from nst.device import Device, choose_device
-from nst.encoders import CONTENT_LAYERS, load_onto
+from nst.encoders import KEPT_LAYERS, KEPT_WEIGHTS, load_onto
 from nst.images import resize
 from nst.losses import STATISTICS, STYLE_LOSSES, StyleOptions
 from nst.optimize import Step
 from nst.settings import check
 from nst.settings.setting import Preset, split
+from nst.stylize.guides import mask_of
 from nst.stylize.painting import ContentImage, Objective, one_each, paint, prepare_content
 from nst.stylize.scales import plan
 from nst.stylize.settings import balance, chosen_preset, per_style
@@ -34,6 +36,7 @@ def style_transfer(
     size: int = 512,
     preset: str | Preset = "good",
     strength: float = 50.0,
+    keep_faces: float = 50.0,
     num_steps: int | None = None,
     init: str | Tensor = "content",
     optimizer: str = "adam",
@@ -53,6 +56,7 @@ def style_transfer(
     masks: Sequence[Tensor | None] | None = None,
     style_masks: Sequence[Tensor | None] | None = None,
     keep: Tensor | None = None,
+    care: Tensor | None = None,
     guide: str = "inside",
     content_map: Tensor | None = None,
     style_map: Tensor | Sequence[Tensor | None] | None = None,
@@ -80,17 +84,19 @@ def style_transfer(
         size: long side of the result in pixels.
         preset: "draft", "good", "best" (see `PRESETS`) or one of your own: what a None below stands for.
         strength: 0 keeps the content, 100 asks for the style alone; see `balance`.
+        keep_faces: how much more the content counts in faces, and where else it stands out; 0 is no more, 100 is
+            `1 + CARE` times as much.
         num_steps: over all scales.
         init: start from "content", "noise" or "style" (the first one); or from an image (1, 3, H, W) in [0, 1], a
             previous result say, which then goes on at the full size only.
         optimizer, learning_rate: see `nst.optimize.optimize`.
         style_loss: how the statistics of a layer are compared: one of `nst.losses.STYLE_LOSSES`, or several joined
             by "+", each of which counts the same.
-        content_layers, style_layers: where to compare; None means relu4_2, and relu1_1 to relu5_1 or what suits
-            the style loss.
+        content_layers, style_layers: where to compare; None means relu3_1 and relu4_2, and relu1_1 to relu5_1 or what
+            suits the style loss.
         style_layer_weights, content_layer_weights: how the layers count; None means equal, or what suits the
-            style loss.
-        tv_weight, tv_exponent: of total variation, relative to the content's own; higher is smoother.
+            style loss; of the content's own layers, `nst.encoders.KEPT_WEIGHTS`.
+        tv_weight, tv_exponent: of total variation beyond the photo's and the styles'; higher is smoother.
         pooling: "average" (smoother pictures, Gatys et al. 2016) or "max"; None is what the encoder was
             trained with.
         style_scale: long side of the style relative to the result's, one for all or one for each style; larger
@@ -103,6 +109,7 @@ def style_transfer(
             for all that the others leave. Styles of equal masks are mixed there.
         style_masks: what of each style may be taken; None is all.
         keep: what of the content is left untouched, white where it is.
+        care: where the content counts more, white where most, in place of what `nst.care` finds.
         guide: how masks act at deeper layers, see `nst.stylize.guides.propagate`.
         content_map, style_map: pictures (1, 3, h, w) of what is where, one color for each meaning, of the content
             and of each style; the style loss "patches" paints each meaning with what means the same in the style.
@@ -144,12 +151,15 @@ def style_transfer(
         one_each(style_masks, len(styles), "style masks"),
         maps,
     )
+    if keep_faces:
+        content_image = careful(content_image, keep_faces, care)
     colors = ColorTransfer(content.float(), preserve_color, color_when, content_image.keep)
     model = load_onto(device, encoder, pooling, progress)
     judge = load_onto(device, content_encoder, pooling, progress) if content_encoder else model
-    layers, smooth = tuple(content_layers or CONTENT_LAYERS), (chosen.tv_weight, tv_exponent)
-    rest = (layers, content_layer_weights, smooth, (norm_weight, norm_exponent))
-    objective = Objective(model, judge, device, style_config, balance(strength), *rest)
+    layers, smooth = tuple(content_layers or KEPT_LAYERS), (chosen.tv_weight, tv_exponent)
+    kept_weights = content_layer_weights or (None if content_layers else KEPT_WEIGHTS)
+    rest = (layers, kept_weights, smooth, (norm_weight, norm_exponent))
+    objective = Objective(model, judge, device, style_config, balance(strength, chosen.content_gain), *rest)
     content_image, style_images = colors.before(content_image, style_images)
     parts = plan(size, chosen, whole=isinstance(init, Tensor))
     start = colors.start(init) if isinstance(init, Tensor) else init
@@ -157,6 +167,20 @@ def style_transfer(
     for step in paint(content_image, style_images, objective, parts, start, seed, chosen, optimizer, learning_rate):
         yield replace(step.changed(colors.after), note=" ".join(filter(None, (note, step.note))) or None)
         note = None
+
+
+CARE = 6.0
+"""How much more the content counts in a face with the greatest care."""
+
+CARED = 1.5
+"""How much the content counts on the mean at most: a portrait is to be painted, too."""
+
+
+def careful(content: ContentImage, keep_faces: float, care: Tensor | None) -> ContentImage:
+    """The content image with more care where it matters: where a mask says so, or by what is found in it."""
+    where = care_map(content.picture) if care is None else mask_of(care, "The mask of care")
+    care = 1 + CARE * keep_faces / 100 * where
+    return replace(content, care=care / (care.mean() / CARED).clamp_min(1))
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,7 @@ TASK = Task(
     example="photo.jpg --style starry_night:2 --style waves:1 -o result.png",
     rows={
         **ROWS,
+        "keep_faces": replace(ROWS["keep_faces"], help="How much gentler faces are painted."),
         "model": replace(
             ROWS["model"],
             title="Any other style",
@@ -73,7 +74,7 @@ TASK = Task(
         "Fast styles",
         "fast",
         line="One tap, one painting: networks that have learned a style.",
-        main=(("strength",), ("size", "preserve_color"), ("brush",)),
+        main=(("strength", "keep_faces"), ("size", "preserve_color"), ("brush",)),
         traces=False,
         scored=True,
         continues=False,

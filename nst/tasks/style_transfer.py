@@ -33,6 +33,7 @@ REGIONS = (
         MANY,
     ),
     Input("keep", MASK, "Untouched", "white where the photo is left untouched", "keep", 0),
+    Input("care", MASK, "Care", "white where the photo is kept best; else faces, and what stands out", "care", 0),
     Input("content_map", MAP, "Map of the photo", MAPS, "semantic", 0),
     Input("style_map", MAP, "Map of the style", MAPS, "semantic", 0, MANY),
 )
@@ -58,7 +59,7 @@ TASK = Task(
         "Optimize",
         "",
         line="The most beautiful way and the slowest: watch your photo become a painting.",
-        main=(("strength",), ("preset", "size"), ("preserve_color", "style_scale")),
+        main=(("strength", "keep_faces"), ("preset", "size"), ("preserve_color", "style_scale")),
         more=(
             "tv_weight",
             "tv_exponent",

@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.components import Component
 
 from nst import translate, weights
-from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
+from nst.encoders import KEPT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
 from nst.registry import list_models
 from nst.server import limits
 from nst.settings.setting import COMPARED, COMPUTED, OPTIMIZED, SINGLE, Setting
@@ -26,7 +26,7 @@ AUTO = "as preset"
 HEADED = (OPTIMIZED, COMPARED, SINGLE, COMPUTED)
 """The groups that have a heading; the others stand together on top."""
 
-LAYER_DEFAULTS = {"content_layers": CONTENT_LAYERS, "style_layers": STYLE_LAYERS}
+LAYER_DEFAULTS = {"content_layers": KEPT_LAYERS, "style_layers": STYLE_LAYERS}
 
 EXAMPLES = {"faces": "3, 8, 21"}
 """What stands where several numbers are to be typed."""

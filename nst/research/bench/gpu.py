@@ -209,7 +209,7 @@ class GpuBench:
         with torch.no_grad(), self.device.autocast():
             kept, wanted = model(content, CONTENT_LAYERS), model(style, STYLE_LAYERS)
         losses: list[nn.Module] = [ContentLoss(kept, CONTENT_LAYERS, 0.004)]
-        losses += [StyleLoss(wanted, STYLE_LAYERS, kind=kind, weight=0.996), TotalVariationLoss(content, 0.01)]
+        losses += [StyleLoss(wanted, STYLE_LAYERS, kind=kind, weight=0.996), TotalVariationLoss(content, weight=0.01)]
         criterion = PerceptualLoss(losses) if capture else _Uncaptured(losses)
         return optimize(PixelImage(content), model, criterion, device=self.device, num_steps=10**6, average=0.9)
 

@@ -138,7 +138,7 @@ def bench_encoders(
             with torch.no_grad(), fast.autocast():
                 features = model(x, layers)
             terms = [ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS)]
-            terms.append(TotalVariationLoss(x, 0.1))
+            terms.append(TotalVariationLoss(x, weight=0.1))
             run = optimize(PixelImage(x), model, PerceptualLoss(terms), device=fast, num_steps=4, average=0.9)
             seconds = _timed(lambda run=run: next(run))  # type: ignore[misc]
             whole[name] = min(seconds, whole.get(name, seconds))
