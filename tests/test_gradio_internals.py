@@ -17,6 +17,7 @@ FENCE = "nst.server.gradio_internals"
 PUBLIC = {"gradio", "gradio.components", "gradio.themes.utils"}
 READS = {
     "nst.server.admission": {"gradio.queueing"},
+    "nst.server.firewall": {"gradio.route_utils"},
     "nst.server.queue": {"gradio.context"},
     "nst.server.sessions": {"gradio.state_holder"},
     "nst.server.tempfiles": {"gradio.utils"},

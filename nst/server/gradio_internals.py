@@ -30,6 +30,7 @@ RESTS_ON = {
     "gradio.blocks.Blocks.launch": ("serving", "ed8a16254e2d"),
     "gradio.route_utils.GradioMultiPartParser": ("uploads", "26110d85a616"),
     "gradio.route_utils.GradioUploadFile": ("inputs", "5c81039caee4"),
+    "gradio.route_utils.FnIndexInferError": ("firewall", "16649458da58"),
     "gradio.state_holder.StateHolder": ("sessions", "7a180698da51"),
     "gradio.state_holder.SessionState": ("sessions", "cf7fe4610080"),
     "gradio.blocks.Blocks.process_api": ("inputs", "cb2ef4a0ec0b"),
