@@ -375,3 +375,23 @@ def test_the_map_shows_pictures_that_can_be_told_apart(open_page):  # noqa: F811
     inside = page.frame_locator("#map-page iframe")
     expect(inside.locator("#map button").first).to_be_visible()
     assert inside.locator("#map button").first.bounding_box()["width"] >= 44
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it_while_it_paints_and_after(open_page, scheme):  # noqa: F811
+    from test_browser_sharing import findings  # skips where axe is not installed
+
+    page = phone(open_page, "?num_steps=400", color_scheme=scheme)
+    page.locator("#paint").tap()
+    expect(page.locator("#preview img")).to_be_visible()
+    assert not findings(page)
+    page.locator("#stop").tap()
+    expect(status(page)).to_have_text("Stopped")
+    assert not findings(page)
+    to_share(page)
+    assert not findings(page)
+    page.locator("#sheet .close").tap()
+    page.locator("#snapshots button").first.tap()
+    expect(page.locator("dialog")).to_be_visible()
+    assert not findings(page)

@@ -46,7 +46,7 @@ TASK = Task(
         line="Several styles in one picture: blended, or each in a region of its own.",
         also="Path",
         hint="Path paints several pictures, on the way from the first style to the second.",
-        main=(("strength",), ("preset", "size"), ("preserve_color",)),
+        main=(("strength",), ("preset",), ("size", "preserve_color")),
         more=(
             "mixing",
             "guide",

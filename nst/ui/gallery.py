@@ -18,13 +18,14 @@ PAGE = 24
 
 MOST = 240
 EMPTY = (
-    "Nothing is here yet. Paint a picture, open <i>Share this picture</i> beneath it, and tick "
+    "Nothing is here yet. Paint a picture, press <i>Share</i> beneath it, and tick "
     "<i>Show it to everybody in the gallery</i>."
 )
 
 
 def create_tab() -> None:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`."""
+    gr.HTML("<p>What was shared with everybody, the newest first.</p>", elem_classes="line", apply_default_css=False)
     grid = gr.HTML("", elem_id="gallery", apply_default_css=False, js_on_load=SEEN)
     count = gr.State(PAGE)
     with gr.Row(elem_classes="toolbar"):
