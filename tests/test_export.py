@@ -24,9 +24,9 @@ def paints(path, photo):
     ("model", "styles", "how"),
     [
         ("cin", ["waves"], {}),
-        ("cin", ["waves", "mosaic"], {"strength": 60.0, "brush": 1.6}),
-        ("predictor", [picture(3, 64, 64)], {}),
-        ("adain", [picture(4, 64, 64)], {"strength": 50.0}),
+        pytest.param("cin", ["waves", "mosaic"], {"strength": 60.0, "brush": 1.6}, marks=pytest.mark.slow),
+        pytest.param("predictor", [picture(3, 64, 64)], {}, marks=pytest.mark.slow),
+        pytest.param("adain", [picture(4, 64, 64)], {"strength": 50.0}, marks=pytest.mark.slow),
     ],
 )
 def test_what_is_exported_paints_as_we_do_at_any_size(tmp_path, model, styles, how):

@@ -314,6 +314,13 @@ def test_a_hub_that_says_odd_things_is_refused(fake, published, tmp_path, monkey
         load_model(REPO)
 
 
+def test_words_of_the_hub_do_nothing_to_a_terminal(fake, published, tmp_path, monkeypatch):
+    elsewhere(tmp_path, monkeypatch)
+    fake.said = {"cardData": {"license": "mit\x1b[2J\n" + "x" * 999, "architecture": ["\x07"]}}
+    told = registry.offered(REPO).told
+    assert told.isprintable() and "mit" in told and len(told) < 300
+
+
 def test_another_file_than_was_offered_is_deleted(fake, published, tmp_path, monkeypatch):
     elsewhere(tmp_path, monkeypatch)
     offer = registry.offered(REPO)

@@ -27,6 +27,7 @@ def photos(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_two_workers_paint_what_one_does(photos, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     command = [sys.executable, "-m", "nst", *WORDS, "--workers", "2", "-o", "two"]

@@ -135,9 +135,9 @@ def _offered(repo: str, commit: str, sizes: dict[str, int], sums: dict[str, str]
     files = [name for name in sizes if PurePosixPath(name).suffix.lower() in SUFFIXES]
     file = WEIGHTS if {WEIGHTS, CONFIG} <= sizes.keys() else files[0] if len(files) == 1 else ""
     if not file:
-        held = f"several networks ({', '.join(files[:4])}): fetch one and make it ours with `models import`"
+        held = f"several networks ({_printable(', '.join(files[:4]))}): fetch one and make it ours with `models import`"
         raise WeightsError(f"{repo} holds {held if files else 'no weights that can be read here'}.")
-    terms, architecture = (str(card.get(key) or "")[:100] for key in ("license", "architecture"))
+    terms, architecture = (_printable(card.get(key) or "") for key in ("license", "architecture"))
     offer = Offer(repo, commit, file, sizes[file], sums.get(file, ""), terms, architecture)
     if offer.size > MOST_BYTES:
         raise WeightsError(f"{repo} was refused: its file has {offer.size / 1e9:.1f} GB, and at most 1 GB is fetched.")
@@ -154,6 +154,11 @@ def _get(offer: Offer, name: str, progress: Progress | None = None, download: bo
         return remote.download(progress)
     except HubError as error:
         raise WeightsNotFound(f"{name} of {offer.repo} is not to be had: {error}.") from error
+
+
+def _printable(text: object) -> str:
+    """A few words from outside, with nothing in them that a terminal would obey."""
+    return "".join(character for character in str(text)[:100] if character.isprintable())
 
 
 def _read(path: Path) -> Any:
