@@ -44,7 +44,7 @@ STATISTIC = "wasserstein"
 
 @dataclass(frozen=True)
 class Judge:
-    """Who looks: an encoder, and its layers for texture and for content.
+    """What a score compares pictures by: an encoder, and its layers for texture and for content.
 
     Attributes:
         name: "pyramid", or the encoder's name or file.
@@ -58,7 +58,7 @@ class Judge:
     content_layers: tuple[str, ...] = ("relu3_1", "relu4_1")
 
     def features(self, image: Tensor) -> Features:
-        """All that it looks at, of an image (1, 3, H, W) in [0, 1]."""
+        """The features of an image (1, 3, H, W) in [0, 1] at all of these layers."""
         return self.encoder(image, (*self.style_layers, *self.content_layers))
 
 

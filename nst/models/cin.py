@@ -43,7 +43,8 @@ class ConditionalNet(nn.Module):
         self.register_buffer("usual", self.brush_weights(1.0), persistent=False)
 
     def brush_weights(self, brush: float) -> Tensor:
-        """How much each of the brushes counts for one of a size, (1, B): the two next to it, by the ratio of sizes."""
+        """The weights (1, B) by which the learned brushes stand for a brush of this size: those of the two nearest in
+        size, interpolated on a logarithmic scale."""
         places = torch.tensor(self.brushes).log()
         at = min(max(math.log(brush), float(places[0])), float(places[-1]))
         weights = torch.zeros(1, len(places))

@@ -231,6 +231,7 @@ def _place(name: str) -> Path:
 
 
 def _decode(data: bytes) -> Image.Image | None:
+    """The painting; None where the bytes are no picture, or only a thumbnail."""
     from nst.images import ImageError, decode
 
     try:

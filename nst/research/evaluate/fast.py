@@ -122,7 +122,7 @@ WORST = ("closed", "vgg19", "squeezenet", "ssim")
 def _scored(
     panel: JudgePanel, aim: Aim, result: Tensor, name: str, style: Tensor, photo: str, content: Tensor
 ) -> Scores:
-    """All measures of one result."""
+    """All measures of one result, of the style called `name` and the photo called `photo`."""
     result = resize(result, (content.shape[-2], content.shape[-1]))
     score = aim.score(result)
     (length, straight), (own_length, own_straight) = stroke_lines(result), stroke_lines(style)
