@@ -34,6 +34,7 @@ def ask(address: str, *, call: str = "", **given: Any) -> Any:
 TAKEN = {
     "stylize": {"content", "style", "strength", "size", "preset", "seed"},
     "paint_fast": {"content", "style", "strength", "size", "preserve_color"},
+    "paint_clip": {"content", "style", "consistency", "size", "preserve_color"},
     "translate_photo": {"content", "direction", "size"},
     "make_faces": {"count", "seed", "truncation"},
 }

@@ -38,7 +38,11 @@ TASK = Task(
     panel=Panel(
         "Video",
         "video",
-        main=(("consistency",), ("strength", "size"), ("start", "end")),
+        line="A clip in, a painted clip out, and nothing flickers.",
+        also="First second",
+        hint="First second shows soon what will come of it.",
+        main=(("consistency",), ("size", "preserve_color"), ("start", "end")),
+        more=("strength", "optimize", "frame_steps", "seed", "device"),
         traces=False,
         compares=False,
         continues=False,

@@ -25,7 +25,7 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
     import gradio as gr
 
     from nst.server import admission, inputs
-    from nst.ui import color, doodle, endpoints, faces, fast, gallery, lab, mix, optimize, page, translate
+    from nst.ui import color, doodle, endpoints, faces, fast, gallery, lab, mix, optimize, page, translate, video
     from nst.ui import tabs as bar
 
     cleaning = (CLEAN_EVERY, KEEP)
@@ -37,6 +37,7 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
             ("Mix", mix.create_tab),
             ("Color", color.create_tab),
             ("Doodle", doodle.create_tab),
+            ("Video", video.create_tab),
             ("Faces", faces.create_tab),
             ("Horse → Zebra", translate.create_tab),
             ("Lab", lab.create_tab),

@@ -21,7 +21,7 @@ from nst import encoders, fast, translate
 from nst.faces import face_grid
 from nst.images import ImageError, decode
 from nst.registry import load_model
-from nst.server import admission, limits, tempfiles
+from nst.server import admission, clips, limits, tempfiles
 from nst.settings import SETTINGS
 from nst.styles import StyleNotFound
 from nst.stylize import style_transfer
@@ -29,9 +29,13 @@ from nst.tasks import TASKS
 from nst.tasks.recipe import valid_settings
 from nst.ui import faces, pictures
 from nst.ui.painting import Load, Order, Painting, Run
+from nst.video import EXAMPLES, example_file
+from nst.video.run import video_run
 from nst.weights import WeightsError, WeightsNotFound
 
-DEFAULTS, FAST, TRANSLATE, FACES = (TASKS[name].defaults for name in ("style_transfer", "fast", "translate", "faces"))
+DEFAULTS, FAST, VIDEO, TRANSLATE, FACES = (
+    TASKS[name].defaults for name in ("style_transfer", "fast", "video", "translate", "faces")
+)
 
 TOLD = (ImageError, StyleNotFound, ValueError, WeightsError, WeightsNotFound)
 
@@ -95,6 +99,39 @@ def paint_fast(
     )
 
 
+def paint_clip(
+    content: str,
+    style: str,
+    consistency: float = VIDEO["consistency"],
+    size: int = 512,
+    preserve_color: str = VIDEO["preserve_color"],
+) -> Order:
+    """Repaint a clip in the manner of a painting, without flicker.
+
+    Args:
+        content: the clip: the name of an example, such as "river", or a clip as data:video/...;base64,...
+        style: a style that a network has learned, such as "starry_night", the name of another one, such as "night", or
+            a picture as data:image/...;base64,...
+        consistency: from 0 to 100: how much each frame goes on from the one before it.
+        size: long side of the result in pixels.
+        preserve_color: none, or how the clip's colors are kept.
+
+    Returns:
+        The result as MP4, with the clip's sound, and its recipe inside.
+    """
+    settings = _checked("video", consistency=consistency, size=size, preserve_color=preserve_color)
+    given = style if style in fast.fast_styles() else Path(_file("style", style))
+    return Order(
+        settings,
+        {"content": _file("clip", content)},
+        task="video",
+        layout=TASKS["video"].layout(settings),
+        names={"content": _name(content), "style": [_name(style) or "a picture"]},
+        extras={"style": [given]},
+        continues=False,
+    )
+
+
 def translate_photo(content: str, direction: str, size: int = TRANSLATE["size"]) -> Order:
     """Make a zebra of a horse, a painting by van Gogh of a photo, or a photo of such a painting.
 
@@ -150,6 +187,7 @@ class Tool:
 TOOLS = (
     Tool(stylize, style_transfer, "style_transfer", encoders.load_encoder),
     Tool(paint_fast, fast.fast_run, "fast"),
+    Tool(paint_clip, video_run, "video"),
     Tool(translate_photo, translate.translate_run, "translate"),
     Tool(make_faces, face_grid, "faces"),
 )
@@ -168,7 +206,9 @@ def create(runs: Mapping[str, Run] | None = None, load: Load | None = None) -> N
         own = (runs or {}).get(name)
         run = own or limits.limited(tool.run, tool.task)
         inputs = [_input(p.name, p.default) for p in inspect.signature(tool.order).parameters.values()]
-        result = gr.Image(label="result", type="filepath", format="png", visible=False)
+        clip = TASKS[tool.task].paints_clips
+        form: dict[str, Any] = {"label": "result", "visible": False}
+        result = gr.File(**form) if clip else gr.Image(type="filepath", format="png", **form)
         gr.Button(visible=False).click(
             _painting(tool.order, run, load or tool.load),
             inputs,
@@ -192,7 +232,7 @@ def _painting(order: Callable[..., Order], run: Run, load: Load) -> Callable[...
             painting.finish()
         except TOLD as error:
             raise gr.Error(str(error), print_exception=False) from None
-        return str(painting.result)
+        return str(painting.clip or painting.result)
 
     return paint
 
@@ -234,13 +274,18 @@ def _file(kind: str, given: str) -> str:
     Raises:
         ImageError: it is no picture. StyleNotFound: no example of this name.
     """
+    if kind == "clip" and given in EXAMPLES:
+        return str(pictures.packed_file(example_file(given)))
     if _name(given):
         return str(pictures.example_file(kind, given))
     try:
         data = base64.b64decode(given.partition(",")[2], validate=True)
     except binascii.Error:
         raise ImageError("The picture inside the request is damaged: it is not base64.") from None
-    decode(data, size=limits.current().size)
+    if kind != "clip":
+        decode(data, size=limits.current().size)
     path = tempfiles.new_file(f"{kind}.bin")
     path.write_bytes(data)
+    if kind == "clip":
+        clips.opened(str(path))
     return str(path)

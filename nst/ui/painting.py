@@ -13,15 +13,15 @@ from PIL import Image
 
 from nst.images import Picture, fit, save, to_tensor
 from nst.optimize import Step, throttle
-from nst.server import inputs, limits, queue, tempfiles, zerogpu
+from nst.server import clips, inputs, limits, queue, tempfiles, zerogpu
 from nst.stylize import open_mask
 from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe
 from nst.tasks.result import ONE, Layout, Result, plain
-from nst.tasks.task import MAP
+from nst.tasks.task import CLIP, MAP
 from nst.ui import forecast, progress
 from nst.ui.pictures import opened
-from nst.ui.viewer import Sheet
+from nst.ui.viewer import Pair, Sheet
 
 PREVIEW, PREVIEW_OF_MANY = 512, 1024
 """Long side of previews and snapshots in pixels; of previews that are several pictures in one."""
@@ -88,6 +88,7 @@ class Painting:
         steps_before, total: steps of those earlier runs, and steps in all.
         snapshots: paths and captions.
         before, alpha: paths of the content and its transparency at the run's size; None where it is opaque.
+        clip: path of the clip that the run writes.
         latest: the newest pictures while the run lasts; what stays in the session are names and files.
         singles: paths and titles of the pictures of the result, where it is several.
         result: path of the finished PNG.
@@ -106,6 +107,7 @@ class Painting:
     singles: list[tuple[str, str]] = field(default_factory=list)
     before: Path | None = None
     alpha: Path | None = None
+    clip: Path | None = None
     result: str | None = None
     shown: View = field(default_factory=dict)
     forecast: float = 0.0
@@ -173,6 +175,9 @@ class Painting:
         if self.start:
             named["init"] = to_tensor(opened(self.start))
         extras = {name: self._open_extra(name, value) for name, value in self.order.extras.items()}
+        if self.order.layout.clip:
+            self.clip = tempfiles.new_file(self._file_name("mp4"))
+            extras |= {"out": self.clip, "recipe": self._recipe()}
         return tuple(given.values())[:count], self.order.settings | extras | named
 
     def _open(self, role: str, paths: str | list[str]) -> Any:
@@ -181,6 +186,8 @@ class Painting:
         if isinstance(paths, list):
             return [self._open(role, path) for path in paths]
         self.deadline.check()
+        if TASKS[self.order.task].role(role) == CLIP:
+            return clips.opened(paths)
         picture = opened(paths, size)
         if role == "content" and not self.order.several:
             self._keep(picture)
@@ -261,7 +268,8 @@ class Painting:
         if self.forecast and step.index > 2:
             forecast.learn(self.forecast * step.work, spent)
         left = f"About {progress.duration(spent / step.work * (1 - step.work))} left." if step.index > 2 else ""
-        where = f"Step {index} of {self.total}, {step.size} px."
+        unit = "Frame" if self.order.layout.clip else "Step"
+        where = f"{unit} {index} of {self.total}, {step.size} px."
         where += f" Losses: {progress.words(step.losses)}." if step.losses else ""
         detail = " ".join(part for part in (where, left, self.note) if part)
         view = {
@@ -273,7 +281,7 @@ class Painting:
             view["tiled"] = _tiled(preview)
         if step.work >= self.next_snapshot and step.total > 1 and not self.order.several:
             self.next_snapshot = step.work + 1 / SNAPSHOTS
-            view["snapshots"] = self._snapshot(preview, f"Step {index}")
+            view["snapshots"] = self._snapshot(preview, f"{unit} {index}")
         return view
 
     def _snapshot(self, preview: Image.Image, caption: str) -> list[tuple[str, str]]:
@@ -295,7 +303,7 @@ class Painting:
             if latest is None or self.result:
                 return
             order, picture = self.order, latest.picture
-            recipe = make_recipe(order.settings, task=order.task, **order.names)
+            recipe = self._recipe()
             recipe |= {"steps": self.steps, "continued": self.start is not None}
             alpha = opened(str(self.alpha)).rgb.convert("L") if self.alpha else None
             path = save(tempfiles.new_file(self._file_name("png")), picture, recipe=recipe, alpha=alpha)
@@ -308,16 +316,22 @@ class Painting:
                     str(save(tempfiles.new_file("before.jpg"), before)),
                     str(save(tempfiles.new_file("after.jpg"), picture)),
                 )
+            if self.clip and self.clip.is_file():
+                view["clip"] = Pair(str(order.pictures["content"]), str(self.clip), "After, and before")
             self.shown = view | self._parts(latest)
             self.result, self.before, self.alpha = str(path), None, None
+
+    def _recipe(self) -> dict[str, Any]:
+        return make_recipe(self.order.settings, task=self.order.task, **self.order.names)
 
     def _ended(self, picture: Image.Image) -> str:
         """The status line at the end."""
         whole = self.steps >= self.total
         spent = progress.duration(time.monotonic() - self.started)
         so_far = "The picture so far is kept" + ("; Continue goes on from it." if self.order.continues else ".")
-        taken = f"{self.steps} steps, " if self.steps > 1 else ""
-        detail = f"After {self.steps} of {self.total} steps. {so_far}"
+        unit = "frames" if self.order.layout.clip else "steps"
+        taken = f"{self.steps} {unit}, " if self.steps > 1 else ""
+        detail = f"After {self.steps} of {self.total} {unit}. {so_far}"
         if whole:
             detail = f"{taken}{picture.width} x {picture.height} px, in {spent}."
         detail = " ".join(filter(None, (detail, self.note)))

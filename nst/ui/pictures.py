@@ -13,10 +13,11 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from PIL import Image
 
-from nst import styles
+from nst import styles, video
 from nst.images import ImageError, Picture, decode, encode, read_recipe, save, size_of
-from nst.server import inputs, limits, memory, tempfiles
+from nst.server import clips, inputs, limits, memory, tempfiles
 from nst.tasks.task import Input
 from nst.ui.viewer import component
 
@@ -156,12 +157,15 @@ def picture_input(title: str, kind: str, element: str | None = None) -> gr.Image
     )
 
 
-def accept(path: str) -> str:
+def accept(path: str, kind: str = "content") -> str:
     """The path of a file that browsers can show, for an upload that was found to be a picture.
 
     Raises:
         ImageError: it is none, is damaged or too large.
     """
+    if kind == "clip":
+        clips.opened(path)
+        return path
     picture = opened(path, 2 * limits.current().size)
     if Path(path).suffix.lower() in SHOWN_BY_BROWSERS and picture.format in SHOWN_FORMATS:
         return path
@@ -196,6 +200,8 @@ def recipe_in(path: str) -> dict[str, Any] | None:
     Raises:
         ImageError: it is gone, or empty.
     """
+    if Path(path).suffix.lower() in video.CLIP_SUFFIXES - {".gif"}:
+        return video.read_recipe(Path(path), inputs.open_file)
     with inputs.open_file(path) as file:
         return read_recipe(file)
 
@@ -240,6 +246,9 @@ def list_examples(kind: str) -> list[Example]:
         photos = styles.list_contents()
         listed = [Example(p.name, p.title, f"{p.title}, by {p.author}", _thumbnail(p.name)) for p in photos]
         return [example for example in listed if example.thumbnail]
+    if kind == "clip":
+        named = video.EXAMPLES.items()
+        return [Example(name, title, f"{title}, rendered by Pastiche", _poster(name)) for name, title in named]
     if kind != "style":
         return []
     return [
@@ -308,6 +317,14 @@ def _serve_in_place(folder: Path) -> None:
     gr.set_static_paths([folder])
 
 
+@lru_cache(maxsize=8)
+def _poster(name: str) -> str:
+    """A small square of the first frame of an example clip, as a data URI."""
+    frame = next(video.read_frames(video.probe(video.example_file(name)), (2 * THUMBNAIL, THUMBNAIL)))
+    square = Image.fromarray(frame.image).crop((THUMBNAIL // 2, 0, THUMBNAIL * 3 // 2, THUMBNAIL))
+    return "data:image/webp;base64," + base64.b64encode(encode(square, format="webp", quality=72)).decode()
+
+
 @lru_cache(maxsize=256)
 def _thumbnail(name: str) -> str | None:
     """A small square of an example that is here, as a data URI."""
@@ -325,7 +342,7 @@ def _thumbnail(name: str) -> str | None:
 def choose(kind: str, name: str) -> list[Any]:
     """Picture, row and choice after an example was chosen; one that has to be fetched first may be out of reach."""
     try:
-        path = shown_file(kind, name)
+        path = packed_file(video.example_file(name)) if kind == "clip" else shown_file(kind, name)
     except (styles.StyleNotFound, ImageError) as error:
         raise gr.Error(str(error), print_exception=False) from None
     return [str(path), row_html(kind, name), Choice(str(path), name)]
@@ -336,7 +353,7 @@ def take(kind: str, path: str | None, before: Choice | None) -> list[Any]:
     if path is None:
         return [None, row_html(kind), None]
     try:
-        shown = accept(path)
+        shown = accept(path, kind)
     except ImageError as error:
         gr.Warning(str(error))
         return [before.path if before else None, gr.skip(), gr.skip()]

@@ -235,4 +235,7 @@ def _offer(painting: Painting | None) -> share.Offer | None:
         own = [name in (None, UNNAMED) for name in names]
         inputs |= {f"{role}-{i + 1}" if i else role: path for i, path in enumerate(paths) if own[i]}
     before = order.pictures.get("content") if not order.several else None
-    return share.Offer(painting.result, before if isinstance(before, str) else None, inputs)
+    clip = str(painting.clip) if painting.clip and painting.clip.is_file() else None
+    if clip:
+        before, inputs = None, {role: path for role, path in inputs.items() if role != "content"}
+    return share.Offer(painting.result, before if isinstance(before, str) else None, inputs, clip)

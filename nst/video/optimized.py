@@ -38,7 +38,7 @@ RATE = 0.01
 def paint_optimized(
     frames: Iterable[Frame],
     styles: Sequence[Tensor],
-    consistency: float = 70.0,
+    consistency: float = 80.0,
     last: tuple[Array, Array] | None = None,
     *,
     preset: str | Preset = "draft",

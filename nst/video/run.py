@@ -48,7 +48,7 @@ def video_run(
     size: int | None = None,
     strength: float | None = None,
     preserve_color: str = "none",
-    consistency: float = 70.0,
+    consistency: float = 80.0,
     start: float = 0.0,
     end: float | None = None,
     optimize: str | None = None,
@@ -136,7 +136,7 @@ def _written(painted: Painted, reel: Reel, mask: Tensor | None) -> Iterator[Step
 def paint_steadily(
     frames: Iterable[Frame],
     painter: Painter,
-    consistency: float = 70.0,
+    consistency: float = 80.0,
     last: tuple[Array, Array] | None = None,
     strength: float = 100.0,
     preserve_color: str = "none",

@@ -37,7 +37,7 @@ class Steady:
         last: the newest result, (H, W, 3) in [0, 255].
     """
 
-    consistency: float = 70.0
+    consistency: float = 80.0
     last: Array | None = None
     finder: MotionFinder = field(default_factory=MotionFinder)
 

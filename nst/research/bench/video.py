@@ -21,7 +21,7 @@ def bench_video(
     size: int = 1280,
     frames: int = 48,
     model: str = "cin",
-    consistency: float = 70.0,
+    consistency: float = 80.0,
     device: str = "auto",
 ) -> Iterator[dict[str, Any]]:
     """Frames a second of a clip from file to file: read, painted by a network, made steady, encoded.

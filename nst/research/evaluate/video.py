@@ -32,7 +32,7 @@ def compare_video(
     clips: Sequence[str],
     styles: Sequence[str] = ("starry_night", "great_wave", "wheat_field"),
     modes: Sequence[str] = ("fast", "optimized"),
-    consistency: float = 70.0,
+    consistency: float = 80.0,
     frames: int = 16,
     start: float = 1.0,
     size: int = 854,

@@ -1,0 +1,137 @@
+"""The tab Video: a clip in, a painted clip out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+from gradio.data_classes import FileData
+
+from nst.fast import fast_styles
+from nst.registry import list_models, load_model
+from nst.server import clips
+from nst.tasks import TASKS
+from nst.ui import pictures, settings
+from nst.ui.painting import Order, Run, View
+from nst.ui.pictures import Slot
+from nst.ui.result_panel import Updates
+from nst.ui.task_tab import Workbench
+from nst.ui.viewer import address, component
+
+TRIAL = 1.0
+"""Seconds that are painted to try the settings out."""
+
+
+def _path(_: Component, payload: Any) -> str | None:
+    return payload.path if payload else None
+
+
+def _file(_: Component, value: str | None) -> FileData | None:
+    return FileData(path=value, orig_name=Path(value).name) if value else None
+
+
+PathVideo: type[gr.Video] = component("PathVideo", gr.Video, preprocess=_path, postprocess=_file)
+"""Its value is what came in: gradio would hand a stranger's clip to FFmpeg as it is."""
+
+
+def _players(_: Component, value: Any) -> str:
+    """HTML of a pair of clips, the result first."""
+    if not value:
+        return ""
+    shown = f'<video src="{address(value.after)}" controls loop playsinline aria-label="The painted clip"></video>'
+    if value.before:
+        shown += f'<video src="{address(value.before)}" loop muted playsinline aria-label="The clip before"></video>'
+    return f'<figure class="clip-view">{shown}<figcaption>{escape(value.told)}</figcaption></figure>'
+
+
+PlayersView: type[gr.HTML] = component("PlayersView", gr.HTML, postprocess=_players)
+
+TOGETHER = """const follow = event => {
+    const [painted, before] = element.querySelectorAll('video');
+    if (!before || event.target !== painted) return;
+    if (Math.abs(before.currentTime - painted.currentTime) > 0.1) before.currentTime = painted.currentTime;
+    if (event.type === 'play') before.play().catch(() => {});
+    if (event.type === 'pause') before.pause();
+};
+for (const type of ['play', 'pause', 'seeked', 'timeupdate']) element.addEventListener(type, follow, true);
+element.addEventListener('error', event => { if (event.target.muted) event.target.remove(); }, true);"""
+"""The clip before plays along with the painted one; one that the browser does not know goes."""
+
+
+class VideoTab(Workbench):
+    """See `nst.ui.task_tab.Workbench`; its result is a file, and what is shown of it while it is painted a frame."""
+
+    def __init__(self, run: Run | None = None) -> None:
+        def fetch(name: str, **given: Any) -> object:
+            known = {entry.name for entry in list_models("style")}
+            return load_model(name, **given) if name in known else None
+
+        super().__init__(TASKS["video"], run, fetch)
+
+    def lay_out_inputs(self) -> None:
+        with gr.Column(elem_classes="card"):
+            self.slots.append(_clip_slot(self.id("content")))
+            if told := clips.told():
+                gr.HTML(f"<p>{escape(told)}</p>", elem_classes="estimate", apply_default_css=False)
+        with gr.Column(elem_classes="card"):
+            self.slots.append(pictures.slot("style", "Style", self.id("style")))
+        with gr.Column(elem_classes="card"):
+            self.controls |= settings.main_controls(self.task)
+            self.lay_out_more()
+
+    def _lay_out_views(self) -> None:
+        super()._lay_out_views()
+        self.players = PlayersView(
+            None, elem_id=self.id("players"), apply_default_css=False, js_on_load=TOGETHER, visible=False
+        )
+
+    def lay_out_result(self) -> None:
+        super().lay_out_result()
+        self.shown.append(self.players)
+
+    def order(self, *values: Any) -> Order:
+        (clip, style), (name, manner), asked = self.read(values)
+        given = manner if manner in fast_styles() else Path(str(style))
+        named = {"content": name, "style": [manner or "a picture"]}
+        return self.ordered(asked, {"content": str(clip)}, named, extras={"style": [given]})
+
+    def order_also(self, *values: Any) -> Order:
+        """The first second of it."""
+        order = self.order(*values)
+        start = order.settings.get("start", self.task.defaults["start"])
+        return replace(order, settings=order.settings | {"end": start + TRIAL})
+
+    def updates(self, view: View) -> Updates:
+        clip = view.pop("clip", None)
+        updates = super().updates(view)
+        if clip is not None:
+            updates |= {self.preview: gr.update(visible=False), self.players: gr.update(value=clip, visible=True)}
+            updates[self.film] = gr.update(value=clip.after, visible=True, label="Download MP4")
+        elif "preview" in view:
+            updates[self.players] = gr.update(visible=False)
+        return updates
+
+
+def _clip_slot(element: str) -> Slot:
+    """The slot of a clip."""
+    picture: Any = PathVideo(
+        label="Clip",
+        elem_id=element,
+        elem_classes="picture",
+        height=270,
+        buttons=[],
+        sources=["upload", "webcam"],
+    )
+    row = pictures.example_row("clip", f"{element}-examples")
+    return Slot(
+        "content", "clip", "Clip", picture, row, gr.State(None), default=TASKS["video"].input("content").default
+    )
+
+
+def create_tab(run: Run | None = None) -> VideoTab:
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `VideoTab`."""
+    return VideoTab(run)
