@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import numpy as np
 import pytest
 import torch
 from fake_run import quick_examples
@@ -14,7 +15,7 @@ from PIL import Image
 
 from nst import fast
 from nst.device import lock
-from nst.images import decode, encode, read_recipe, resize
+from nst.images import decode, encode, read_recipe, resize, to_pil
 from nst.optimize import Step
 from nst.tasks import TASKS
 from nst.ui import pictures, settings, stylerow
@@ -224,3 +225,21 @@ def test_titles_are_escaped_and_known():
     assert stylerow.title("mosaic") != "mosaic" and stylerow.title("my_style") == "My style"
     assert "<script" not in stylerow.gallery_html(['"><script>'], [])
     assert pictures.KINDS == ("content", "style") and fast.MAX_STYLES == 4
+
+
+def test_a_camera_s_pictures_are_held_steady(tab, monkeypatch):
+    """What flickers in a scene that stands still is mostly gone; another visitor starts anew."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(1, 3, 6, 8, generator=generator)
+    scene = torch.nn.functional.interpolate(coarse, (96, 128), mode="bicubic").clamp(0, 1)
+    noises = [0.2 * torch.rand(scene.shape, generator=generator) for _ in range(4)]
+    painter = SimpleNamespace(paint=lambda frame, **_: (0.8 * scene + noises.pop()).clamp(0, 1))
+    monkeypatch.setattr(tab, "painter", lambda *_: painter)
+    seen = encode(to_pil(scene))
+    shown = [
+        np.asarray(next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 100))[0]).astype(float) for _ in range(3)
+    ]
+    assert np.abs(shown[2] - shown[1]).mean() < 0.5 * np.abs(0.2 * 255 / 3)
+    monkeypatch.setattr("nst.server.inputs.session", lambda: "another")
+    other = np.asarray(next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 100))[0]).astype(float)
+    assert np.abs(other - shown[2]).mean() > np.abs(shown[2] - shown[1]).mean()

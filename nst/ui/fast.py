@@ -11,10 +11,11 @@ from typing import Any
 
 import gradio as gr
 from gradio.components import Component
+from PIL import Image
 
 from nst import fast, weights
 from nst.device import lock
-from nst.images import ImageError, Picture, decode, to_pil, to_tensor
+from nst.images import ImageError, Picture, decode, resize, to_tensor
 from nst.registry import load_model
 from nst.server import inputs, limits, visits
 from nst.tasks import TASKS
@@ -26,6 +27,8 @@ from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot
 from nst.ui.result_panel import Updates
 from nst.ui.task_tab import Workbench
+from nst.video.optimized import to_bytes
+from nst.video.steady import Steady
 from nst.weights import Weights
 
 OWN = "own"
@@ -57,6 +60,7 @@ class FastTab(Workbench):
     ) -> None:
         self.names = names
         self.painter = lru_cache(maxsize=8)(partial(_painter, look))
+        self.steady = lru_cache(maxsize=8)(lambda *whose: Steady())
         self.chosen, self.corner = gr.State([]), gr.State(stylerow.MIDDLE)
 
         def fetch(name: str, **given: Any) -> object:
@@ -230,10 +234,12 @@ class FastTab(Workbench):
             which = model if OWN in names and model != settings.AUTO else None
             painter = self.painter(tuple(names), own, tuple(stylerow.weights(len(names), corner)), which)
             painted = painter.paint(frame, size=LIVE, strength=strength)
+            steady = self.steady(inputs.session(), tuple(names), tuple(corner))
+            shown = steady.fuse(to_bytes(resize(frame, (painted.shape[-2], painted.shape[-1]))), to_bytes(painted))
             rate = 1 / max(time.monotonic() - began, 1e-3)
         finally:
             lock.release()
-        yield [to_pil(painted), f"<p>{rate:.0f} pictures a second on this machine</p>"]
+        yield [Image.fromarray(shown), f"<p>{rate:.0f} pictures a second on this machine</p>"]
 
     # Recipes
 
