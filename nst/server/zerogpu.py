@@ -25,8 +25,9 @@ SHORTEST, LONGEST = 15, 120
 START, END, SPARE = 10.0, 4.0, 1.3
 """Seconds until a worker has begun, seconds it keeps for its end, and how much more is asked for than was measured."""
 
-SECONDS_PER_MEGAPIXEL_STEP = 0.04
-"""A guess on the high side for half of the card that ZeroGPU has; what runs took here replaces it."""
+STEP, MEGAPIXEL = 0.03, 0.02
+"""Seconds of a step, and what it takes more for each million pixels: a guess on the high side, by an H200, whose steps
+hardly depend on the size; what runs took here replaces it."""
 
 
 def active() -> bool:
@@ -75,12 +76,12 @@ def on_gpu(run: Callable[..., Iterator[Step]], task: str) -> Callable[..., Itera
     def wrapped(*pictures: Any, **settings: Any) -> Iterator[Step]:
         whole = TASKS[task].defaults | settings
         times = TASKS[task].times(whole)
-        steps, clock = marked(pictures, settings, duration(whole, times)), _Clock(whole, times)
+        steps, clock = marked(pictures, settings, duration(whole, times)), Clock(whole)
         try:
             for step in steps:
                 if isinstance(step, Exception):  # one that is raised there arrives here as a mere name
                     raise step
-                clock.note(step)
+                clock.note(step, time.monotonic())
                 yield step
         except gr.Error as error:
             raise ValueError(str(error.message)) from error
@@ -112,38 +113,39 @@ def _work(run: Iterator[Step], asked: int) -> Iterator[Step | Exception]:
 
 def duration(settings: Mapping[str, Any], times: float = 1.0) -> int:
     """Seconds to ask for, for so many plain runs with these settings, by what such runs took before."""
-    rate = _rates.get(_kind(settings), SECONDS_PER_MEGAPIXEL_STEP)
-    return round(min(max(START + END + SPARE * rate * _amount(settings, times), SHORTEST), LONGEST))
+    each = _measured.get(_kind(settings), STEP + MEGAPIXEL * _side(settings) ** 2 / 1e6)
+    return round(min(max(START + END + SPARE * each * _steps(settings) * max(times, 1.0), SHORTEST), LONGEST))
 
 
-class _Clock:
-    """Measures a run: between its first step and its last, in which nothing is waited for."""
+class Clock:
+    """Measures a run: from its first step to the one that is noted, in which nothing is waited for."""
 
-    def __init__(self, settings: Mapping[str, Any], times: float) -> None:
-        self.amount, self.kind = _amount(settings, times), _kind(settings)
-        self.began, self.work = 0.0, 0.0
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.kind, self.first, self.began = _kind(settings), 0, 0.0
 
-    def note(self, step: Step) -> None:
-        now = time.monotonic()
-        if not self.began:
-            self.began, self.work = now, step.work
-        elif step.work > self.work + 0.2:
-            _rates[self.kind] = (now - self.began) / (step.work - self.work) / self.amount
+    def note(self, step: Step, now: float) -> None:
+        """A step that has come, and the time."""
+        if not self.first:
+            self.first, self.began = step.index, now
+        elif step.index == step.total:
+            _measured[self.kind] = (now - self.began) / max(step.index - self.first, 1)
 
 
-_rates: dict[tuple[Any, ...], float] = {}
-"""Seconds for each million pixels of each step, by what is computed on them."""
+_measured: dict[tuple[Any, ...], float] = {}
+"""Seconds of a step, by what is computed."""
 
 
 def _kind(settings: Mapping[str, Any]) -> tuple[Any, ...]:
-    return settings.get("encoder"), settings.get("style_loss"), settings.get("optimizer")
+    kind = (settings.get(name) for name in ("encoder", "style_loss", "optimizer", "preset"))
+    return (_side(settings), *kind)
 
 
-def _amount(settings: Mapping[str, Any], times: float) -> float:
-    """Million pixels of all steps of a run, at most: of squares."""
-    from nst.stylize.scales import plan
+def _side(settings: Mapping[str, Any]) -> int:
+    """Long side in pixels."""
+    return max(int(settings.get(name) or 0) for name in ("size", "width", "height")) or 512
+
+
+def _steps(settings: Mapping[str, Any]) -> int:
     from nst.stylize.settings import chosen_preset
 
-    size = max(int(settings.get(name) or 0) for name in ("size", "width", "height")) or 512
-    preset = chosen_preset(settings.get("preset") or "good", num_steps=settings.get("num_steps"))
-    return max(times, 1.0) * sum(part.num_steps * part.size**2 for part in plan(size, preset)) / 1e6
+    return chosen_preset(settings.get("preset") or "good", num_steps=settings.get("num_steps")).num_steps
