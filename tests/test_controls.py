@@ -281,7 +281,7 @@ MAP = picture(4)
         ({"content_map": MAP, "style_map": [MAP, MAP]}, 'heeded by the style loss "patches"'),
         ({"style_layers": ["relu9_9"]}, "No layer relu9_9. This encoder has: relu1_1"),
         ({"content_layers": ["conv4"]}, "No layer conv4. This encoder has: relu1_1"),
-        ({"content_layer_weights": [1, 2]}, "1 weights"),
+        ({"content_layer_weights": [1, 2, 3]}, "2 weights"),
         ({"kernel_degree": 9}, "kernel_degree"),
     ],
 )
