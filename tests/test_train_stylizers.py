@@ -94,7 +94,8 @@ def test_it_trains_resumes_bit_for_bit_and_writes_what_loads(name, tmp_path, pla
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_the_loss_falls(name, tmp_path, places):
-    records = list(run(name, tmp_path, places, steps=60, interval=20, device="cpu"))
+    batch = 8 if name == "adain" else 2  # whose styles differ more than what is learned in so few steps
+    records = list(run(name, tmp_path, places, steps=60, interval=20, batch=batch))
     known = {"step", "steps", "learning_rate", "skipped", "seconds_per_step", "diversity"}
     first, last = (sum(v for k, v in r.items() if k not in known) for r in (records[0], records[-1]))
     assert last < first
