@@ -14,7 +14,7 @@ from test_architecture import SOURCES, imports, tree
 from nst.server.gradio_internals import RESTS_ON, VERSION
 
 FENCE = "nst.server.gradio_internals"
-PUBLIC = {"gradio", "gradio.components", "gradio.themes.utils"}
+PUBLIC = {"gradio", "gradio.components", "gradio.data_classes", "gradio.themes.utils"}
 READS = {
     "nst.server.admission": {"gradio.queueing"},
     "nst.server.firewall": {"gradio.route_utils"},
