@@ -15,6 +15,7 @@ TABS = {
     "Mix": {"": "#mix-content img"},
     "Color": {"": "#color-content img"},
     "Doodle": {"": "#doodle-map img"},
+    "Video": {"": "#video-style img"},
     "Faces": {
         "Sample": "#faces-count input",
         "Mix two": "#mix-faces-first input",
