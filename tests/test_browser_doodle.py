@@ -51,15 +51,14 @@ def test_what_is_drawn_is_painted(open_page, tmp_path: Path):  # noqa: F811
         page.wait_for_timeout(150)
     page.locator("#doodle-paint").click()
     expect(page.locator("#doodle-status strong")).to_have_text("Finished")
-    page.get_by_role("tab", name="Before and after").locator("visible=true").click()
-    expect(page.locator("#doodle-compare img").first).to_be_visible()
+    expect(page.locator("#doodle-compare .before")).to_be_visible()
     to_share(page, "doodle-")
     with page.expect_download() as download:
         page.locator("#doodle-download").click()
     download.value.save_as(tmp_path / "result.png")
     made = Image.open(tmp_path / "result.png")
     assert made.size == (64, 51) and read_recipe(tmp_path / "result.png")["task"] == "doodle"
-    address = page.locator("#doodle-compare img").first.get_attribute("src")
+    address = page.locator("#doodle-compare .before").evaluate("image => image.src")
     (tmp_path / "before.jpg").write_bytes(page.request.get(address).body())
     before = Image.open(tmp_path / "before.jpg").convert("RGB")
     middle, corner = (before.getpixel((x, y)) for x, y in ((32, 25), (3, 3)))

@@ -98,9 +98,10 @@ class SampleBench(Workbench):
     def prepared(self, painting: Painting, before: Painting | None = None) -> Updates:
         return super().prepared(painting, before) | {self.chosen: None}
 
-    def updates(self, view: View) -> Updates:
+    def updates(self, view: View, *, seen: bool = False) -> Updates:
         sheet = view.get("snapshots")
-        return super().updates(view | {"snapshots": replace(sheet, chosen=-1)} if isinstance(sheet, Sheet) else view)
+        view = view | {"snapshots": replace(sheet, chosen=-1)} if isinstance(sheet, Sheet) else view
+        return super().updates(view, seen=seen)
 
     def choose(self, event: gr.EventData) -> int:
         """A click on a face: its place."""

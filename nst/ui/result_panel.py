@@ -182,8 +182,13 @@ class Stage:
         )
         self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
 
-    def updates(self, view: View) -> Updates:
-        """What the page is to show anew."""
+    def updates(self, view: View, *, seen: bool = False) -> Updates:
+        """What the page is to show anew.
+
+        Args:
+            view: by part of the page.
+            seen: whether previews are in sight already; to say so each time has gradio look through the whole page.
+        """
         updates: Updates = {getattr(self, part): value for part, value in view.items()}
         sheet = view.get("snapshots")
         sheet = sheet if isinstance(sheet, Sheet) else Sheet(sheet or ())
@@ -194,7 +199,7 @@ class Stage:
         if "film" in view:
             kind = str(view["film"]).rpartition(".")[2]
             updates[self.film] = gr.update(value=view["film"], visible=True, label=f"Download {FILMS.get(kind, kind)}")
-        if "preview" in view:
+        if "preview" in view and not seen:
             if "tiled" in view:
                 updates[self.tiled] = gr.update(value=view["tiled"], visible=True)
             whole = "compare" in view or (sheet.columns > 0 and "film" not in view)

@@ -176,7 +176,10 @@ class Workbench(Arrival):
             self.judge.click(self.tell_score, [self.painting], self.verdict, **TELLING | {"show_progress": "minimal"})
         # What the run still sends must not cover the result: only once it is cancelled is the result shown.
         halted = self.stop.click(self.halt, [self.painting], None, cancels=self.runs, **QUICK)
-        halted.then(self.end, [self.painting], self.shown, **QUICK)
+        ended = halted.then(self.end, [self.painting], self.shown, **QUICK)
+        # A page that is behind may still have had steps to show, and shows them over the result.
+        later = ended.then(None, js="() => new Promise(done => setTimeout(done, 1500))")
+        later.then(self.end_again, [self.painting], self.shown, **QUICK)
 
     def paints(self, event: Callable[..., Any], prepare: Callable[..., Updates], *more: Component) -> None:
         """Have an event begin a run.
@@ -250,8 +253,10 @@ class Workbench(Arrival):
             yield self.forgotten() if painting is None else {}
             return
         try:
+            seen = False
             for view in painting.paint(self.run, self.load):
-                yield self.updates(view)
+                yield self.updates(view, seen=seen)
+                seen = seen or "preview" in view
         except Exception as error:
             told = explained(error)
             view = painting.finish() | {"status": progress.status("This did not work", told, kind="error")}
@@ -270,6 +275,10 @@ class Workbench(Arrival):
         if painting is None:
             return self.buttons()
         return self.updates(painting.finish()) | self.buttons(painting)
+
+    def end_again(self, painting: Painting | None) -> Updates:
+        """A moment after Stop: the same once more, unless something else is painted by now."""
+        return self.end(painting) if painting is not None and painting.stopped else {self.status: gr.skip()}
 
     def tell_score(self, painting: Painting | None) -> str:
         """Press on Score this result: how good a pastiche it is, and why."""

@@ -105,13 +105,14 @@ class VideoTab(Workbench):
         start = order.settings.get("start", self.task.defaults["start"])
         return replace(order, settings=order.settings | {"end": start + TRIAL})
 
-    def updates(self, view: View) -> Updates:
+    def updates(self, view: View, *, seen: bool = False) -> Updates:
+        view = dict(view)  # which is shown again after a reload
         clip = view.pop("clip", None)
-        updates = super().updates(view)
+        updates = super().updates(view, seen=seen)
         if clip is not None:
             updates |= {self.preview: gr.update(visible=False), self.players: gr.update(value=clip, visible=True)}
             updates[self.film] = gr.update(value=clip.after, visible=True, label="Download MP4")
-        elif "preview" in view:
+        elif "preview" in view and not seen:
             updates[self.players] = gr.update(visible=False)
         return updates
 
