@@ -101,7 +101,7 @@ def test_a_visitor_paints_shares_and_deletes(visitor):
     page, gone = re.findall(r'value="([^"]+)"', visitor.show("shared"))
     assert page.startswith(visitor.url) and httpx.get(page).status_code == 200
     facts = httpx.get(f"{page}.json").json()
-    assert facts["recipe"]["settings"]["size"] == 64 and facts["recipe"]["content"] == "chelsea"
+    assert facts["recipe"]["settings"]["size"] == 64 and facts["recipe"]["content"] == "coffee"
     assert visitor.click("gallery", "select") and facts["id"] in visitor.show("gallery")
     gone = gone.replace("&amp;", "&")
     assert httpx.post(gone).status_code == 200 and httpx.post(gone).status_code == 404

@@ -153,7 +153,7 @@ def test_every_component_that_takes_files_hands_them_on_unopened(page):
             if getattr(block, "data_model", None) is not None:
                 assert type(block).preprocess.__module__.startswith("nst."), block
                 seen.add(type(block).__name__)
-    assert seen == {"PathImage", "Camera", "Canvas", "UploadButton", "Files"}
+    assert seen == {"PathImage", "PathVideo", "Camera", "Canvas", "UploadButton", "Files"}
 
 
 def test_a_visitor_s_own_upload_and_the_examples_are_let_in(page, folder):

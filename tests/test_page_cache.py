@@ -18,7 +18,7 @@ from PIL import Image
 from test_hosting import served
 from visitor import Visitor
 
-from nst.server import cards, memory
+from nst.server import cards, memory, stylesheet
 from nst.server.page_cache import KEPT, PageCache
 
 
@@ -32,7 +32,8 @@ def url(tmp_path_factory) -> Iterator[str]:
 
 def test_the_page_that_is_kept_is_the_page_that_gradio_makes(url):
     made = httpx.get(url, params={"page": ""})  # passes by
-    text = cards.introduce(made.text, url.rstrip("/"))
+    types = [part["type"] for part in httpx.get(f"{url}config").json()["components"]]
+    text = stylesheet.introduce(cards.introduce(made.text, url.rstrip("/")), types)
     for _ in range(2):
         kept = httpx.get(url, params={"size": 64})
         assert kept.text == text and kept.headers["content-type"] == made.headers["content-type"]
@@ -96,7 +97,7 @@ class Counting:
     """An app of one page, told what it is made from."""
 
     def __init__(self) -> None:
-        self.config, self.made = object(), 0
+        self.config, self.made = {"components": []}, 0
 
     def get_blocks(self) -> Counting:
         return self
@@ -127,7 +128,7 @@ def test_it_is_made_anew_only_when_it_has_changed():
         return await asyncio.gather(*(ask() for _ in range(20)))
 
     assert asyncio.run(many()) == [b"page 1"] * 20, "though all come at once"
-    app.config = object()
+    app.config = {"components": []}
     assert asyncio.run(ask()) == b"page 2" == asyncio.run(ask())
     for i in range(3 * KEPT):
         asyncio.run(ask(f"host-{i}"))

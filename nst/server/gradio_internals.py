@@ -24,7 +24,7 @@ from gradio.state_holder import SessionState, StateHolder
 VERSION = "6.31.0"
 
 RESTS_ON = {
-    "gradio.routes.CustomCORSMiddleware": ("serving", "2acff670026e"),
+    "gradio.route_utils.CustomCORSMiddleware": ("serving", "2acff670026e"),
     "gradio.http_server.Server": ("serving, stopping", "0ee1d654bc85"),
     "gradio.http_server.start_server": ("serving", "266da769f01a"),
     "gradio.blocks.Blocks.launch": ("serving", "ed8a16254e2d"),
