@@ -187,6 +187,7 @@ def test_a_picture_of_any_format_has_a_shape_to_tell_its_size_by(tmp_path, forma
     path = tmp_path / "photo"
     path.write_bytes(buffer.getvalue())
     assert pictures.shape(str(path)) == (480, 640)
+    assert [pictures.shape(none) for none in (None, "", ".", "/", "\0.webp")] == [None] * 5, "where there is none"
     with gr.Blocks():
         tab = fast.create_tab(one_step, lambda: ("ink",), load=no_load)
     values = {tab.slots[0].picture: str(path), tab.chosen: ["ink"], tab.corner: (0.5, 0.5)}

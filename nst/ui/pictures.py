@@ -294,9 +294,10 @@ def shown_file(kind: str, name: str) -> Path:
 def whole(path: str) -> str:
     """The file that is painted from, of one that is shown."""
     given = Path(path)
+    if given.suffix != ".webp" or given.parent.parent != tempfiles.folder() / tempfiles.EXAMPLES:
+        return path
     full = given.with_suffix(".jpg")
-    example = given.suffix == ".webp" and given.parent.parent == tempfiles.folder() / tempfiles.EXAMPLES
-    return str(full) if example and full.is_file() else path
+    return str(full) if full.is_file() else path
 
 
 def packed_file(picture: Path) -> Path:
