@@ -141,4 +141,4 @@ def served(installed: Path, tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.slow
 def test_the_app_is_served_from_an_empty_folder(served: str) -> None:
-    assert "<title>Pastiche</title>" in httpx.get(served).text
+    assert 'property="og:site_name" content="Pastiche"' in httpx.get(served).text
