@@ -74,9 +74,8 @@ def saliency(photo: Tensor) -> Tensor:
     far = (features - features.mean((2, 3), keepdim=True)).square().mean(1, keepdim=True).sqrt()
     smooth = F.avg_pool2d(F.pad(far, (1, 1, 1, 1), mode="replicate"), 3, 1)
     quiet, loud = (smooth.flatten().quantile(share) for share in (QUIET, LOUD))
-    standing_out = ((smooth - quiet) / (loud - quiet).clamp_min(1e-3 * features.abs().max().clamp_min(1e-6))).clamp(
-        0, 1
-    )
+    least = 1e-3 * features.abs().max().clamp_min(1e-6)
+    standing_out = ((smooth - quiet) / (loud - quiet).clamp_min(least)).clamp(0, 1)
     return F.interpolate(standing_out, photo.shape[-2:], mode="bicubic").clamp(0, 1)
 
 

@@ -37,6 +37,8 @@ FLAGS += ["--disable-sync", "--no-first-run"]
 REAL = 1
 """The seed with which the server really paints."""
 
+BROKEN_OFF = re.compile("AbortError|Connection errored out|Failed to fetch|Load failed|net::ERR_|NetworkError")
+
 PATIENCE = 30_000  # milliseconds; machines that run tests are busy
 
 NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, [role=slider]')]
@@ -60,6 +62,19 @@ def serving_page(folder: Path, tabs: Sequence[tuple[str, Callable[[], object]]] 
         _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
         yield url
         page.close()
+
+
+def beside_optimize(title: str, lay_out: Callable[[], object]) -> Any:
+    """A fixture: the address of the app with this tab, beside the first one, whose runs pretend."""
+
+    @pytest.fixture(scope="module")
+    def address(tmp_path_factory) -> Iterator[str]:
+        run = FakeRun(seconds=0.02, num_steps=20)
+        tabs = [("Optimize", lambda: create_tab(run, load_encoder)), (title, lay_out)]
+        with serving_page(tmp_path_factory.mktemp("served"), tabs) as url:
+            yield url
+
+    return address
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +103,11 @@ def open_page(browser, address) -> Iterator[OpenPage]:
     complaints: list[str] = []
     contexts = []
 
+    def left(frame: Any) -> None:
+        """A page that is left breaks off what it was waiting for: no fault of the app's."""
+        if frame.parent_frame is None:
+            complaints[:] = [said for said in complaints if not BROKEN_OFF.search(said)]
+
     def open_one(
         query: str = "",
         width: int = 1280,
@@ -107,6 +127,7 @@ def open_page(browser, address) -> Iterator[OpenPage]:
         expect.set_options(timeout=PATIENCE)
         page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("framenavigated", left)
         page.on("request", lambda asked: complaints.append(asked.url) if _is_foreign(asked.url, address) else None)
         page.goto(address + query)
         for picture in ready:
@@ -114,9 +135,10 @@ def open_page(browser, address) -> Iterator[OpenPage]:
         return page
 
     yield open_one
+    heard = [*complaints]
     for context in contexts:
         context.close()
-    assert not complaints
+    assert not heard
 
 
 def _is_foreign(url: str, address: str) -> bool:

@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from fake_run import FakeRun
-from test_browser import browser, expect, open_page, serving_page, to_share, too_wide  # noqa: F401  (fixtures)
+from test_browser import beside_optimize, browser, expect, open_page, to_share, too_wide  # noqa: F401  (fixtures)
 
-from nst.encoders import load_encoder
-from nst.ui import faces, optimize
+from nst.ui import faces
 
 PLAYS = "image => image.complete && image.naturalWidth > 0"
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory) -> Iterator[str]:
-    run = FakeRun(seconds=0.02, num_steps=20)
-    tabs = [("Optimize", lambda: optimize.create_tab(run, load_encoder)), ("Faces", faces.create_tab)]
-    with serving_page(tmp_path_factory.mktemp("served"), tabs) as url:
-        yield url
+address = beside_optimize("Faces", faces.create_tab)
 
 
 @pytest.mark.slow

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from clips import make_clip
-from fake_run import FakeRun
-from test_browser import browser, expect, open_page, serving_page  # noqa: F401  (fixtures)
+from test_browser import beside_optimize, browser, expect, open_page  # noqa: F401  (fixtures)
 
-from nst.encoders import load_encoder
-from nst.ui import optimize, video
+from nst.ui import video
 
 PLAYERS = "[...document.querySelectorAll('#video-players video')]"
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory) -> Iterator[str]:
-    run = FakeRun(seconds=0.02, num_steps=20)
-    tabs = [("Optimize", lambda: optimize.create_tab(run, load_encoder)), ("Video", video.create_tab)]
-    with serving_page(tmp_path_factory.mktemp("served"), tabs) as url:
-        yield url
+address = beside_optimize("Video", video.create_tab)
 
 
 def test_a_clip_is_painted_and_plays_beside_itself(open_page, address, tmp_path):  # noqa: F811

@@ -125,6 +125,16 @@ def hurried(monkeypatch):
     return clock
 
 
+@pytest.mark.parametrize("limits_here", ["local", "strict"])
+def test_who_waits_never_makes_the_time_of_a_run_longer(monkeypatch, limits_here):
+    monkeypatch.setenv("PASTICHE_LIMITS", limits_here)
+    monkeypatch.setattr(limits.queue, "awaited", lambda: True)
+    deadline = limits.Deadline()
+    assert not deadline.passed
+    deadline.clock = SimpleNamespace(seconds=limits.current().seconds + 1)
+    assert deadline.passed
+
+
 def files(folder: Path, count: int) -> list[str]:
     made = [folder / f"{i}.png" for i in range(count)]
     for path in made:

@@ -150,13 +150,10 @@ class Listening:
     async def let_go(self, queue: Queue) -> None:
         """End what belongs to visitors who have left, and forget them."""
         now = time.monotonic()
-        ended = 0
+        ended, awaited = 0, device_line.awaited()
         for event in list(under_way(queue)):
-            names = event.session_hash, event._id
-            patience = AWAITED if kind(event.fn) == "painting" and device_line.awaited() else GONE
-            since = max(presence.heard_of.get(name, event.enqueue_time) for name in names)
-            there = any(presence.here[name] for name in names)
-            if event.alive and now - max(since, event.enqueue_time) > patience and not there:
+            patience = AWAITED if awaited and kind(event.fn) == "painting" else GONE
+            if event.alive and presence.away(event.session_hash or "", event._id) > patience:
                 await queue.clean_events(event_id=event._id)
                 ended += 1
         if ended:

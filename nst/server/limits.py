@@ -58,8 +58,17 @@ class Limits:
 
 
 LOCAL = Limits(size=4096, num_steps=5000, seconds=4 * 3600, memory=0.9)
-STRICT = Limits(size=1024, num_steps=1000, seconds=300, memory=0.6, shared=60)
-STRICT = replace(STRICT, clip_size=640, clip_seconds=10, clip_frames=300, clip_pixels=2**22)
+STRICT = Limits(
+    size=1024,
+    num_steps=1000,
+    seconds=300,
+    memory=0.6,
+    shared=60,
+    clip_size=640,
+    clip_seconds=10,
+    clip_frames=300,
+    clip_pixels=2**22,
+)
 """At home, and where strangers come."""
 
 
@@ -138,7 +147,8 @@ class Deadline:
 
     @property
     def passed(self) -> bool:
-        return self.clock.seconds > (self.limits.shared if queue.awaited() else self.limits.seconds)
+        seconds, limits = self.clock.seconds, self.limits
+        return seconds > limits.seconds or (seconds > limits.shared and queue.awaited())
 
     def check(self) -> None:
         """Raises ValueError, with a sentence, if it has passed."""

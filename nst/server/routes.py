@@ -191,8 +191,7 @@ class Pages:
 
     def styles(self, request: Request) -> Response:
         """The styles of the app's components."""
-        types = (part["type"] for part in request.app.get_blocks().config["components"])
-        css = stylesheet.gathered(tuple(sorted(set(types))))[1]
+        _, css = stylesheet.gathered(part["type"] for part in request.app.get_blocks().config["components"])
         return Response(css, media_type="text/css", headers=HEADERS | {"Cache-Control": "public, max-age=86400"})
 
     def health(self, request: Request) -> Response:

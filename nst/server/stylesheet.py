@@ -27,7 +27,7 @@ NEEDED = re.compile(r"m\.f=(\[.*?\])")
 
 def introduce(page: str, types: Iterable[str]) -> str:
     """The app's page, as gradio makes it, with one stylesheet for components of these types."""
-    names, css = gathered(tuple(sorted(set(types))))
+    names, css = gathered(types)
     if not names:
         return page
     version = hashlib.sha256(css.encode()).hexdigest()[:12]
@@ -37,9 +37,13 @@ def introduce(page: str, types: Iterable[str]) -> str:
     return page.replace("</head>", f"{links}\n</head>", 1)
 
 
+def gathered(types: Iterable[str]) -> tuple[tuple[str, ...], str]:
+    """The names of the files for components of these types, and all that is in them."""
+    return _gathered(tuple(sorted(set(types))))
+
+
 @lru_cache(maxsize=4)
-def gathered(types: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
-    """The names of the files, and all that is in them."""
+def _gathered(types: tuple[str, ...]) -> tuple[tuple[str, ...], str]:
     found: dict[str, None] = {}
     for script in (*ASSETS.glob("index-*.js"), *ASSETS.glob("Index-*.js")):
         needed = _needed(text := script.read_text(encoding="utf-8"))

@@ -114,11 +114,6 @@ class Workbench(Arrival):
         """What `order` is given the values of."""
         return [*(s.picture for s in self.slots), *(s.chosen for s in self.slots), *self.controls.values()]
 
-    @property
-    def restored_parts(self) -> list[Component]:
-        """What a link or a recipe may set."""
-        return [*(part for slot in self.slots for part in slot.parts), *self.controls.values()]
-
     def lay_out_more(self) -> None:
         """The closed section: further controls, and two buttons that set all of them."""
         with gr.Accordion("Research settings", open=False, elem_id=self.id("more"), elem_classes="more-box"):

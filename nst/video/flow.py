@@ -92,9 +92,8 @@ def _agreement(back: Array, forth: Array, place: Array) -> Array:
     square = (back**2).sum(2)
     agree = ((found + back) ** 2).sum(2) <= 0.01 * ((found**2).sum(2) + square) + 0.5
     across, down = (cv2.Sobel(back, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
-    smooth = (across**2 + down**2).sum(
-        2
-    ) <= 0.01 * square + 0.02  # the paper has 0.002: dense search is rougher than what it used
+    slope = (across**2 + down**2).sum(2)
+    smooth = slope <= 0.01 * square + 0.02  # the paper has 0.002: dense search is rougher than what it used
     inside = (place >= 0).all(2) & (place <= (width - 1, height - 1)).all(2)
     return (agree & smooth & inside).astype(np.float32)
 

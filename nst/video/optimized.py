@@ -93,12 +93,8 @@ class _Canvas:
         seed: int,
         device: str,
     ) -> None:
-        self.device, self.preset, self.num_steps, self.seed = (
-            choose_device(device),
-            chosen_preset(preset),
-            num_steps,
-            seed,
-        )
+        self.device, self.preset = choose_device(device), chosen_preset(preset)
+        self.num_steps, self.seed = num_steps, seed
         self.model = load_onto(self.device, encoder, None)
         config, variation = StyleConfig([style_loss]), (self.preset.tv_weight, 2.0)
         self.objective = Objective(self.model, self.model, self.device, config, balance(strength), variation=variation)
