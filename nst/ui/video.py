@@ -93,6 +93,11 @@ class VideoTab(Workbench):
         super().lay_out_result()
         self.shown.append(self.players)
 
+    def open_page(self, opened: bool, told: str | None, request: gr.Request) -> Updates:
+        """What the tab shows when it is seen, which is when the browser fetches the player of clips."""
+        page, clip = super().open_page(opened, told, request), self.slots[0].picture
+        return page | {clip: gr.update(**page.get(clip, {}) | {"visible": True})}
+
     def order(self, *values: Any) -> Order:
         (clip, style), (name, manner), asked = self.read(values)
         given = manner if manner in fast_styles() else Path(str(style))
@@ -126,6 +131,7 @@ def _clip_slot(element: str) -> Slot:
         height=270,
         buttons=[],
         sources=["upload", "webcam"],
+        visible=False,
     )
     row = pictures.example_row("clip", f"{element}-examples")
     return Slot(
