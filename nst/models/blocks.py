@@ -207,7 +207,7 @@ def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False, p
     """Each channel of each picture (N, C, H, W) made to mean `shift` and standard deviation `scale` (N or 1, C).
 
     Ulyanov, Vedaldi and Lempitsky 2016, arXiv:1607.08022, with scales and shifts of each picture's own. Where no
-    gradient is wanted, a picture larger than `LARGE` is overwritten.
+    gradient is wanted, a single picture on a processor is overwritten, and so is one larger than `LARGE` anywhere.
 
     Args:
         x, scale, shift: as above.
@@ -221,6 +221,8 @@ def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False, p
         return _normalize_in_place(x, scale, shift, relu, peak)
     if _is_plain(x):
         return _normalize_whole(x, scale, shift, relu, peak)
+    if len(x) == 1 and not torch.is_grad_enabled():
+        return _normalize_one(x, scale, shift, relu, peak)
     if peak is None:
         return _InstanceNorm.apply(x, scale, shift, relu)
     one = torch.ones_like(scale)
@@ -237,6 +239,18 @@ def _normalize_whole(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: 
         normal = normal.clamp(-peak, peak)
     result = torch.addcmul(shift[:, :, None, None], normal, scale[:, :, None, None])
     return (F.relu(result) if relu else result).to(x.dtype)
+
+
+def _normalize_one(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:
+    """As `instance_norm`, but overwrites x: to get as much memory anew takes longer than the arithmetic."""
+    x = x.contiguous(memory_format=torch.channels_last)
+    out = (x, torch.empty(0), torch.empty(0))
+    gain, lift = (scale[0], shift[0]) if peak is None else (torch.ones_like(scale[0]), torch.zeros_like(shift[0]))
+    torch.native_batch_norm(x, gain, lift, None, None, True, 0.0, EPS, out=out)
+    if peak is not None:
+        x.clamp_(-peak, peak)
+        torch.addcmul(shift.to(x)[:, :, None, None], x, scale.to(x)[:, :, None, None], out=x)
+    return x.relu_() if relu else x
 
 
 def _normalize_in_place(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:
@@ -266,9 +280,6 @@ class _InstanceNorm(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, scale: Tensor, shift: Tensor, relu: bool) -> Tensor:
         x = x.contiguous(memory_format=torch.channels_last)
-        if len(x) == 1 and not any(ctx.needs_input_grad):
-            only = torch.native_batch_norm(x, scale[0], shift[0], None, None, True, 0.0, EPS)[0]
-            return only.relu_() if relu else only
         out, saved = torch.empty_like(x), []
         for i in range(len(x)):
             one, *kept = torch.native_batch_norm(x[i : i + 1], scale[i], shift[i], None, None, True, 0.0, EPS)
