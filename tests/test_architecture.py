@@ -147,6 +147,16 @@ def test_every_file_can_be_read_in_one_sitting():
     assert not {module: n for module, n in lengths.items() if n > MOST_LINES}, "look for the missing noun"
 
 
+def test_what_a_function_does_is_seen_at_one_glance():
+    bodies = {}
+    for module in SOURCES:
+        for node in ast.walk(tree(module)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                first = node.body[1 if ast.get_docstring(node) and len(node.body) > 1 else 0]
+                bodies[module, node.name] = (node.end_lineno or 0) - first.lineno + 1
+    assert not {name: lines for name, lines in bodies.items() if lines > 60}
+
+
 def test_requirements_are_what_is_imported():
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").partition("# Not imported")[0].splitlines()
     asked = {normal(line) for line in lines if line and not line.startswith("#")}

@@ -64,6 +64,7 @@ def test_every_control_is_timed_beside_a_plain_step(tmp_path):
     assert all(row["seconds"] > 0 and row["ratio"] > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_everything_on_a_gpu_is_measured_and_a_failure_is_told(monkeypatch, capsys):
     monkeypatch.setattr(gpu.loops, "vgg19", lambda seed=0: (tiny_encoder(seed), False))
     monkeypatch.setattr(gpu, "load_encoder", lambda name: tiny_encoder())

@@ -13,6 +13,7 @@ from nst.video import EXAMPLES, example_file, probe, read_frames
 from nst.video.flow import MotionFinder
 
 
+@pytest.mark.slow
 def test_each_clip_is_painted_both_ways_and_steady_ones_flicker_less(tmp_path):
     clip = make_clip(tmp_path / "clip.mp4", count=8, size=(96, 64))
     rows = list(

@@ -93,6 +93,7 @@ def test_the_error_falls(tmp_path, photos, teachers):
     assert records[-1]["relu3_1"] < records[0]["relu3_1"]
 
 
+@pytest.mark.slow
 def test_a_warm_start_takes_over_the_weights(tmp_path, photos, teachers):
     train(tmp_path / "first", photos, teachers, steps=1)
     first = tmp_path / "first" / "compact.safetensors"

@@ -144,6 +144,7 @@ def counted(paint, painted):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT for another process")
+@pytest.mark.slow
 def test_ctrl_c_leaves_a_file_that_plays_and_the_same_command_goes_on(tmp_path):
     clip, out = make_clip(tmp_path / "long.mp4", count=60, size=(320, 240), sound="aac"), tmp_path / "out.mp4"
     with started(clip, out) as run:
