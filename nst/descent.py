@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nst.capture import Repeated
 from nst.device import Device
 from nst.losses import PerceptualLoss
+from nst.tiles import Tiling
 from nst.transforms import Moved, Shifts
 
 OPTIMIZERS = {"adam": 0.03, "lbfgs": 1.0, "sgd": 0.02}
@@ -64,6 +65,8 @@ class Descent:
         learning_rate: None means the optimizer's own.
         average: decay of the averaged iterate, 0 for none.
         transforms: views of the picture, of which each step sees the next.
+        tiling: evaluates the picture tile by tile, where memory is scarce: then Adam's state is held in half the bytes,
+            and the way back is to the averaged iterate, since the best is not kept.
 
     Attributes:
         terms: the weighted terms of the iterate that the last step started from, in the order of `names`.
@@ -84,6 +87,7 @@ class Descent:
         learning_rate: float | None,
         average: float,
         transforms: Shifts | None = None,
+        tiling: Tiling | None = None,
     ) -> None:
         if optimizer not in OPTIMIZERS:
             raise ValueError(f'No optimizer "{optimizer}": choose {", ".join(OPTIMIZERS)}.')
@@ -91,6 +95,7 @@ class Descent:
         if not 0 < rate < math.inf:
             raise ValueError("The learning rate must be above 0.")
         self.image, self.criterion, self.device, self.transforms = image, criterion, device, transforms
+        self.tiling = tiling
         self.encoder = encoder if transforms is None else Moved(encoder, transforms)
         self.parameters, self.average = list(image.parameters()), average
         self.names: list[str] = []
@@ -98,32 +103,38 @@ class Descent:
         # Single numbers on the CPU are as exact as Python's own; GPUs want or know float32 alone.
         self.exact = torch.float64 if where.type == "cpu" else torch.float32
         # On the CPU to ask costs nothing, and to copy what stays does.
-        self.blind = where.type != "cpu"
+        self.blind = where.type != "cpu" and tiling is None
         with torch.no_grad():
-            self.best = [p.detach().clone() for p in self.parameters]
-            self.best_image = image().detach().clone()
+            if tiling is None:
+                self.best = [p.detach().clone() for p in self.parameters]
+                self.best_image = image().detach().clone()
             self.best_loss = torch.full((), math.inf, dtype=self.exact, device=where)
             self.rate = torch.full((), rate, dtype=self.exact, device=where)
             self.recoveries = torch.zeros((), dtype=self.exact, device=where)
-            self.mean, self.weight = torch.zeros_like(self.best_image), torch.zeros_like(self.rate)
-            for p in self.parameters:
+            shown = self.best_image if tiling is None else self.parameters[0].detach()
+            self.mean, self.weight = torch.zeros_like(shown), torch.zeros_like(self.rate)
+            for p in self.parameters if tiling is None else ():
                 p.grad = torch.zeros_like(p)
         # The terms are means over the image: times its size, a pixel's gradient does not shrink as images
         # grow, and Adam's epsilon means the same at each of them.
-        self.pixels = self.best_image.shape[-1] * self.best_image.shape[-2]
+        self.pixels, self.side = shown.shape[-1] * shown.shape[-2], max(shown.shape[-2:])
         updates: dict[str, type[_Adam] | type[_GradientDescent]]
         updates = {"adam": _Adam, "lbfgs": _LBFGS, "sgd": _GradientDescent}
-        self.update: _Update = updates[optimizer](self.parameters, self.rate)
+        self.update: _Update = (updates[optimizer] if tiling is None else _HalfAdam)(self.parameters, self.rate)
         capturable = self.update.capturable and getattr(criterion, "capturable", True)
         self.step = Repeated(self._step, where, capturable)
 
     def _step(self) -> None:
         if self.transforms:
             self.transforms.turn()
-        before = [p.detach().clone() for p in self.parameters]
+        before = [] if self.tiling else [p.detach().clone() for p in self.parameters]
         pictures: list[Tensor] = []
 
         def evaluate() -> Tensor:
+            if self.tiling is not None:
+                found = self.tiling.evaluate(self.pixels)
+                self._note(list(found), torch.stack(list(found.values())))
+                return self.terms.sum() * self.pixels
             with torch.enable_grad():
                 with self.device.autocast():
                     features = self.encoder(self.image(), self.criterion.layers)
@@ -141,8 +152,10 @@ class Descent:
         self.update.step(evaluate)
         with torch.no_grad():
             self.image.project()
-            self._judge(before, pictures[0])
-            if self.average:
+            self._judge(before, pictures)
+            if self.tiling is not None:
+                self._average_strips()
+            elif self.average:
                 self.mean.copy_(torch.lerp(self.image().detach(), self.mean, self.average))
                 self.weight.mul_(self.average).add_(1 - self.average)
 
@@ -151,14 +164,25 @@ class Descent:
             self.names, self.terms = names, torch.empty_like(terms)
         self.terms.copy_(terms)
 
-    def _judge(self, before: list[Tensor], picture: Tensor) -> None:
+    def _average_strips(self) -> None:
+        """As ever, but without a second picture; and no gradient is kept until the next step."""
+        for rows in strips(self.mean):
+            where = (torch.arange(side.start, side.stop) for side in (rows, slice(0, self.mean.shape[-1])))
+            now = self.image.part(*where)[1]  # type: ignore[attr-defined]
+            self.mean[:, :, rows].lerp_(now.detach(), 1 - self.average)
+        self.weight.mul_(self.average).add_(1 - self.average)
+        self.parameters[0].grad = None
+
+    def _judge(self, before: list[Tensor], pictures: list[Tensor]) -> None:
         """Remember the iterate if it is the best, and go back to the best if the step ran away from it."""
         loss = self.terms.to(self.exact).sum()
         better = loss.isfinite() & (loss < self.best_loss)
-        self._copy_where(better, [*self.best, self.best_image, self.best_loss], [*before, picture, loss])
+        best = [] if self.tiling else [*self.best, self.best_image]
+        self._copy_where(better, [*best, self.best_loss], [*before, *pictures, loss])
         sums = torch.stack([p.detach().sum() for p in self.parameters])
         fine = loss.isfinite() & sums.isfinite().all() & (loss <= DIVERGED * self.best_loss + 1)
-        self._copy_where(~fine, [*self.parameters, self.rate], [*self.best, self.rate / 2])
+        back = self.best if self.tiling is None else [] if fine else [self.shown().nan_to_num_(0.5)]
+        self._copy_where(~fine, [*self.parameters, self.rate] if back else [], [*back, self.rate / 2] if back else [])
         self.recoveries.add_(~fine)
         if self.blind or not fine:
             self.update.restart(~fine)
@@ -180,6 +204,9 @@ class Descent:
         if not self.average:
             return self.best_image.clone()
         shown = (self.mean / self.weight).clamp_(0, 1)
+        if last and self.tiling is not None:
+            # The best is gone, but was hardly ever another than one of the last.
+            return self.image() if self.tiling.total(shown) > self.best_loss else shown
         if last:
             higher = total_loss(shown, self.encoder, self.criterion, self.device) > self.best_loss
             shown = torch.where(higher, self.best_image, shown)
@@ -239,6 +266,59 @@ class _Adam:
                 "exp_avg": F.interpolate(old["exp_avg"], size, mode="bicubic"),
                 "exp_avg_sq": F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min(0),
             }
+
+
+class _HalfAdam:
+    """Adam that holds the mean of the gradients and the root of that of their squares in float16.
+
+    They are computed in float32, a few rows at a time.
+    """
+
+    capturable = False
+
+    def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
+        (self.pixels,), self.rate = parameters, rate
+        self.mean, self.root = (torch.zeros_like(self.pixels, dtype=torch.float16) for _ in range(2))
+        self.count = 0
+
+    def step(self, evaluate: Callable[[], Tensor]) -> None:
+        evaluate()
+        self.count += 1
+        rate = (self.rate / (1 - 0.9**self.count)).to(self.pixels.dtype)
+        with torch.no_grad():
+            for rows in strips(self.pixels):
+                pixels, gradient = self.pixels[:, :, rows], self.pixels.grad[:, :, rows]  # type: ignore[index]
+                mean = self.mean[:, :, rows].float().div_(HALF).lerp_(gradient, 0.1)
+                square = self.root[:, :, rows].float().div_(HALF).square_().mul_(0.99)
+                square.addcmul_(gradient, gradient, value=0.01)
+                root = square.sqrt_()
+                self.mean[:, :, rows], self.root[:, :, rows] = mean * HALF, root * HALF
+                pixels.sub_(mean.mul_(rate).div_(root.div_((1 - 0.99**self.count) ** 0.5).add_(1e-8)))
+
+    def restart(self, again: Tensor) -> None:
+        if again:
+            self.mean.zero_(), self.root.zero_()
+            self.count = 0
+
+    def state(self) -> AdamState:
+        mean, root = (x.float().div_(HALF) for x in (self.mean, self.root))
+        return [{"step": torch.tensor(float(self.count)), "exp_avg": mean, "exp_avg_sq": root.square_()}]
+
+    def warm(self, state: AdamState) -> None:
+        (old,), size = state, self.pixels.shape[-2:]
+        self.count = int(old["step"])
+        self.mean.copy_(F.interpolate(old["exp_avg"], size, mode="bicubic").mul_(HALF))
+        self.root.copy_(F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min_(0).sqrt_().mul_(HALF))
+
+
+HALF = 64.0
+"""What numbers are multiplied by to be held in float16: a pixel's gradients are some thousandths to some tens."""
+
+
+def strips(picture: Tensor) -> list[slice]:
+    """The rows of a picture (N, C, H, W), some four million numbers at a time."""
+    rows = max(1, 2**22 // (picture.shape[0] * picture.shape[1] * picture.shape[-1]))
+    return [slice(start, min(start + rows, picture.shape[-2])) for start in range(0, picture.shape[-2], rows)]
 
 
 class _GradientDescent:

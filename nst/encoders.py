@@ -115,6 +115,24 @@ class Encoder(nn.Module):
                         break
         return features
 
+    @property
+    def strides(self) -> dict[str, int]:
+        """How many pixels lie between two positions of each layer."""
+        return {name: 2**s for s, stage in enumerate(self.stages) for name in stage}
+
+    def reach(self, layers: Sequence[str]) -> int:
+        """How many pixels beyond its own square the deepest of some layers sees, up to whole squares of the last."""
+        reach, strides, wanted = 0, self.strides, set(layers) & set(self.layers)
+        for i, name in enumerate(self.layers):
+            if not wanted:
+                break
+            if i and strides[name] > strides[self.layers[i - 1]]:
+                reach += strides[self.layers[i - 1]]
+            reach += strides[name]
+            wanted.discard(name)
+        largest = max(strides.values())
+        return -(-reach // largest) * largest
+
     def pool(self, x: Tensor, learning: bool = False) -> Tensor:
         """Features (N, C, H, W) of half the size, between two stages."""
         # ceil_mode keeps the last odd row, as in the 16x-compressed VGG-19; for even sizes nothing changes.
@@ -141,6 +159,16 @@ class EncoderPair:
         own = [name.removeprefix(self.SECOND) for name in layers if name.startswith(self.SECOND)]
         found = self.second(image, own) if own else {}
         return features | {self.SECOND + name: found[name] for name in own}
+
+    @property
+    def strides(self) -> dict[str, int]:
+        """See `Encoder.strides`."""
+        return self.first.strides | {self.SECOND + name: stride for name, stride in self.second.strides.items()}
+
+    def reach(self, layers: Sequence[str]) -> int:
+        """See `Encoder.reach`."""
+        own = [name.removeprefix(self.SECOND) for name in layers if name.startswith(self.SECOND)]
+        return max(self.first.reach([n for n in layers if not n.startswith(self.SECOND)]), self.second.reach(own))
 
 
 def load_encoder(name: str | Path, *, progress: Any = None, download: bool = True) -> Encoder:

@@ -29,7 +29,7 @@ from nst.settings import SETTINGS, check
 MODEL = "faces"
 """The embedded generator."""
 
-ROWS = SETTINGS | {"size": replace(SETTINGS["size"], low=4)}
+ROWS = SETTINGS | {"size": replace(SETTINGS["size"], low=4, high=4096)}
 """What the settings may be here: faces may be small."""
 
 PIXELS = 16 * 128 * 128

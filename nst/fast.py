@@ -40,7 +40,7 @@ GENTLE = 0.5
 STYLE_SIZE = 384
 """Long side in pixels at which a model looks at a style picture: what its strokes' size was learned at."""
 
-ROWS = SETTINGS | {"size": replace(SETTINGS["size"], low=16, unset="the photo's own")}
+ROWS = SETTINGS | {"size": replace(SETTINGS["size"], low=16, high=MAX_SIZE, unset="the photo's own")}
 """What the settings may be here: a network paints smaller pictures than an optimizer."""
 
 

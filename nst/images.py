@@ -267,8 +267,14 @@ def to_pil(tensor: torch.Tensor) -> Image.Image:
     8 bits, NaN as 0. Raises ValueError for another shape."""
     if tensor.ndim != 4 or tensor.shape[:2] != (1, 3):
         raise ValueError(f"One RGB image of shape (1, 3, H, W) is wanted, not {tuple(tensor.shape)}.")
-    pixels = tensor.detach()[0].float().nan_to_num(nan=0.0).clamp(0, 1).mul(255).round().byte()
-    return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+    height, width = tensor.shape[-2:]
+    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, 2**22 // max(1, width))  # some at a time: a large picture is held once, not five times
+    for start in range(0, height, rows):
+        part = tensor.detach()[0, :, start : start + rows].float().nan_to_num(nan=0.0)
+        part = part.clamp_(0, 1).mul_(255).round_().byte()
+        pixels[start : start + rows] = part.permute(1, 2, 0).cpu().numpy()
+    return Image.fromarray(pixels)
 
 
 def fit(width: int, height: int, size: int) -> tuple[int, int]:
@@ -286,7 +292,7 @@ def resize(tensor: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
     target = fit(width, height, size)[::-1] if isinstance(size, int) else tuple(size)
     if target == (height, width):
         return tensor
-    return F.interpolate(tensor, size=target, mode="bicubic", antialias=True).clamp(0, 1)
+    return F.interpolate(tensor, size=target, mode="bicubic", antialias=True).clamp_(0, 1)
 
 
 def encode(

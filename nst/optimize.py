@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from torch import Tensor
 from nst.descent import OPTIMIZERS, AdamState, Descent, Encoding, Parameterization, total_loss
 from nst.device import Device
 from nst.losses import PerceptualLoss
+from nst.tiles import Tiling
 from nst.transforms import Shifts
 
 __all__ = ["OPTIMIZERS", "AdamState", "Encoding", "Parameterization", "Step", "optimize", "throttle", "total_loss"]
@@ -36,6 +37,7 @@ class Step:
         terms: the `losses`, or what gives them.
         note: what the user should be told about this step, or None; a GPU tells it up to a few steps late.
         work: share of the run's computation that is done, up to 1; scales differ in what a step costs.
+        side: long side of the image in pixels where that is known without looking at it.
     """
 
     index: int
@@ -44,6 +46,7 @@ class Step:
     terms: dict[str, float] | Callable[[], dict[str, float]]
     note: str | None = None
     work: float = 1.0
+    side: int = 0
 
     @cached_property
     def image(self) -> Tensor:
@@ -58,7 +61,7 @@ class Step:
     @property
     def size(self) -> int:
         """Long side of the image in pixels."""
-        return max(self.image.shape[-2:])
+        return self.side or max(self.image.shape[-2:])
 
     @property
     def loss(self) -> float:
@@ -82,6 +85,7 @@ def optimize(
     average: float = 0.0,
     warm_state: AdamState | None = None,
     transforms: Shifts | None = None,
+    tiling: Tiling | None = None,
 ) -> Iterator[Step]:
     """Lower the criterion; yields `num_steps` steps, each with the picture the run would end with.
 
@@ -99,18 +103,22 @@ def optimize(
         warm_state: Adam's state at the previous scale, to go on from; this run's own is left in it.
         transforms: views of the picture, of which each step sees the next (Lucid: parameterization, objective and
             transforms); None sees the picture as it is. A line search compares steps, and needs that.
+        tiling: evaluates a large picture of the given criterion tile by tile; by Adam, with an average. A step's image
+            is then what there is when it is looked at, and to be looked at before the next step.
 
     Raises:
         ValueError: an unknown optimizer or a learning rate that is not above 0.
     """
-    descent = Descent(image, encoder, criterion, device, optimizer, learning_rate, average, transforms)
+    descent = Descent(image, encoder, criterion, device, optimizer, learning_rate, average, transforms, tiling)
     if warm_state:
         descent.warm(warm_state)
+        warm_state.clear()  # it may be as large as a picture or two
     watch = _Watch(descent, num_steps)
     for index in range(1, num_steps + 1):
         descent.step()
-        shown, terms = descent.shown(last=index == num_steps), _Terms(descent)
-        yield Step(index, num_steps, shown, terms, watch.look(index), index / num_steps)
+        shown = partial(descent.shown, last=index == num_steps)
+        picture, side = (shown, descent.side) if tiling else (shown(), 0)
+        yield Step(index, num_steps, picture, _Terms(descent), watch.look(index), index / num_steps, side)
         if watch.recoveries > MAX_RECOVERIES:
             break
     if warm_state is not None:

@@ -11,15 +11,23 @@ class PixelImage(nn.Module):
 
     Args:
         image: what to start from, (N, 3, H, W) in [0, 1].
+        copy: whether it is left as it is.
     """
 
-    def __init__(self, image: Tensor) -> None:
+    def __init__(self, image: Tensor, copy: bool = True) -> None:
         super().__init__()
-        self.pixels = nn.Parameter(image.detach().clone(memory_format=torch.contiguous_format))
+        self.pixels = nn.Parameter(
+            image.detach().clone(memory_format=torch.contiguous_format) if copy else image.detach()
+        )
 
     def forward(self) -> Tensor:
         # The parameter itself stays contiguous, since L-BFGS flattens it without copying.
         return self.pixels.clone(memory_format=torch.channels_last)
+
+    def part(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Pixels of these rows and columns, as parameters of their own, and what the picture shows of them."""
+        pixels = picked(self.pixels.detach(), rows, columns).requires_grad_()
+        return pixels, pixels
 
     @torch.no_grad()
     def project(self) -> None:
@@ -39,13 +47,23 @@ class KeptImage(PixelImage):
     kept: Tensor
     mask: Tensor
 
-    def __init__(self, image: Tensor, kept: Tensor, mask: Tensor) -> None:
-        super().__init__(image)
+    def __init__(self, image: Tensor, kept: Tensor, mask: Tensor, copy: bool = True) -> None:
+        super().__init__(image, copy)
         self.register_buffer("kept", kept.detach(), persistent=False)
         self.register_buffer("mask", mask.detach(), persistent=False)
 
     def forward(self) -> Tensor:
         return torch.lerp(super().forward(), self.kept, self.mask)
+
+    def part(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        pixels, _ = super().part(rows, columns)
+        return pixels, torch.lerp(pixels, *(picked(x, rows, columns) for x in (self.kept, self.mask)))
+
+
+def picked(picture: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Some rows and columns of a picture (N, C, H, W)."""
+    rows, columns = rows.to(picture.device), columns.to(picture.device)
+    return picture[:, :, rows[:, None], columns]
 
 
 class LatentImage(nn.Module):

@@ -30,7 +30,7 @@ class Shifts:
         self, height: int, width: int, device: torch.device, count: int = 8, reach: int = 8, seed: int = 0
     ) -> None:
         generator = torch.Generator().manual_seed(seed)
-        self.count = count
+        self.count, self.reach = count, reach
         self.rows, self.columns = (
             _places(side, _offsets(count, min(reach, side - 1), generator)).to(device) for side in (height, width)
         )

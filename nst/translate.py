@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,9 +20,12 @@ from nst.device import Device, choose_device
 from nst.images import resize
 from nst.optimize import Step
 from nst.registry import Progress, list_models, load_model
-from nst.settings import check
+from nst.settings import SETTINGS, check
 
 MODEL = "horse2zebra"
+
+ROWS = SETTINGS | {"size": replace(SETTINGS["size"], high=4096)}
+"""What the settings may be here."""
 
 OTHER_WAY = {"horse2zebra_large": "zebra2horse", "zebra2horse": "horse2zebra_large"}
 """Models that are one cycle, in a file for each direction."""
@@ -88,7 +91,7 @@ def translate(
         ValueError: an unknown model or direction (what there is is told), or a size out of range.
         nst.weights.WeightsError: the weights are missing or damaged.
     """
-    check(size=size)
+    check(ROWS, size=size)
     device = choose_device(device)
     network: Any = placed(model, str(device.torch_device))
     directions = getattr(network, "directions", ())

@@ -240,7 +240,7 @@ def test_a_missing_picture_is_asked_for(tab, photo):
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ValueError("size must be a number from 64 to 4096, not 9."), "size must be"),
+        (ValueError("size must be a number from 64 to 16384, not 9."), "size must be"),
         (WeightsNotFound("The weights of vgg19 are not here."), "weights of vgg19"),
         (RuntimeError("CUDA out of memory. Tried to allocate 20 MiB"), "smaller size"),
         (MemoryError(), "smaller size"),

@@ -29,6 +29,7 @@ FLOORS = [  # from the top down; a file imports only from floors below its own, 
     {"encoders"},
     {"optimize", "registry", "styles"},
     {"descent"},
+    {"tiles"},
     {"capture", "color", "device", "images", "losses", "params", "weights"},
     {"formats", "layers", "places", "threads", "transforms"},
 ]

@@ -86,7 +86,7 @@ def test_version(capsys):
         (["stylise"], "invalid choice: 'stylise'"),
         (["stylize"], "CONTENT, -o/--output"),
         (["stylize", *PAINTED, "x.png", "--sise", "9"], "--sise"),
-        (["stylize", *PAINTED, "x.png", "--size", "20"], "20 is not between 64 and 4096"),
+        (["stylize", *PAINTED, "x.png", "--size", "20"], "20 is not between 64 and 16384"),
         (["stylize", *PAINTED, "x.png", "--strength", "nan"], "not between 0 and 100"),
         (["stylize", *PAINTED, "x.png", "--steps", "many"], "'many' is not a whole number"),
         (["stylize", *PAINTED, "x.png", "--preset", "superb"], "choose from"),

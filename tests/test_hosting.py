@@ -332,7 +332,7 @@ def test_forged_settings_are_clamped_or_refused(url, monkeypatch):
     forged = "?size=1e99&strength=%00&style_layers=%3Cscript%3E&seed=-7&init=/etc/passwd&encoder=../x&remix=.."
     visitor = Visitor(url, forged)
     visitor.open()
-    assert (visitor.show("size"), visitor.show("strength"), visitor.show("seed")) == (4096, 50, 0)
+    assert (visitor.show("size"), visitor.show("strength"), visitor.show("seed")) == (16384, 50, 0)
     monkeypatch.setenv("PASTICHE_LIMITS", "strict")
     assert not visitor.click("paint")
     assert "at most 1024 pixels" in visitor.toasts[-1]
@@ -446,8 +446,8 @@ def test_textures_have_the_same_limits(monkeypatch, plenty):
 
     assert len(list(limits.limited(texture)([PAIR[0]], width=900, height=300))) == 2
     assert [(shape, given["size"]) for shape, given in seen] == [((300, 900), 900)]
-    with pytest.raises(ValueError, match="4096 pixels"):
-        next(limits.limited(texture)([PAIR[0]], width=90, height=5000))
+    with pytest.raises(ValueError, match="16384 pixels"):
+        next(limits.limited(texture)([PAIR[0]], width=90, height=17000))
 
 
 def test_all_painting_is_done_on_one_thread_in_the_context_of_who_asks(plenty):

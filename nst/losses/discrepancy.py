@@ -67,9 +67,8 @@ class PolynomialDiscrepancy(Statistic):
     gram: Tensor
 
     @classmethod
-    def of(cls, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> Statistic:
-        kind = cls if options.kernel_degree <= 2 else SampledDiscrepancy
-        return kind(styles, weights, options)
+    def chosen(cls, options: StyleOptions) -> type[Statistic]:
+        return cls if options.kernel_degree <= 2 else SampledDiscrepancy
 
     def measure(self, sample: Sample) -> Measured:
         mean = mean_feature(sample.features, sample.guide)
@@ -114,7 +113,7 @@ class SampledDiscrepancy(Statistic):
     every layer and encoder.
     """
 
-    capturable = False
+    capturable = divisible = False
     pool: Tensor
 
     def measure(self, sample: Sample) -> Measured:

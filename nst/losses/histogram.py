@@ -60,8 +60,7 @@ class _Unmatched(torch.autograd.Function):
         count, channels = x.shape
         share = None if guide is None else shares(guide)[0].T
         low, high = x.aminmax(dim=0)
-        bins = x.sub(low).mul_(BINS / (high - low).clamp_min(1e-12)).int().clamp_(0, BINS - 1)
-        bins = bins.add_(BINS * torch.arange(channels, device=x.device, dtype=torch.int32)).flatten()
+        bins = _binned(x, low, high).flatten()
         weights = None if share is None else share.expand_as(x).flatten()
         masses = _counted(bins, weights, BINS * channels).view(-1, BINS)
         means, spread = _wanted(target, masses / masses.sum(1, keepdim=True))
@@ -76,6 +75,12 @@ class _Unmatched(torch.autograd.Function):
     def backward(ctx: Any, by_distance: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
         (slope,) = ctx.saved_tensors
         return (slope * by_distance).unflatten(0, ctx.size).permute(2, 0, 1)[None], None, None
+
+
+def _binned(x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The bin of each value (P, C), numbered through all channels."""
+    bins = x.sub(low).mul_(BINS / (high - low).clamp_min(1e-12)).int().clamp_(0, BINS - 1)
+    return bins.add_(BINS * torch.arange(x.shape[1], device=x.device, dtype=torch.int32))
 
 
 def _counted(bins: Tensor, weights: Tensor | None, count: int) -> Tensor:
@@ -117,6 +122,7 @@ def _integral(values: Tensor, starts: Tensor, ends: Tensor) -> Tensor:
 class Histogram(Statistic):
     """Every channel's distribution of values; of several styles, the mean of their quantiles."""
 
+    bounded = True
     target: Tensor
 
     @staticmethod
@@ -131,3 +137,28 @@ class Histogram(Statistic):
 
     def forward(self, sample: Sample) -> Tensor:
         return histogram_loss(sample.features, self.target, sample.guide)
+
+    def bounds(self, sample: Sample) -> Tensor:
+        low, high = sample.features[0].float().flatten(1).aminmax(dim=1)
+        return torch.stack([-low, high])
+
+    def measure_part(self, sample: Sample, bounds: Tensor | None) -> Measured:
+        """Of each bin (C, BINS), of bins between these bounds, how many values it has and what they sum up to; and the
+        mean square of each channel's (C,)."""
+        assert bounds is not None
+        low, high = -bounds[0], bounds[1]
+        x = sample.features[0].permute(1, 2, 0).flatten(0, 1).float()
+        share = torch.full_like(x[:, :1], 1 / len(x)) if sample.guide is None else shares(sample.guide)[0].T
+        with torch.no_grad():
+            bins = _binned(x, low, high).flatten().long()
+            weights = share.expand_as(x).flatten()
+            masses = _counted(bins, weights, BINS * x.shape[1]).view(-1, BINS)
+        sums = x.new_zeros(BINS * x.shape[1]).index_add(0, bins, (x * share).flatten()).view(-1, BINS)
+        return masses, sums, (x.square() * share).sum(0)
+
+    def compare(self, masses: Tensor, sums: Tensor, squares: Tensor) -> Tensor:
+        """`histogram_loss` of what is known of all parts."""
+        masses = masses.detach()
+        wanted, spread = _wanted(self.target, masses / masses.sum(1, keepdim=True))
+        distance = spread + squares.sum() - 2 * (wanted * sums).sum() + (wanted.square() * masses).sum()
+        return distance / self.target.square().mean(1).sum().clamp_min(EPS)

@@ -102,7 +102,7 @@ class Patches(Statistic):
     picture is optimized, which patches are most alike is looked up every few steps only.
     """
 
-    capturable = False
+    capturable = divisible = False
     matches = True
     content_gain = 2.0  # patches never all find their like: what is left of their loss would crowd out the content
     bank: Tensor

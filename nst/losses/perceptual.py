@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from torch import Tensor, nn
 
@@ -10,8 +11,78 @@ Features = Mapping[str, Tensor]
 EPS = 1e-8
 
 
+@dataclass(frozen=True)
+class Window:
+    """A part of a picture, and what is around it as far as an encoder sees from its edge.
+
+    Attributes:
+        rows, columns: of the picture.
+        height, width: of the picture.
+        around: how many pixels there are around it, but beyond the picture's edges.
+        strides: of each layer, see `nst.encoders.Encoder`.
+    """
+
+    rows: slice
+    columns: slice
+    height: int
+    width: int
+    around: int
+    strides: Mapping[str, int]
+
+    @property
+    def outer(self) -> tuple[slice, slice]:
+        """Rows and columns with what is around them."""
+        return self._wider(self.around)
+
+    @property
+    def ring(self) -> tuple[slice, slice]:
+        """Rows and columns with one more pixel all around."""
+        return self._wider(1)
+
+    def _wider(self, by: int) -> tuple[slice, slice]:
+        rows, columns = self.rows, self.columns
+        return (
+            slice(max(0, rows.start - by), min(self.height, rows.stop + by)),
+            slice(max(0, columns.start - by), min(self.width, columns.stop + by)),
+        )
+
+    def at(self, layer: str) -> tuple[slice, slice]:
+        """Where it lies in a layer of the whole picture."""
+        s = self.strides[layer]
+        rows, columns = (slice(side.start // s, -(-side.stop // s)) for side in (self.rows, self.columns))
+        return rows, columns
+
+    def inside(self, layer: str) -> tuple[slice, slice]:
+        """Where it lies in a layer of itself and what is around it."""
+        return self._less(self.at(layer), [side.start // self.strides[layer] for side in self.outer])
+
+    @property
+    def within_ring(self) -> tuple[slice, slice]:
+        """Where it lies in itself with one more pixel all around."""
+        return self._less((self.rows, self.columns), [side.start for side in self.ring])
+
+    def _less(self, sides: tuple[slice, slice], starts: Sequence[int]) -> tuple[slice, slice]:
+        rows, columns = (slice(s.start - by, s.stop - by) for s, by in zip(sides, starts, strict=True))
+        return rows, columns
+
+    def whole(self, layer: str) -> tuple[int, int]:
+        """Height and width of a layer of the whole picture."""
+        s = self.strides[layer]
+        return -(-self.height // s), -(-self.width // s)
+
+    def share(self, layer: str | None = None) -> float:
+        """Its share of the places of a layer, or of the pixels."""
+        rows, columns = (self.rows, self.columns) if layer is None else self.at(layer)
+        height, width = (self.height, self.width) if layer is None else self.whole(layer)
+        return (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
+
+
 class PerceptualLoss(nn.Module):
-    """Several losses on one set of features: their terms side by side, those of the same name added up."""
+    """Several losses on one set of features: their terms side by side, those of the same name added up.
+
+    A loss can be evaluated by parts of a picture if it is `divisible`: either what it gives for each `part` adds up to
+    its term (`additive`), or what its `statistics` `measure` in each are mixed to what it `compare`s.
+    """
 
     def __init__(self, losses: Sequence[nn.Module]) -> None:
         super().__init__()

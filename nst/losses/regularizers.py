@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,7 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from nst.losses.perceptual import EPS, Features
+from nst.losses.perceptual import EPS, Features, Window
+from nst.losses.statistic import Measured, weighted_sum
 
 
 def total_variation(
@@ -27,14 +29,36 @@ def total_variation(
     if exponent == 2:
         kernel = difference_kernel(image) if kernel is None else kernel
         return _SquaredVariation.apply(image, padding, kernel) / image.numel()
+    return _local_variation(image, exponent, padding).mean()
+
+
+def _local_variation(image: Tensor, exponent: float, padding: str = "replicate") -> Tensor:
+    """|gradient|^exponent at each pixel of an image (N, C, H, W)."""
     x = F.pad(image, (1, 1, 1, 1), mode=padding)
     height, width = image.shape[-2:]
-    squared = torch.full_like(image, EPS)
+    squared = torch.full_like(image, 0.0 if exponent == 2 else EPS)
     for row, weights in enumerate(WEIGHTS):
         for column, weight in enumerate(weights):
             neighbor = x[..., row : row + height, column : column + width]
             squared = squared + weight / 2 * (neighbor - image).square()  # each pair is met from both its ends
-    return squared.pow(exponent / 2).mean()
+    return squared if exponent == 2 else squared.pow(exponent / 2)
+
+
+def _variation(picture: Tensor, exponent: float) -> Tensor:
+    """`total_variation`; of a very large picture (1, C, H, W) in strips, since it takes four times its memory."""
+    height, width = picture.shape[-2:]
+    if height * width <= STRIPPED:
+        return total_variation(picture, exponent)
+    rows, sums = max(1, STRIPPED // 8 // width), []
+    for start in range(0, height, rows):
+        ring = picture[:, :, max(0, start - 1) : start + rows + 1]
+        inside = slice(min(start, 1), min(start, 1) + min(rows, height - start))
+        sums.append(_local_variation(ring, exponent)[:, :, inside].sum())
+    return torch.stack(sums).sum() / picture.numel()
+
+
+STRIPPED = 2**23
+"""Pixels above which a picture's own variation is found strip by strip."""
 
 
 WEIGHTS = ((1 / 6, 2 / 3, 1 / 6), (2 / 3, 0.0, 2 / 3), (1 / 6, 2 / 3, 1 / 6))
@@ -85,25 +109,46 @@ class TotalVariationLoss(nn.Module):
     the finest detail is the dearest, and what a style asks for moves into lines of some five pixels.
     """
 
+    divisible, bounded = True, False
     layers: tuple[str, ...] = ()
 
     def __init__(self, *pictures: Tensor, weight: float, exponent: float = 2.0, padding: str = "replicate") -> None:
         super().__init__()
         self.weight, self.exponent, self.padding = weight, exponent, padding
         # A flat picture has no variation of its own: a thousandth of the range squared stands in.
-        own = torch.stack([total_variation(picture.detach(), exponent) for picture in pictures]).amax().clamp_min(1e-6)
+        own = torch.stack([_variation(picture.detach(), exponent) for picture in pictures]).amax().clamp_min(1e-6)
         self.register_buffer("own", own, persistent=False)
         self.register_buffer("kernel", difference_kernel(pictures[0]), persistent=False)
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         relative = total_variation(features["image"], self.exponent, self.padding, self.get_buffer("kernel"))
-        relative = relative / self.get_buffer("own")
-        return {"tv": self.weight * F.relu(relative - 1)}
+        return self.compare([(relative,)])
+
+    @property
+    def statistics(self) -> list[TotalVariationLoss]:
+        """It is its own."""
+        return [self]
+
+    def measure(self, features: Features, window: Window, bounds: Sequence[object]) -> list[tuple[Measured, float]]:
+        """The variation of a part of a picture, and its share of the pixels."""
+        found = _local_variation(features["image"], self.exponent)[(..., *window.within_ring)]
+        return [((found.mean(),), window.share())]
+
+    def mix(self, measured: Sequence[Measured], weights: Sequence[float]) -> Measured:
+        """Of several parts."""
+        return (weighted_sum([one for (one,) in measured if one is not None], weights),)
+
+    def compare(self, measured: Sequence[Measured]) -> dict[str, Tensor]:
+        """The term, of what was measured."""
+        ((variation,),) = measured
+        assert variation is not None
+        return {"tv": self.weight * F.relu(variation / self.get_buffer("own") - 1)}
 
 
 class NormLoss(nn.Module):
     """Keeps colors from burning out (see `alpha_norm`); its term is "norm"."""
 
+    divisible = additive = True
     layers: tuple[str, ...] = ()
 
     def __init__(self, weight: float, exponent: float = 6.0) -> None:
@@ -112,3 +157,8 @@ class NormLoss(nn.Module):
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         return {"norm": self.weight * alpha_norm(features["image"], self.exponent)}
+
+    def part(self, features: Features, window: Window) -> dict[str, Tensor]:
+        """What a part of a picture adds to the term."""
+        inside = features["image"][(..., *window.within_ring)]
+        return {"norm": window.share() * self.weight * alpha_norm(inside, self.exponent)}

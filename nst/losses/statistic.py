@@ -95,9 +95,12 @@ class Statistic(nn.Module):
             that are given; that costs the more, the more parts there are on either side.
         content_gain: how much more the content counts beside it, so that one strength keeps about as much of it by each
             kind.
+        divisible: whether the parts of a picture, measured and mixed by their shares of it, are the whole measured.
+        bounded: whether, to measure a part, bounds of the whole must be known.
     """
 
-    capturable = True
+    capturable = divisible = True
+    bounded = False
     matches = False
     content_gain = 1.0
 
@@ -111,7 +114,12 @@ class Statistic(nn.Module):
     @classmethod
     def of(cls, styles: Sequence[Sample], weights: Sequence[float], options: StyleOptions) -> Statistic:
         """One of this kind."""
-        return cls(styles, weights, options)
+        return cls.chosen(options)(styles, weights, options)
+
+    @classmethod
+    def chosen(cls, options: StyleOptions) -> type[Statistic]:
+        """What it is computed by with these options."""
+        return cls
 
     @staticmethod
     def default_layers(layers: Sequence[str]) -> tuple[str, ...] | None:
@@ -137,6 +145,14 @@ class Statistic(nn.Module):
         """What there is to know of a sample."""
         raise NotImplementedError
 
+    def bounds(self, sample: Sample) -> Tensor:
+        """What must be known to measure a part, which for the whole is the greatest of its parts'."""
+        raise NotImplementedError
+
+    def measure_part(self, sample: Sample, bounds: Tensor | None) -> Measured:
+        """What there is to know of a part."""
+        return self.measure(sample)
+
     def mix(self, measured: Sequence[Measured], weights: Sequence[float]) -> Measured:
         """What is known of several samples, or parts of one, together: means over positions, which add up."""
         kept = [[part for part in column if part is not None] for column in zip(*measured, strict=True)]
@@ -159,7 +175,7 @@ class Statistic(nn.Module):
             self.register_buffer(name, target.detach(), persistent=False)
 
 
-def weighted_sum(tensors: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
+def weighted_sum(tensors: Sequence[Tensor], weights: Sequence[float | Tensor]) -> Tensor:
     """The sum of tensors, or of tuples' parts, each times its weight; a single one of weight 1 is left as it is."""
     if len(tensors) == 1:
         return tensors[0]

@@ -13,8 +13,8 @@ from nst.losses.discrepancy import GaussianDiscrepancy, LinearDiscrepancy, Polyn
 from nst.losses.gram import Gram
 from nst.losses.histogram import Histogram
 from nst.losses.patches import Patches
-from nst.losses.perceptual import Features, in_view, normalized_weights
-from nst.losses.statistic import Sample, Site, Statistic, StyleOptions
+from nst.losses.perceptual import Features, Window, in_view, normalized_weights
+from nst.losses.statistic import Measured, Sample, Site, Statistic, StyleOptions
 from nst.losses.transport import RelaxedTransport
 from nst.losses.wasserstein import MeanVariance, Wasserstein
 
@@ -106,13 +106,47 @@ class StyleLoss(nn.Module):
         return all(statistic.capturable for statistic in self._statistics)
 
     @property
+    def divisible(self) -> bool:
+        """See `Statistic.divisible`."""
+        return all(statistic.divisible for statistic in self._statistics)
+
+    @property
     def _statistics(self) -> list[Statistic]:
         return list(self.statistics)  # type: ignore[arg-type]
 
     def forward(self, features: Features) -> dict[str, Tensor]:
+        return self._weighted(self._statistics[0].distances(self._statistics, self._samples(features)))
+
+    def bounds(self, features: Features, window: Window) -> list[Tensor | None]:
+        """Of each statistic for a part of a picture, see `Statistic.bounds`."""
+        pairs = zip(self._statistics, self._samples(features, window), strict=True)
+        return [statistic.bounds(sample) if statistic.bounded else None for statistic, sample in pairs]
+
+    def measure(
+        self, features: Features, window: Window, bounds: Sequence[Tensor | None]
+    ) -> list[tuple[Measured, float | Tensor]]:
+        """What each statistic knows of a part of a picture, and the part's share of all that counts."""
+        found, each = [], len(self.counts)
+        for i, (statistic, sample) in enumerate(zip(self._statistics, self._samples(features, window), strict=True)):
+            share: float | Tensor = window.share(self.sites[i // each].layers[-1])
+            if self.guides is not None and sample.guide is not None:
+                whole = in_view(self.guides[self.sites[i // each].layers[-1]], features)
+                share = sample.guide.float().sum() / whole.float().sum().clamp_min(1e-12)
+            found.append((statistic.measure_part(sample, bounds[i]), share))
+        return found
+
+    def compare(self, measured: Sequence[Measured]) -> dict[str, Tensor]:
+        """The term, of what the statistics know of a picture."""
+        pairs = zip(self._statistics, measured, strict=True)
+        return self._weighted([statistic.compare(*one) for statistic, one in pairs])
+
+    def _samples(self, features: Features, window: Window | None = None) -> list[Sample]:
         shrunk, each = Shrunk(), len(self.counts)
-        samples = [_sample(features, site, self.guides, self.maps, shrunk) for site in self.sites for _ in range(each)]
-        distances = self._statistics[0].distances(self._statistics, samples)
+        return [
+            _sample(features, site, self.guides, self.maps, shrunk, window) for site in self.sites for _ in range(each)
+        ]
+
+    def _weighted(self, distances: Sequence[Tensor]) -> dict[str, Tensor]:
         weights = [site.weight * count for site in self.sites for count in self.counts]
         terms = [weight * distance for weight, distance in zip(weights, distances, strict=True)]
         return {"style": self.weight * torch.stack(terms).sum()}
@@ -123,11 +157,21 @@ Shrunk = dict[tuple[str, int, int], Tensor]
 
 
 def _sample(
-    features: Features, site: Site, guides: Guides | None, maps: Guides | None, shrunk: Shrunk | None = None
+    features: Features,
+    site: Site,
+    guides: Guides | None,
+    maps: Guides | None,
+    shrunk: Shrunk | None = None,
+    window: Window | None = None,
 ) -> Sample:
-    """What is looked at: a layer, or several at the size of the deepest, which guides and maps then have."""
+    """What is looked at: a layer, or several at the size of the deepest, which guides and maps then have.
+
+    Features may be those of a part of the picture, which guides and maps are of as a whole.
+    """
     deepest = site.layers[-1]
     guide, map = (None if places is None else in_view(places[deepest], features) for places in (guides, maps))
+    if window is not None:
+        guide, map = (None if x is None else x[(..., *window.at(deepest))] for x in (guide, map))
     if not site.pairs:
         return Sample(features[deepest], guide, map)
     known = Shrunk() if shrunk is None else shrunk

@@ -29,6 +29,7 @@ class RelaxedTransport(Statistic):
     order. Of several styles each gives as many places as its weight says.
     """
 
+    divisible = False
     content_gain = 1.5
     bank: Tensor
     mean: Tensor

@@ -19,7 +19,7 @@ from nst.device import choose_device, free_memory
 from nst.optimize import Step
 from nst.server import log, memory, queue, zerogpu
 from nst.server.results import on_a_space
-from nst.settings import PRESETS
+from nst.settings import LARGEST, PRESETS
 from nst.tasks import TASKS
 from nst.video import MAX_PIXELS, Clip
 
@@ -57,7 +57,7 @@ class Limits:
     clip_pixels: int = MAX_PIXELS
 
 
-LOCAL = Limits(size=4096, num_steps=5000, seconds=4 * 3600, memory=0.9)
+LOCAL = Limits(size=LARGEST, num_steps=5000, seconds=4 * 3600, memory=0.9)
 STRICT = Limits(
     size=1024,
     num_steps=1000,
@@ -98,7 +98,7 @@ def check(
     whole = TASKS[task].defaults | asked
     what, most = ("clip", limits.clip_size) if TASKS[task].paints_clips else ("picture", limits.size)
     if shapes and "size" in whole and whole["size"] is None:
-        asked["size"] = whole["size"] = min(max(shapes[0]), most)
+        asked["size"] = whole["size"] = min(max(shapes[0]), most, int(TASKS[task].settings["size"].high or most))
     if _long_side(whole) > most:
         raise ValueError(f"On this server a {what} has at most {most} pixels a side; choose a smaller size.")
     if _steps(whole) > limits.num_steps:

@@ -70,12 +70,15 @@ STYLE_LOSS_PAPERS = (
     "[patches](https://arxiv.org/abs/1601.04589), [relaxed transport](https://arxiv.org/abs/1904.12785)."
 )
 
+LARGEST = 16384
+"""Long side in pixels of what is optimized at most, tile by tile where it has to be."""
+
 PRESET_SAYS = "as the preset says"
 
 ROWS = (
-    Setting("size", int, "Size", "Long side in pixels.", PICTURE, 64, 4096, costs=True),
-    Setting("width", int, "Width", "Of the result in pixels.", PICTURE, 16, 4096, costs=True),
-    Setting("height", int, "Height", "Of the result in pixels.", PICTURE, 16, 4096, costs=True),
+    Setting("size", int, "Size", "Long side in pixels.", PICTURE, 64, LARGEST, costs=True),
+    Setting("width", int, "Width", "Of the result in pixels.", PICTURE, 16, LARGEST, costs=True),
+    Setting("height", int, "Height", "Of the result in pixels.", PICTURE, 16, LARGEST, costs=True),
     Setting("seamless", bool, "Seamless", "Tiles without a seam; sides are then multiples of 16.", PICTURE),
     Setting(
         "consistency",

@@ -28,6 +28,7 @@ from nst.stylize.scales import fitted_style, plan
 from nst.stylize.segmentation import map_colors, meaning_planes
 from nst.stylize.settings import chosen_preset
 from nst.stylize.style_images import StyleConfig, StyleImage
+from nst.tiles import Cut
 from nst.transforms import Shifts
 
 GRAIN = 4
@@ -116,7 +117,9 @@ class SemanticObjective(Objective):
     The first of the styles has the style's map, the others a mask for each region.
     """
 
-    def at(self, content: ContentImage, styles: Sequence[StyleImage], views: Shifts | None = None) -> PerceptualLoss:
+    def at(
+        self, content: ContentImage, styles: Sequence[StyleImage], views: Shifts | None = None, cut: Cut | None = None
+    ) -> PerceptualLoss:
         (whole, *others), kinds = styles, self.style_config.kinds
         losses: list[nn.Module] = []
         for kind in kinds:
@@ -125,7 +128,7 @@ class SemanticObjective(Objective):
                 everywhere = [Region(None, [0], [1.0], 1.0)]
                 losses += style_config.losses(self.model, self.device, [whole], everywhere, share, content.map)
             else:
-                losses += style_config.losses(self.model, self.device, others, content.regions, share, views=views)
+                losses += style_config.losses(self.model, self.device, others, content.regions, share, None, views, cut)
         if self.variation[0]:
             losses.append(
                 TotalVariationLoss(

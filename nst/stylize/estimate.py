@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from nst.device import Device, choose_device
-from nst.encoders import Encoder, load_onto
-from nst.losses import PATCH_LAYERS, STATISTICS, STYLE_LOSSES, patch_pairs
+from nst.encoders import STYLE_LAYERS, Encoder, load_onto
+from nst.losses import STATISTICS, STYLE_LOSSES, patch_pairs
 from nst.optimize import optimize
 from nst.params import PixelImage
 from nst.settings import check
 from nst.settings.setting import split
+from nst.stylize.footprint import tile_side, tiled_memory, tiled_time, whole_step
 from nst.stylize.guides import Region
 from nst.stylize.painting import ContentImage, Objective
 from nst.stylize.scales import plan
@@ -51,12 +52,18 @@ def estimate(
     `style_transfer` may be given, too; they cost nothing.
     """
     check(size=size, preset=preset, num_steps=num_steps, optimizer=optimizer, style_loss=style_loss)
+    device = choose_device(device)
     cost = _measured(*_key(encoder, content_encoder, style_loss, device))
-    parts = plan(size, chosen_preset(preset, num_steps=num_steps))
-    narrow = min(shape) / max(shape)
-    seconds = sum(part.num_steps * cost.seconds(part.size**2 * narrow) for part in parts)
+    narrow, seconds, memory = min(shape) / max(shape), 0.0, 0.0
+    divisible = optimizer == "adam" and all(STATISTICS[kind].divisible for kind in split(style_loss))
+    for part in plan(size, chosen_preset(preset, num_steps=num_steps)):
+        pixels = part.size**2 * narrow
+        side = tile_side(pixels, cost.memory, device) if divisible else None
+        memory = pixels * cost.memory if side is None else tiled_memory(pixels, cost.memory, side)
+        longer = 1.0 if side is None else tiled_time(side, cost.around)
+        seconds += part.num_steps * longer * cost.seconds(pixels)
     passes = 1.25 if optimizer == "lbfgs" else 1.0  # the line search mostly accepts its first guess
-    return Estimate(seconds * passes, int(size**2 * narrow * cost.memory))
+    return Estimate(seconds * passes, int(memory))
 
 
 def is_measured(
@@ -85,12 +92,14 @@ def _measured(*key: Any) -> _Cost:
 
 @dataclass(frozen=True)
 class _Cost:
-    """Of a step: seconds for itself, for each pixel, and for each pair of patches; bytes for each pixel."""
+    """Of a step: seconds for itself, for each pixel, and for each pair of patches; bytes for each pixel, and how many
+    pixels are around a tile."""
 
     per_step: float
     per_pixel: float
     per_pair: float
     memory: float
+    around: int
 
     def seconds(self, pixels: float) -> float:
         return self.per_step + self.per_pixel * pixels + self.per_pair * patch_pairs(pixels)
@@ -106,13 +115,11 @@ def _cost(encoder: str, content_encoder: str | None, device: Device, kinds: tupl
     pixels = [side**2 for side in SIDES]
     per_pixel = max(large - small, 0.5 * large) / (pixels[1] - pixels[0])
     per_step, per_pair = max(large - per_pixel * pixels[1], 0.0), 0.0
-    memory = MEMORY_FACTOR * 4 * sum(_channels(network) for network in {model, judge})
+    memory = whole_step({model, judge}, kinds, device)
     if matching:
         longer = _fastest(model, judge, device, matching, SIDES[1]) - large
         per_pair = max(longer, 0.0) / patch_pairs(pixels[1])
-        widths = {name: getattr(model, name.replace("relu", "conv")).out_channels for name in PATCH_LAYERS}
-        memory += sum(PATCH_COPIES * 4 * 9 * width / 4 ** (int(name[4]) - 1) for name, width in widths.items())
-    return _Cost(per_step, per_pixel, per_pair, memory)
+    return _Cost(per_step, per_pixel, per_pair, memory, model.reach(STYLE_LAYERS))
 
 
 def _fastest(model: Encoder, judge: Encoder, device: Device, kinds: tuple[str, ...], side: int) -> float:
@@ -129,23 +136,8 @@ def _fastest(model: Encoder, judge: Encoder, device: Device, kinds: tuple[str, .
     )
 
 
-def _channels(model: Encoder) -> float:
-    """Features for each pixel, over all layers."""
-    return sum(
-        getattr(model, name.replace("relu", "conv")).out_channels / 4**s
-        for s, stage in enumerate(model.stages)
-        for name in stage
-    )
-
-
 SIDES = (128, 256)
 """In pixels, of the pictures that are measured on."""
-
-MEMORY_FACTOR = 4.0
-"""Bytes at the peak of a step over those of all features in float32: a guess that a 1024 px run bore out."""
-
-PATCH_COPIES = 4
-"""How many times all patches of a layer are held at the peak, in float32."""
 
 _Key = tuple[str, str | None, Device, tuple[str, ...]]
 

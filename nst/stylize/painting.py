@@ -8,16 +8,19 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from nst.device import Device
+from nst.device import Device, free_memory
 from nst.encoders import KEPT_LAYERS, Encoder, EncoderPair
 from nst.images import fit, resize
 from nst.losses import STATISTICS, ContentLoss, NormLoss, PerceptualLoss, TotalVariationLoss
-from nst.optimize import AdamState, Encoding, Step, optimize, total_loss
+from nst.losses.perceptual import normalized_weights
+from nst.optimize import AdamState, Step, optimize, total_loss
 from nst.params import KeptImage, PixelImage
 from nst.settings.setting import Preset
+from nst.stylize.footprint import tile_side, whole_step
 from nst.stylize.guides import Region, find_regions, fitted_mask
 from nst.stylize.scales import Part
 from nst.stylize.style_images import StyleConfig, StyleImage
+from nst.tiles import ContentByTiles, Cut, Encoding, Tiling
 from nst.transforms import Moved, Shifts
 
 VIEWED = 2**22
@@ -89,33 +92,63 @@ class Objective:
             return self.endless
         return self.model if self.judge is self.model else EncoderPair(self.model, self.judge)
 
-    def views(self, picture: Tensor, reach: int, seed: int) -> Shifts | None:
-        """The views of a picture (1, 3, H, W), moved by up to `reach` pixels; None where it is always seen as it is.
+    @property
+    def divisible(self) -> bool:
+        """Whether a picture can be looked at tile by tile: whether all that is compared adds up over its parts."""
+        config = self.style_config
+        kinds = [STATISTICS[kind].chosen(config.options) for kind in config.kinds]
+        return self.endless is None and all(kind.divisible for kind in kinds)
+
+    @property
+    def _content_layers(self) -> tuple[str, ...]:
+        prefix = "" if self.judge is self.model else EncoderPair.SECOND
+        return tuple(prefix + name for name in self.content_layers)
+
+    def cut(self, shape: tuple[int, int], views: Shifts | None) -> Cut | None:
+        """The tiles of a picture of this height and width, if a step with the whole does not fit into memory.
+
+        Raises:
+            ValueError: it does not, and what is compared has no tiles.
+        """
+        per_pixel = whole_step({self.model, self.judge}, self.style_config.kinds, self.device)
+        side = tile_side(shape[0] * shape[1], per_pixel, self.device)
+        if side is None:
+            return None
+        if not self.divisible:
+            if shape[0] * shape[1] * per_pixel < free_memory(self.device):
+                return None
+            what = "a seamless texture" if self.endless else f'the style loss "{"+".join(self.style_config.kinds)}"'
+            needed = shape[0] * shape[1] * per_pixel / 1e9
+            raise ValueError(
+                f"{shape[1]} x {shape[0]} pixels need {needed:.1f} GB of memory with {what}, which cannot be computed "
+                "tile by tile; choose a smaller size or another loss."
+            )
+        layers = [name for kind in self.style_config.kinds for name in self.style_config.layers_of(kind, self.model)]
+        return Cut(*shape, self.encoding, (*self._content_layers, *layers), side, views)
+
+    def views(self, shape: tuple[int, int], reach: int, seed: int) -> Shifts | None:
+        """The views of a picture (height, width), moved by up to `reach` pixels; None where it is always seen as it is.
 
         What belongs to single places is compared for some steps (patches), or everything moves alike anyway (endless).
         """
         fixed = self.endless is not None or any(STATISTICS[kind].matches for kind in self.style_config.kinds)
         if not reach or fixed:
             return None
-        count = max(2, min(8, VIEWED // (picture.shape[-2] * picture.shape[-1])))
-        return Shifts(*_shape(picture), picture.device, count, reach, seed)
+        count = max(2, min(8, VIEWED // (shape[0] * shape[1])))
+        return Shifts(*shape, self.device.torch_device, count, reach, seed)
 
-    def at(self, content: ContentImage, styles: Sequence[StyleImage], views: Shifts | None = None) -> PerceptualLoss:
-        """The criterion for content and styles of this scale, and for each of the views of the picture."""
+    def at(
+        self, content: ContentImage, styles: Sequence[StyleImage], views: Shifts | None = None, cut: Cut | None = None
+    ) -> PerceptualLoss:
+        """The criterion for content and styles of this scale, for each of the views of the picture, and its tiles."""
         content_weight, style_weight = self.balance
         losses: list[nn.Module] = []
         if content_weight:
-            prefix = "" if self.judge is self.model else EncoderPair.SECOND
-            layers = [prefix + name for name in self.content_layers]
-            with torch.no_grad(), self.device.autocast():
-                picture = self.device.place(content.picture)
-                seen = [self.encoding(one, tuple(layers)) for one in (views.each(picture) if views else [picture])]
-            kept = {name: torch.cat([one[name] for one in seen]) for name in layers}
             weight = content_weight * self.judge.content_gain * self.style_config.content_gain
-            losses.append(ContentLoss(kept, layers, weight, self.content_layer_weights, self._care(content, views)))
+            losses.append(self._content_loss(content, weight, views, cut))
         if style_weight:
             losses += self.style_config.losses(
-                self.model, self.device, styles, content.regions, style_weight, content.map, views
+                self.model, self.device, styles, content.regions, style_weight, content.map, views, cut
             )
         if self.variation[0]:
             known = [*([] if content.blank else [content.picture]), *(style.picture for style in styles)]
@@ -125,6 +158,17 @@ class Objective:
         if self.norm[0]:
             losses.append(NormLoss(*self.norm))
         return PerceptualLoss(losses)
+
+    def _content_loss(self, content: ContentImage, weight: float, views: Shifts | None, cut: Cut | None) -> nn.Module:
+        layers, care = self._content_layers, self._care(content, views)
+        if cut is not None:
+            shares = normalized_weights(self.content_layer_weights, len(layers))
+            return ContentByTiles(content.picture, self.encoding, layers, self.device, cut, weight, shares, care)
+        with torch.no_grad(), self.device.autocast():
+            picture = self.device.place(content.picture)
+            seen = [self.encoding(one, layers) for one in (views.each(picture) if views else [picture])]
+        kept = {name: torch.cat([one[name] for one in seen]) for name in layers}
+        return ContentLoss(kept, layers, weight, self.content_layer_weights, care)
 
     def _care(self, content: ContentImage, views: Shifts | None) -> Tensor | None:
         """What each place of each view counts."""
@@ -146,38 +190,87 @@ def paint(
     learning_rate: float | None,
 ) -> Iterator[Step]:
     """The run itself, from scale to scale."""
-    image, state, device = init, AdamState(), objective.device
+    image, state = init, AdamState()
+    tileable = optimizer == "adam" and preset.average > 0
     for part in parts:
         small, fitted = content.at(part.size), [style.at(part.size) for style in styles]
-        picture = device.place(small.picture)
-        views = None if optimizer == "lbfgs" else objective.views(picture, preset.reach, seed)
-        encoding = Moved(objective.encoding, views) if views else objective.encoding
-        criterion = objective.at(small, fitted, views)
-        start = device.place(first_picture(image, small.picture, fitted[0].picture, seed))
-        if isinstance(image, Tensor) and init == "content":
-            # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
-            lost = small.picture - resize(resize(small.picture, _shape(image)), _shape(small.picture))
-            detailed = (start + device.place(lost)).clamp(0, 1)
-            losses = [total_loss(choice, encoding, criterion, device) for choice in (start, detailed)]
-            start = torch.where(losses[1] < losses[0], detailed, start)
-        pixels = (
-            PixelImage(start) if small.keep is None else KeptImage(start, picture, small.keep.to(device.torch_device))
-        )
-        run = optimize(
-            pixels,
-            objective.encoding,
-            criterion,
-            device=device,
-            num_steps=part.num_steps,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            average=preset.average,
-            warm_state=state,
-            transforms=views,
-        )
-        for step in run:
+        begun = _begin(small, fitted, objective, image, init, seed, preset.reach * (optimizer != "lbfgs"), tileable)
+        del small, fitted  # each may be as large as all the rest of a run
+        for step in begun.run(part.num_steps, optimizer, learning_rate, preset.average, state):
             yield part.of_all(step, preset.num_steps)
         image = step.image
+        del begun, step  # what this scale held is not needed while the next one begins
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """All that a scale of a run needs."""
+
+    pixels: PixelImage
+    objective: Objective
+    criterion: PerceptualLoss
+    views: Shifts | None
+    cut: Cut | None
+
+    def tiling(self, pixels: PixelImage) -> Tiling | None:
+        """What evaluates a picture tile by tile, if it is cut into such."""
+        objective = self.objective
+        if self.cut is None:
+            return None
+        return Tiling(pixels, objective.encoding, self.criterion, objective.device, self.cut)
+
+    def loss(self, picture: Tensor) -> Tensor:
+        """The total for a picture."""
+        encoding, device = self.objective.encoding, self.objective.device
+        if (tiling := self.tiling(self.pixels)) is not None:
+            return tiling.total(picture)
+        return total_loss(picture, Moved(encoding, self.views) if self.views else encoding, self.criterion, device)
+
+    def run(
+        self, num_steps: int, optimizer: str, learning_rate: float | None, average: float, state: AdamState
+    ) -> Iterator[Step]:
+        return optimize(
+            self.pixels,
+            self.objective.encoding,
+            self.criterion,
+            device=self.objective.device,
+            num_steps=num_steps,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            average=average,
+            warm_state=state,
+            transforms=self.views,
+            tiling=self.tiling(self.pixels),
+        )
+
+
+def _begin(
+    small: ContentImage,
+    styles: Sequence[StyleImage],
+    objective: Objective,
+    image: str | Tensor,
+    init: str | Tensor,
+    seed: int,
+    reach: int,
+    tileable: bool,
+) -> _Begun:
+    """A scale of a run that goes on from the last scale's image, or starts as asked."""
+    device, shape = objective.device, _shape(small.picture)
+    views = objective.views(shape, reach, seed)
+    cut = objective.cut(shape, views) if tileable else None
+    begun = _Begun(PixelImage(torch.empty(0)), objective, objective.at(small, styles, views, cut), views, cut)
+    start = device.place(first_picture(image, small.picture, styles[0].picture, seed))
+    if isinstance(image, Tensor) and init == "content":
+        # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
+        detailed = small.picture - resize(resize(small.picture, _shape(image)), shape)
+        detailed = device.place(detailed).add_(start).clamp_(0, 1)
+        if begun.loss(detailed) < begun.loss(start):
+            start = detailed
+    copy = cut is None or start.data_ptr() == small.picture.data_ptr()
+    if small.keep is None:
+        return replace(begun, pixels=PixelImage(start, copy))
+    kept = device.place(small.picture), small.keep.to(device.torch_device)
+    return replace(begun, pixels=KeptImage(start, *kept, copy))
 
 
 def prepare_content(

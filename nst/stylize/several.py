@@ -36,6 +36,7 @@ def in_turn(runs: Sequence[Iterator[Step]], pictures: Tensor, places: Sequence[i
                 index=i * step.total + step.index,
                 total=count * step.total,
                 work=(i + step.work) / count,
+                side=0,
             )
             yield shown
         pictures = shown.image

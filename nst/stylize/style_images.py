@@ -14,6 +14,7 @@ from nst.images import resize
 from nst.losses import STATISTICS, Features, StyleLoss, StyleOptions
 from nst.stylize.guides import Region, fitted_mask, propagate, shrink_map
 from nst.stylize.scales import fitted_style
+from nst.tiles import Cut, encoded
 from nst.transforms import Shifts
 
 
@@ -79,6 +80,7 @@ class StyleConfig:
         weight: float,
         map: Tensor | None = None,
         views: Shifts | None = None,
+        cut: Cut | None = None,
     ) -> list[StyleLoss]:
         """The style losses of a picture.
 
@@ -89,11 +91,15 @@ class StyleConfig:
             weight: of all together.
             map: what is where in the picture, of its size.
             views: of the picture, of which one is looked at at a time.
+            cut: how the picture is cut into tiles; styles are then encoded by tiles of that size.
         """
         layers = tuple(dict.fromkeys(name for kind in self.kinds for name in self.layers_of(kind, encoder)))
         features: list[Features] = []
         with torch.no_grad(), device.autocast():
-            features = [encoder(device.place(style.picture), layers) for style in styles]
+            if cut is None:
+                features = [encoder(device.place(style.picture), layers) for style in styles]
+            else:
+                features = [encoded(encoder, style.picture, layers, device, cut.side) for style in styles]
         masks = [None if b.mask is None else self._guides(b.mask, encoder, device, layers) for b in styles]
         maps = [None if b.map is None else shrink_map(device.place(b.map), encoder, layers) for b in styles]
         drawn = None if map is None else shrink_map(device.place(map), encoder, layers)

@@ -14,6 +14,7 @@ from nst.tasks.style_transfer import PHOTO
 from nst.tasks.task import Extra, Panel, Task, Values
 from nst.translate import (
     MODEL,
+    ROWS,
     comes_back,
     directions_of_all,
     load_translator,
@@ -79,7 +80,7 @@ TASK = Task(
     caption="{content}, translated",
     example="horse.jpg -o zebra.png",
     rows={
-        **SETTINGS,
+        **ROWS,
         "model": replace(SETTINGS["model"], help="By name or file.", listed=models),
         "direction": replace(SETTINGS["direction"], listed=directions, unset="the network's first"),
     },

@@ -29,7 +29,7 @@ from nst.video.steady import Steady
 from nst.video.writing import Reel
 
 ROWS = SETTINGS | {
-    "size": replace(SETTINGS["size"], low=16, unset="the clip's own"),
+    "size": replace(SETTINGS["size"], low=16, high=4096, unset="the clip's own"),
     "strength": replace(SETTINGS["strength"], step=0, unset="100, or 50 where it is optimized"),
 }
 """What the settings may be here."""
