@@ -103,7 +103,7 @@ def match_covariance(image: Tensor, reference: Tensor, mode: str = "pca") -> Ten
             torch.linalg.cholesky(covariance), torch.linalg.cholesky(wanted), upper=False, left=False
         )
     else:
-        change = _power(wanted, 0.5) @ _power(covariance, -0.5)
+        change = matrix_power(wanted, 0.5) @ matrix_power(covariance, -0.5)
     pixels = change @ (image[0].flatten(1).cpu().double() - mean) + wanted_mean
     return pixels.view(image.shape).to(image.dtype).to(image.device)
 
@@ -217,7 +217,8 @@ def _color_moments(image: Tensor) -> tuple[Tensor, Tensor]:
     return mean, covariance + RIDGE * torch.eye(len(mean)).to(covariance)
 
 
-def _power(matrix: Tensor, exponent: float) -> Tensor:
+def matrix_power(matrix: Tensor, exponent: float) -> Tensor:
+    """A symmetric matrix of positive eigenvalues, raised to any power."""
     values, vectors = torch.linalg.eigh(matrix)
     return vectors @ torch.diag(values**exponent) @ vectors.T
 

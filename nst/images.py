@@ -358,6 +358,24 @@ def save(path: str | Path, image: Image.Image, **options: Any) -> Path:
     return path
 
 
+def save_cube(path: str | Path, table: torch.Tensor) -> Path:
+    """Write a look-up table of colors as a .cube file (Adobe, "Cube LUT Specification 1.0"), whole or not at all.
+
+    Args:
+        table: (1, 3, points², points): what becomes of red by column, and of green within blue by row.
+
+    Raises:
+        ImageError: another suffix, or nothing can be written there.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".cube":
+        raise ImageError(f"'{path}' is no name for a look-up table of colors; it ends in .cube.")
+    lines = [f"{red:.6f} {green:.6f} {blue:.6f}" for red, green, blue in table[0].flatten(1).T.tolist()]
+    with written(path) as part:
+        part.write_text("\n".join([f"LUT_3D_SIZE {table.shape[-1]}", *lines, ""]), encoding="ascii")
+    return path
+
+
 def grid(pictures: torch.Tensor, columns: int) -> torch.Tensor:
     """Pictures (N, 3, H, W) in rows as one (1, 3, ...); what is missing of the last row is white."""
     missing = torch.ones_like(pictures[:1]).expand(-len(pictures) % columns, -1, -1, -1)

@@ -20,6 +20,7 @@ from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import WORST, compare_fast
 from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.pictures import contact_sheet, load, write
+from nst.research.evaluate.presets import compare_presets
 from nst.research.evaluate.sheets import SHEETS, sky
 from nst.research.evaluate.sizes import compare_sizes
 from nst.research.evaluate.tricks import VARIANTS, compare_tricks
@@ -226,3 +227,18 @@ def test_disagreement_is_measured_on_what_is_painted(files):
     assert len(rows) == len(STYLE_LAYERS) and rows[0]["painted"] < 0.05
     with pytest.raises(ValueError, match="Two photos"):
         next(compare_disagreement(teacher=file, contents=photos[:1], styles=photos))
+
+
+def test_presets_are_laid_side_by_side_and_found_ones_not_painted_again(files):
+    judge, peers = tiny_encoder_file(files), files / "peers" / "magenta"
+    write(peers / "wave--cat.jpg", to_pil(load(files / "wave.png")))
+    asked = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "size": 64, "encoder": judge}
+    asked |= {"out": str(files / "out"), "presets": ["draft"], "plain": judge, "vgg19": judge}
+    rows = list(compare_presets(**asked, against=str(files / "peers")))
+    assert [(row["content"], row["by"]) for row in rows[:3]] == [("cat", "draft"), ("cat", "plain"), ("cat", "magenta")]
+    assert [row["content"] for row in rows[3:]] == ["mean of 1"] * 3 and rows[3]["ssim"] == rows[0]["ssim"]
+    assert rows[2]["vgg19"] == pytest.approx(1, abs=0.1) and rows[2]["similar"] < rows[0]["similar"] <= 1
+    assert rows[0]["seconds"] > 0 == rows[2]["seconds"]
+    assert decode(files / "out" / "sheet-wave--cat.png").rgb.width == 4 * 64
+    times = (files / "out" / "presets.json").read_text()
+    assert list(compare_presets(**asked))[:2] == rows[:2] and (files / "out" / "presets.json").read_text() == times

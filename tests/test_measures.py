@@ -22,6 +22,7 @@ from nst.metrics import (
     perceptual_distance,
     psnr,
     seam_energy,
+    self_similarity,
     speckle_ratio,
     spectral_slope,
     stroke_ratio,
@@ -80,6 +81,22 @@ def test_edges_are_seen_in_negatives_and_in_other_contrasts():
     assert edge_agreement(picture(2, 64, 64), image) < 0.5
     flat = torch.full((1, 3, 64, 64), 0.4)
     assert edge_agreement(flat, flat) == 1 and edge_agreement(flat, image) == 0
+
+
+def test_self_similarity_knows_what_is_like_what_and_not_how_it_looks():
+    def halves(first: list[float], second: list[float]) -> torch.Tensor:
+        colors = torch.tensor([first, second]).T[None, :, None]
+        return colors.repeat_interleave(8, 3).expand(1, 3, 16, 16)
+
+    def seen(image, layers):
+        return dict.fromkeys(layers, image)
+
+    photo, other = halves([1, 0, 0], [0, 0, 1]), halves([0, 0.3, 0], [0.9, 0, 0])
+    assert self_similarity(other, photo, seen) == pytest.approx(1), "the same halves in other colors"
+    assert self_similarity(photo.mT, photo, seen) == pytest.approx(0, abs=1e-9), "divided the other way"
+    assert self_similarity(photo, photo, seen, places=16) == pytest.approx(1)
+    flat = torch.full((1, 3, 16, 16), 0.4)
+    assert self_similarity(flat, flat, seen) == 1 and self_similarity(flat, photo, seen) == 0
 
 
 @pytest.mark.parametrize("measure", [luminance_ssim, edge_agreement, psnr])

@@ -19,9 +19,9 @@ from torch import Tensor
 import app
 from nst.color import COLOR_MODES
 from nst.device import lock
-from nst.images import decode, read_recipe
+from nst.images import decode, read_recipe, save_cube, to_tensor
 from nst.optimize import Step
-from nst.stylize import Estimate
+from nst.stylize import Estimate, color_table
 from nst.tasks import TASKS
 from nst.tasks.recipe import UNNAMED, make_recipe
 from nst.ui import (
@@ -441,6 +441,21 @@ def test_the_sheet_of_colors_names_every_mode(benches, photo):
     assert run.calls[0][1]["color_when"] == "before" and "preserve_color" not in run.calls[0][1]
     assert len(bench.task.layout(bench.task.defaults).titles) == 1 + len(COLOR_MODES)
     assert last[bench.snapshots]["value"].pictures[0][1] == "The photo"
+
+
+def test_a_photo_real_sheet_comes_with_the_table_that_it_shows(benches, photo):
+    bench = benches["colors"]
+    painting, last = press(bench, TASKS["colors"].run, inputs(bench, photo, photoreal=True, size=64, strength=70))
+    titles = [title for _, title in last[bench.snapshots]["value"].pictures]
+    assert titles == ["The photo", "One change for the whole", "A change for each region"]
+    shown, file = last[bench.film], Path(last[bench.film]["value"])
+    assert shown["visible"] and shown["label"] == "Download LUT" and file.suffix == ".cube"
+    given = {role: to_tensor(decode(str(path))) for role, path in painting.order.pictures.items()}
+    wanted = save_cube(file.with_name("wanted.cube"), color_table(given["content"], given["style"], 70))
+    assert file.read_text() == wanted.read_text()
+    assert not last[bench.preview]["visible"], "pictures that stand still are shown as a sheet"
+    _, last = press(bench, FakeSheet(2, 3), inputs(bench, photo))
+    assert bench.film not in last
 
 
 def test_a_texture_is_shown_tiled_while_it_is_woven_and_after(benches, photo):

@@ -105,7 +105,8 @@ def _how(one: Input) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """Where a result goes: a picture, a film, or a folder of single pictures; a clip is written by the run itself."""
+    """Where a result goes: a picture, a film, a look-up table of colors, or a folder of single pictures; a clip is
+    written by the run itself."""
 
     path: Path
     kind: str = "picture"
@@ -120,6 +121,7 @@ class Target:
             "picture": lambda path: [result.save(path)],
             "film": lambda path: [result.save_film(path, rate)],
             "folder": lambda path: list(result.save_each(path)),
+            "table": lambda path: [result.save_table(path)],
         }
         return kept(ways[self.kind], self.path)
 
@@ -160,6 +162,11 @@ def settle(output: str, layout: Layout, stem: str) -> Target:
             raise ImageError(f"'{path}' is no name for a clip; choose {', '.join(layout.films)}, or a folder.")
         check_writable(path.with_suffix(".png") if path.suffix else path / "any.png")
         return Target(path, "clip")
+    if layout.table and not several:
+        if path.suffix.lower() != ".cube":
+            raise ImageError(f"'{path}' is no name for a look-up table of colors; it ends in .cube.")
+        check_writable(path.with_suffix(".png"))
+        return Target(path, "table")
     folder = output.endswith(("/", os.sep)) or path.is_dir()
     if several and not layout.plays and (folder or not path.suffix):
         target = Target(path, "folder")

@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -205,7 +205,7 @@ def prepare(order: Order, args: argparse.Namespace, several: bool) -> None:
         if text := getattr(args, option_name(extra)):
             if several:
                 raise ValueError(f"--{extra.option} is for one picture, not for a folder.")
-            order.extras.append((extra, files.settle(text, Layout(), extra.option)))
+            order.extras.append((extra, files.settle(text, extra.layout, extra.option)))
     fetch(order)
     order.task.prepare(order.inputs, order.names, order.settings)
 
@@ -305,9 +305,9 @@ def paint(job: Job, picture: Picture | Clip | None, order: Order, bar: tqdm[Any]
         recorder.note(step)
     alpha = picture.alpha if picture and order.task.panel.compares else None
     result = Result(step.image.cpu(), order.layout, recipe, alpha)
-    further = [(extra, target, made(extra, order, result)) for extra, target in order.extras]
+    further = [(target, made(extra, order.whole | inputs, result)) for extra, target in order.extras]
     written = job.target.write(result, order.rate)
-    written += [path for _, target, one in further for path in target.write(one)]
+    written += [path for target, one in further for path in target.write(one)]
     recorder.finish(recipe)
     return written
 
@@ -341,11 +341,11 @@ def film(
     return [job.target.path]
 
 
-def made(extra: Extra, order: Order, result: Result) -> Result:
-    """A further picture, of the inputs or of the result."""
+def made(extra: Extra, given: Mapping[str, Any], result: Result) -> Result:
+    """A further picture, of what was given or of the result."""
     if extra.of_result:
         return Result(extra.of_result(result.images))
-    return Result(extra.of_inputs(order.inputs)) if extra.of_inputs else result
+    return Result(extra.of_inputs(given)) if extra.of_inputs else result
 
 
 def begin(task: str, args: argparse.Namespace) -> None:

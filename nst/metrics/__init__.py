@@ -7,7 +7,14 @@ number of several.
 from nst.metrics.artifacts import checkerboard_energy, grain, seam_energy, variation
 from nst.metrics.blemishes import blob_area, color_fringes, flat_blur
 from nst.metrics.color import chroma, color_distance, speckle_ratio
-from nst.metrics.content import content_distances, edge_agreement, feature_agreement, luminance_ssim, psnr
+from nst.metrics.content import (
+    content_distances,
+    edge_agreement,
+    feature_agreement,
+    luminance_ssim,
+    psnr,
+    self_similarity,
+)
 from nst.metrics.lattice import hatching, lattice_energy, ripples
 from nst.metrics.perceptual import perceptual_distance
 from nst.metrics.pyramid import SCALES, Pyramid
@@ -41,6 +48,7 @@ __all__ = [
     "psnr",
     "ripples",
     "seam_energy",
+    "self_similarity",
     "speckle_ratio",
     "spectral_slope",
     "stroke_lines",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from nst.encoders import CONTENT_LAYERS
 from nst.images import to_pil
@@ -85,6 +86,38 @@ def edge_agreement(image: Tensor, content: Tensor, sigma: float = 2.0) -> float:
     if norms < 1e-12:
         return float(max(np.abs(first).max(), np.abs(second).max()) < 1e-6)
     return float((first * second).sum()) / norms
+
+
+@torch.no_grad()
+def self_similarity(
+    image: Tensor, content: Tensor, encoder: Encoding, layers: Sequence[str] = CONTENT_LAYERS, places: int = 1024
+) -> float:
+    """How alike the likenesses within two images are, from what an encoder sees at about so many places of each.
+
+    Of each image, the cosine distances between what is seen at any two places, those from each place relative to
+    their sum (Kolkin, Salavon and Shakhnarovich 2019, arXiv:1904.12785, eq. 7); then the correlation of both images'
+    distances, the mean over the layers: 1 for equal images, near 0 for unrelated ones. What is drawn how is forgotten,
+    and what is like what is left. Images are (1, 3, H, W) in [0, 1], of one size.
+
+    Raises:
+        ValueError: different sizes.
+    """
+    _same_size(image, content)
+    seen, kept = encoder(image, tuple(layers)), encoder(content, tuple(layers))
+    found = []
+    for name in layers:
+        step = max(1, round((seen[name][0, 0].numel() / places) ** 0.5))
+        apart = [_distances_within(one[name][0, :, ::step, ::step].flatten(1).T.double()) for one in (seen, kept)]
+        both = torch.corrcoef(torch.stack(apart))[0, 1]
+        found.append(float(both) if both.isfinite() else float(torch.equal(*apart)))
+    return sum(found) / len(found)
+
+
+def _distances_within(features: Tensor) -> Tensor:
+    """The cosine distances between features (P, C), each row relative to its sum, all in one; (P * P,)."""
+    directions = features / features.norm(dim=1, keepdim=True).clamp_min(1e-9)
+    distances = F.threshold(1 - directions @ directions.T, 1e-9, 0.0)  # below, it is rounding
+    return (distances / distances.sum(1, keepdim=True).clamp_min(1e-9)).flatten()
 
 
 def psnr(image: Tensor, reference: Tensor) -> float:

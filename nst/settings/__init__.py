@@ -217,6 +217,14 @@ ROWS = (
         choices=named(COLOR_MOMENTS, before="Before painting", after="After painting"),
     ),
     Setting(
+        "photoreal",
+        bool,
+        "Photo-real",
+        "Only the style's colors and light are taken, region by region: no strokes.",
+        COLORS,
+        costs=True,
+    ),
+    Setting(
         "tv_weight", float, "Smoothness", "Removes grain; empty is automatic.", SMOOTHNESS, 0, 100, unset=PRESET_SAYS
     ),
     Setting(

@@ -7,6 +7,7 @@ from nst.stylize.invert import invert
 from nst.stylize.layer_grid import GRID_LAYERS, layer_grid
 from nst.stylize.masks import open_mask, painted_masks
 from nst.stylize.mix import mix_path
+from nst.stylize.photoreal import color_table, move_colors
 from nst.stylize.scales import Part, plan
 from nst.stylize.segmentation import map_colors, painted_map, propose_map
 from nst.stylize.settings import BALANCE, balance
@@ -21,6 +22,7 @@ __all__ = [
     "Part",
     "balance",
     "color_modes",
+    "color_table",
     "doodle",
     "estimate",
     "invert",
@@ -28,6 +30,7 @@ __all__ = [
     "layer_grid",
     "map_colors",
     "mix_path",
+    "move_colors",
     "open_mask",
     "painted_map",
     "painted_masks",

@@ -16,12 +16,19 @@ from nst.color import COLOR_MODES, recolor_result
 from nst.images import resize
 from nst.optimize import Step
 from nst.settings import check
+from nst.stylize.photoreal import move_colors
 from nst.stylize.several import in_turn
 from nst.stylize.transfer import style_transfer
 
 
 def color_modes(
-    content: Tensor, style: Tensor, *, color_when: str = "after", size: int = 512, **settings: Any
+    content: Tensor,
+    style: Tensor,
+    *,
+    color_when: str = "after",
+    photoreal: bool = False,
+    size: int = 512,
+    **settings: Any,
 ) -> Iterator[Step]:
     """Paint `content` with its colors kept in every way there is; yields every step.
 
@@ -32,6 +39,8 @@ def color_modes(
         content, style: images (1, 3, H, W) in [0, 1], of any size.
         color_when: "after" paints once, and recolors what is shown in every way; "before" paints once for each way,
             with the style recolored.
+        photoreal: whether to show the photo in the colors of the style instead, with nothing painted: the photo, one
+            change of colors for the whole, and one for each region; see `nst.stylize.move_colors`.
         size: long side of each picture in pixels.
         settings: of `nst.stylize.style_transfer`, but for `preserve_color`.
 
@@ -40,6 +49,9 @@ def color_modes(
     """
     check(color_when=color_when, size=size)
     photo = content.float()
+    if photoreal:
+        steps = move_colors(photo, style, size=size, strength=settings.get("strength", 50.0))
+        return (step.changed(lambda both: torch.cat([resize(photo, size), both])) for step in steps)
     if color_when == "after":
         return _once(photo, style, size, settings)
     return _each(photo, style, size, settings)

@@ -100,22 +100,34 @@ def propose_map(painting: Tensor, *, parts: int = 7, size: int = 512, seed: int 
         size: long side of the map in pixels.
         seed: of the first guess.
     """
-    small = resize(painting.float(), min(CLUSTERING, max(painting.shape[-2:])))
+    planes = divide(painting, parts, seed)
+    small = resize(painting.float(), max(planes.shape[-2:]))
+    shape = resize(small.new_zeros(1, 1, *painting.shape[-2:]), size).shape[-2:]
+    soft = F.avg_pool2d(smoothed(planes), 3, 1, 1, count_include_pad=False)
+    most = F.interpolate(soft, shape, mode="bicubic")[0].argmax(0)
+    pixels = small[0].flatten(1).T
+    means = torch.stack([pixels[plane > 0].mean(0) for plane in planes[0].flatten(1)])
+    return _spread(means)[most].permute(2, 0, 1)[None]
+
+
+def divide(picture: Tensor, parts: int = 7, seed: int = 0) -> Tensor:
+    """Parts of like color and place in a picture (1, 3, H, W) in [0, 1], at most so many: planes (1, K, h, w) of 1
+    where a part is and of 0 elsewhere, with a long side of `CLUSTERING` pixels at most."""
+    small = resize(picture.float(), min(CLUSTERING, max(picture.shape[-2:])))
     lab = to_lab(small)
     tall, wide = small.shape[-2:]
     height = torch.linspace(-1, 1, tall).view(1, 1, -1, 1).expand(1, 1, tall, wide)
     features = torch.cat([lab * torch.tensor([0.7, 1, 1]).view(1, 3, 1, 1), 12 * height], 1)[0].flatten(1).T
     members = _joined(_kmeans(features, parts, seed), lab[0].flatten(1).T)
-    planes = F.one_hot(members).T.view(1, -1, tall, wide).float()
-    for _ in range(3):  # each pixel becomes what most of those around it are
+    return F.one_hot(members).T.view(1, -1, tall, wide).float()
+
+
+def smoothed(planes: Tensor) -> Tensor:
+    """The same parts (1, K, h, w), but each pixel becomes what most of those around it are, three times."""
+    for _ in range(3):
         most = F.avg_pool2d(planes, 5, 1, 2, count_include_pad=False)[0].argmax(0)
         planes = F.one_hot(most, planes.shape[1]).permute(2, 0, 1)[None].float()
-    shape = resize(small.new_zeros(1, 1, *painting.shape[-2:]), size).shape[-2:]
-    soft = F.avg_pool2d(planes, 3, 1, 1, count_include_pad=False)
-    most = F.interpolate(soft, shape, mode="bicubic")[0].argmax(0)
-    pixels = small[0].flatten(1).T
-    means = torch.stack([pixels[members == k].mean(0) for k in range(planes.shape[1])])
-    return _spread(means)[most].permute(2, 0, 1)[None]
+    return planes
 
 
 def _rgb(color: str) -> Tensor:

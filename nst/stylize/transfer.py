@@ -23,6 +23,7 @@ from nst.settings import check
 from nst.settings.setting import Preset, split
 from nst.stylize.guides import mask_of
 from nst.stylize.painting import ContentImage, Objective, one_each, paint, prepare_content
+from nst.stylize.photoreal import move_colors
 from nst.stylize.scales import plan
 from nst.stylize.settings import balance, chosen_preset, per_style
 from nst.stylize.style_images import StyleConfig, StyleImage, gather_styles
@@ -53,6 +54,7 @@ def style_transfer(
     mixing: str = "statistics",
     preserve_color: str = "none",
     color_when: str = "after",
+    photoreal: bool = False,
     masks: Sequence[Tensor | None] | None = None,
     style_masks: Sequence[Tensor | None] | None = None,
     keep: Tensor | None = None,
@@ -105,6 +107,8 @@ def style_transfer(
         mixing: "statistics" aims between the styles, "losses" at each of them at once.
         preserve_color, color_when: keep the content's colors by a way of `nst.color.COLOR_MODES`, "before" by
             recoloring the styles or "after" by recoloring the result.
+        photoreal: whether only the colors and the light of the one style are taken, by `nst.stylize.move_colors`; of
+            the other settings `size` and `strength` have a part in that.
         masks: where each style goes, pictures (1, 1 or 3, h, w), white where it does; None for one of them stands
             for all that the others leave. Styles of equal masks are mixed there.
         style_masks: what of each style may be taken; None is all.
@@ -130,6 +134,12 @@ def style_transfer(
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
     check(**locals())
+    if photoreal:
+        yield from (
+            step.changed(lambda both: both[1:])
+            for step in move_colors(content, one_style(style), size=size, strength=strength)
+        )
+        return
     chosen, device = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     styles = [style] if isinstance(style, Tensor) else list(style)
     options = StyleOptions(
@@ -167,6 +177,18 @@ def style_transfer(
     for step in paint(content_image, style_images, objective, parts, start, seed, chosen, optimizer, learning_rate):
         yield replace(step.changed(colors.after), note=" ".join(filter(None, (note, step.note))) or None)
         note = None
+
+
+def one_style(style: Tensor | Sequence[Tensor]) -> Tensor:
+    """The only style.
+
+    Raises:
+        ValueError: there are several.
+    """
+    styles = [style] if isinstance(style, Tensor) else style
+    if len(styles) != 1:
+        raise ValueError(f"A photo-real picture takes the colors of one style, not of {len(styles)}.")
+    return styles[0]
 
 
 CARE = 6.0

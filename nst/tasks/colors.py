@@ -1,4 +1,4 @@
-"""Paint a photo with its own colors kept in every way there is, side by side."""
+"""Paint a photo with its own colors kept in every way there is, side by side; or only take the style's colors."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from nst.color import COLOR_MODES
 from nst.settings import SETTINGS
 from nst.stylize import color_modes, style_transfer
 from nst.tasks.result import Layout
-from nst.tasks.style_transfer import PAINTING, PHOTO
-from nst.tasks.task import Panel, Task
+from nst.tasks.style_transfer import LUT, MOMENT, PAINTING, PHOTO
+from nst.tasks.task import Panel, Task, Values
 
 MODES = Layout(("The photo", *SETTINGS["preserve_color"].choices.values()), columns=3)
+
+PHOTOREAL = Layout(("The photo", "One change for the whole", "A change for each region"), columns=3, table=True)
+
+
+def runs(settings: Values) -> float:
+    """How many plain runs such settings amount to."""
+    if settings["photoreal"]:
+        return MOMENT
+    return len(COLOR_MODES) if settings["color_when"] == "before" else 1.0
+
 
 TASK = Task(
     "colors",
@@ -24,9 +34,9 @@ TASK = Task(
     panel=Panel(
         "Color",
         "color",
-        line="Keep the colors of your photo, in every way there is.",
+        line="Keep the colors of your photo, in every way there is; or take only the style's.",
         hint="One press paints with the photo's colors kept in every way there is.",
-        main=(("strength",), ("preset", "size"), ("color_when", "style_scale")),
+        main=(("strength", "photoreal"), ("preset", "size"), ("color_when", "style_scale")),
         more=(
             "tv_weight",
             "init",
@@ -45,6 +55,7 @@ TASK = Task(
         scored=True,
         continues=False,
     ),
-    layout=lambda settings: MODES,
-    times=lambda settings: len(COLOR_MODES) if settings["color_when"] == "before" else 1.0,
+    layout=lambda settings: PHOTOREAL if settings["photoreal"] else MODES,
+    times=runs,
+    extras=(LUT,),
 )

@@ -40,6 +40,7 @@ TASK = Task(
     (PHOTO, replace(PAINTING, help=f"{PAINTING.help}; given twice", least=2, most=2)),
     caption="{content} in the manner of {style}",
     example="photo.jpg --style waves --style night -o path.gif --pictures 7",
+    without=frozenset({"photoreal"}),
     panel=Panel(
         "Mix",
         "mix",

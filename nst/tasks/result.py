@@ -11,7 +11,7 @@ from typing import Any
 from PIL import Image
 from torch import Tensor
 
-from nst.images import grid, save, to_pil
+from nst.images import grid, save, save_cube, to_pil
 from nst.video import FORMATS, save_film
 
 
@@ -29,6 +29,7 @@ class Layout:
         stems: names of the files of single pictures; they are numbered where there are none.
         suffix: of those files.
         clip: whether it is a clip, which the run itself writes as it comes.
+        table: whether it is, or comes with, a look-up table of colors.
     """
 
     titles: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Layout:
     stems: tuple[str, ...] = ()
     suffix: str = ".png"
     clip: bool = False
+    table: bool = False
 
     @property
     def films(self) -> tuple[str, ...]:
@@ -99,6 +101,14 @@ class Result:
         if self.layout.returns:
             frames += frames[-2:0:-1]
         return save_film(path, frames, rate or 1 / self.layout.seconds)
+
+    def save_table(self, path: Path) -> Path:
+        """Write the picture, whose pixels are a look-up table as of `nst.stylize.color_table`, as a .cube file.
+
+        Raises:
+            ImageError: it cannot be written there.
+        """
+        return save_cube(path, self.images)
 
     def save_each(self, folder: Path) -> Iterator[Path]:
         """Write each picture into a folder, with the recipe inside."""

@@ -6,8 +6,10 @@ from typing import Any
 
 from nst.losses import STATISTICS, STYLE_LOSSES
 from nst.settings.setting import split
-from nst.stylize import style_transfer
-from nst.tasks.task import CONTENT, MANY, MAP, MASK, REST, STYLE, Input, Panel, Task, Values
+from nst.stylize import color_table, style_transfer
+from nst.stylize.transfer import one_style
+from nst.tasks.result import Layout
+from nst.tasks.task import CONTENT, MANY, MAP, MASK, REST, STYLE, Extra, Input, Panel, Task, Values
 
 BY_MEANING = "patches+histogram"
 """The style loss where there are maps: the first heeds them, the second keeps their colors from paling."""
@@ -47,6 +49,16 @@ def by_meaning(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) 
         if not set(heeding) & set(split(asked)):
             settings["style_loss"] = f"{asked}+{heeding[0]}" if asked else BY_MEANING
 
+
+LUT = Extra(
+    "lut",
+    "also write what becomes of colors where the style's are taken for the whole photo, as a look-up table (.cube)",
+    of_inputs=lambda given: color_table(given["content"], one_style(given["style"]), given["strength"]),
+    layout=Layout(table=True),
+)
+
+MOMENT = 0.05
+"""How many plain runs a photo-real picture amounts to, about."""
 
 TASK = Task(
     "style_transfer",
@@ -88,4 +100,6 @@ TASK = Task(
         scored=True,
     ),
     prepare=by_meaning,
+    times=lambda settings: MOMENT if settings["photoreal"] else 1.0,
+    extras=(LUT,),
 )

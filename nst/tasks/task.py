@@ -62,12 +62,14 @@ class Input:
 
 @dataclass(frozen=True)
 class Extra:
-    """A further picture that one can have written: made of the inputs alone, or of the pictures of the result."""
+    """A further picture that one can have written: made of the inputs and the settings, or of the result's pictures.
+    Its layout says if it is a table of colors."""
 
     option: str
     help: str
     of_inputs: Callable[[Values], Tensor] | None = None
     of_result: Callable[[Tensor], Tensor] | None = None
+    layout: Layout = ONE
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from nst.images import Picture, fit, save, to_tensor
+from nst.images import Picture, fit, save, save_cube, to_tensor
 from nst.optimize import Step, throttle
 from nst.server import clips, inputs, limits, queue, tempfiles, zerogpu
 from nst.stylize import open_mask
@@ -350,9 +350,18 @@ class Painting:
             for i, (title, one) in enumerate(result.pictures, 1)
         ]
         view: View = {"snapshots": Sheet(self.singles, layout.columns)}
+        if layout.table:
+            view["film"] = str(self._table())
         if layout.seconds:
             view["film"] = view["preview"] = str(result.save_film(tempfiles.new_file(self._file_name("gif"))))
         return view
+
+    def _table(self) -> Path:
+        """The look-up table of colors that comes with the result."""
+        task, (pictures, settings) = TASKS[self.order.task], self._arguments()
+        given = dict(zip(self.order.pictures, pictures, strict=True)) | task.defaults | settings
+        made = next(extra.of_inputs for extra in task.extras if extra.layout.table and extra.of_inputs)
+        return save_cube(tempfiles.new_file(self._file_name("cube")), made(given))
 
     def _file_name(self, suffix: str) -> str:
         given = self.order.names

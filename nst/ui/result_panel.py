@@ -16,8 +16,8 @@ from nst.ui.viewer import Pair, Sheet
 
 Updates = dict[Component, Any]
 
-FILMS = {"gif": "GIF", "webp": "film"}
-"""What a film is called, by the end of its name."""
+FILMS = {"gif": "GIF", "webp": "film", "cube": "LUT"}
+"""What a film is called, or a table of colors in its place, by the end of its name."""
 
 FIRST = {
     "fast": (
@@ -202,7 +202,8 @@ class Stage:
         if "preview" in view and not seen:
             if "tiled" in view:
                 updates[self.tiled] = gr.update(value=view["tiled"], visible=True)
-            whole = "compare" in view or (sheet.columns > 0 and "film" not in view)
+            animated = "film" in view and not str(view["film"]).endswith(".cube")
+            whole = "compare" in view or (sheet.columns > 0 and not animated)
             updates[self.preview] = gr.update(value=view["preview"], visible=not whole or self.panel.tiles)
             if "compare" in view:
                 updates[self.compare] = gr.update(value=view["compare"], visible=True)

@@ -81,7 +81,7 @@ def compare_fast(
     panel = JudgePanel(find_judges(judge, vgg19, squeezenet), manners, photos)
     ours = _found(Path(model)) if model and Path(model).is_dir() else _painting(model, manners, photos, size)
     own = Path(model or "ours").stem
-    makers = {own: ours, **{by: make for by, make in _others(against).items() if by != own}}
+    makers = {own: ours, **{by: make for by, make in others(against).items() if by != own}}
     rows: dict[str, list[Scores]] = {by: [] for by in makers}
     for name, style in manners.items():
         columns = {"photo": photos}
@@ -173,7 +173,7 @@ def _found(folder: Path) -> Maker:
     return find
 
 
-def _others(folder: str | None) -> dict[str, Maker]:
+def others(folder: str | None) -> dict[str, Maker]:
     """What finds the results of each folder in a folder."""
     if folder is None:
         return {}
