@@ -22,15 +22,18 @@ from torch import Tensor, nn
 from nst.care import face_map, looked_at
 from nst.color import recolor_result
 from nst.device import Device, choose_device
-from nst.images import fit, resize, to_tensor
+from nst.images import encode, fit, resize, to_pil, to_tensor
 from nst.losses import normalized_weights
 from nst.optimize import Step
 from nst.registry import list_models, load_model
 from nst.settings import SETTINGS, check
-from nst.styles import list_styles, load_style
+from nst.styles import list_styles, load_content, load_style
+from nst.taught import NETWORK, Taught, with_taught
 from nst.weights import Weights
 
-NAMED, ANY = "cin", "predictor"
+StyleLike = str | Tensor | Taught
+
+NAMED, ANY = NETWORK, "predictor"
 """The models for styles that are known by name, and for any others."""
 
 MAX_SIZE, MAX_STYLES = 4096, 4
@@ -120,7 +123,7 @@ class Painter:
 
 def fast_stylize(
     content: Tensor,
-    styles: Sequence[str | Tensor] = (),
+    styles: Sequence[StyleLike] = (),
     weights: Sequence[float] | None = None,
     *,
     model: str | None = None,
@@ -139,8 +142,8 @@ def fast_stylize(
 
     Args:
         content: the photo (1, 3, H, W) in [0, 1], of any size.
-        styles: up to four; names of `fast_styles()` or `nst.styles`, or pictures (1, 3, H, W) in [0, 1]; or the name of
-            one of `networks()`, alone.
+        styles: up to four; names of `fast_styles()` or `nst.styles`, or pictures (1, 3, H, W) in [0, 1]; or styles that
+            were taught (see `nst.taught`), besides names of `fast_styles()`; or the name of one of `networks()`, alone.
         weights: of the styles in the mixture, made to sum to 1; None means equal.
         model: a name of `list_models("style")`, or a file; None means the one that fits the styles.
         strength: 0 gives the photo back, 100 the style in full.
@@ -168,7 +171,7 @@ def fast_stylize(
 
 
 def make_painter(
-    styles: Sequence[str | Tensor] = (),
+    styles: Sequence[StyleLike] = (),
     weights: Sequence[float] | None = None,
     *,
     model: str | None = None,
@@ -177,7 +180,7 @@ def make_painter(
     """A style, or a mixture, ready to paint with; arguments as of `fast_stylize`."""
     device = choose_device(device)
     name = model or model_for(styles)
-    network = _placed(name, str(device.torch_device))
+    network = placed(name, str(device.torch_device))
     takes = getattr(network, "takes", "")
     if takes not in ("names", "pictures", "photo", "noise") or (takes == "noise" and not network.photo):
         raise ValueError(f'"{name}" does not paint photos. There are: {", ".join(_painting_models())}.')
@@ -188,10 +191,14 @@ def make_painter(
     if not 0 < len(styles) <= MAX_STYLES:
         raise ValueError(f"Choose one to {MAX_STYLES} styles; these are {len(styles)}.")
     shares = normalized_weights(weights, len(styles))
+    taught = [style for style in styles if isinstance(style, Taught)]
+    if taught and name != NAMED:
+        raise ValueError(f'"{taught[0].name}" was taught, and blends with such styles and the learned ones alone.')
     if takes == "names":
+        network = with_taught(network, taught)
         row = torch.zeros(1, len(network.styles), device=device.torch_device)  # type: ignore[arg-type]
         for style, share in zip(styles, shares, strict=True):
-            row[0, _number(style, network.styles)] += share  # type: ignore[arg-type]
+            row[0, _number(style, network.styles)] += share
         return Painter(network, row, device, name)
     with torch.no_grad(), device.autocast():
         pictures = [device.place(resize(_picture(style), STYLE_SIZE)) for style in styles]
@@ -199,23 +206,24 @@ def make_painter(
     return Painter(network, code, device, name)
 
 
-def model_for(styles: Sequence[str | Tensor]) -> str:
+def model_for(styles: Sequence[StyleLike]) -> str:
     """The model that these styles need: the one that learned them, if it learned all, or the one for any.
 
     Raises:
         ValueError: a name that nothing knows, or a network of one style among others.
     """
-    names, learned = [style for style in styles if isinstance(style, str)], fast_styles()
+    names = [style for style in styles if isinstance(style, str | Taught)]
+    learned = {*fast_styles(), *(name for name in names if isinstance(name, Taught))}
     alone = {entry.name for entry in networks()}
-    known = dict.fromkeys([*learned, *(entry.name for entry in list_styles()), *alone])
-    for name in names:
+    known = dict.fromkeys([*fast_styles(), *(entry.name for entry in list_styles()), *alone])
+    for name in (name for name in names if isinstance(name, str)):
         if name in alone:
             if len(styles) > 1:
                 raise ValueError(f'"{name}" is a network of its own, which cannot be blended with other styles.')
             return name
         if name not in known:
             raise _unknown(name, known)
-    return NAMED if names and len(names) == len(styles) and set(names) <= set(learned) else ANY
+    return NAMED if names and len(names) == len(styles) and set(names) <= learned else ANY
 
 
 def fast_styles() -> tuple[str, ...]:
@@ -255,7 +263,7 @@ def paint_all_styles(
         batch: how many at a time.
     """
     device = choose_device(device)
-    network: Any = _placed(model, str(device.torch_device))
+    network: Any = placed(model, str(device.torch_device))
     photo = device.place(resize(content, size))
     each = torch.eye(len(network.styles), device=device.torch_device)
     results: dict[str, Tensor] = {}
@@ -270,7 +278,8 @@ def _chunks(names: Sequence[str], size: int) -> list[Sequence[str]]:
     return [names[i : i + size] for i in range(0, len(names), size)]
 
 
-def _number(style: str | Tensor, known: Sequence[str]) -> int:
+def _number(style: StyleLike, known: Sequence[str]) -> int:
+    style = style.name if isinstance(style, Taught) else style
     if isinstance(style, str) and style in known:
         return known.index(style)
     if not isinstance(style, str):
@@ -278,10 +287,8 @@ def _number(style: str | Tensor, known: Sequence[str]) -> int:
     raise _unknown(style, known)
 
 
-def _picture(style: str | Tensor) -> Tensor:
-    if isinstance(style, Tensor):
-        return style
-    return to_tensor(load_style(style, 2 * STYLE_SIZE))
+def _picture(style: StyleLike) -> Tensor:
+    return style if isinstance(style, Tensor) else to_tensor(load_style(str(style), 2 * STYLE_SIZE))
 
 
 def _unknown(style: str, known: Sequence[str] | Mapping[str, Any]) -> ValueError:
@@ -294,7 +301,7 @@ def _painting_models() -> list[str]:
     return [entry.name for entry in list_models("style")]
 
 
-def _placed(name: str, device: str) -> nn.Module:
+def placed(name: str, device: str) -> nn.Module:
     """The model on this device; the registry's own stays on the CPU."""
     network = load_model(name)
     return network if device == "cpu" else _moved(network, device)
@@ -307,7 +314,7 @@ def _moved(network: nn.Module, device: str) -> nn.Module:
 
 def fast_run(
     content: Tensor,
-    style: Sequence[str | Tensor] | Painter = (),
+    style: Sequence[StyleLike] | Painter = (),
     *,
     weights: Sequence[float] | None = None,
     all: bool = False,
@@ -339,7 +346,17 @@ def fast_run(
 SHEET_SIZE = 256
 """Long side in pixels of each picture where all styles are shown."""
 
+THUMBNAIL_SIZE, FLATTERED, FLATTERED_PART = 192, "chelsea", (110, 0, 410, 300)
+"""Side in pixels of a thumbnail; the example photo that shows what was taught, and the square of it."""
+
 THUMBNAILS = Path(__file__).parent / "pictures" / "fast"
+
+
+def paint_thumbnail(style: Taught) -> bytes:
+    """The same of a style that was taught."""
+    photo = to_tensor(load_content(FLATTERED).crop(FLATTERED_PART))
+    painted = make_painter([style], device="cpu").paint(photo, size=THUMBNAIL_SIZE, keep_faces=0)
+    return encode(to_pil(painted), format="webp", quality=80)
 
 
 def thumbnail(name: str) -> bytes | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 
@@ -59,6 +60,26 @@ class Moved:
 
     def __call__(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
         return self.encoder(self.shifts(image), layers) | {"image": image, "view": self.shifts.now}
+
+
+def crop(images: Tensor, size: int, extent: Tensor, middle: Tensor, mirrored: Tensor) -> Tensor:
+    """Crops (N, 3, size, size) of images (N, 3, H, W), bilinear.
+
+    Args:
+        images: squares, or else the crops are stretched.
+        size: side in pixels.
+        extent: (N,) sides of what is cut out, relative to the image's.
+        middle: (2, N) where their middles lie, across and down, from -1 to 1.
+        mirrored: (N,) which are mirrored.
+    """
+    count = len(images)
+    theta = images.new_zeros(count, 2, 3)
+    theta[:, 0, 0] = torch.where(mirrored, -extent, extent)
+    theta[:, 1, 1] = extent
+    theta[:, :, 2] = middle.T
+    grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
+    found = F.grid_sample(images, grid, "bilinear", "reflection", align_corners=False)
+    return found.contiguous(memory_format=torch.channels_last)
 
 
 def _offsets(count: int, reach: int, generator: torch.Generator) -> Tensor:

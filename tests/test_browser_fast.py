@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from test_browser import beside_optimize, browser, expect, open_page, to_share, too_wide  # noqa: F401  (fixtures)
 
+from nst import taught
 from nst.fast import fast_styles
+from nst.optimize import Step
+from nst.server import limits
+from nst.teach import teach
 from nst.ui import fast
 
-address = beside_optimize("Fast styles", fast.create_tab)
+
+def learn(*pictures: Any, **settings: Any) -> Iterator[Step]:
+    """Learns for two steps, of small crops: what is tested is not how well."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"SIDE": 64, "CROPS": 2, "STYLE_SIZE": 64}.items():
+            patch.setattr(f"nst.teach.{name}", value)
+        yield from teach(*pictures, **settings, num_steps=2)
+
+
+address = beside_optimize("Fast styles", lambda: fast.create_tab(learn=limits.limited(learn, "teach")))
 
 
 def status(page: Any) -> Any:
@@ -94,3 +108,36 @@ def test_a_link_opens_the_tab_with_its_style(tab, address, browser):  # noqa: F8
     expect(style(fresh, "ink")).to_have_attribute("aria-pressed", "true")
     assert too_wide(fresh) <= 0
     fresh.context.close()
+
+
+def test_a_style_is_taught_used_saved_removed_and_loaded_on_a_narrow_page(open_page, tmp_path):  # noqa: F811
+    page = open_page(width=390, height=844)
+    page.get_by_role("tab", name="Fast styles").click()
+    expect(page.locator("#fast-content img")).to_be_visible()
+    page.get_by_role("button", name="Teach a new style").click()
+    page.locator("#fast-teach-style-examples button[data-name=marbling]").click()
+    expect(page.locator("#fast-teach-style img")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("My Marble")
+    page.locator("#fast-teach-start").click()
+    told = page.locator("#fast-teach-status strong")
+    expect(told).to_have_text("Learned my_marble", timeout=180_000)
+    expect(page.locator("#fast-teach-preview img")).to_be_visible()
+    mine = style(page, "my_marble")
+    expect(mine).to_have_attribute("aria-pressed", "true")
+    expect(mine.locator("img")).to_have_count(1)
+    expect(status(page)).to_have_text("Finished")  # it paints at once
+    assert too_wide(page) <= 0
+    page.screenshot(path=tmp_path / "taught.png", full_page=True)
+    with page.expect_download() as download:
+        page.locator("#fast-teach-save").click()
+    file = tmp_path / download.value.suggested_filename
+    download.value.save_as(file)
+    assert taught.load(file).name == "my_marble"
+    page.locator("#fast-teach-remove").click()
+    expect(mine).to_have_count(0)
+    with page.expect_file_chooser() as chooser:
+        page.locator("#fast-teach-load").click()
+    chooser.value.set_files(file)
+    expect(mine).to_have_attribute("aria-pressed", "true")
+    page.locator("#fast-teach-remove").click()
+    expect(mine).to_have_count(0)

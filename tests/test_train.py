@@ -15,8 +15,8 @@ from nst.device import choose_device
 from nst.encoders import VGG_DEPTHS, load_encoder
 from nst.images import ImageError
 from nst.research.train.compact import train_compact
-from nst.research.train.data import Pictures, Stock
 from nst.research.train.everything import train_everything
+from nst.teach.crops import Pictures, Stock
 
 
 @pytest.fixture(scope="module")

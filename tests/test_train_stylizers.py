@@ -19,8 +19,10 @@ from nst.images import save, to_pil
 from nst.losses.colors import color_directions, sorted_colors
 from nst.registry import load_model
 from nst.research.train import anystyle, autoencoder, cin, texture, wct
-from nst.research.train.data import Stock, crop, other_colors, strengths
+from nst.research.train.data import other_colors, strengths
 from nst.research.train.loop import Plan
+from nst.teach.crops import Stock
+from nst.transforms import crop
 from nst.weights import WeightsError
 
 SMALL = {"widths": (4, 4, 8), "blocks": 1, "kernel": 3}

@@ -20,10 +20,10 @@ from nst.models.cyclegan import Translator
 from nst.registry import load_model
 from nst.research.train.cycle import Pool
 from nst.research.train.cyclegan import gathered, linear_decay, train_cyclegan
-from nst.research.train.data import Pictures
 from nst.research.train.distill import Imitation, train_distill
 from nst.research.train.drawn import drawn
 from nst.research.train.teacher_filter import Varied, teacher_filter
+from nst.teach.crops import Pictures
 from nst.weights import WeightsError
 
 NET = {"widths": (4, 4, 6), "blocks": 1, "kernel": 3}

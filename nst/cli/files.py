@@ -106,7 +106,7 @@ def _how(one: Input) -> str:
 @dataclass(frozen=True)
 class Target:
     """Where a result goes: a picture, a film, a look-up table of colors, or a folder of single pictures; a clip is
-    written by the run itself."""
+    written by the run itself. Or nowhere, if only what the run itself keeps is wanted."""
 
     path: Path
     kind: str = "picture"
@@ -122,6 +122,7 @@ class Target:
             "film": lambda path: [result.save_film(path, rate)],
             "folder": lambda path: list(result.save_each(path)),
             "table": lambda path: [result.save_table(path)],
+            "nothing": lambda path: [],
         }
         return kept(ways[self.kind], self.path)
 

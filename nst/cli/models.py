@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from nst import taught
 from nst.cli.arguments import Parser, read_number
 from nst.cli.progress import download_bar
 from nst.cli.table import table
@@ -20,7 +21,10 @@ from nst.weights import WeightsError, WeightsNotFound, cache_dir, repository, re
 def parser(command: str) -> Parser:
     """The parser of "models" or "styles"."""
     if command == "styles":
-        return Parser(prog=f"{PROGRAM} styles", description="List the styles that --style knows by name.")
+        made = Parser(prog=f"{PROGRAM} styles", description="List the styles that --style knows by name.")
+        made.add_argument("--add", metavar="FILE", type=Path, help="add a style that was taught, from its file")
+        made.add_argument("--remove", metavar="NAME", help="remove a style that was taught here")
+        return made
     made = Parser(prog=f"{PROGRAM} models", description="List the models: where they lie, size, license and origin.")
     actions = made.add_subparsers(title="actions", metavar="ACTION", dest="action")
     pull = actions.add_parser("pull", help="fetch a model's weights, so that it works without network afterwards")
@@ -50,7 +54,11 @@ def parser(command: str) -> Parser:
 def main(command: str, argv: Sequence[str]) -> int:
     """Run "models" or "styles"; 0 when done."""
     args = parser(command).parse_args(argv)
-    if command == "styles":
+    if command == "styles" and args.add:
+        print(_add(args.add.expanduser()))
+    elif command == "styles" and args.remove:
+        print(_remove(args.remove))
+    elif command == "styles":
         _list_styles()
     elif args.action == "pull":
         _pull(args.name)
@@ -92,8 +100,25 @@ def _list_styles() -> None:
         }
         for style in list_styles()
     ]
-    for line in table(rows):
+    mine = {"title": "taught here", "by": "", "kind": "taught", "place": str(taught.folder()), "license": ""}
+    for line in table(rows + [{"name": name, **mine} for name in taught.names()]):
         print(line)
+
+
+def _add(file: Path) -> Path:
+    """Add the style of a file, whoever it comes from; gives where it lies then."""
+    style = taught.load(file)
+    taught.free_name(style.name)
+    return taught.keep(style)
+
+
+def _remove(name: str) -> Path:
+    """Remove a style that was taught; gives where it lay."""
+    path = taught.place(name)
+    if not path.is_file():
+        raise ValueError(f'No style "{name}" was taught here. There are: {", ".join(taught.names()) or "none"}.')
+    path.unlink()
+    return path
 
 
 def _pull(name: str) -> None:

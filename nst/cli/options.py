@@ -22,7 +22,7 @@ def parser(task: Task, command: str, about: str) -> Parser:
     places = " ".join(one.role.upper() for one in task.inputs if not one.option)
     made = Parser(
         prog=f"{PROGRAM} {command}",
-        usage=" ".join(filter(None, ("%(prog)s", places, "[options] -o OUT"))),
+        usage=" ".join(filter(None, ("%(prog)s", places, "[options]", "" if task.keeps else "-o OUT"))),
         description=about,
         epilog=f"Example: {PROGRAM} {command} {task.example}",
     )
@@ -37,7 +37,8 @@ def parser(task: Task, command: str, about: str) -> Parser:
         where = f"the clip to write ({', '.join(layout.films)}), or a folder for single pictures"
     elif layout.films:
         where = f"the pictures in one, a film ({', '.join(layout.films)}), or a folder for single ones"
-    made.add_argument("-o", "--output", metavar="OUT", required=not optional(task), help=where)
+    must = not optional(task) and task.keeps is None
+    made.add_argument("-o", "--output", metavar="OUT", required=must, help=where)
     for extra in task.extras:
         made.add_argument(f"--{extra.option}", metavar="FILE", help=extra.help)
     if takes_folders(task):
@@ -129,7 +130,7 @@ def _reader(setting: Setting) -> Callable[[str], Any]:
     if setting.kind in (int, float):
         bounds = (setting.low, setting.high) if setting.low is not None and setting.high is not None else None
         return read_number(setting.kind, bounds)
-    return whole_path if setting.free == "FILE" else str
+    return whole_path if setting.free in ("FILE", "FOLDER") else str
 
 
 def whole_path(text: str) -> str:

@@ -184,6 +184,8 @@ def plan(order: Order, args: argparse.Namespace) -> tuple[list[Job], bool]:
         if done:
             print(f"{done} done already; --overwrite paints them anew.", file=sys.stderr)
         return jobs, True
+    if order.task.keeps and not args.output:
+        return [Job(None, Target(Path(), "nothing"))], False
     stem = Path(source).stem if source else order.task.name
     target = files.settle(args.output, order.layout, stem)
     files.check_apart(target.path, [word for words in order.given.values() for word in words])
@@ -307,6 +309,7 @@ def paint(job: Job, picture: Picture | Clip | None, order: Order, bar: tqdm[Any]
     result = Result(step.image.cpu(), order.layout, recipe, alpha)
     further = [(target, made(extra, order.whole | inputs, result)) for extra, target in order.extras]
     written = job.target.write(result, order.rate)
+    written += [order.task.keeps(order.whole)] if order.task.keeps else []
     written += [path for target, one in further for path in target.write(one)]
     recorder.finish(recipe)
     return written

@@ -7,6 +7,7 @@ normalizations, a point in a space in which styles can be mixed. Where we differ
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,6 +42,21 @@ class ConditionalNet(nn.Module):
         self.table = nn.Parameter(torch.zeros(shape if len(self.brushes) == 1 else (len(self.brushes), *shape)))
         self.plain = nn.Parameter(torch.zeros(1, self.net.num_parameters))
         self.register_buffer("usual", self.brush_weights(1.0), persistent=False)
+
+    def with_styles(self, styles: Sequence[str], table: Tensor) -> ConditionalNet:
+        """The same network, whose convolutions it shares, with other styles.
+
+        Args:
+            styles: their names.
+            table: (B, S, P) their scales and shifts; a parameter stays the very one.
+        """
+        other = copy.copy(self)
+        other._parameters = {
+            **self._parameters,
+            "table": table if isinstance(table, nn.Parameter) else nn.Parameter(table, False),
+        }
+        other.styles = tuple(styles)
+        return other
 
     def brush_weights(self, brush: float) -> Tensor:
         """The weights (1, B) by which the learned brushes stand for a brush of this size: those of the two nearest in

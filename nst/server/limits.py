@@ -104,11 +104,11 @@ def check(
     if _steps(whole) > limits.num_steps:
         raise ValueError(f"On this server a run has at most {limits.num_steps} steps; choose fewer.")
     if shapes and not zerogpu.serves(task):  # whose GPU is there only once it is asked for, with 48 GB
-        _check_cost(shapes, whole, limits)
+        _check_cost(TASKS[task].memory, shapes, whole, limits)
     return asked
 
 
-def _check_cost(shapes: Sequence[tuple[int, int]], whole: Mapping[str, Any], limits: Limits) -> None:
+def _check_cost(least: int, shapes: Sequence[tuple[int, int]], whole: Mapping[str, Any], limits: Limits) -> None:
     """Refuse what would not fit into the memory that is free, before the machine begins to swap; and too long steps."""
     side, step = max(64, _long_side(whole)), 0.0
     if "encoder" not in whole:  # one pass of a network
@@ -124,6 +124,7 @@ def _check_cost(shapes: Sequence[tuple[int, int]], whole: Mapping[str, Any], lim
             size = int(min(largest, max(other)))
             if size > side:  # it is looked at once, and nothing is kept for a way back
                 wanted = max(wanted, stylize.estimate(other, **asked | {"size": size}).memory // 2)
+    wanted = max(wanted, least)
     if step > limits.seconds / 10:
         raise ValueError(f"A single step of this takes about {step:.0f} s here; choose a smaller size or another loss.")
     free = free_memory(choose_device(str(whole.get("device") or "auto")))

@@ -7,12 +7,15 @@ in its history. Kept are names and files, never pictures; files are gone after a
 from __future__ import annotations
 
 import re
+import secrets
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from nst.server import inputs
+from nst import taught
+from nst.server import inputs, limits, tempfiles
 from nst.server.address import client
 from nst.server.sessions import makes_room
 
@@ -32,12 +35,22 @@ class Visit:
         chosen: what the visitor chose for the whole app, by kind: a photo, a style, or names of fast styles.
         seen: what of that stands in which input, by the name of its element.
         results: paintings by task, the newest last.
+        styles: folder of the styles that were taught here, where they are for this visit alone.
     """
 
     address: str = ""
     chosen: dict[str, Any] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
     results: OrderedDict[str, Any] = field(default_factory=OrderedDict)
+    styles: Path | None = None
+
+    def shelf(self) -> Path:
+        """The folder of the styles that are taught on this page: at home this user's, where strangers come its own."""
+        if limits.current() is not limits.STRICT:
+            return taught.folder()
+        if self.styles is None:
+            self.styles = tempfiles.folder() / secrets.token_hex(16)
+        return self.styles
 
     def paint(self, task: str, painting: Any) -> None:
         """Note what is painted."""

@@ -140,6 +140,7 @@ ROWS = (
     Setting("frames", int, "Pictures", "How many pictures the whole film has.", PICTURE, 2, 600, costs=True),
     Setting("pixel_weight", float, "Pixels", "How much pixels count, against the features.", PICTURE, 0, 100),
     Setting("all", bool, "All styles at once", "A picture in each style that the network has learned.", PICTURE),
+    Setting("name", str, "Name", "What it is called from now on.", PICTURE, unset="as its picture"),
     Setting("model", str, "Network", "By name or file; larger ones are fetched from the Hub.", COMPUTED, free="FILE"),
     Setting(
         "weights",
@@ -371,6 +372,7 @@ ROWS = (
         choices=named(CORRELATIONS),
     ),
     Setting("patch_size", int, "Patch size", "Side of a patch, in positions of a layer.", SINGLE, 1, 5),
+    Setting("data", str, "Photos", "What it learns on.", COMPUTED, free="FOLDER", unset="the examples"),
     Setting(
         "device",
         str,

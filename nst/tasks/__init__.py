@@ -12,6 +12,7 @@ from nst.tasks import (
     morph,
     project,
     style_transfer,
+    teach,
     texture,
     translate,
     video,
@@ -20,6 +21,7 @@ from nst.tasks import (
 _MODULES = (
     style_transfer,
     fast,
+    teach,
     video,
     mix,
     colors,

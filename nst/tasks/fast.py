@@ -13,6 +13,7 @@ from nst.settings.setting import STYLES
 from nst.tasks.result import ONE, Layout
 from nst.tasks.style_transfer import PAINTING, PHOTO
 from nst.tasks.task import Panel, Task, Values
+from nst.taught import find
 
 COLUMNS = 4
 """Pictures in a row where all styles are shown."""
@@ -40,11 +41,17 @@ def every_style(settings: Values) -> Layout:
     return Layout(tuple(map(title, names)), COLUMNS, stems=names, suffix=".webp")
 
 
+def known(style: Any) -> Any:
+    """A style as a network takes it: a name may be that of one which this machine was taught."""
+    return (isinstance(style, str) and find(style)) or style
+
+
 def with_network(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) -> None:
     """Look at the styles once for all photos, by the network that they need."""
     if not settings.get("all"):
+        inputs["style"] = [known(style) for style in inputs.get("style") or []]
         chosen = {name: settings[name] for name in ("model", "device") if settings.get(name)}
-        inputs["style"] = make_painter(inputs.get("style") or [], settings.get("weights"), **chosen)
+        inputs["style"] = make_painter(inputs["style"], settings.get("weights"), **chosen)
         settings["model"] = inputs["style"].name
 
 

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -134,6 +135,8 @@ class Task:
         optimizes: whether it needs time and memory as `style_transfer` does.
         load: loads the network that it needs, by name.
         extras: further pictures that can be written.
+        memory: bytes that a run takes whatever the size of its pictures.
+        keeps: the file that a run itself writes, by its settings; None where it writes none.
     """
 
     name: str
@@ -152,6 +155,8 @@ class Task:
     optimizes: bool = True
     load: Callable[..., object] = load_encoder
     extras: tuple[Extra, ...] = ()
+    memory: int = 0
+    keeps: Callable[[Values], Path] | None = None
 
     @cached_property
     def settings(self) -> dict[str, Setting]:

@@ -21,7 +21,7 @@ from nst.server import inputs, limits, visits
 from nst.tasks import TASKS
 from nst.tasks.recipe import SEPARATOR, from_query, names_of, settings_from_recipe
 from nst.tasks.result import Layout
-from nst.ui import pictures, progress, settings, stylerow, tabs
+from nst.ui import pictures, progress, settings, stylerow, tabs, teach
 from nst.ui.events import QUICK, TELLING
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot
@@ -49,6 +49,7 @@ class FastTab(Workbench):
         names: tells the names of the styles that a network has learned.
         look: looks at styles once, to paint in them; has the signature of `nst.fast.make_painter`.
         load: fetches and loads a model by name, as `nst.registry.load_model` does.
+        learn: learns a style, in place of the task's run within the limits of this host.
     """
 
     def __init__(
@@ -57,8 +58,9 @@ class FastTab(Workbench):
         names: Callable[[], Sequence[str]],
         look: Callable[..., Any],
         load: Load,
+        learn: Run | None = None,
     ) -> None:
-        self.names = names
+        self.names, self.learn = names, learn
         self.painter = lru_cache(maxsize=8)(partial(_painter, look))
         self.steady = lru_cache(maxsize=8)(lambda *whose: Steady())
         self.chosen, self.corner = gr.State([]), gr.State(stylerow.MIDDLE)
@@ -77,6 +79,7 @@ class FastTab(Workbench):
             self.gallery = stylerow.gallery("fast-styles")
             self.blending = gr.Checkbox(False, label="Blend up to four styles", elem_id="fast-blending")
             self.pad = stylerow.pad("fast-pad")
+            self.teaching = teach.Teaching("fast-teach", self.learn)
         with gr.Row(elem_classes="pair"):
             with gr.Column(min_width=140, elem_classes="card"):
                 self.slots.append(pictures.slot("content", "Photo", "fast-content"))
@@ -118,7 +121,7 @@ class FastTab(Workbench):
         names = [name for name in chosen if name != OWN or own]
         if not names:
             raise ValueError("Choose a style first: click on one, or drop a picture as any other style.")
-        given = [Path(str(own)) if name == OWN else name for name in names]
+        given = [Path(str(own)) if name == OWN else teach.find(name) or name for name in names]
         said = [manner or "a picture" if name == OWN else name for name in names]
         asked["weights"] = stylerow.weights(len(names), corner)
         if OWN not in names:
@@ -145,14 +148,15 @@ class FastTab(Workbench):
     def pick(self, event: gr.EventData, chosen: list[str], blending: bool) -> list[Any]:
         """A click on a style."""
         name, alone = inputs.word(event, "name"), self.networks()
-        others = [other for other in chosen if other not in alone]
+        others = [other for other in chosen if other not in alone and (other != OWN or name not in teach.names())]
         if any(example.name == name and example.thumbnail for example in pictures.list_examples("style")):
             self.travels_on(self.slots[1], pictures.choose("style", name))
         return self.picked(stylerow.toggled(others, name, blending and name not in alone))
 
     def pick_own(self, chosen: list[str], blending: bool) -> list[Any]:
         """A picture of the visitor's own was given as style."""
-        others = [name for name in chosen if name != OWN and name not in self.networks()] if blending else []
+        alone = {OWN, *self.networks(), *teach.names()}
+        others = [name for name in chosen if name not in alone] if blending else []
         return self.picked([*others[: fast.MAX_STYLES - 1], OWN])
 
     def blend(self, chosen: list[str], blending: bool) -> list[Any]:
@@ -162,12 +166,16 @@ class FastTab(Workbench):
     def picked(self, chosen: list[str], corner: tuple[float, float] = stylerow.MIDDLE) -> list[Any]:
         """These styles: chosen, corner, gallery and pad."""
         visits.here().chosen["fast"] = chosen
-        shown = stylerow.gallery_html(self.names(), chosen, list(self.networks().values()))
-        return [chosen, corner, shown, stylerow.pad_html(chosen, corner)]
+        shown = stylerow.gallery_html(self.names(), chosen, list(self.networks().values()), teach.thumbnails())
+        return [chosen, corner, shown, stylerow.pad_html(chosen, corner), *self.teaching.chosen(chosen)]
 
     @property
     def picks(self) -> list[Component]:
-        return [self.chosen, self.corner, self.gallery, self.pad]
+        return [self.chosen, self.corner, self.gallery, self.pad, self.teaching.save, self.teaching.remove]
+
+    def picks_of(self, chosen: list[str]) -> Updates:
+        """The page with these styles chosen."""
+        return dict(zip(self.picks, self.picked(chosen), strict=True))
 
     @property
     def restored_parts(self) -> list[Component]:
@@ -183,7 +191,8 @@ class FastTab(Workbench):
         self.blending.input(self.blend, choice, self.picks, **QUICK)
         moved = self.pad.select(_place, None, self.corner, **QUICK)
         dragged = [self.controls[name].release for name in ("strength", "brush")]  # type: ignore[attr-defined]
-        for event in (mine.success, chosen.success, moved.success, *dragged):
+        taught = self.teaching.wire(self.slots[0].picture, self.chosen, self.picks, self.picks_of)
+        for event in (mine.success, chosen.success, moved.success, *dragged, *taught):
             self.paints(event, self.begin_quietly)
         self.paints(self.every.click, self.begin_all)
         self.camera.stream(
@@ -232,7 +241,8 @@ class FastTab(Workbench):
         try:
             began = time.monotonic()
             which = model if OWN in names and model != settings.AUTO else None
-            painter = self.painter(tuple(names), own, tuple(stylerow.weights(len(names), corner)), which)
+            known = tuple(teach.find(name) or name for name in names)
+            painter = self.painter(known, own, tuple(stylerow.weights(len(names), corner)), which)
             painted = painter.paint(frame, size=LIVE, strength=strength)
             steady = self.steady(inputs.session(), tuple(names), tuple(corner))
             shown = steady.fuse(to_bytes(resize(frame, (painted.shape[-2], painted.shape[-1]))), to_bytes(painted))
@@ -266,7 +276,7 @@ class FastTab(Workbench):
         if slot is not self.slots[1]:
             return super().filled_in(slot, choice)
         known = choice.name in self.names()
-        picks = dict(zip(self.picks, self.picked([str(choice.name) if known else OWN]), strict=True))
+        picks = self.picks_of([str(choice.name) if known else OWN])
         return picks if known else picks | super().filled_in(slot, choice)
 
     def restored(self, recipe: dict[str, Any]) -> Updates:
@@ -290,7 +300,7 @@ class FastTab(Workbench):
 
         One may be an example among the other styles, which a network knows as a picture.
         """
-        learned = [*self.names(), *self.networks()]
+        learned = [*self.names(), *self.networks(), *teach.names()]
         examples = {example.name for example in pictures.list_examples("style")}
         other, chosen, shares = [None, pictures.row_html("style"), None], list[str](), list[float]()
         for name, share in zip(names, asked or [1.0] * len(names), strict=False):
@@ -345,7 +355,7 @@ def _frame(seen: bytes | str) -> Picture:
 
 
 def _painter(
-    look: Callable[..., Any], names: tuple[str, ...], own: str | None, shares: tuple[float, ...], model: str | None
+    look: Callable[..., Any], names: tuple[Any, ...], own: str | None, shares: tuple[float, ...], model: str | None
 ) -> Any:
     """Styles as a camera's pictures are painted in them: they are looked at once, not with each."""
     given = [to_tensor(pictures.opened(str(own), 2 * fast.STYLE_SIZE)) if name == OWN else name for name in names]
@@ -361,6 +371,7 @@ def create_tab(
     names: Callable[[], Sequence[str]] = fast.fast_styles,
     look: Callable[..., Any] = fast.make_painter,
     load: Load = load_model,
+    learn: Run | None = None,
 ) -> FastTab:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `FastTab`."""
-    return FastTab(run, names, look, load)
+    return FastTab(run, names, look, load, learn)

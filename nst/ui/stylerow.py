@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
 
@@ -26,11 +26,17 @@ def gallery(element: str) -> gr.HTML:
     return gr.HTML("", elem_id=element, apply_default_css=False, js_on_load=CLICK)
 
 
-def gallery_html(names: Sequence[str], chosen: Sequence[str], networks: Sequence[Weights] = ()) -> str:
-    """Every style that a network has learned, as a picture that this network painted; then networks of others."""
+def gallery_html(
+    names: Sequence[str],
+    chosen: Sequence[str],
+    networks: Sequence[Weights] = (),
+    taught: Mapping[str, str] | None = None,
+) -> str:
+    """Every style that a network has learned, as a picture that this network painted; first those that were taught
+    here, with their pictures; last networks of others."""
     cells = ""
-    for name in names:
-        shown_title, picture = escape(title(name)), _thumbnail(name)
+    for name, picture in {**(taught or {}), **{name: _thumbnail(name) for name in names}}.items():
+        shown_title = escape(title(name))
         pressed, quoted = str(name in chosen).lower(), escape(name)
         shown = f'<img src="{picture}" alt="" width="96" height="96">' if picture else ""
         cells += (

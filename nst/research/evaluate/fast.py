@@ -26,6 +26,7 @@ from nst.metrics import (
 from nst.registry import load_model
 from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.pictures import load, means, open_style, side_by_side, write
+from nst.taught import find
 
 BETWEEN = "--"
 
@@ -61,7 +62,8 @@ def compare_fast(
 
     Args:
         contents: picture files.
-        styles: picture files, names of styles, or NAME=FILE where a network knows by name what the file shows.
+        styles: picture files, names of styles, or NAME=FILE where a network knows by name what the file shows, or was
+            taught it here.
         judge: an encoder that has trained none of the networks, by name or file; left out is none.
         vgg19: file of the real VGG-19, at least as far as relu3_1; skipped where there is none.
         squeezenet: file of SqueezeNet 1.1; skipped where there is none.
@@ -148,6 +150,8 @@ def _painting(model: str | None, styles: Mapping[str, Tensor], photos: Mapping[s
     """What paints with a network, or with the one that fits the style."""
 
     def paint(name: str, photo: str) -> Tensor:
+        if not model and (mine := find(name)):
+            return make_painter([mine]).paint(photos[photo], size=size)
         own = model or (NAMED if name in fast_styles() else ANY)
         knows = name in getattr(load_model(own), "styles", ())
         return make_painter([name if knows else styles[name]], model=own).paint(photos[photo], size=size)

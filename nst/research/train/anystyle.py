@@ -16,21 +16,13 @@ from nst.models.adain import AdaIN
 from nst.models.predictor import StylePredictor
 from nst.registry import load_model
 from nst.research.train.config import NetConfig, PerceptualConfig, Records, options
-from nst.research.train.data import (
-    PHOTO_SIDE,
-    SMALLEST,
-    Pictures,
-    Stock,
-    named_style,
-    other_colors,
-    rows,
-    strengths,
-)
+from nst.research.train.data import named_style, other_colors, rows, strengths
 from nst.research.train.descent import Descent
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import seed_weights, warm_start, write_model
-from nst.research.train.perceptual import ZOOMS, Perceptual, loss_networks, random_view
 from nst.styles import list_styles, load_style
+from nst.teach.crops import PHOTO_SIDE, SMALLEST, Pictures, Stock
+from nst.teach.perceptual import ZOOMS, Perceptual, loss_networks, random_view
 
 STYLE_SIDE = 512
 """Long side in pixels at which style pictures are kept."""
@@ -39,7 +31,7 @@ STOCK_SIDE = 320
 """Side in pixels of the squares that styles are kept as."""
 
 ENOUGH = 0.55
-"""Structural similarity to the photo that is enough (see `nst.research.train.perceptual.Weights`)."""
+"""Structural similarity to the photo that is enough (see `nst.teach.perceptual.Weights`)."""
 
 
 class AnyStyleObjective(nn.Module):

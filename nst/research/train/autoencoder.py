@@ -15,11 +15,12 @@ from nst.device import Device
 from nst.images import decode, save, to_pil, to_tensor
 from nst.models.autoencoder import Autoencoder
 from nst.research.train.config import PhotoConfig, Records, options
-from nst.research.train.data import PHOTO_SIDE, Pictures, Stock, named_style, rows
+from nst.research.train.data import named_style, rows
 from nst.research.train.descent import Descent
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import warm_start, write_model
 from nst.stylize import style_transfer
+from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
 
 LOSSES = ("mse", "cross-entropy")
 

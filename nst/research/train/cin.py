@@ -11,80 +11,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nst.images import resize, to_tensor
+from nst.images import to_tensor
 from nst.models.cin import ConditionalNet
 from nst.models.johnson import Johnson
 from nst.registry import load_model
 from nst.research.train.config import NetConfig, Records, options
-from nst.research.train.data import PHOTO_SIDE, SMALLEST, Pictures, Stock, named_style, rows, strengths
+from nst.research.train.data import named_style, rows, strengths
 from nst.research.train.descent import Descent
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import warm_start, write_model
-from nst.research.train.perceptual import ZOOMS, Perceptual, loss_networks, random_view
-
-
-class NamedStyles(nn.Module):
-    """The objective of a network of given styles: photos, each with a style's number and a strength, to terms.
-
-    Args:
-        model: what learns.
-        perceptuals: the terms, as each of the loss networks tells them; they take turns.
-        styles: pictures (1, 3, H, W), large enough for the largest brush.
-        sizes: long side in pixels of the styles for each brush.
-        keep: how much more the content counts for each style.
-    """
-
-    keep: Tensor
-
-    def __init__(
-        self,
-        model: ConditionalNet | Johnson,
-        perceptuals: Sequence[Perceptual],
-        styles: Sequence[Tensor],
-        sizes: Sequence[int],
-        keep: Sequence[float],
-    ) -> None:
-        super().__init__()
-        self.model, self.perceptuals = model, nn.ModuleList(perceptuals)
-        self.count, self.brushes = len(styles), len(sizes)
-        self.register_buffer("keep", torch.tensor(keep), persistent=False)
-        self.register_buffer("zooms", torch.tensor(ZOOMS), persistent=False)
-        for turn, perceptual in enumerate(perceptuals):
-            each = [perceptual.style(resize(s, round(n * zoom))) for zoom in ZOOMS for n in sizes for s in styles]
-            self.names = tuple(each[0])
-            for name in self.names:
-                self.register_buffer(f"{turn} {name}", torch.cat([one[name] for one in each]), persistent=False)
-
-    def forward(
-        self,
-        photo: Tensor,
-        index: Tensor,
-        brush: Tensor,
-        strength: Tensor,
-        zoom: Tensor,
-        middle: Tensor,
-        turn: int = 0,
-    ) -> dict[str, Tensor]:
-        """Weighted terms of photos (N, 3, H, W), numbers of styles and brushes (N,), strengths (N,), and a view.
-
-        The number of the zoom and the middles (2, N) of what the encoder is shown are those of `random_view`.
-        """
-        perceptual: Perceptual = self.perceptuals[turn]  # type: ignore[assignment]
-        with perceptual.device.autocast():
-            if isinstance(self.model, Johnson):
-                painted = self.model(photo)
-            else:
-                painted = self.model(
-                    photo, _one_hot(index, self.count), strength[:, None], _one_hot(brush, self.brushes)
-                )
-        row = (zoom * self.brushes + brush) * self.count + index
-        wanted = {name: self.get_buffer(f"{turn} {name}")[row] for name in self.names}
-        shown = self.get_buffer("zooms").index_select(0, zoom), middle
-        return perceptual(painted, photo, wanted, strength, factor=self.keep[index], shown=shown)
-
-
-def _one_hot(index: Tensor, count: int) -> Tensor:
-    return (index[:, None] == torch.arange(count, device=index.device)).float()
+from nst.teach.crops import PHOTO_SIDE, SMALLEST, Pictures, Stock
+from nst.teach.perceptual import NamedStyles, loss_networks, random_view
 
 
 @dataclass(frozen=True, kw_only=True)

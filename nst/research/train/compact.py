@@ -28,10 +28,10 @@ from nst.device import Device
 from nst.encoders import STYLE_LAYERS, Encoder, load_encoder
 from nst.registry import load_model
 from nst.research.train.config import CropConfig, Records, options
-from nst.research.train.data import PHOTO_SIDE, Pictures, Stock
 from nst.research.train.descent import Descent
 from nst.research.train.loop import train, training_device
 from nst.research.train.painted import PaintedPictures, distances, gram
+from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
 from nst.weights import load_tensors, save_tensors
 
 STAGES = [[24, 32], [64, 64], [160, 160], [256, 256], [256]]

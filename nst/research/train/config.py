@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from nst.device import Device
 from nst.research.train.loop import Plan
-from nst.research.train.perceptual import Weights
+from nst.teach.perceptual import Weights
 
 Records = Iterator[dict[str, Any]]
 

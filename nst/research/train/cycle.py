@@ -19,7 +19,7 @@ from nst.device import Device
 from nst.encoders import Encoder
 from nst.losses.adversarial import Game, game
 from nst.models.cyclegan import PatchGAN, Translator
-from nst.research.train.perceptual import Perceptual, Weights
+from nst.teach.perceptual import Perceptual, Weights
 
 CYCLE_LOSSES = {"l1": F.l1_loss, "l2": F.mse_loss}
 POOL = 50
@@ -70,7 +70,7 @@ class Terms:
 class StyleTerm:
     """How far paintings are from what all pictures of a kind have in common: Gram matrices, and distribution of colors.
 
-    The terms of fast styles, see `nst.research.train.perceptual`, whose mean over many crops is what is asked for. The
+    The terms of fast styles, see `nst.teach.perceptual`, whose mean over many crops is what is asked for. The
     paper has no such term; it is a matter of a hundred steps what takes critics thousands.
 
     Args:

@@ -22,9 +22,10 @@ from nst.images import decode
 from nst.models.cyclegan import PatchGAN, Translator
 from nst.research.train.config import CropConfig, Records, options
 from nst.research.train.cycle import CYCLE_LOSSES, Cycle, StyleTerm, Terms
-from nst.research.train.data import PHOTO_SIDE, Pictures, Stock, rows
+from nst.research.train.data import rows
 from nst.research.train.loop import Learner, Plan, average_weights, drop_numbers_gone_wrong, train, training_device
 from nst.research.train.model_file import seed_weights, warm_start, write_model
+from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
 
 MANY = 48
 """Crops that tell what the other kind's pictures have in common."""

@@ -37,12 +37,13 @@ from nst.models.cyclegan import Translator
 from nst.models.squeezenet import ZEBRA
 from nst.registry import load_model
 from nst.research.train.config import PhotoConfig, Records, options
-from nst.research.train.data import Pictures, rows
+from nst.research.train.data import rows
 from nst.research.train.descent import Descent
 from nst.research.train.drawn import drawn
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import seed_weights, warm_start, write_model
 from nst.research.train.teacher_filter import Varied, teacher_filter
+from nst.teach.crops import Pictures
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1")
 """Of the encoder that compares student and target: edges, textures, parts."""

@@ -18,11 +18,11 @@ from nst.images import ImageError, grid, to_tensor
 from nst.models.progan import GrowingDiscriminator, enlarge
 from nst.models.stylegan import StyleGAN
 from nst.research.train.config import GanConfig, Records
-from nst.research.train.data import Pictures
 from nst.research.train.gan_loop import GanLearner, GanNetworks
 from nst.research.train.growth import Growth, shrink
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import write_model
+from nst.teach.crops import Pictures
 
 SHEET, SHEET_COLUMNS, TRUNCATION = 64, 8, 0.7
 """How many faces a sheet shows, and how near to the mean one."""

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from nst.device import Device
 from nst.encoders import STYLE_LAYERS
-from nst.research.train.data import Stock, crop, other_colors
+from nst.research.train.data import other_colors
+from nst.teach.crops import Stock
+from nst.transforms import crop
 
 FRESH = 32
 """How many pictures are painted at a time, unless the bank is small: then a quarter of it."""

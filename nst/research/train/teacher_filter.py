@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from nst.device import Device
 from nst.images import ImageError, resize, to_tensor
 from nst.registry import load_model
-from nst.research.train.data import PHOTO_SIDE, Stock
 from nst.research.train.drawn import drawn
+from nst.teach.crops import PHOTO_SIDE, Stock
 from nst.weights import load_tensors, save_tensors
 
 STAYING = 0.3

@@ -12,11 +12,12 @@ from nst.encoders import CONTENT_LAYERS, load_encoder
 from nst.images import resize, to_tensor
 from nst.models.texture import TextureNet
 from nst.research.train.config import CropConfig, Records, options
-from nst.research.train.data import PHOTO_SIDE, Pictures, Stock, named_style, rows
+from nst.research.train.data import named_style, rows
 from nst.research.train.descent import Descent
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import seed_weights, warm_start, write_model
-from nst.research.train.perceptual import Perceptual, Weights
+from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
+from nst.teach.perceptual import Perceptual, Weights
 
 
 class TextureObjective(nn.Module):

@@ -11,10 +11,11 @@ from nst.device import Device
 from nst.losses import content_loss
 from nst.models.wct import WCT
 from nst.research.train.config import PhotoConfig, Records, options
-from nst.research.train.data import PHOTO_SIDE, Pictures, Stock, rows
+from nst.research.train.data import rows
 from nst.research.train.descent import Descent
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import seed_weights, warm_start, write_model
+from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
 
 
 class Reconstruction(nn.Module):

@@ -1,0 +1,225 @@
+"""The closed section of the tab Fast styles in which a new style is learned, saved, loaded and removed."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from nst import fast, taught
+from nst.server import inputs, limits, queue, tempfiles, visits
+from nst.tasks import TASKS
+from nst.taught import Taught
+from nst.teach import expected_seconds
+from nst.ui import forecast, pictures, progress
+from nst.ui.errors import KIND_ERRORS, explained
+from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
+from nst.ui.painting import Order, Painting, Run
+from nst.ui.pictures import Choice
+from nst.weights import WeightsError
+
+Updates = dict[Component, Any]
+Picked = Callable[[list[str]], Updates]
+"""Chooses styles in the gallery."""
+
+
+def names() -> list[str]:
+    """The styles that were taught, as far as who asks may see them."""
+    return taught.names(visits.here().shelf())
+
+
+def find(name: str) -> Taught | None:
+    """One of them; None if there is none of this name, or it can be used no more."""
+    try:
+        return taught.find(name, visits.here().shelf())
+    except WeightsError:
+        return None
+
+
+def thumbnails() -> dict[str, str]:
+    """What each paints, as data URIs, by name."""
+    return {name: _thumbnail(style) for name in names() if (style := find(name))}
+
+
+@lru_cache(maxsize=256)
+def _thumbnail(style: Taught) -> str:
+    data = limits.on_painter(fast.paint_thumbnail, style)
+    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+
+
+class Teaching:
+    """The section, laid out where it is made.
+
+    Args:
+        prefix: what the names of its elements in the page begin with.
+        run: learns, in place of the task's run within the limits of this host.
+    """
+
+    def __init__(self, prefix: str, run: Run | None = None) -> None:
+        self.task = TASKS["teach"]
+        self.run = run or limits.limited(self.task.run, self.task.name)
+        self.painting = gr.State(None, time_to_live=24 * 3600)
+        with gr.Accordion(self.task.panel.title, open=False, elem_id=prefix, elem_classes="more-box") as self.box:
+            self.slot = pictures.slot("style", "Painting to learn from", f"{prefix}-style", needed=False)
+            self.name = gr.Textbox(label="Name", max_lines=1, max_length=40, elem_id=f"{prefix}-name")
+            with gr.Row(elem_classes="actions"):
+                self.start = gr.Button(self.task.panel.verb, elem_id=f"{prefix}-start", size="md")
+                self.stop = gr.Button("Stop", variant="stop", elem_id=f"{prefix}-stop", size="md", visible=False)
+            ready = progress.status("Ready", f"{self.task.panel.line} {_expected()}")
+            self.status = gr.HTML(ready, elem_id=f"{prefix}-status", apply_default_css=False)
+            self.preview = gr.Image(
+                show_label=False,
+                format="jpeg",
+                interactive=False,
+                height=240,
+                buttons=[],
+                elem_id=f"{prefix}-preview",
+                alt_text="The photo, painted with what was learned so far",
+                container=False,
+                visible=False,
+            )
+            with gr.Row(elem_classes="actions"):
+                self.save = gr.DownloadButton("Save style", elem_id=f"{prefix}-save", size="md", interactive=False)
+                self.load = pictures.UploadButton("Load style", elem_id=f"{prefix}-load", size="md")
+                self.remove = gr.Button("Remove style", elem_id=f"{prefix}-remove", size="md", interactive=False)
+
+    def wire(self, photo: Component, chosen: Component, picks: Sequence[Component], picked: Picked) -> list[Any]:
+        """Connect the section with the tab.
+
+        Args:
+            photo: what is shown painted meanwhile.
+            chosen: the styles that are chosen.
+            picks: what `picked` updates.
+
+        Returns:
+            the events after which a style has been chosen.
+        """
+        slot = self.slot
+        self.box.expand(lambda: pictures.row_html("style"), None, slot.row, **QUICK)
+        slot.row.select(_choose, None, slot.parts, **TELLING)
+        slot.picture.input(_take, [slot.picture, slot.chosen], slot.parts, **TELLING)
+        shown = [self.painting, self.status, self.preview, self.start, self.stop]
+        asked = [photo, slot.picture, slot.chosen, self.name]
+        ready = self.start.click(self.begin, asked, shown, **BEGINNING)
+
+        def learn(painting: Painting | None) -> Iterator[Updates]:
+            yield from self.learn(painting, picked)
+
+        def load(path: str | None) -> Updates:
+            return picked([_told(_loaded, path)])
+
+        def remove(chosen: list[str]) -> Updates:
+            return picked(_removed(chosen))
+
+        learned = ready.success(learn, [self.painting], [*shown, *picks], **RUNNING)
+        self.stop.click(_halt, [self.painting], None, **QUICK)
+        loaded = self.load.upload(load, [self.load], [*picks], **TELLING)
+        self.remove.click(remove, [chosen], [*picks], **TELLING)
+        return [learned.success, loaded.success]
+
+    def begin(self, photo: str | None, style: str | None, choice: Choice | None, name: str) -> Updates:
+        """Press on Teach."""
+        if not style:
+            raise gr.Error("Choose what it learns from: drop a painting, or take an example.", print_exception=False)
+        settings = {"name": _told(taught.checked_name, name)}
+        given: dict[str, str | list[str]] = {"style": pictures.whole(style)}
+        given |= {"photo": pictures.whole(photo)} if photo else {}
+        said = {"style": pictures.name_of(style, choice) or "a picture"}
+        shelf = str(visits.here().shelf())
+        painting = Painting(Order(settings, given, task="teach", names=said, extras={"keep": shelf}))
+        painting.forecast = expected_seconds(self.task.defaults["num_steps"])
+        told = progress.status("Getting ready", "Looking at the painting.", done=0.0, kind="busy")
+        return {self.painting: painting, self.status: told} | self._buttons(running=True)
+
+    def learn(self, painting: Painting | None, picked: Picked) -> Iterator[Updates]:
+        """Learn, show it, and choose what was learned; after Stop, too."""
+        if painting is None or not queue.claim(painting):
+            return
+        name = painting.order.settings["name"]
+        try:
+            for view in painting.paint(self.run, _nothing):
+                shown: Updates = (
+                    {self.preview: gr.update(value=view["preview"], visible=True)} if "preview" in view else {}
+                )
+                yield shown | {self.status: view["status"]}
+        except Exception as error:
+            told = explained(error)
+            yield {self.status: progress.status("This did not work", told, kind="error")} | self._buttons()
+            raise gr.Error(told, print_exception=False) from None
+        if not painting.steps or not find(name):
+            yield {self.status: progress.status("Stopped", "Before anything was learned.")} | self._buttons()
+            return
+        told = f"{painting.steps} steps. It stands among the styles; teach it again under this name to go on."
+        done: Updates = {self.status: progress.status(f"Learned {name}", told, done=1.0, kind="done")}
+        yield done | self._buttons() | picked([name])
+
+    def chosen(self, names: Sequence[str]) -> list[Any]:
+        """The buttons Save and Remove, given the styles that are chosen."""
+        style = find(names[0]) if len(names) == 1 else None
+        if style is None:
+            return [gr.update(value=None, interactive=False), gr.update(interactive=False)]
+        path = taught.place(style.name, visits.here().shelf())
+        copied = tempfiles.new_file(f"{style.name}{path.suffix}")
+        shutil.copyfile(path, copied)
+        return [gr.update(value=str(copied), interactive=True), gr.update(interactive=True)]
+
+    def _buttons(self, *, running: bool = False) -> Updates:
+        return {self.start: gr.update(visible=not running), self.stop: gr.update(visible=running)}
+
+
+def _halt(painting: Painting | None) -> None:
+    """Press on Stop: the run ends after the step that it is in, with what it has learned."""
+    if painting is not None:
+        painting.stopped = True
+
+
+def _choose(event: gr.EventData) -> list[Any]:
+    return pictures.choose("style", inputs.word(event, "name"))
+
+
+def _take(path: str | None, before: Choice | None) -> list[Any]:
+    return pictures.take("style", path, before)
+
+
+def _nothing(_: str, **__: Any) -> None:
+    """What learns, and what compares, come with Pastiche."""
+
+
+def _loaded(path: str | None) -> str:
+    """Keep the style of a file; gives its name.
+
+    Raises:
+        WeightsError, ValueError: it is none, or there is one of its name.
+    """
+    with inputs.open_file(path or "") as file:
+        style = taught.load(file.read(taught.MOST_BYTES + 1))
+    shelf = visits.here().shelf()
+    taught.free_name(style.name, shelf)
+    taught.keep(style, shelf)
+    return style.name
+
+
+def _removed(chosen: list[str]) -> list[str]:
+    """Remove those of these styles that were taught; gives what is chosen then."""
+    mine = [name for name in chosen if find(name)]
+    for name in mine:
+        taught.place(name, visits.here().shelf()).unlink(missing_ok=True)
+    return [name for name in chosen if name not in mine] or [fast.fast_styles()[0]]
+
+
+def _told(ask: Callable[..., str], *given: Any) -> str:
+    """What this gives, and what is wrong with it as a message."""
+    try:
+        return ask(*given)
+    except KIND_ERRORS as error:
+        raise gr.Error(str(error), print_exception=False) from None
+
+
+def _expected() -> str:
+    seconds = expected_seconds(TASKS["teach"].defaults["num_steps"]) * forecast.pace()
+    return f"It takes about {progress.duration(seconds)} here."
