@@ -356,6 +356,8 @@ def test_busy_server_is_asked_a_few_times(fake, status, says):
     with pytest.raises(WeightsNotFound, match=says):
         resolve(entry(fake.sha256, name="other"))
     assert len(fake.requests) == 4
+    fake.statuses, fake.retry_after = [(status, "")] * 3, "²"  # no number, though a digit
+    assert_sound(resolve(entry(fake.sha256, name="third")))
 
 
 # ---- no network

@@ -235,7 +235,7 @@ def _ask(url: str, more: dict[str, str]) -> httpx.Response:
             break
         response.close()
         asked = response.headers.get("Retry-After", "")
-        time.sleep(min(max(pause, float(asked) if asked.isdigit() else 0.0), LONGEST_WAIT))
+        time.sleep(min(max(pause, float(asked) if asked.isdecimal() else 0.0), LONGEST_WAIT))
     if any(hop.url.scheme == "https" for hop in response.history) and response.url.scheme != "https":
         response.close()
         raise HubError("it sent us on to an address without encryption")

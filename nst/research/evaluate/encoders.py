@@ -99,7 +99,7 @@ def _as_steps_grow(
     found: dict[str, list[dict[str, float]]] = {length: [] for length in lengths}
     for manner, style in styles.items():
         for length in lengths:
-            long = {"preset": "best", "num_steps": int(length)} if length.isdigit() else {"preset": length}
+            long = {"preset": "best", "num_steps": int(length)} if length.isdecimal() else {"preset": length}
             scores = []
             for photo, content in photos.items():
                 result = last(content, style, encoder=encoder, size=size, strength=strength, **long)
