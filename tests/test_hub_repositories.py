@@ -13,6 +13,7 @@ import pytest
 import torch
 import yaml
 from fake_hub import FakeHub, go_online
+from fake_run import FakeRun
 from test_translate import foreign
 from tiny import picture, tiny_encoder_file
 
@@ -23,6 +24,7 @@ from nst.images import decode, read_recipe, save, to_pil
 from nst.registry import find_model, load_model
 from nst.tasks import TASKS
 from nst.ui import settings
+from nst.ui.painting import Order, Painting
 from nst.weights import WeightsError, WeightsNotFound, hub, manifest, repository
 
 REPO = "someone/waves"
@@ -205,6 +207,16 @@ def test_pull_fetches_for_later(fake, published, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     registry.forget_models()
     assert load_model(REPO) is not None, "what main was when it was asked last"
+
+
+def test_the_page_says_what_it_is_while_it_is_fetched(fake, published, tmp_path, monkeypatch):
+    elsewhere(tmp_path, monkeypatch)
+    photo = save(tmp_path / "photo.png", to_pil(picture(2, 32, 48)))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    fake.drip = (2_000, 0.05)
+    painting = Painting(Order({"size": 64, "encoder": REPO}, {"content": str(photo), "style": str(photo)}))
+    shown = [view["status"] for view in painting.paint(FakeRun(), load_encoder) if "status" in view]
+    assert any(REPO in text and "license mit" in text and "its card" in text for text in shown)
 
 
 def test_ours_are_fetched_where_they_were_left_out_once_they_are_published(fake, tmp_path, capsys):

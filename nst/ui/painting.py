@@ -13,6 +13,7 @@ from PIL import Image
 
 from nst.images import Picture, fit, save, save_cube, to_tensor
 from nst.optimize import Step, throttle
+from nst.registry import offered
 from nst.server import clips, inputs, limits, queue, tempfiles, zerogpu
 from nst.stylize import open_mask
 from nst.tasks import TASKS
@@ -228,7 +229,7 @@ class Painting:
 
     def _load(self, load: Load) -> Iterator[View]:
         """Load the network on a thread, showing how far a download is."""
-        done, failed, settings = [0, 0], [], self.order.settings
+        done, failed, about, settings = [0, 0], [], [], self.order.settings
         what, name = ("model", settings["model"]) if settings.get("model") else ("encoder", settings.get("encoder"))
 
         def report(now: int, total: int) -> None:
@@ -238,6 +239,8 @@ class Painting:
 
         def work() -> None:
             try:
+                if name and (offer := offered(name)) and not offer.here:
+                    about.append(f"{offer.told}. ")
                 load(name or TASKS["style_transfer"].defaults["encoder"], progress=report)
             except BaseException as error:  # told on the thread that waits
                 failed.append(error)
@@ -247,7 +250,8 @@ class Painting:
         thread.join(queue.POLL)
         while thread.is_alive() and not self.stopped:
             now, total = done
-            detail = f"Downloading, {now / 1e6:.0f} of {total / 1e6:.0f} MB, this once." if total else ""
+            detail = "".join(about)
+            detail += f"Downloading, {now / 1e6:.0f} of {total / 1e6:.0f} MB, this once." if total else ""
             share = now / total if total else 0.0
             yield {"status": progress.status(f"Getting the {what}", detail, done=share, kind="busy")}
             thread.join(queue.POLL)
