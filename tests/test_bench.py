@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from nst.cli import experiments
 from nst.color import COLOR_MODES
 from nst.device import choose_device, peak_memory, resident_memory
 from nst.losses import STYLE_LOSSES
-from nst.research.bench import gpu
+from nst.research.bench import gpu, presets
 from nst.research.bench import optimization as bench
 
 
@@ -92,3 +94,11 @@ def test_the_loops_of_others_go_downhill():
         made = loop(tiny_encoder(), content, style)
         losses = [made.step() for _ in range(12)]
         assert losses[-1] < losses[0]
+
+
+def test_presets_take_the_longer_the_more_steps_they_have(tmp_path, monkeypatch):
+    ticks = itertools.count()
+    clock = SimpleNamespace(process_time=lambda: float(next(ticks)))  # a second between any two looks
+    monkeypatch.setattr(presets, "time", clock)
+    rows = list(presets.bench_presets(size=64, encoder=tiny_encoder_file(tmp_path), steps=2))
+    assert [(row["preset"], row["seconds"]) for row in rows] == [("draft", 60), ("good", 300), ("best", 900)]

@@ -85,6 +85,9 @@ def test_a_drawn_blob_has_its_area_and_neither_photo_nor_style_may_have_it():
     assert blob_area(photo) == 0 and blob_area(drawn) == pytest.approx(20 * 40 / 128**2, rel=0.02)
     assert blob_area(drawn, photo, photo) == blob_area(drawn)
     assert blob_area(drawn, drawn) == 0 and blob_area(drawn, photo, drawn) == 0
+    for glow, area in (((1.0, 1.0, 0.4), 20 * 40 / 128**2), ((0.99, 0.93, 0.87), 0)):
+        drawn[..., 40:60, 30:70] = torch.tensor(glow).view(1, 3, 1, 1)
+        assert blob_area(drawn, photo) == pytest.approx(area, rel=0.02), "a wall of cream is painted, a glow is not"
     line = photo.clone()
     line[..., 40:43, :] = 1.0
     assert blob_area(line) == 0, "a bright line is no blob"

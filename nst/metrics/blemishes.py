@@ -8,7 +8,7 @@ from torch import Tensor
 from nst.metrics.strokes import gray
 
 PINNED, GROWN, THICK = 0.97, 3, 2
-"""Where a channel counts as saturated; by how many pixels what is so in the photo is grown; and how thick a blob is."""
+"""Where two channels count as saturated; by how many pixels the photo's own are grown; and how thick a blob is."""
 
 FAINT = 2 / 255
 """Deviation of detail below which there is nothing to have fringes or strokes."""
@@ -17,9 +17,9 @@ FAINT = 2 / 255
 def blob_area(image: Tensor, content: Tensor | None = None, style: Tensor | None = None) -> float:
     """Share of an image (1, 3, H, W) in [0, 1] that its largest blob covers, beyond photo and style; 0 for none.
 
-    A blob is a connected area, at least 5 pixels thick, where a channel is saturated. Networks with instance
-    normalization leave them on pale areas. What is saturated in the photo, too, does not count, nor does an area as
-    large as the style's own.
+    A blob is a connected area, at least 5 pixels thick, where two channels are saturated: a single one is in any cream
+    or pink that is painted, and no light. Networks with instance normalization leave them on pale areas. What is
+    saturated in the photo, too, does not count, nor does an area as large as the style's own.
 
     Raises:
         ValueError: image and photo of different sizes.
@@ -96,7 +96,7 @@ def _softness(light: np.ndarray, where: np.ndarray | None) -> float:
 
 
 def _saturated(image: Tensor) -> np.ndarray:
-    found: np.ndarray = (image[0].detach().amax(0) >= PINNED).cpu().numpy()
+    found: np.ndarray = (image[0].detach().topk(2, 0).values[1] >= PINNED).cpu().numpy()
     return found
 
 
