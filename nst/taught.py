@@ -19,7 +19,7 @@ from torch import Tensor
 from nst import styles
 from nst.places import cache_dir
 from nst.registry import find_model, list_models, load_model
-from nst.weights import WeightsError, save_tensors
+from nst.weights import WeightsError, metadata, resolve, save_tensors
 
 NETWORK = "cin"
 """The network that is taught."""
@@ -101,6 +101,26 @@ def keep(style: Taught, where: Path | None = None) -> Path:
         raise ValueError(f"There are {MOST_STYLES} taught styles already; remove one first.")
     path.parent.mkdir(parents=True, exist_ok=True)
     save_tensors(path, {"table": style.table.half()}, _said(style))
+    return path
+
+
+def network_place(name: str, where: Path | None = None) -> Path:
+    """The file of a network that learned one style as a whole."""
+    return place(name, where).with_name(f"network-{checked_name(name)}{SUFFIX}")
+
+
+def keep_network(style: Taught, network: Any, where: Path | None = None) -> Path:
+    """Write a network for one style alone, as `nst.registry.load_model` takes it; gives the file.
+
+    Raises:
+        WeightsError: it cannot be written.
+    """
+    path, entry = network_place(style.name, where), resolve(find_model(NETWORK))
+    config = json.loads(metadata(entry)["config"]) | {"styles": [style.name]}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    alone = network.with_styles([style.name], style.table[:, None])
+    tensors = {name: tensor.cpu().half() for name, tensor in alone.state_dict().items()}
+    save_tensors(path, tensors, {"architecture": "cin", "config": json.dumps(config)})
     return path
 
 

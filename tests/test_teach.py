@@ -94,6 +94,17 @@ def test_the_same_seed_learns_the_same_and_the_same_picture_and_name_go_on():
         next(teach(picture(9, 64, 64), picture(1), name="mine", keep=taught.folder() / "one"))
 
 
+def test_everything_may_learn_and_is_then_a_network_of_its_own():
+    before = {name: tensor.clone() for name, tensor in load_model("cin").state_dict().items()}
+    list(teach(picture(0, 64, 64), picture(1), name="mine", num_steps=4, all=True))
+    assert all(torch.equal(tensor, before[name]) for name, tensor in load_model("cin").state_dict().items())
+    path = taught.network_place("mine")
+    alone = load_model(path)
+    assert alone.styles == ("mine",) and taught.names() == [] and path.stat().st_size < 4_000_000
+    assert not torch.equal(alone.net.last.weight, before["net.last.weight"])
+    assert fast_stylize(picture(1), ["mine"], model=str(path), keep_faces=0).shape == picture(1).shape
+
+
 def test_photos_of_one_s_own_are_learned_on(tmp_path):
     folder = photo_folder(tmp_path / "photos")
     assert next(teach(picture(0, 64, 64), picture(1), data=str(folder), num_steps=1)).index == 1

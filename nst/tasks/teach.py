@@ -9,7 +9,7 @@ from typing import Any
 from nst.settings import SETTINGS
 from nst.tasks.style_transfer import PAINTING, PHOTO
 from nst.tasks.task import Panel, Task, Values
-from nst.taught import place
+from nst.taught import network_place, place
 from nst.teach import teach
 
 MEMORY = 800_000_000
@@ -31,7 +31,11 @@ TASK = Task(
     ),
     caption="{style}, learned",
     example="painting.jpg --name mine",
-    rows={**SETTINGS, "learning_rate": replace(SETTINGS["learning_rate"], unset="")},
+    rows={
+        **SETTINGS,
+        "all": replace(SETTINGS["all"], title="Everything", help="Then the whole network learns, for it alone."),
+        "learning_rate": replace(SETTINGS["learning_rate"], unset=""),
+    },
     panel=Panel(
         "Teach a new style",
         "fast-teach",
@@ -45,5 +49,5 @@ TASK = Task(
     prepare=named,
     optimizes=False,
     memory=MEMORY,
-    keeps=lambda settings: place(settings["name"]),
+    keeps=lambda settings: (network_place if settings["all"] else place)(settings["name"]),
 )

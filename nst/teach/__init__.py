@@ -7,6 +7,7 @@ are enough, since it begins in the midst of those known styles that come nearest
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -44,6 +45,9 @@ NEAREST = 3
 BRUSHES = (1, 0, 1, 2)
 """The brushes that steps learn for in turn; the usual one comes twice."""
 
+PACE = 0.05
+"""How much slower convolutions learn than scales and shifts, where they do."""
+
 LATELY = 0.95
 """Decay of the moving average of what was learned, which is what is kept."""
 
@@ -65,6 +69,7 @@ def teach(
     num_steps: int = 240,
     learning_rate: float = 0.01,
     seed: int = 0,
+    all: bool = False,
     data: str | None = None,
     device: str | Device = "auto",
     keep: str | Path | None = None,
@@ -81,6 +86,7 @@ def teach(
         num_steps: how many steps.
         learning_rate: of scales and shifts; it falls to nothing.
         seed: of the crops.
+        all: in the second half the whole network learns, too; it is written as a network of this style alone.
         data: folder or tar file of photos to learn on; None means the example photos, and the drawn styles.
         device: see `nst.device.choose_device`.
         keep: the folder that the style goes to; None means this user's, see `nst.taught`.
@@ -95,17 +101,23 @@ def teach(
     source = hashlib.sha256(style.mul(255).round().byte().cpu().numpy().tobytes()).hexdigest()
     name = taught.free_name(name or "mine", where, source)
     device = choose_device(device)
-    learner = Learner(style, Stock(_photos(data), PHOTO_SIDE, device), device, learning_rate, seed)
+    learner = Learner(style, Stock(_photos(data), PHOTO_SIDE, device), device, learning_rate, seed, alone=all)
     before = _found(name, where)
     learner.begin(before.table if before else None)
     steps_before, taken = before.steps if before else 0, 0
     shown = resize(photo if photo is not None else to_tensor(_photos(None)[0]), SHOWN)
 
     def write() -> None:
-        taught.keep(Taught(name, learner.learned.cpu(), source, steps_before + taken), where)
+        made = Taught(name, learner.learned.cpu(), source, steps_before + taken)
+        if all:
+            taught.keep_network(made, learner.network, where)
+        else:
+            taught.keep(made, where)
 
     try:
         for index in range(1, num_steps + 1):
+            if all and index == num_steps // 2 + 1:
+                learner.open()
             terms = learner.step(index / num_steps)
             taken = index
             if index % EVERY == 0:
@@ -133,14 +145,17 @@ class Learner:
         device: where.
         learning_rate: of Adam at the start.
         seed: of what is drawn.
+        alone: whether the network is a copy, of which all may learn.
 
     Attributes:
         learned: (B, P) the moving average, which is what is shown and kept.
     """
 
-    def __init__(self, style: Tensor, photos: Stock, device: Device, learning_rate: float, seed: int) -> None:
+    def __init__(
+        self, style: Tensor, photos: Stock, device: Device, learning_rate: float, seed: int, alone: bool = False
+    ) -> None:
         network: Any = placed(NAMED, str(device.torch_device))
-        self.network = network
+        self.network = network = copy.deepcopy(network) if alone else network
         self.photos, self.device, self.learning_rate = photos, device, learning_rate
         self.rng = photos.rng.manual_seed(seed)
         brushes, parameters = len(network.brushes), network.net.num_parameters
@@ -167,6 +182,11 @@ class Learner:
     def _distance(self, table: Tensor, batch: tuple[Tensor, ...]) -> Tensor:
         self.table.data.copy_(table)
         return torch.stack(list(self.terms(1, batch).values())).sum()
+
+    def open(self) -> None:
+        """From now on the convolutions learn as well."""
+        net: nn.Module = self.network.net
+        self.optimizer.add_param_group({"params": list(net.requires_grad_(True).parameters()), "pace": PACE})
 
     def draw(self) -> tuple[Tensor, ...]:
         """Crops, and how they are looked at."""
@@ -198,7 +218,13 @@ class Learner:
         gradient.nan_to_num_(0.0, 0.0, 0.0).add_(gradient.sum(0, keepdim=True))
         nn.utils.clip_grad_norm_([self.table], 1.0)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.learning_rate * max(0.05, 0.5 * (1 + math.cos(math.pi * progress)))
+            if "pace" in group:
+                for parameter in group["params"]:
+                    parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+                nn.utils.clip_grad_norm_(group["params"], 1.0)
+            group["lr"] = (
+                group.get("pace", 1.0) * self.learning_rate * max(0.05, 0.5 * (1 + math.cos(math.pi * progress)))
+            )
         self.optimizer.step()
         self.taken += 1
         self.learned.lerp_(self.table.detach()[:, 0], 1 - min(LATELY, self.taken / (self.taken + 10)))
