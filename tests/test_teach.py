@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import secrets
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +14,9 @@ import pytest
 import torch
 from safetensors.torch import save
 from tiny import photo_folder, picture
+from visitor import Visitor
 
+import app
 from nst import taught
 from nst.__main__ import main
 from nst.fast import fast_stylize, make_painter, paint_thumbnail
@@ -21,7 +26,9 @@ from nst.registry import find_model, load_model
 from nst.server import inputs, limits, visits
 from nst.taught import Taught
 from nst.teach import Learner, teach
+from nst.ui import fast as fast_tab
 from nst.ui import teach as section
+from nst.ui.app import launch_options
 from nst.weights import WeightsError
 
 SHAPE = (3, 3200)
@@ -343,3 +350,43 @@ def test_a_visitor_s_run_is_bounded_as_any(monkeypatch):
     monkeypatch.setattr(limits, "free_memory", lambda device: 500_000_000)
     with pytest.raises(ValueError, match="GB of memory"):
         limits.check({"name": "mine"}, "teach", [(64, 64)])
+
+
+@pytest.fixture
+def hosted(tmp_path, monkeypatch) -> Iterator[str]:
+    """The tab Fast styles, served to strangers."""
+    monkeypatch.setenv("PASTICHE_LIMITS", "strict")
+    monkeypatch.setenv("PASTICHE_RESULTS", str(tmp_path / "results"))
+    page = app.build_app([("Fast styles", fast_tab.create_tab)])
+    _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
+    yield url
+    page.close()
+
+
+def open_page(url: str) -> Visitor:
+    """A page that tells the word of its visit, as browsers do."""
+    page = Visitor(url)
+    word = json.dumps({"visit": secrets.token_hex(16)})
+    assert all(page.call(number, [None, word]) for number in page.first_looks() + page.loads() if takes(page, number))
+    return page
+
+
+def takes(page: Visitor, number: int) -> bool:
+    return len(page.config["dependencies"][number]["inputs"]) == 2
+
+
+def test_a_style_that_a_stranger_loads_stands_on_no_other_page(hosted, tmp_path):
+    sent = tmp_path / "sent.safetensors"
+    sent.write_bytes(file_of(name="theirs"))
+    one, two = open_page(hosted), open_page(hosted)
+    one.set("fast-teach-load", one.upload(sent))
+    assert one.click("fast-teach-load", "upload"), one.toasts
+    assert 'data-name="theirs"' in one.show("fast-styles")
+    for page in (one, two):  # whatever shows the styles anew
+        assert page.call(page.events("fast-blending", "input")[0])
+    assert 'data-name="theirs"' in one.show("fast-styles") and 'data-name="theirs"' not in two.show("fast-styles")
+    assert two.call(two.events("fast-teach-remove")[0]) and one.call(one.events("fast-blending", "input")[0])
+    assert 'data-name="theirs"' in one.show("fast-styles")
+    sent.write_bytes(b"nonsense")
+    one.set("fast-teach-load", one.upload(sent))
+    assert not one.click("fast-teach-load", "upload") and "This is no style" in str(one.toasts[-1])
