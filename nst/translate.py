@@ -65,7 +65,7 @@ class Translation:
         if self.changed < HARDLY:
             said.append("Hardly anything was changed: the network found next to nothing here that it translates.")
         if self.cycle is not None:
-            said.append(f"Translated back, it is {self.cycle:.3f} from the photo (mean L1; black to white is 1).")
+            said.append(f"Translated back, it is {self.cycle:.1%} off the photo, where black to white is 100%.")
         return " ".join(said) or None
 
 

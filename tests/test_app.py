@@ -25,6 +25,7 @@ from nst.ui import forecast, page, pictures, progress, settings, theme
 from nst.ui.app import launch_options
 from nst.ui.optimize import create_tab
 from nst.ui.painting import Painting
+from nst.ui.result_panel import Values
 from nst.ui.task_tab import Workbench
 from nst.weights import WeightsNotFound
 
@@ -62,14 +63,14 @@ def photo(tmp_path) -> str:
     return str(path)
 
 
-def asked(tab: Workbench, photo: str, **changes: Any) -> list[Any]:
+def asked(tab: Workbench, photo: str, **changes: Any) -> Values:
     """What the page sends on Paint: pictures, choices and controls."""
     values = {name: settings.shown(name, DEFAULTS[name], OPTIMIZED) for name in tab.controls} | {"size": 64} | changes
-    return [photo, photo, None, None, *values.values()]
+    return dict(zip(tab.inputs, [photo, photo, None, None, *values.values()], strict=True))
 
 
 def begun(tab: Workbench, photo: str, **changes: Any) -> Painting:
-    return tab.begin(None, *asked(tab, photo, **changes))[tab.painting]
+    return tab.begin(None, asked(tab, photo, **changes))[tab.painting]
 
 
 def painted(tab: Workbench, photo: str, **changes: Any) -> Painting:
@@ -129,7 +130,7 @@ def test_controls_are_read_as_settings(given, wanted):
 )
 def test_settings_that_make_no_sense_are_refused_by_name(tab, photo, wrong):
     with pytest.raises(gr.Error, match=r"Size|weights") as caught:
-        tab.begin(None, *asked(tab, photo, **wrong))
+        tab.begin(None, asked(tab, photo, **wrong))
     assert not caught.value.print_exception
 
 
@@ -137,10 +138,10 @@ def test_settings_that_make_no_sense_are_refused_by_name(tab, photo, wrong):
 
 
 def test_paint_shows_the_run_and_ends_with_a_picture(tab, run, photo):
-    first = tab.begin(None, *asked(tab, photo))
+    first = tab.begin(None, asked(tab, photo))
     assert visible(first, tab) == {"start": False, "stop": True, "go_on": False}
     updates = list(tab.paint(first[tab.painting]))
-    assert "Painting" in texts(updates, tab) and "style 1" in texts(updates, tab)
+    assert "Painting, 10%" in texts(updates, tab) and "Step 1 of 10, 64 px" in texts(updates, tab)
     assert "polyline" in updates[0][tab.curves] and len(updates[0][tab.snapshots]["value"].pictures) == 1
     last = updates[-1]
     assert visible(last, tab) == {"start": True, "stop": False, "go_on": True}
@@ -204,7 +205,7 @@ def test_one_waits_for_the_other_and_can_stop_meanwhile(tab, run, photo):
 
 def test_continue_goes_on_from_the_result(tab, run, photo):
     first = painted(tab, photo)
-    updates = tab.begin_again(first, *asked(tab, photo))
+    updates = tab.begin_again(first, asked(tab, photo))
     second = updates[tab.painting]
     assert len(updates[tab.snapshots]["value"].pictures) > 1 and "polyline" in updates[tab.curves]
     last = list(tab.paint(second))[-1]
@@ -215,26 +216,26 @@ def test_continue_goes_on_from_the_result(tab, run, photo):
 
 def test_continue_stopped_too_early_leaves_the_last_result(tab, photo):
     first = painted(tab, photo)
-    second = tab.begin_again(first, *asked(tab, photo))[tab.painting]
+    second = tab.begin_again(first, asked(tab, photo))[tab.painting]
     tab.halt(second)
     assert visible(tab.end(second), tab)["go_on"]
-    assert tab.begin_again(second, *asked(tab, photo))[tab.painting].start == first.result
+    assert tab.begin_again(second, asked(tab, photo))[tab.painting].start == first.result
 
 
 def test_nothing_to_go_on_from_is_told(tab, photo):
     for before in (None, begun(tab, photo)):
         with pytest.raises(gr.Error, match="press Paint"):
-            tab.begin_again(before, *asked(tab, photo))
+            tab.begin_again(before, asked(tab, photo))
 
 
 def test_a_missing_picture_is_asked_for(tab, photo):
     values = asked(tab, photo)
     with pytest.raises(gr.Error, match="Choose a photo first"):
-        tab.begin(None, None, *values[1:])
+        tab.begin(None, values | {tab.slots[0].picture: None})
     with pytest.raises(gr.Error, match="Choose a style first"):
-        tab.begin(None, values[0], None, *values[2:])
+        tab.begin(None, values | {tab.slots[1].picture: None})
     with pytest.raises(gr.Error, match="choose it again"):
-        tab.begin(None, f"{photo}.gone", *values[1:])
+        tab.begin(None, values | {tab.slots[0].picture: f"{photo}.gone"})
 
 
 @pytest.mark.parametrize(
@@ -315,12 +316,13 @@ def controls_of(updates: dict[Any, Any], tab: Workbench) -> dict[str, Any]:
 
 def test_a_link_opens_with_the_same_settings_and_examples(tab, photo):
     waves = str(pictures.example_file("style", "waves"))
-    values = [photo, waves, None, pictures.Choice(waves, "waves"), *asked(tab, photo, **CHANGED)[4:]]
-    query = tab.make_query(*values)
+    style = tab.slots[1]
+    values = asked(tab, photo, **CHANGED) | {style.picture: waves, style.chosen: pictures.Choice(waves, "waves")}
+    query = tab.make_query(values)
     assert "content" not in query, "an upload's name stays here"
     request: Any = SimpleNamespace(query_params=dict(pair.split("=") for pair in query.split("&")))
     updates = tab.open_page(False, None, request)
-    wanted = settings.read(dict(zip(tab.controls, values[4:], strict=True)), OPTIMIZED)
+    wanted = settings.read({name: values[control] for name, control in tab.controls.items()}, OPTIMIZED)
     assert controls_of(updates, tab) | {"device": "auto"} == wanted
     assert updates[tab.slots[1].chosen].name == "waves"
     assert updates[tab.slots[0].chosen].name == pictures.DEFAULT["content"]
@@ -459,9 +461,9 @@ def test_the_estimate_does_not_wait_for_a_busy_device(monkeypatch):
 def test_the_estimate_is_of_what_the_controls_say(tab, photo, monkeypatch):
     told = []
     monkeypatch.setattr(forecast, "estimate", lambda *asked: told.append(asked) or "")
-    tab.tell_estimate(photo, *asked(tab, photo, size=96)[4:])
+    tab.tell_estimate(asked(tab, photo, size=96))
     assert told[0][0] == (32, 48) and told[0][1]["size"] == 96 and told[0][2] == 1
-    assert "Size" in tab.tell_estimate(photo, *asked(tab, photo, size="banana")[4:])
+    assert "Size" in tab.tell_estimate(asked(tab, photo, size="banana"))
 
 
 # The server

@@ -34,6 +34,9 @@ if not CHROMIUM:
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 FLAGS += ["--disable-sync", "--no-first-run"]
+LONG = 1000
+"""Steps of a run that no busy machine ends before it is stopped."""
+
 REAL = 1
 """The seed with which the server really paints."""
 
@@ -80,7 +83,7 @@ def beside_optimize(title: str, lay_out: Callable[[], object]) -> Any:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
     """A server whose runs pretend, unless the seed is `REAL`."""
-    fake = FakeRun(seconds=0.04, num_steps=100)
+    fake = FakeRun(seconds=0.04, num_steps=LONG)
 
     def run(*pictures: Any, **settings: Any) -> Any:
         return (style_transfer if settings.get("seed") == REAL else fake)(*pictures, **settings)
@@ -189,13 +192,13 @@ def test_stop_keeps_the_picture_and_continue_goes_on(open_page):
     expect(page.locator("#compare .after")).to_be_visible()
     expect(page.locator("#download")).to_be_enabled()
     expect(status(page)).to_have_text("Stopped")
-    before = int(re.findall(r"After (\d+) of 100", page.inner_text("#status"))[0])
+    before = int(re.findall(rf"After (\d+) of {LONG}", page.inner_text("#status"))[0])
     page.locator("#continue").click()
-    expect(page.locator("#status")).to_contain_text(f"of {before + 100}")
+    expect(page.locator("#status")).to_contain_text(f"of {before + LONG:d}")
     page.locator("#stop").click()
     expect(status(page)).to_have_text("Stopped")
     after = int(re.findall(r"After (\d+) of", page.inner_text("#status"))[0])
-    assert before < after < before + 100
+    assert before < after < before + LONG
 
 
 def test_a_copied_link_opens_with_the_same_settings(open_page):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -30,8 +31,8 @@ def test_faces_are_sampled_and_a_film_of_them_plays(open_page):  # noqa: F811
     page.get_by_role("tab", name="Morph").click()
     page.locator("#morph-paint").click()
     expect(page.locator("#morph-status strong")).to_have_text("Finished")
-    film = page.locator("#morph-preview img")
-    assert ".webp" in film.get_attribute("src") and film.evaluate(PLAYS)
+    expect(page.locator("#morph-preview img")).to_have_attribute("src", re.compile(r"\.webp"))
+    page.wait_for_function(f"({PLAYS})(document.querySelector('#morph-preview img'))")
     to_share(page, "morph-")
     with page.expect_download() as download:
         page.locator("#morph-film").click()

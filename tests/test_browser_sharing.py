@@ -95,7 +95,7 @@ def test_a_stranger_s_remix_gives_the_same_pixels(browser, address, open_page, t
     stranger.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
     stranger.goto(link)
     expect(stranger.locator(".frame img").first).to_be_visible()
-    assert stranger.evaluate("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
+    stranger.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth > 0)")
     assert "Style strength" in stranger.inner_text("dl") and "70" in stranger.inner_text("dl")
     assert not complaints, complaints
 

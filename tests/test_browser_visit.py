@@ -13,6 +13,7 @@ import torch
 from fake_run import FakeRun
 from PIL import Image
 from test_browser import (  # noqa: F401  (fixtures)
+    LONG,
     browser,
     expect,
     open_page,
@@ -42,7 +43,7 @@ def paint_plainly(content: torch.Tensor, style: Any = (), **settings: Any) -> It
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory) -> Iterator[str]:
-    fake = FakeRun(seconds=0.04, num_steps=60)
+    fake = FakeRun(seconds=0.04, num_steps=LONG)
     tabs = [
         ("Optimize", lambda: optimize.create_tab(fake, load_encoder)),
         ("Fast styles", lambda: fast.create_tab(paint_plainly)),
@@ -149,7 +150,7 @@ def test_the_last_click_on_a_style_wins(open_page, tmp_path):  # noqa: F811
         page.wait_for_timeout(wait)
         page.locator(f"#fast-styles button[data-name={name}]").click()
     expect(chosen(page, "#fast-styles")).to_have_attribute("data-name", "great_wave")
-    page.wait_for_timeout(5000 * SLOW)
+    page.wait_for_timeout(5000 * SLOW)  # in which those before it would have come to an end
     finished(page, "fast-")
     to_share(page, "fast-")
     with page.expect_download() as download:
@@ -170,13 +171,12 @@ def test_on_a_phone_a_tap_on_a_style_brings_the_picture_into_view(open_page):  #
     finished(page, "fast-")
     page.wait_for_function(
         """() => { const box = document.querySelector('#fast-compare .after')?.getBoundingClientRect();
-        return box && box.top >= 0 && box.top < innerHeight / 2; }""",
-        timeout=2000,
+        return box && box.top >= 0 && box.top < innerHeight / 2; }"""
     )
 
 
 def test_no_press_is_lost_where_the_stream_closes_just_then(open_page):  # noqa: F811
-    page, cut = open_page(), []
+    page, cut = open_page("?num_steps=5"), []
 
     def close_once(route: Any) -> None:
         if cut:
@@ -208,6 +208,17 @@ def test_the_forecast_gives_way_to_what_is_left(open_page):  # noqa: F811
     expect(page.locator("#estimate")).to_be_hidden()
     page.locator("#stop").click()
     expect(page.locator("#estimate")).to_be_visible()
+
+
+def test_a_small_result_is_as_large_as_there_is_room(open_page):  # noqa: F811
+    page = open_page("?num_steps=5&size=64")
+    page.locator("#paint").click()
+    finished(page)
+    expect(page.locator("#compare .after")).to_have_attribute("src", re.compile("after"))
+    page.wait_for_function("document.querySelector('#compare .after').naturalWidth === 64")
+    shown, before = (page.locator(f"#compare .{which}").bounding_box() for which in ("after", "before"))
+    assert shown["width"] > 400 and shown["width"] / shown["height"] == pytest.approx(64 / 43, rel=0.01)
+    assert shown == pytest.approx(before, abs=1)
 
 
 def test_snapshots_open_large(open_page):  # noqa: F811
@@ -382,7 +393,7 @@ def test_the_map_shows_pictures_that_can_be_told_apart(open_page):  # noqa: F811
 def test_everybody_can_use_it_while_it_paints_and_after(open_page, scheme):  # noqa: F811
     from test_browser_sharing import findings  # skips where axe is not installed
 
-    page = phone(open_page, "?num_steps=400", color_scheme=scheme)
+    page = phone(open_page, color_scheme=scheme)
     page.locator("#paint").tap()
     expect(page.locator("#preview img")).to_be_visible()
     assert not findings(page)

@@ -18,6 +18,7 @@ from nst.stylize import map_colors
 from nst.tasks import TASKS
 from nst.ui import doodle, pictures, result_panel, settings, tabs
 from nst.ui.pictures import Choice
+from nst.ui.result_panel import Values
 
 FIRST = "night"
 
@@ -38,19 +39,20 @@ def first_look(bench: doodle.DoodleBench, **query: str) -> dict[Any, Any]:
     return opened(bench, {"task": "doodle", **query})
 
 
-def inputs(bench: doodle.DoodleBench, shown: dict[Any, Any], layers: tuple[Any, ...] = (), **given: Any) -> list[Any]:
+def inputs(bench: doodle.DoodleBench, shown: dict[Any, Any], layers: tuple[Any, ...] = (), **given: Any) -> Values:
     """What the page sends on a press, after what it was told."""
     paths = [shown[slot.picture]["value"] if slot.picture in shown else None for slot in bench.slots]
     task = TASKS["doodle"]
     told = {name: settings.shown(name, task.defaults[name], task) for name in bench.controls} | given
     begin = given.get("begin", "example")
     chosen = [shown.get(slot.chosen) for slot in bench.slots]
-    return [*paths, *chosen, *(told[name] for name in bench.controls), list(layers), begin]
+    values = [*paths, *chosen, *(told[name] for name in bench.controls), list(layers), begin]
+    return dict(zip(bench.inputs, values, strict=True))
 
 
-def press(bench: doodle.DoodleBench, values: list[Any]) -> tuple[tuple[Any, ...], dict[str, Any], dict[Any, Any]]:
+def press(bench: doodle.DoodleBench, values: Values) -> tuple[tuple[Any, ...], dict[str, Any], dict[Any, Any]]:
     """What the run is given, and the last that the page is told."""
-    updates = list(bench.paint(bench.begin(None, *values)[bench.painting]))
+    updates = list(bench.paint(bench.begin(None, values)[bench.painting]))
     return *bench.run.calls[-1], updates[-1]
 
 
@@ -103,7 +105,7 @@ def test_a_painting_of_ones_own_gets_a_proposal_and_keeps_it_when_shared(bench, 
     shown = first_look(bench) | bench.take(bench.style, str(own), None)
     shown[bench.style.picture] = {"value": str(own)}
     assert len(colors(shown[bench.map.picture]["value"])) == 2 and "Color 2" in shown[bench.palette]
-    painting = bench.begin(None, *inputs(bench, shown))[bench.painting]
+    painting = bench.begin(None, inputs(bench, shown))[bench.painting]
     for _ in bench.paint(painting):
         pass
     offer = result_panel._offer(painting)
@@ -132,7 +134,7 @@ def test_a_doodle_from_a_file_is_read_in_the_colors_of_the_map(bench, tmp_path):
     own.save(path, quality=80)
     shown[bench.file.picture] = {"value": str(path)}
     (drawn, _, _), _, _ = press(bench, inputs(bench, shown))
-    made = Image.open(bench.begin(None, *inputs(bench, shown))[bench.painting].order.pictures["content"])
+    made = Image.open(bench.begin(None, inputs(bench, shown))[bench.painting].order.pictures["content"])
     assert drawn.shape[-1] == 320 and made.size == own.size
     wrong = ImageChops.difference(made.convert("RGB"), own).convert("L").point(lambda v: 255 * (v > 8))
     assert sum(wrong.histogram()[255:]) < 0.02 * own.width * own.height
@@ -143,12 +145,12 @@ def test_what_is_no_map_is_told(bench, tmp_path):
     Image.effect_noise((64, 64), 90).convert("RGB").save(noise)
     shown[bench.map.picture], shown[bench.map.chosen] = {"value": str(noise)}, Choice(str(noise))
     with pytest.raises(gr.Error, match="no map"):
-        bench.begin(None, *inputs(bench, shown))
+        bench.begin(None, inputs(bench, shown))
     with pytest.raises(gr.Error, match="no map"):
         bench.show_canvas(str(noise), None, None, "map")
     shown[bench.map.picture] = {"value": None}
     with pytest.raises(gr.Error, match="needs a map"):
-        bench.begin(None, *inputs(bench, shown))
+        bench.begin(None, inputs(bench, shown))
 
 
 def test_the_brush_is_dipped_in_a_color_of_the_map(bench):

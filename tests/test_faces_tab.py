@@ -16,6 +16,7 @@ from nst.images import decode, read_recipe, resize
 from nst.optimize import Step
 from nst.ui import settings
 from nst.ui.faces import create_tab
+from nst.ui.result_panel import Values
 
 
 class FakeNetwork:
@@ -51,14 +52,14 @@ def benches(run) -> dict[str, Any]:
         return {bench.task.name: bench for bench in create_tab(run)}
 
 
-def asked(bench, *before: Any, **changes: Any) -> list[Any]:
+def asked(bench, *before: Any, **changes: Any) -> Values:
     defaults = bench.task.defaults
     values = {name: settings.shown(name, defaults[name], bench.task) for name in bench.controls} | changes
-    return [*before, *values.values()]
+    return dict(zip(bench.inputs, [*before, *values.values()], strict=True))
 
 
 def pressed(bench, *before: Any, **changes: Any) -> tuple[Any, dict[Any, Any]]:
-    painting = bench.begin(None, *asked(bench, *before, **changes))[bench.painting]
+    painting = bench.begin(None, asked(bench, *before, **changes))[bench.painting]
     return painting, list(bench.paint(painting))[-1]
 
 
@@ -76,7 +77,7 @@ def test_a_press_samples_faces_with_their_numbers(benches, run):
 
 def test_the_next_faces_follow(benches, run):
     bench = benches["faces"]
-    updates = bench.begin_also(None, *asked(bench, seed=4, count=9, like=2))
+    updates = bench.begin_also(None, asked(bench, seed=4, count=9, like=2))
     assert updates[bench.controls["seed"]] == 13 and updates[bench.controls["like"]] is None
     list(bench.paint(updates[bench.painting]))
     assert run.calls[-1]["seed"] == 13 and "like" not in run.calls[-1]
@@ -86,30 +87,30 @@ def test_more_like_one(benches, run):
     bench = benches["faces"]
     before, _ = pressed(bench, seed=4, count=9)
     event: Any = SimpleNamespace(number=3)
-    updates = bench.begin_alike(before, bench.choose(event), *asked(bench, seed=4, count=9))
+    updates = bench.begin_alike(before, bench.choose(event), asked(bench, seed=4, count=9))
     assert updates[bench.controls["like"]] == 7 and updates[bench.chosen] is None
     alike = updates[bench.painting]
     assert alike.order.layout.titles[:2] == ("Face 7", "Like 7, 1")
     list(bench.paint(alike))
     assert run.calls[-1]["like"] == 7
-    again = bench.begin_alike(alike, 0, *asked(bench, seed=4, count=9, like=7))
+    again = bench.begin_alike(alike, 0, asked(bench, seed=4, count=9, like=7))
     assert again[bench.controls["like"]] == 7
     with pytest.raises(gr.Error, match="no number of its own"):
-        bench.begin_alike(alike, 2, *asked(bench))
+        bench.begin_alike(alike, 2, asked(bench))
     for nothing in ((None, 3), (before, None)):
         with pytest.raises(gr.Error, match="Choose a face first"):
-            bench.begin_alike(*nothing, *asked(bench))
+            bench.begin_alike(*nothing, asked(bench))
 
 
 @pytest.mark.parametrize(("count", "told"), [(1000, "At most 64 faces"), (65, "command line draws up to 1024")])
 def test_too_many_faces_are_told(benches, count, told):
     with pytest.raises(gr.Error, match=told):
-        benches["faces"].begin(None, *asked(benches["faces"], count=count))
+        benches["faces"].begin(None, asked(benches["faces"], count=count))
 
 
 def test_no_faces_are_refused_as_every_number_out_of_bounds(benches):
     with pytest.raises(gr.Error, match="Faces: give a number from 1"):
-        benches["faces"].begin(None, *asked(benches["faces"], count=0))
+        benches["faces"].begin(None, asked(benches["faces"], count=0))
 
 
 def test_two_faces_are_mixed(benches, run):
@@ -117,7 +118,7 @@ def test_two_faces_are_mixed(benches, run):
     _, last = pressed(bench, first=3, second=8)
     assert (run.calls[-1]["first"], run.calls[-1]["second"]) == (3, 8)
     captions = [caption for _, caption in last[bench.snapshots]["value"].pictures]
-    assert len(captions) == 8 and captions[1] == "first, coarse of the second"
+    assert len(captions) == 8 and captions[1] == "The first, with pose and light of the second"
 
 
 def test_a_film_is_shown_and_can_be_downloaded(benches, run):
@@ -131,20 +132,20 @@ def test_a_film_is_shown_and_can_be_downloaded(benches, run):
     mistakes = {"at least two": {"faces": "3"}, "At most 240": {"frames": 500}, "no sense": {"faces": "x"}}
     for told, wrong in mistakes.items():
         with pytest.raises(gr.Error, match=told):
-            bench.begin(None, *asked(bench, **wrong))
+            bench.begin(None, asked(bench, **wrong))
 
 
 def test_a_photo_is_projected_from_its_middle_square(benches, run, tmp_path):
     bench, path = benches["project"], tmp_path / "me.png"
     Image.linear_gradient("L").convert("RGB").resize((60, 40)).save(path)
-    painting = bench.begin(None, *asked(bench, str(path), None, num_steps=20))[bench.painting]
+    painting = bench.begin(None, asked(bench, str(path), None, num_steps=20))[bench.painting]
     *steps, last = bench.paint(painting)
     assert decode(painting.order.pictures["content"]).rgb.size == (40, 40)
     assert run.calls[-1]["num_steps"] == 20 and "Finished" in last[bench.status]
     assert [decode(picture).rgb.size for picture in last[bench.compare]["value"]] == [(64, 64)] * 2
     assert "polyline" in next(step[bench.curves] for step in steps if bench.curves in step)
     with pytest.raises(gr.Error, match="Choose a face first"):
-        bench.begin(None, *asked(bench, None, None))
+        bench.begin(None, asked(bench, None, None))
 
 
 CHANGES = {"faces": {"seed": 9}, "mix_faces": {"second": 9}, "morph": {"faces": "9, 4"}, "project": {"num_steps": 9}}
@@ -155,7 +156,7 @@ def test_a_link_brings_the_settings_back(benches, task, tmp_path):
     bench, path = benches[task], tmp_path / "me.png"
     Image.new("RGB", (20, 20)).save(path)
     photo = [str(path), None] if task == "project" else []
-    query = dict(pair.split("=") for pair in bench.make_query(*asked(bench, *photo, **CHANGES[task])).split("&"))
+    query = dict(pair.split("=") for pair in bench.make_query(asked(bench, *photo, **CHANGES[task])).split("&"))
     query = {key: value.replace("%2C", ",") for key, value in query.items()}
     request: Any = SimpleNamespace(query_params=query)
     updates = bench.open_page(False, None, request)

@@ -21,6 +21,7 @@ from nst.tasks import TASKS
 from nst.ui import pictures, settings, stylerow
 from nst.ui.fast import OWN, FastTab, create_tab
 from nst.ui.painting import Painting
+from nst.ui.result_panel import Values
 
 NAMES = ("great_wave", "mosaic", "ink", "waves", "glass")
 
@@ -71,14 +72,14 @@ def photo(tmp_path) -> str:
 
 def asked(
     tab: FastTab, photo: str | None, chosen: list[str], corner=stylerow.MIDDLE, own=None, **changes: Any
-) -> list[Any]:
+) -> Values:
     defaults = TASKS["fast"].defaults
     values = {name: settings.shown(name, defaults[name], TASKS["fast"]) for name in tab.controls} | changes
-    return [photo, own, None, None, *values.values(), chosen, corner]
+    return dict(zip(tab.inputs, [photo, own, None, None, *values.values(), chosen, corner], strict=True))
 
 
 def painted(tab: FastTab, *given: Any, **changes: Any) -> tuple[Painting, dict[Any, Any]]:
-    painting = tab.begin(None, *asked(tab, *given, **changes))[tab.painting]
+    painting = tab.begin(None, asked(tab, *given, **changes))[tab.painting]
     return painting, list(tab.paint(painting))[-1]
 
 
@@ -93,10 +94,10 @@ def test_a_press_paints_in_one_pass_with_the_recipe_inside(tab, run, photo):
 
 def test_a_style_must_be_chosen(tab, photo):
     with pytest.raises(gr.Error, match="Choose a style first"):
-        tab.begin(None, *asked(tab, photo, []))
+        tab.begin(None, asked(tab, photo, []))
     with pytest.raises(gr.Error, match="Choose a style first"):
-        tab.begin(None, *asked(tab, photo, [OWN]))
-    assert tab.begin_quietly(None, *asked(tab, None, ["ink"])) == {tab.painting: None}
+        tab.begin(None, asked(tab, photo, [OWN]))
+    assert tab.begin_quietly(None, asked(tab, None, ["ink"])) == {tab.painting: None}
 
 
 def test_an_own_picture_is_a_style_like_any(tab, run, photo):
@@ -104,6 +105,15 @@ def test_an_own_picture_is_a_style_like_any(tab, run, photo):
     name, picture = run.calls[-1]["style"]
     assert name == "ink" and picture.shape == (1, 3, 32, 48) and run.calls[-1]["weights"] == [0.75, 0.25]
     assert painting.order.names["style"] == ["ink", "a picture"], "an upload's name stays here"
+
+
+def test_a_blend_with_a_painting_that_cannot_be_fetched_says_so(photo):
+    with gr.Blocks():
+        tab = create_tab()  # with networks that blend by looking at the painting, which is not here
+    painting, shown = tab.begin(None, asked(tab, photo, ["great_wave", OWN], own=photo))[tab.painting], []
+    with pytest.raises(gr.Error, match='"The Great Wave off Kanagawa" is not on this machine'):
+        shown.extend(tab.paint(painting))
+    assert "drawn styles are always ready" in shown[-1][tab.status] and not lock.locked()
 
 
 def test_which_network_paints_in_a_picture_can_be_chosen(tab, run, photo):
@@ -153,7 +163,7 @@ def test_clicks_choose_one_style_or_up_to_four(tab):
 
 
 def test_all_styles_at_once_are_a_sheet_and_single_pictures(tab, run, photo):
-    painting = tab.begin_all(None, *asked(tab, photo, ["ink"]))[tab.painting]
+    painting = tab.begin_all(None, asked(tab, photo, ["ink"]))[tab.painting]
     last = list(tab.paint(painting))[-1]
     assert run.calls[-1]["all"] is True
     shown = last[tab.snapshots]["value"].pictures
@@ -162,7 +172,7 @@ def test_all_styles_at_once_are_a_sheet_and_single_pictures(tab, run, photo):
 
 
 def test_a_link_brings_styles_and_settings_back(tab, photo):
-    query = tab.make_query(*asked(tab, photo, ["ink", "waves"], (0.25, 0.5), strength=40))
+    query = tab.make_query(asked(tab, photo, ["ink", "waves"], (0.25, 0.5), strength=40))
     asked_for = dict(pair.split("=") for pair in query.replace("%7C", "|").replace("%2C", ",").split("&"))
     assert asked_for["task"] == "fast" and asked_for["strength"] == "40" and asked_for["style"] == "ink|waves"
     request: Any = SimpleNamespace(query_params=asked_for)
@@ -198,8 +208,8 @@ def test_an_example_among_its_styles_comes_back_and_what_was_an_upload_is_told(t
     monkeypatch.setattr(gr, "Warning", told.append)
     monkeypatch.setattr(pictures, "example_file", lambda kind, name: Path(photo))
     values = asked(tab, photo, ["ink", OWN], (0.75, 0.5), own=photo)
-    values[3] = pictures.Choice(photo, name)
-    painting = tab.begin(None, *values)[tab.painting]
+    values[tab.slots[1].chosen] = pictures.Choice(photo, name)
+    painting = tab.begin(None, values)[tab.painting]
     list(tab.paint(painting))
     updates = tab.open_picture(painting.result)
     assert read_recipe(painting.result)["style"] == ["ink", name]

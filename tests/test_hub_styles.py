@@ -58,7 +58,7 @@ def photo(tmp_path) -> str:
 
 
 def views(tab: FastTab, photo: str, chosen: list[str]) -> tuple[Any, list[Any]]:
-    painting = tab.begin(None, *asked(tab, photo, chosen))[tab.painting]
+    painting = tab.begin(None, asked(tab, photo, chosen))[tab.painting]
     return painting, list(tab.paint(painting))
 
 
@@ -105,5 +105,5 @@ def test_they_are_told_with_size_and_license_and_stand_alone(tab, photo):
     assert model_for([PTH]) == PTH
     with pytest.raises(ValueError, match="cannot be blended"):
         fast_stylize(to_tensor(decode(photo)), [PTH, "ink"])
-    painting = tab.begin_all(None, *asked(tab, photo, [PTH]))[tab.painting]
+    painting = tab.begin_all(None, asked(tab, photo, [PTH]))[tab.painting]
     assert not {entry.name for entry in networks()} & set(painting.order.names["style"])

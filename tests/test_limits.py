@@ -202,7 +202,7 @@ def test_a_picture_of_any_format_has_a_shape_to_tell_its_size_by(tmp_path, forma
         tab = fast.create_tab(one_step, lambda: ("ink",), load=no_load)
     values = {tab.slots[0].picture: str(path), tab.chosen: ["ink"], tab.corner: (0.5, 0.5)}
     defaults = {control: getattr(control, "value", None) for control in tab.controls.values()}
-    order = tab.order(*(values.get(part, defaults.get(part)) for part in tab.inputs))
+    order = tab.order({part: values.get(part, defaults.get(part)) for part in tab.inputs})
     assert order.settings.get("size", 640) == 640
 
 

@@ -94,7 +94,7 @@ def test_a_page_that_was_forgotten_is_told_so_and_can_go_on():
     assert not set(shown) & set(tab.inputs), "no input is touched"
     assert tab.halt(None) is None and tab.end(None)
     with pytest.raises(gr.Error, match="no longer kept"):
-        tab.begin_again(None)
+        tab.begin_again(None, {})
     with pytest.raises(gr.Error, match="no finished picture"):
         tab.tell_score(None)
 
@@ -127,8 +127,8 @@ def test_a_session_keeps_names_and_files_and_no_pictures(photo, end):
     with gr.Blocks():
         tab = create_tab(FakeRun(seconds=0.0 if end == "finished" else 0.3, num_steps=30), no_load)
     given = {tab.slots[0].picture: photo, tab.slots[1].picture: photo}
-    values = [given.get(part, getattr(part, "value", None)) for part in tab.inputs]
-    painting = tab.begin(None, *values)[tab.painting]
+    values = {part: given.get(part, getattr(part, "value", None)) for part in tab.inputs}
+    painting = tab.begin(None, values)[tab.painting]
     assert not held_by(painting)
     if end == "failed":
 
@@ -165,7 +165,7 @@ def test_an_order_keeps_the_files_of_masks_and_styles(photo):
         quick.corner: (0.5, 0.5),
     }
     for tab in (mixing, quick):
-        order = tab.order(*(given.get(part, getattr(part, "value", None)) for part in tab.inputs))
+        order = tab.order({part: given.get(part, getattr(part, "value", None)) for part in tab.inputs})
         assert not held_by(Painting(order)) and order.extras
 
 

@@ -40,6 +40,7 @@ from nst.ui import (
     tabs,
 )
 from nst.ui.painting import Painting
+from nst.ui.result_panel import Values
 from nst.ui.task_tab import Workbench
 
 
@@ -78,7 +79,7 @@ def photo(tmp_path) -> str:
     return str(path)
 
 
-def inputs(bench: Workbench, photo: str, styles: int = 2, chosen: dict[int, Any] | None = None, **given: Any) -> list:
+def inputs(bench: Workbench, photo: str, styles: int = 2, chosen: dict[int, Any] | None = None, **given: Any) -> Values:
     """What the page sends on a press; `given` are settings, and with a dash in them inputs of a tab's own."""
     count = len(bench.slots)
     paths = [photo if slot.needed or i <= styles else None for i, slot in enumerate(bench.slots)]
@@ -88,13 +89,14 @@ def inputs(bench: Workbench, photo: str, styles: int = 2, chosen: dict[int, Any]
     own = getattr(bench, "extra", {})
     extra = {name: part.value for name, part in own.items()} | {"layers": []}
     extra |= {name.replace("__", "-"): value for name, value in given.items() if name.replace("__", "-") in own}
-    return [*paths, *choices, *(told[name] for name in bench.controls), *(extra[name] for name in own)]
+    values = [*paths, *choices, *(told[name] for name in bench.controls), *(extra[name] for name in own)]
+    return dict(zip(bench.inputs, values, strict=True))
 
 
-def press(bench: Workbench, run: Any, values: list[Any], *, also: bool = False) -> tuple[Painting, dict[Any, Any]]:
+def press(bench: Workbench, run: Any, values: Values, *, also: bool = False) -> tuple[Painting, dict[Any, Any]]:
     """The painting, and the last that the page is told."""
     bench.run, bench.load = run, no_load
-    first = (bench.begin_also if also else bench.begin)(None, *values)
+    first = (bench.begin_also if also else bench.begin)(None, values)
     updates = list(bench.paint(first[bench.painting]))
     assert not lock.locked()
     return first[bench.painting], updates[-1]
@@ -150,7 +152,7 @@ def test_the_first_press_gives_each_picture_and_the_whole_with_its_recipe(benche
 def test_a_link_opens_the_tab_as_it_was(benches, photo, task, monkeypatch):
     bench, changed = benches[task], {"seed": 7, "preset": "best", "num_steps": 9}
     example = {i: pictures.Choice(photo, "meadow") for i, slot in enumerate(bench.slots) if slot.kind == "style"}
-    query = dict(parse_qsl(bench.make_query(*inputs(bench, photo, chosen=example, **changed))))
+    query = dict(parse_qsl(bench.make_query(inputs(bench, photo, chosen=example, **changed))))
     assert tabs.bench_of(query) == task
     monkeypatch.setattr(pictures, "choose", lambda kind, name: [photo, "", pictures.Choice(photo, name)])
     updates = opened(bench, query)
@@ -177,7 +179,7 @@ def test_a_picture_brings_its_settings_back_to_its_own_tab_only(benches, photo, 
 def test_stop_keeps_what_there_is(benches, photo, task):
     bench = benches[task]
     bench.run, bench.load = FakeSheet(), no_load
-    painting = bench.begin(None, *inputs(bench, photo))[bench.painting]
+    painting = bench.begin(None, inputs(bench, photo))[bench.painting]
     steps = bench.paint(painting)
     next(steps)
     bench.halt(painting)
@@ -191,7 +193,7 @@ def test_a_missing_picture_is_asked_for(benches, photo):
     for bench in benches.values():
         values = inputs(bench, photo)
         with pytest.raises(gr.Error, match=f"Choose a {bench.slots[0].title.lower()} first"):
-            bench.begin(None, None, *values[1:])
+            bench.begin(None, values | {bench.slots[0].picture: None})
 
 
 def test_the_estimate_counts_all_that_is_painted(benches, photo, monkeypatch):
@@ -205,7 +207,8 @@ def test_the_estimate_counts_all_that_is_painted(benches, photo, monkeypatch):
         bench = benches[task]
         known = TASKS[task]
         values = {name: settings.shown(name, known.defaults[name], known) for name in bench.controls} | given
-        return bench.tell_estimate(photo, *values.values())
+        given = {control: values[name] for name, control in bench.controls.items()}
+        return bench.tell_estimate({bench.slots[0].picture: photo} | given)
 
     assert "<b>10 s" in told("mix") and "<b>10 s" in told("colors") and "<b>50 s" in told("colors", color_when="before")
     assert "<b>2 min" in told("layers") and "<b>40 s" in told("invert", starts=4)
@@ -350,7 +353,7 @@ def test_a_mask_from_a_file_takes_the_place_of_what_is_painted(benches, photo, t
 def test_what_cannot_be_mixed_is_told(benches, photo, given, also, told):
     bench = benches["mix"]
     with pytest.raises(gr.Error, match=told):
-        (bench.begin_also if also else bench.begin)(None, *inputs(bench, photo, **given))
+        (bench.begin_also if also else bench.begin)(None, inputs(bench, photo, **given))
 
 
 def test_the_real_run_heeds_painted_masks_and_tells_of_odd_ones(tmp_path):
@@ -461,7 +464,7 @@ def test_a_photo_real_sheet_comes_with_the_table_that_it_shows(benches, photo):
 def test_a_texture_is_shown_tiled_while_it_is_woven_and_after(benches, photo):
     bench = benches["texture"]
     bench.run, bench.load = FakeSheet(), no_load
-    updates = list(bench.paint(bench.begin(None, *inputs(bench, photo, width=32, height=24))[bench.painting]))
+    updates = list(bench.paint(bench.begin(None, inputs(bench, photo, width=32, height=24))[bench.painting]))
     once, twice = decode(updates[-1][bench.download]["value"]).rgb, decode(updates[-1][bench.tiled]["value"]).rgb
     assert updates[0][bench.tiled]["value"].size == twice.size == (64, 48)
     assert all(twice.getpixel((x + 32, y + 24)) == once.getpixel((x, y)) for x, y in ((0, 0), (31, 5), (17, 23)))

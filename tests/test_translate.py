@@ -213,7 +213,7 @@ def test_there_and_back(tmp_path):
     assert found.cycle == pytest.approx(float((found.back - found.photo).abs().mean()))
     other = translate(photo, model=model, direction="back", size=64, device="cpu")
     assert not torch.equal(found.image, other.image)
-    assert "mean L1" in found.note
+    assert "off the photo" in found.note
     (step,) = translate_run(photo, model=model, size=64)
     assert step.image.shape == (3, 3, 48, 64) and step.note == found.note
 
@@ -246,7 +246,7 @@ def test_the_command_translates_a_picture_and_a_folder(tmp_path, capsys):
     given = ["--model", model, "--size", "64", "--device", "cpu"]
     single = tmp_path / "one.png"
     words = ["translate", str(photos / "0.png"), *given, "-o", str(single), "--back", str(tmp_path / "back.png")]
-    assert main(words) == 0 and "mean L1" in capsys.readouterr().err
+    assert main(words) == 0 and "off the photo" in capsys.readouterr().err
     assert decode(single).rgb.size == decode(tmp_path / "back.png").rgb.size == (64, 48)
     recipe = read_recipe(str(single))
     assert recipe["task"] == "translate" and recipe["settings"]["model"] == "translator.safetensors"

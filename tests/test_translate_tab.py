@@ -18,6 +18,7 @@ from nst.optimize import Step
 from nst.tasks import recipe as recipes
 from nst.ui import tabs
 from nst.ui.painting import Painting
+from nst.ui.result_panel import Values
 from nst.ui.translate import TranslateTab, create_tab
 
 MODELS = {"horse2zebra": ("horse2zebra",), "photo2vangogh": ("photo2vangogh", "vangogh2photo")}
@@ -62,13 +63,13 @@ def photo(tmp_path) -> str:
     return str(path)
 
 
-def asked(tab: TranslateTab, photo: str | None, **changes: Any) -> list[Any]:
+def asked(tab: TranslateTab, photo: str | None, **changes: Any) -> Values:
     values = {"direction": "horse2zebra", "size": 64} | changes
-    return [photo, None, *(values[name] for name in tab.controls)]
+    return dict(zip(tab.inputs, [photo, None, *(values[name] for name in tab.controls)], strict=True))
 
 
 def test_a_press_translates_and_tells_what_is_to_be_told(tab, run, photo):
-    painting = tab.begin(None, *asked(tab, photo))[tab.painting]
+    painting = tab.begin(None, asked(tab, photo))[tab.painting]
     last = list(tab.paint(painting))[-1]
     assert run.calls == [{"model": "horse2zebra", "direction": "horse2zebra", "size": 64}]
     assert "Finished" in last[tab.status] and "Hardly anything was changed." in last[tab.status]
@@ -79,23 +80,23 @@ def test_a_press_translates_and_tells_what_is_to_be_told(tab, run, photo):
 
 
 def test_there_and_back_is_a_sheet_and_single_pictures(tab, run, photo):
-    painting = tab.begin_also(None, *asked(tab, photo, direction="vangogh2photo"))[tab.painting]
+    painting = tab.begin_also(None, asked(tab, photo, direction="vangogh2photo"))[tab.painting]
     last = list(tab.paint(painting))[-1]
     assert run.calls[-1]["model"] == "photo2vangogh"
     shown = last[tab.snapshots]["value"].pictures
     assert [caption for _, caption in shown] == ["Photo", "Van Gogh → photo", "And back"]
     assert decode(shown[2][0]).rgb.size == (64, 43)
-    one_way: Painting = tab.begin_also(None, *asked(tab, photo))[tab.painting]
+    one_way: Painting = tab.begin_also(None, asked(tab, photo))[tab.painting]
     assert one_way.order.layout.titles == ("Photo", "Horse → zebra") and one_way.order.layout.columns == 2
 
 
 def test_a_photo_must_be_chosen(tab):
     with pytest.raises(gr.Error, match="Choose a photo first"):
-        tab.begin(None, *asked(tab, None))
+        tab.begin(None, asked(tab, None))
 
 
 def test_a_link_brings_direction_and_size_back(tab, photo):
-    query = tab.make_query(*asked(tab, photo, direction="vangogh2photo", size=256))
+    query = tab.make_query(asked(tab, photo, direction="vangogh2photo", size=256))
     asked_for = dict(pair.split("=") for pair in query.split("&"))
     assert asked_for["task"] == "translate" and tabs.HOMES[tabs.bench_of(asked_for)] == "Horse → Zebra"
     request: Any = SimpleNamespace(query_params=asked_for)

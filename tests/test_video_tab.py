@@ -40,7 +40,8 @@ def values(tab, clip: str, style: str = "waves", **asked):
     """Of the inputs: paths, choices and controls."""
     manner = str(pictures.example_file("style", style))
     given = {name: asked.get(name, control.value) for name, control in tab.controls.items()}
-    return [clip, manner, Choice(clip, None), Choice(manner, style), *given.values()]
+    values = [clip, manner, Choice(clip, None), Choice(manner, style), *given.values()]
+    return dict(zip(tab.inputs, values, strict=True))
 
 
 def painted(order) -> Painting:
@@ -51,7 +52,7 @@ def painted(order) -> Painting:
 
 
 def test_a_clip_is_painted_shown_beside_itself_and_offered_to_share(tab):
-    painting = painted(tab.order(*values(tab, upload(count=5, sound="aac"))))
+    painting = painted(tab.order(values(tab, upload(count=5, sound="aac"))))
     assert any("Frame 1 of 5" in view.get("status", "") for view in painting.views)
     view = painting.finish()
     clip = view["clip"].after
@@ -67,13 +68,13 @@ def test_a_clip_is_painted_shown_beside_itself_and_offered_to_share(tab):
 
 
 def test_the_first_second_is_a_second(tab):
-    order = tab.order_also(*values(tab, upload(count=30)))
+    order = tab.order_also(values(tab, upload(count=30)))
     assert order.settings["end"] == 1
     assert probe(painted(order).finish()["clip"].after).frames == 12
 
 
 def test_what_is_stopped_is_a_clip_of_what_is_done(tab):
-    painting = Painting(tab.order(*values(tab, upload(count=60))))
+    painting = Painting(tab.order(values(tab, upload(count=60))))
     for view in painting.paint(TASKS["video"].run, lambda *_, **__: None):
         painting.stopped = painting.stopped or "Frame" in view.get("status", "")
     assert 1 <= probe(painting.finish()["clip"].after).frames < 60
@@ -85,7 +86,7 @@ def test_what_strangers_may_have_is_told_and_kept_to(monkeypatch):
         tab = create_tab()
     assert any("first 10 seconds" in str(block.value) for block in page.blocks.values() if hasattr(block, "value"))
     with pytest.raises(ValueError, match="at most 640 pixels"):
-        tab.order(*values(tab, upload(), size=1024))
+        tab.order(values(tab, upload(), size=1024))
 
 
 @pytest.mark.parametrize("name", ["list.mp4", "rare.nut"])

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from nst.faces import LEVELS, mix_faces
+from nst.faces import mix_faces
 from nst.registry import load_model
 from nst.tasks.faces import FACE_ROWS
 from nst.tasks.result import Layout
 from nst.tasks.task import Panel, Task
 
+TRAITS = ("pose and light", "features", "fine traits")
+"""What the levels of `nst.faces.LEVELS` hold, in words."""
+
 PAIR = Layout(
     (
-        "first",
-        *(f"first, {level} of the second" for level in LEVELS),
-        "second",
-        *(f"second, {level} of the first" for level in LEVELS),
+        "The first face",
+        *(f"The first, with {traits} of the second" for traits in TRAITS),
+        "The second face",
+        *(f"The second, with {traits} of the first" for traits in TRAITS),
     ),
-    columns=1 + len(LEVELS),
+    columns=1 + len(TRAITS),
 )
 
 TASK = Task(
@@ -31,7 +34,7 @@ TASK = Task(
         "mix-faces",
         home="Faces",
         verb="Mix",
-        hint="Coarse is light, colors and pose, middle the features, fine the details.",
+        hint="Each face comes out with the pose, the features or the fine traits of the other.",
         slots=(),
         main=(("first", "second"), ("truncation",)),
         compares=False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from nst.ui import page, pictures, progress, settings, share
 from nst.ui.events import QUICK, TELLING
 from nst.ui.painting import Order, Painting
 from nst.ui.pictures import Choice, Slot
-from nst.ui.result_panel import Stage, Updates
+from nst.ui.result_panel import Stage, Updates, Values
 from nst.ui.tabs import bench_of, outer
 from nst.ui.viewer import Pair
 
@@ -44,10 +44,10 @@ class Arrival(Stage):
     def inputs(self) -> list[Component]:
         raise NotImplementedError
 
-    def asked(self, *values: Any) -> Order:
+    def asked(self, values: Values) -> Order:
         raise NotImplementedError
 
-    def read(self, values: Sequence[Any]) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
+    def read(self, values: Values) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
         raise NotImplementedError
 
     @property
@@ -62,7 +62,7 @@ class Arrival(Stage):
 
     def _wire_recipes(self, tab: gr.Tab | None) -> None:
         self.opened = gr.State(False)
-        made = self.link.click(self.make_query, self.inputs, self.query, **TELLING)
+        made = self.link.click(self.make_query, {*self.inputs}, self.query, **TELLING)
         made.success(None, self.query, js=page.copy_link(self.id("copy-link")))
         if self.reset and self.restore:
             self.reset.click(lambda: self.set(self.task.defaults), None, self.restored_parts, **QUICK)
@@ -84,9 +84,9 @@ class Arrival(Stage):
 
     # Links
 
-    def make_query(self, *values: Any) -> str:
+    def make_query(self, values: Values) -> str:
         """The query string that opens this page with these settings, and these examples."""
-        order = self.asked(*values)
+        order = self.asked(values)
         asked = self.read(values)[2] | order.settings
         asked.pop("device", None)
         own = [role for role in order.pictures if role in pictures.KINDS and not _all_named(order.names.get(role))]

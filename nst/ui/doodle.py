@@ -17,7 +17,7 @@ from nst.ui import canvas, pictures, progress, settings
 from nst.ui.events import QUICK, TELLING
 from nst.ui.painting import Load, Order, Run
 from nst.ui.pictures import Choice, Slot, opened
-from nst.ui.result_panel import Updates
+from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench
 
 FIRST = "night"
@@ -79,9 +79,9 @@ class DoodleBench(Workbench):
     def restored_parts(self) -> list[Component]:
         return [*super().restored_parts, self.palette, self.extra["layers"]]
 
-    def order(self, *values: Any) -> Order:
+    def order(self, values: Values) -> Order:
         (style, map_path, file), (manner, map_name, _), asked = self.read(values)
-        layers, begin = values[-2:]
+        layers, begin = (values[self.extra[name]] for name in ("layers", "begin"))
         if not map_path:
             raise ValueError("The painting needs a map of what is where in it: drop one, or choose the painting anew.")
         colors = stylize.map_colors(to_tensor(opened(map_path)))

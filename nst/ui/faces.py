@@ -13,10 +13,10 @@ from nst.images import save
 from nst.server import inputs, tempfiles
 from nst.settings import LAST, SETTINGS
 from nst.tasks import TASKS
-from nst.ui import pictures, tabs, viewer
+from nst.ui import pictures, settings, tabs, viewer
 from nst.ui.events import TELLING
 from nst.ui.painting import Order, Painting, Run, View
-from nst.ui.result_panel import Updates
+from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench
 from nst.ui.viewer import Sheet
 
@@ -66,24 +66,24 @@ class SampleBench(Workbench):
             )
         self.shown += [self.controls["seed"], self.controls["like"], self.chosen]
 
-    def order(self, *values: Any) -> Order:
+    def order(self, values: Values) -> Order:
         _, _, asked = self.read(values)
         return order_of(asked)
 
-    def settings_of(self, *values: Any) -> dict[str, Any]:
+    def settings_of(self, values: Values) -> dict[str, Any]:
         """What the controls say."""
         return self.read(values)[2]
 
-    def begin_also(self, before: Painting | None, *values: Any) -> Updates:
+    def begin_also(self, before: Painting | None, values: Values) -> Updates:
         """Press on Next faces."""
-        asked = self.told(self.settings_of, *values)
+        asked = self.told(self.settings_of, values)
         whole = self.task.defaults | asked
         seed = min(whole["seed"] + whole["count"], LAST - MOST)
         asked = {name: value for name, value in asked.items() if name != "like"} | {"seed": seed}
         updates = self.prepared(Painting(self.told(order_of, asked)), before)
         return updates | {self.controls["seed"]: seed, self.controls["like"]: None}
 
-    def begin_alike(self, before: Painting | None, chosen: int | None, *values: Any) -> Updates:
+    def begin_alike(self, before: Painting | None, chosen: int | None, values: Values) -> Updates:
         """Press on More like the chosen one."""
         if before is None or chosen is None:
             raise gr.Error("Choose a face first: click on one.", print_exception=False)
@@ -92,7 +92,7 @@ class SampleBench(Workbench):
             told = "That one is a variation, and has no number of its own; choose one with a number."
             raise gr.Error(told, print_exception=False)
         number = whole["like"] if whole["like"] is not None else whole["seed"] + chosen
-        asked = self.told(self.settings_of, *values) | {"like": number}
+        asked = self.told(self.settings_of, values) | {"like": number}
         return self.prepared(Painting(self.told(order_of, asked)), before) | {self.controls["like"]: number}
 
     def prepared(self, painting: Painting, before: Painting | None = None) -> Updates:
@@ -116,7 +116,7 @@ class SampleBench(Workbench):
 class MorphBench(Workbench):
     """A film from each face to the next; see `nst.ui.task_tab.Workbench`."""
 
-    def order(self, *values: Any) -> Order:
+    def order(self, values: Values) -> Order:
         _, _, asked = self.read(values)
         frames = (self.task.defaults | asked)["frames"]
         if len((self.task.defaults | asked)["faces"]) < 2:
@@ -130,11 +130,14 @@ class ProjectBench(Workbench):
     """The face that comes nearest to a photo; see `nst.ui.task_tab.Workbench`."""
 
     def lay_out_inputs(self) -> None:
-        super().lay_out_inputs()
         told = "<p>The face should fill the middle square, from the forehead to the chin, and look ahead.</p>"
-        gr.HTML(told, elem_classes="estimate", apply_default_css=False)
+        with gr.Column(elem_classes="card"):
+            self.slots.append(pictures.slot_of(self.task.input("content"), self.id("content")))
+            gr.HTML(told, elem_classes="estimate", apply_default_css=False)
+        with gr.Column(elem_classes="card"):
+            self.controls |= settings.main_controls(self.task)
 
-    def order(self, *values: Any) -> Order:
+    def order(self, values: Values) -> Order:
         (content,), (photo,), asked = self.read(values)
         image = pictures.opened(str(content)).rgb
         short = min(image.size)
@@ -159,7 +162,7 @@ def create_tab(run: Run | None = None) -> list[Workbench]:
         "faces-tabs",
         lambda task: SPECIAL.get(task.name, Workbench)(task, run, None if task.name == "faces" else _nothing),
     )
-    with bar, gr.Tab("How it learned", id="learned"):
+    with bar, gr.Tab("How it learned", id="learned"), gr.Column(elem_classes="card prose"):
         gr.HTML(viewer.prose(ABOUT), apply_default_css=False, elem_id="faces-about")
         gr.HTML(_strip(), apply_default_css=False, elem_id="faces-strip")
     return made

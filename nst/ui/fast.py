@@ -25,7 +25,7 @@ from nst.ui import pictures, progress, settings, stylerow, tabs, teach
 from nst.ui.events import QUICK, TELLING
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot
-from nst.ui.result_panel import Updates
+from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench
 from nst.video.optimized import to_bytes
 from nst.video.steady import Steady
@@ -115,9 +115,9 @@ class FastTab(Workbench):
     def inputs(self) -> list[Component]:
         return [*super().inputs, self.chosen, self.corner]
 
-    def order(self, *values: Any) -> Order:
-        *before, chosen, corner = values
-        (content, own), (photo, manner), asked = self.read(before)
+    def order(self, values: Values) -> Order:
+        chosen, corner = values[self.chosen], values[self.corner]
+        (content, own), (photo, manner), asked = self.read(values)
         names = [name for name in chosen if name != OWN or own]
         if not names:
             raise ValueError("Choose a style first: click on one, or drop a picture as any other style.")
@@ -134,9 +134,9 @@ class FastTab(Workbench):
         names_of_all = {"content": photo, "style": said}
         return self.ordered(asked, {"content": str(content)}, names_of_all, extras={"style": given})
 
-    def order_all(self, *values: Any) -> Order:
+    def order_all(self, values: Values) -> Order:
         """The sheet of all styles."""
-        (content, _), (photo, _), asked = self.read(values[:-2])
+        (content, _), (photo, _), asked = self.read(values)
         names = list(self.names())
         kept = {name: asked[name] for name in ("strength",) if name in asked}
         asked = kept | {"size": fast.SHEET_SIZE, "all": True}
@@ -206,13 +206,14 @@ class FastTab(Workbench):
             api_visibility="private",
         )
 
-    def begin_quietly(self, before: Painting | None, *values: Any) -> Updates:
+    def begin_quietly(self, before: Painting | None, values: Values) -> Updates:
         """After a click on a style: paint, unless there is no photo yet."""
-        return self.begin(before, *values) if values[0] and values[-2] else {self.painting: before}
+        ready = values[self.slots[0].picture] and values[self.chosen]
+        return self.begin(before, values) if ready else {self.painting: before}
 
-    def begin_all(self, before: Painting | None, *values: Any) -> Updates:
+    def begin_all(self, before: Painting | None, values: Values) -> Updates:
         """Press on All styles at once."""
-        return self.prepared(Painting(self.told(self.order_all, *values)), before)
+        return self.prepared(Painting(self.told(self.order_all, values)), before)
 
     def paint_live(
         self,

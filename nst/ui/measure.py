@@ -18,7 +18,7 @@ from nst.ui.errors import KIND_ERRORS
 from nst.ui.events import QUICK, TELLING
 from nst.ui.pictures import Choice, Slot
 
-EXAMPLE = theme.PICTURES / "measure.webp"
+EXAMPLE = theme.PICTURES / "first-after.webp"
 """What is in the place of the result when the tab opens: the first photo in the first style, by the preset draft."""
 
 Updates = dict[Component, Any]

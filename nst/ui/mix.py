@@ -19,7 +19,7 @@ from nst.tasks.recipe import UNNAMED
 from nst.ui import canvas, pictures, settings
 from nst.ui.events import QUICK, TELLING
 from nst.ui.painting import Load, Order, Run
-from nst.ui.result_panel import Updates
+from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench
 
 STYLES, AT_FIRST = 4, 2
@@ -136,17 +136,17 @@ class MixTab(Workbench):
     def restored_parts(self) -> list[Component]:
         return [*super().restored_parts, *self.sliders.values()]
 
-    def order(self, *values: Any) -> Order:
-        order = self._mixed(*values)
+    def order(self, values: Values) -> Order:
+        order = self._mixed(values)
         del order.settings["pictures"]
         extra = self._extra(values)
         if extra["sharing"] == REGIONS:
-            order.extras.update(self._masks(extra, len(order.pictures["style"]), values[1 : 1 + STYLES]))
+            order.extras.update(self._masks(extra, [values[slot.picture] for slot in self.slots[1:]]))
         return order
 
-    def order_also(self, *values: Any) -> Order:
+    def order_also(self, values: Values) -> Order:
         """A path from the first style to the second."""
-        mixed, extra = self._mixed(*values), self._extra(values)
+        mixed, extra = self._mixed(values), self._extra(values)
         styles, names = mixed.pictures["style"][:2], mixed.names["style"][:2]
         if len(styles) < 2:
             raise ValueError("A path leads from one style to another: choose two.")
@@ -163,10 +163,10 @@ class MixTab(Workbench):
             continues=False,
         )
 
-    def _extra(self, values: tuple[Any, ...]) -> dict[str, Any]:
-        return dict(zip(self.extra, values[-len(self.extra) :], strict=True))
+    def _extra(self, values: Values) -> dict[str, Any]:
+        return {name: values[part] for name, part in self.extra.items()}
 
-    def _mixed(self, *values: Any) -> Order:
+    def _mixed(self, values: Values) -> Order:
         """Several styles, all over the picture, and how many pictures a path has."""
         (content, *styles), (photo, *manners), asked = self.read(values)
         extra = self._extra(values)
@@ -184,7 +184,7 @@ class MixTab(Workbench):
             names={"content": photo, "style": [manners[i] or UNNAMED for i in given]},
         )
 
-    def _masks(self, extra: dict[str, Any], count: int, styles: tuple[Any, ...]) -> dict[str, Any]:
+    def _masks(self, extra: dict[str, Any], styles: list[Any]) -> dict[str, Any]:
         """Which style goes where, as arguments of `nst.stylize.style_transfer`."""
         layers, softness = canvas.checked(extra["layers"]), float(extra["softness"]) / 100
         painted = stylize.painted_masks(layers, COLORS, softness, canvas.OPACITY)
@@ -193,7 +193,7 @@ class MixTab(Workbench):
         masks = [mask for mask, style in zip(masks, styles, strict=True) if style]
         if keep is None and not any(mask is not None for mask in masks):
             raise ValueError("No region is painted yet: paint one with a brush, or let the styles share it everywhere.")
-        if all(mask is not None for mask in masks) and count > 1:
+        if all(mask is not None for mask in masks) and len(masks) > 1:
             masks[0] = None
         return {"masks": masks, "keep": keep}
 

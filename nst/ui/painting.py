@@ -274,7 +274,6 @@ class Painting:
         left = f"About {progress.duration(spent / step.work * (1 - step.work))} left." if step.index > 2 else ""
         unit = "Frame" if self.order.layout.clip else "Step"
         where = f"{unit} {index} of {self.total}, {step.size} px."
-        where += f" Losses: {progress.words(step.losses)}." if step.losses else ""
         detail = " ".join(part for part in (where, left, self.note) if part)
         view = {
             "status": progress.status(f"Painting, {step.work:.0%}", detail, done=step.work, kind="busy"),
@@ -337,7 +336,15 @@ class Painting:
         taken = f"{self.steps} {unit}, " if self.steps > 1 else ""
         detail = f"After {self.steps} of {self.total} {unit}. {so_far}"
         if whole:
-            detail = f"{taken}{picture.width} x {picture.height} px, in {spent}."
+            layout, (width, height) = self.order.layout, picture.size
+            if layout.plays:
+                count = len(layout.titles)
+                taken, width, height = (
+                    f"{count} pictures, ",
+                    width // layout.columns,
+                    height // -(-count // layout.columns),
+                )
+            detail = f"{taken}{width} x {height} px, in {spent}."
         detail = " ".join(filter(None, (detail, self.note)))
         return progress.status("Finished" if whole else "Stopped", detail, done=self.work, kind="done")
 

@@ -55,11 +55,6 @@ def waiting(ahead: int, seconds: float) -> str:
     return status("Waiting for the machine", f"It is still busy. {detail}.", done=0.0, kind="busy")
 
 
-def words(losses: Losses) -> str:
-    """The losses in words, such as "content 0.41, style 0.072, smoothness 0.01"."""
-    return ", ".join(f"{CURVES.get(name, name)} {value:.2g}" for name, value in losses.items())
-
-
 def thin(points: list[tuple[int, Losses]]) -> None:
     """Drop every other point of a history that has grown too long; the last one stays."""
     if len(points) > 2 * MAX_POINTS:

@@ -5,7 +5,7 @@ A tab is a subclass that lays out its inputs and says what they ask for (`order`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,11 +22,12 @@ from nst.ui.errors import KIND_ERRORS, explained
 from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot, UploadButton
-from nst.ui.result_panel import Updates
+from nst.ui.result_panel import Updates, Values
 from nst.ui.tabs import current, look
 from nst.ui.viewer import Pair
 
 T = TypeVar("T")
+V = TypeVar("V")
 
 
 class Workbench(Arrival):
@@ -77,7 +78,7 @@ class Workbench(Arrival):
             if self.panel.more:
                 self.lay_out_more()
 
-    def order(self, *values: Any) -> Order:
+    def order(self, values: Values) -> Order:
         """What the inputs ask for.
 
         Args:
@@ -97,7 +98,7 @@ class Workbench(Arrival):
         form |= {"tiled": self.panel.tiles, "continues": self.panel.continues}
         return Order(asked, pictures, task=self.task.name, names=names, **form | more)
 
-    def order_also(self, *values: Any) -> Order:
+    def order_also(self, values: Values) -> Order:
         """What the inputs ask for when the second button is pressed, if there is one."""
         raise NotImplementedError
 
@@ -126,22 +127,22 @@ class Workbench(Arrival):
             self.reset = gr.Button("Reset all settings", size="sm", elem_id=self.id("reset"))
             self.restore = UploadButton("Restore from a Pastiche picture", size="sm", elem_id=self.id("restore"))
 
-    def read(self, values: Sequence[Any]) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
+    def read(self, values: Values) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
         """Paths and names of the pictures, by slot, and the settings; from the values of `inputs`.
 
         Raises:
             ValueError: a picture that is missing or gone, or a setting that makes no sense.
         """
-        count = len(self.slots)
-        paths, chosen = list(values[:count]), values[count : 2 * count]
+        paths = [values[slot.picture] for slot in self.slots]
         for path, slot in zip(paths, self.slots, strict=True):
             if not path and slot.needed:
                 raise ValueError(f"Choose a {slot.title.lower()} first: drop one, or take an example.")
             if path and not Path(path).is_file():
                 raise ValueError(f"The {slot.title.lower()} was kept for a day and is gone; choose it again.")
-        asked = settings.read(dict(zip(self.controls, values[2 * count :], strict=False)), self.task)
+        asked = settings.read({name: values[control] for name, control in self.controls.items()}, self.task)
         limits.check(asked, self.task.name)
-        names = [pictures.name_of(path, choice) if path else None for path, choice in zip(paths, chosen, strict=True)]
+        named = zip(paths, self.slots, strict=True)
+        names = [pictures.name_of(path, values[slot.chosen]) if path else None for path, slot in named]
         return [pictures.whole(path) if path else None for path in paths], names, asked
 
     def _wire_slots(self) -> None:
@@ -183,23 +184,27 @@ class Workbench(Arrival):
             event: of a component.
             prepare: given the painting before, the values of `more` and those of `inputs`, tells the page as it begins.
         """
-        ready = event(prepare, [self.painting, *more, *self.inputs], [self.painting, *self.shown], **BEGINNING)
+
+        def begin(values: Values) -> Updates:
+            return prepare(values[self.painting], *(values[one] for one in more), values)
+
+        ready = event(begin, {self.painting, *more, *self.inputs}, [self.painting, *self.shown], **BEGINNING)
         self.runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
 
-    def begin(self, before: Painting | None, *values: Any) -> Updates:
+    def begin(self, before: Painting | None, values: Values) -> Updates:
         """Press on the button: a new painting from what the page says."""
-        return self.prepared(Painting(self.asked(*values)), before)
+        return self.prepared(Painting(self.asked(values)), before)
 
-    def begin_also(self, before: Painting | None, *values: Any) -> Updates:
+    def begin_also(self, before: Painting | None, values: Values) -> Updates:
         """Press on the second button."""
-        return self.prepared(Painting(self.told(self.order_also, *values)), before)
+        return self.prepared(Painting(self.told(self.order_also, values)), before)
 
-    def begin_again(self, before: Painting | None, *values: Any) -> Updates:
+    def begin_again(self, before: Painting | None, values: Values) -> Updates:
         """Press on Continue: go on from the last result, with the settings as they are now."""
         if before is None or not before.last:
             told = f"The last picture is no longer kept here; press {self.panel.verb} for a new one."
             raise gr.Error(told, print_exception=False)
-        order = self.asked(*values)
+        order = self.asked(values)
         if order.pictures.get("content") != before.order.pictures.get("content"):
             told = (
                 f"The photo is another one now: press {self.panel.verb} to begin with it, or choose the former again."
@@ -207,14 +212,14 @@ class Workbench(Arrival):
             raise gr.Error(told, print_exception=False)
         return self.prepared(before.go_on(order), before)
 
-    def asked(self, *values: Any) -> Order:
+    def asked(self, values: Values) -> Order:
         """What `order` says, and what is wrong with it as a message."""
-        return self.told(self.order, *values)
+        return self.told(self.order, values)
 
-    def told(self, order: Callable[..., T], *values: Any) -> T:
+    def told(self, order: Callable[[V], T], values: V) -> T:
         """What an order says, or something else of the inputs, and what is wrong with it as a message."""
         try:
-            return order(*values)
+            return order(values)
         except KIND_ERRORS as error:
             raise gr.Error(str(error), print_exception=False) from None
 
@@ -230,7 +235,7 @@ class Workbench(Arrival):
             times = TASKS[order.task].times(asked) if order.layout.titles else 1.0
             painting.forecast = forecast.seconds(self.shape(path, asked), asked, times)
         view = {
-            "status": progress.status("Getting ready", "Reading the pictures.", done=0.0, kind="busy"),
+            "status": progress.status("Getting ready", done=0.0, kind="busy"),
             "curves": progress.curves(painting.points, painting.total),
             "snapshots": painting.snapshots,
         }
@@ -288,17 +293,17 @@ class Workbench(Arrival):
         gr.on(
             [photo.change, *(control.change for control in depends)],  # type: ignore[attr-defined]
             self.tell_estimate,
-            [photo, *self.controls.values()],
+            {photo, *self.controls.values()},
             self.estimate,
             trigger_mode="always_last",
             **QUICK,
         )
 
-    def tell_estimate(self, photo: str | None, *values: Any) -> str:
+    def tell_estimate(self, values: Values) -> str:
         """What the run will take, in a line."""
-        given = dict(zip(self.controls, values, strict=True))
+        given = {name: values[control] for name, control in self.controls.items()}
         try:
             asked = self.task.defaults | settings.read(given, self.task)
         except ValueError as error:
             return forecast.line(str(error))
-        return forecast.estimate(self.shape(photo, asked), asked, self.times(asked))
+        return forecast.estimate(self.shape(values[self.slots[0].picture], asked), asked, self.times(asked))

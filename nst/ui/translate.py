@@ -15,7 +15,7 @@ from nst.ui import pictures, settings
 from nst.ui.events import TELLING
 from nst.ui.painting import Order, Run
 from nst.ui.pictures import Choice
-from nst.ui.result_panel import Updates
+from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench
 from nst.ui.viewer import prose
 
@@ -49,14 +49,14 @@ class TranslateTab(Workbench):
             with gr.Accordion("What these networks are", open=False, elem_id=self.id("about"), elem_classes="more-box"):
                 gr.HTML(prose(ABOUT), apply_default_css=False)
 
-    def order(self, *values: Any) -> Order:
+    def order(self, values: Values) -> Order:
         (content,), (photo,), asked = self.read(values)
         asked["model"], asked["direction"] = _told(asked.get("direction"))
         return self.ordered(asked, {"content": str(content)}, {"content": photo})
 
-    def order_also(self, *values: Any) -> Order:
+    def order_also(self, values: Values) -> Order:
         """The photo, what becomes of it, and that translated back where the network knows the way, side by side."""
-        plain = self.order(*values)
+        plain = self.order(values)
         if not translate.comes_back(plain.settings["model"]):
             gr.Warning("This network knows only the way there. Photo → Van Gogh and Horse → zebra, large, come back.")
         return replace(plain, layout=replace(plain.layout, main=None))

@@ -15,12 +15,14 @@ from nst.fast import fast_styles
 from nst.registry import list_models, load_model
 from nst.server import clips
 from nst.tasks import TASKS
-from nst.ui import pictures, settings
+from nst.ui import pictures, settings, theme
 from nst.ui.painting import Order, Run, View
 from nst.ui.pictures import Slot
-from nst.ui.result_panel import Updates
+from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench
-from nst.ui.viewer import address, component
+from nst.ui.viewer import Pair, address, component
+
+FIRST = "Painted by Pastiche, and nothing flickers: play it."
 
 TRIAL = 1.0
 """Seconds that are painted to try the settings out."""
@@ -85,9 +87,8 @@ class VideoTab(Workbench):
 
     def _lay_out_views(self) -> None:
         super()._lay_out_views()
-        self.players = PlayersView(
-            None, elem_id=self.id("players"), apply_default_css=False, js_on_load=TOGETHER, visible=False
-        )
+        first = Pair(None, str(pictures.packed_file(theme.PICTURES / "first-video.mp4")), FIRST)
+        self.players = PlayersView(first, elem_id=self.id("players"), apply_default_css=False, js_on_load=TOGETHER)
 
     def lay_out_result(self) -> None:
         super().lay_out_result()
@@ -98,15 +99,15 @@ class VideoTab(Workbench):
         page, clip = super().open_page(opened, told, request), self.slots[0].picture
         return page | {clip: gr.update(**page.get(clip, {}) | {"visible": True})}
 
-    def order(self, *values: Any) -> Order:
+    def order(self, values: Values) -> Order:
         (clip, style), (name, manner), asked = self.read(values)
         given = manner if manner in fast_styles() else Path(str(style))
         named = {"content": name, "style": [manner or "a picture"]}
         return self.ordered(asked, {"content": str(clip)}, named, extras={"style": [given]})
 
-    def order_also(self, *values: Any) -> Order:
+    def order_also(self, values: Values) -> Order:
         """The first second of it."""
-        order = self.order(*values)
+        order = self.order(values)
         start = order.settings.get("start", self.task.defaults["start"])
         return replace(order, settings=order.settings | {"end": start + TRIAL})
 

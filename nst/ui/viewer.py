@@ -14,6 +14,8 @@ from urllib.parse import quote
 import gradio as gr
 from gradio.components import Component
 
+from nst.images import ImageError, size_of
+
 
 def component(name: str, base: type[Component], **own: Any) -> Any:
     """A kind of component with methods of its own. Made without gradio's metaclass, which writes a .pyi beside a
@@ -70,7 +72,16 @@ def _pair(_: Component, value: Any) -> str | None:
         )
     larger = '<button type="button" class="larger" data-large aria-label="The result, large">&#x2922;</button>'
     kind = "frame" if pair.before is None else "frame two"
-    return f'<figure class="pair-view"><div class="{kind}">{shown}{larger}</div>{told}</figure>'
+    return f'<figure class="pair-view{_shape(pair.after)}><div class="{kind}">{shown}{larger}</div>{told}</figure>'
+
+
+def _shape(path: str) -> str:
+    """The end of a class and a style by which a picture that lies here, however small, is as large as there is room."""
+    try:
+        width, height = size_of(path)
+    except ImageError:  # it lies elsewhere
+        return '"'
+    return f' sized" style="--ratio:{width / height:.4f}"'
 
 
 def _sheet(_: Component, value: Any) -> str | None:

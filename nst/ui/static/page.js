@@ -75,7 +75,6 @@ const pastiche = (() => {
         const on = selector => event.target.closest(selector);
         if (on('#tabs > .tab-wrapper [role=tab]')) {
             store('tab', on('[role=tab]').textContent.trim());
-            on('[role=tab]').scrollIntoView({block: 'nearest', inline: 'center'});
         }
         if (on('.toolbar button, .gallery-of-styles button, .from-the-hub button, .brings')) showResult(event.target);
         if (on('[data-tab]')) { turn(on('[data-tab]').dataset.tab); scrollTo({top: 0}); }
@@ -106,12 +105,21 @@ const pastiche = (() => {
     document.addEventListener('change', ({target}) => { if (target.matches('input[type=radio]')) enterAtChosen(target); });
     addEventListener('beforeunload', event => { if (seen('.status.busy')) event.preventDefault(); });
 
-    // What gradio leaves out: a role for empty pictures, a tab stop for the radio that is chosen, one for a row.
+    // What gradio leaves out: a role for empty pictures, a tab stop for the radio that is chosen, one for a row; and that
+    // the open tab is in sight, whoever opened it.
+    const inSight = new WeakMap();
     let due = false;
     const mend = () => {
         due = false;
         document.querySelectorAll('.empty[aria-label]:not([role])').forEach(empty => empty.setAttribute('role', 'img'));
         document.querySelectorAll('input[type=radio]:checked').forEach(enterAtChosen);
+        document.querySelectorAll('.tab-container').forEach(row => {
+            const tab = row.querySelector('[aria-selected=true]');
+            if (!tab || !row.clientWidth || inSight.get(row) === tab) return;
+            inSight.set(row, tab);
+            const [at, box] = [tab, row].map(one => one.getBoundingClientRect());
+            row.scrollLeft += at.left - box.left - (box.width - at.width) / 2;
+        });
         document.querySelectorAll('.thumbs, .gallery-of-styles').forEach(row => {
             const buttons = [...row.querySelectorAll('button')];
             if (!buttons.length || buttons.filter(button => button.tabIndex === 0).length === 1) return;
