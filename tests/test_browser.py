@@ -42,7 +42,7 @@ REAL = 1
 
 BROKEN_OFF = re.compile("AbortError|Connection errored out|Failed to fetch|Load failed|net::ERR_|NetworkError")
 
-PATIENCE = 30_000  # milliseconds; machines that run tests are busy
+PATIENCE = 90_000  # milliseconds; machines that run tests are busy
 
 NAMELESS = """() => [...document.querySelectorAll('button, input, select, textarea, [role=slider]')]
     .filter(e => e.offsetParent !== null)

@@ -38,6 +38,7 @@ from nst.ui import (
     result_panel,
     settings,
     tabs,
+    theme,
 )
 from nst.ui.painting import Painting
 from nst.ui.result_panel import Values
@@ -121,6 +122,12 @@ def test_every_control_is_of_the_task_and_explained(benches):
         assert all(control.info for control in bench.controls.values())
         read = settings.read({name: control.value for name, control in bench.controls.items()}, TASKS[task])
         assert TASKS[task].defaults | read == TASKS[task].defaults, "what is shown first are the recipe's own defaults"
+
+
+def test_every_tab_opens_with_a_result():
+    assert {*result_panel.FIRST, "style_transfer", "video"} == set(TASKS), "those two have their own"
+    for names, told in result_panel.FIRST.values():
+        assert all((theme.PICTURES / name).is_file() for name in names.split()) and told.endswith(".")
 
 
 def test_no_two_elements_have_one_name():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import pytest
@@ -65,6 +66,13 @@ def test_a_clip_is_painted_shown_beside_itself_and_offered_to_share(tab):
     assert updates[tab.film]["label"] == "Download MP4"
     offer = result_panel._offer(painting)
     assert (offer.clip, offer.before) == (clip, None) and "content" not in offer.inputs
+
+
+def test_the_player_comes_with_the_tab_and_a_painted_clip_is_there_before(tab):
+    clip, request = tab.slots[0].picture, SimpleNamespace(query_params={}, client=None, headers={})
+    assert not clip.visible and "first-video.mp4" in tab.players.value
+    shown = tab.open_page(False, None, request)[clip]
+    assert shown["visible"] and Path(shown["value"]).stem == "river"
 
 
 def test_the_first_second_is_a_second(tab):
