@@ -78,6 +78,7 @@ TASK = Task(
             "norm_weight",
             "norm_exponent",
             "color_when",
+            "photoreal",
             "init",
             "seed",
             "encoder",

@@ -310,7 +310,8 @@ class Painting:
             recipe |= {"steps": self.steps, "continued": self.start is not None}
             alpha = opened(str(self.alpha)).rgb.convert("L") if self.alpha else None
             path = save(tempfiles.new_file(self._file_name("png")), picture, recipe=recipe, alpha=alpha)
-            view: View = {"status": self._ended(picture), "preview": str(path), "download": str(path)}
+            size = latest.images.shape[:-3:-1] if order.layout.plays else picture.size
+            view: View = {"status": self._ended(*size), "preview": str(path), "download": str(path)}
             if order.tiled:
                 view["tiled"] = str(save(tempfiles.new_file("tiled.png"), _tiled(picture)))
             if self.before:
@@ -327,24 +328,16 @@ class Painting:
     def _recipe(self) -> dict[str, Any]:
         return make_recipe(self.order.settings, task=self.order.task, **self.order.names)
 
-    def _ended(self, picture: Image.Image) -> str:
+    def _ended(self, width: int, height: int) -> str:
         """The status line at the end."""
         whole = self.steps >= self.total
         spent = progress.duration(time.monotonic() - self.started)
         so_far = "The picture so far is kept" + ("; Continue goes on from it." if self.order.continues else ".")
         unit = "frames" if self.order.layout.clip else "steps"
-        taken = f"{self.steps} {unit}, " if self.steps > 1 else ""
         detail = f"After {self.steps} of {self.total} {unit}. {so_far}"
         if whole:
-            layout, (width, height) = self.order.layout, picture.size
-            if layout.plays:
-                count = len(layout.titles)
-                taken, width, height = (
-                    f"{count} pictures, ",
-                    width // layout.columns,
-                    height // -(-count // layout.columns),
-                )
-            detail = f"{taken}{width} x {height} px, in {spent}."
+            count, unit = (len(self.order.layout.titles), "pictures") if self.order.layout.plays else (self.steps, unit)
+            detail = f"{f'{count} {unit}, ' if count > 1 else ''}{width} x {height} px, in {spent}."
         detail = " ".join(filter(None, (detail, self.note)))
         return progress.status("Finished" if whole else "Stopped", detail, done=self.work, kind="done")
 
