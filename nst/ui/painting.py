@@ -306,12 +306,11 @@ class Painting:
             if latest is None or self.result:
                 return
             order, picture = self.order, latest.picture
-            recipe = self._recipe()
-            recipe |= {"steps": self.steps, "continued": self.start is not None}
+            recipe = self._recipe() | {"steps": self.steps, "continued": self.start is not None}
             alpha = opened(str(self.alpha)).rgb.convert("L") if self.alpha else None
             path = save(tempfiles.new_file(self._file_name("png")), picture, recipe=recipe, alpha=alpha)
-            size = latest.images.shape[:-3:-1] if order.layout.plays else picture.size
-            view: View = {"status": self._ended(*size), "preview": str(path), "download": str(path)}
+            ended = self._ended(*(latest.images.shape[:-3:-1] if order.layout.plays else picture.size))
+            view: View = {"status": ended, "preview": str(path), "download": str(path)}
             if order.tiled:
                 view["tiled"] = str(save(tempfiles.new_file("tiled.png"), _tiled(picture)))
             if self.before:
