@@ -117,7 +117,8 @@ def optimize(
     for index in range(1, num_steps + 1):
         descent.step()
         shown = partial(descent.shown, last=index == num_steps)
-        picture, side = (shown, descent.side) if tiling else (shown(), 0)
+        later = tiling is not None and index < num_steps  # who keeps the last step keeps no more than its picture
+        picture, side = shown if later else shown(), descent.side if tiling else 0
         yield Step(index, num_steps, picture, _Terms(descent), watch.look(index), index / num_steps, side)
         if watch.recoveries > MAX_RECOVERIES:
             break

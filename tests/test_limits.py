@@ -105,7 +105,7 @@ def test_a_style_that_is_looked_at_at_four_times_the_size_is_counted(monkeypatch
 
 def test_a_step_that_would_hold_the_device_for_minutes_is_refused(monkeypatch):
     """A run is ended between its steps, and not within one."""
-    monkeypatch.setattr(limits.stylize, "estimate", lambda shape, **given: Estimate(60.0, 1_000))
+    monkeypatch.setattr(limits.stylize, "estimate", lambda shape, **given: Estimate(600.0, 1_000, 60.0))
     with pytest.raises(ValueError, match="A single step of this takes about 60 s"):
         next(limits.limited(FakeRun())(PHOTO, PHOTO, size=1024))
 

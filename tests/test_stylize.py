@@ -141,7 +141,8 @@ def test_an_estimate_grows_with_size_and_steps(encoder):
     large = estimate((48, 64), encoder=encoder, size=128, num_steps=10, device="cpu")
     long = estimate((48, 64), encoder=encoder, size=64, num_steps=30, device="cpu")
     assert 0 < small.seconds < large.seconds and large.memory == pytest.approx(4 * small.memory, rel=0.01)
-    assert long.seconds == pytest.approx(3 * small.seconds, rel=0.01)
+    # What a scale begins with, the content in each view, takes as long as some steps.
+    assert 1.5 * small.seconds < long.seconds < 3 * small.seconds and long.step == pytest.approx(small.step)
 
 
 def test_grey_and_flat_pictures_pass(encoder):

@@ -10,7 +10,7 @@ from tiny import STAGES, tiny_encoder_file
 from tiny import picture as smooth
 from torch import Tensor
 
-from nst.device import choose_device
+from nst.device import choose_device, peak_memory
 from nst.encoders import Encoder, EncoderPair
 from nst.images import resize
 from nst.losses import (
@@ -251,3 +251,22 @@ def test_the_estimate_tells_what_tiles_take(tmp_path, monkeypatch):
     assert tiled.memory < whole.memory / 2 and tiled.seconds > whole.seconds
     patches = estimate((300, 400), encoder=encoder, size=4096, device=CPU, style_loss="patches")
     assert patches.memory > whole.memory
+
+
+@pytest.mark.slow
+def test_a_large_picture_takes_hardly_more_than_what_is_kept_of_it(tmp_path, monkeypatch):
+    """As many bytes a pixel as the estimate says, and a tile; with all features at once it would be thrice as many."""
+    monkeypatch.setattr(footprint, "free_memory", lambda device: 0)
+    photo = picture(1, 600, 800)
+    preset = Preset(num_steps=1, factor=2.0, smallest=96, average=0.5, tv_weight=0.1, reach=8)
+    settings = {
+        "encoder": tiny_encoder_file(tmp_path),
+        "size": 1280,
+        "preset": preset,
+        "init": photo,
+        "keep_faces": 0.0,
+    }
+    with peak_memory(CPU.torch_device) as peak:
+        (step,) = style_transfer(photo, picture(2, 300, 300), device=CPU, **settings)
+        assert step.image.shape[-2:] == (960, 1280)
+    assert peak() < 1.2 * footprint.THRIFTY_STATE * 960 * 1280 + 500 * footprint.SMALLEST**2

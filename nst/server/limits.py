@@ -117,7 +117,7 @@ def _check_cost(least: int, shapes: Sequence[tuple[int, int]], whole: Mapping[st
         shape = whole.get("height") or shapes[0][0], whole.get("width") or shapes[0][1]
         asked = {**whole, "size": side, "num_steps": 1}
         found = stylize.estimate(shape, **asked)
-        wanted, step = found.memory, found.seconds
+        wanted, step = found.memory, found.step
         scales = whole.get("style_scale") or 1.0
         largest = side * max(scales if isinstance(scales, list) else [scales])
         for other in shapes[1:]:

@@ -18,7 +18,7 @@ from nst.settings import check
 from nst.settings.setting import split
 from nst.stylize.footprint import tile_side, tiled_memory, tiled_time, whole_step
 from nst.stylize.guides import Region
-from nst.stylize.painting import ContentImage, Objective
+from nst.stylize.painting import ContentImage, Objective, view_count
 from nst.stylize.scales import plan
 from nst.stylize.settings import chosen_preset
 from nst.stylize.style_images import StyleConfig, StyleImage
@@ -26,10 +26,12 @@ from nst.stylize.style_images import StyleConfig, StyleImage
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take: seconds, and bytes of memory beside what the program itself takes."""
+    """What a run will take: seconds, and bytes of memory beside what the program itself takes; seconds of its last
+    step, where those are known."""
 
     seconds: float
     memory: int
+    step: float = 0.0
 
 
 def estimate(
@@ -54,16 +56,19 @@ def estimate(
     check(size=size, preset=preset, num_steps=num_steps, optimizer=optimizer, style_loss=style_loss)
     device = choose_device(device)
     cost = _measured(*_key(encoder, content_encoder, style_loss, device))
-    narrow, seconds, memory = min(shape) / max(shape), 0.0, 0.0
+    narrow, seconds, memory, step = min(shape) / max(shape), 0.0, 0.0, 0.0
     divisible = optimizer == "adam" and all(STATISTICS[kind].divisible for kind in split(style_loss))
+    moving = optimizer != "lbfgs" and not any(STATISTICS[kind].matches for kind in split(style_loss))
     for part in plan(size, chosen_preset(preset, num_steps=num_steps)):
         pixels = part.size**2 * narrow
         side = tile_side(pixels, cost.memory, device) if divisible else None
         memory = pixels * cost.memory if side is None else tiled_memory(pixels, cost.memory, side)
         longer = 1.0 if side is None else tiled_time(side, cost.around)
-        seconds += part.num_steps * longer * cost.seconds(pixels)
+        step = longer * cost.seconds(pixels)
+        views = view_count(pixels) if moving else 1
+        seconds += (part.num_steps + (LOOKS + views) / 2) * step
     passes = 1.25 if optimizer == "lbfgs" else 1.0  # the line search mostly accepts its first guess
-    return Estimate(seconds * passes, int(memory))
+    return Estimate(seconds * passes, int(memory), step * passes)
 
 
 def is_measured(
@@ -135,6 +140,9 @@ def _fastest(model: Encoder, judge: Encoder, device: Device, kinds: tuple[str, .
         else min(b - a for a, b in pairwise(times))
     )
 
+
+LOOKS = 4
+"""How often pictures are encoded before and after the steps of a scale, beside the views; half a step each."""
 
 SIDES = (128, 256)
 """In pixels, of the pictures that are measured on."""

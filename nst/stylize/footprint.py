@@ -20,7 +20,7 @@ FEATURE_COPIES = 3.4
 PATCH_COPIES = 4
 """How many times all patches of a layer are held at the peak, in float32."""
 
-STATE, THRIFTY_STATE = 120, 60
+STATE, THRIFTY_STATE = 120, 110
 """Bytes of a pixel that a run holds beside features: of pictures, gradients and moments; where it is tiled, fewer."""
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
-from nst.device import Device, free_memory
+from nst.device import Device, free_memory, trim_memory
 from nst.encoders import KEPT_LAYERS, Encoder, EncoderPair
 from nst.images import fit, resize
 from nst.losses import STATISTICS, ContentLoss, NormLoss, PerceptualLoss, TotalVariationLoss
@@ -25,6 +26,11 @@ from nst.transforms import Moved, Shifts
 
 VIEWED = 2**22
 """Pixels of all views of a picture: the content is kept in each of them. From a megapixel on they are fewer than 8."""
+
+
+def view_count(pixels: float) -> int:
+    """How many views there are of a picture of so many pixels."""
+    return int(max(2, min(8, VIEWED // pixels)))
 
 
 @dataclass(frozen=True)
@@ -134,8 +140,7 @@ class Objective:
         fixed = self.endless is not None or any(STATISTICS[kind].matches for kind in self.style_config.kinds)
         if not reach or fixed:
             return None
-        count = max(2, min(8, VIEWED // (shape[0] * shape[1])))
-        return Shifts(*shape, self.device.torch_device, count, reach, seed)
+        return Shifts(*shape, self.device.torch_device, view_count(shape[0] * shape[1]), reach, seed)
 
     def at(
         self, content: ContentImage, styles: Sequence[StyleImage], views: Shifts | None = None, cut: Cut | None = None
@@ -196,6 +201,8 @@ def paint(
         small, fitted = content.at(part.size), [style.at(part.size) for style in styles]
         begun = _begin(small, fitted, objective, image, init, seed, preset.reach * (optimizer != "lbfgs"), tileable)
         del small, fitted  # each may be as large as all the rest of a run
+        if begun.cut is not None:
+            trim_memory()
         for step in begun.run(part.num_steps, optimizer, learning_rate, preset.average, state):
             yield part.of_all(step, preset.num_steps)
         image = step.image
@@ -259,14 +266,18 @@ def _begin(
     views = objective.views(shape, reach, seed)
     cut = objective.cut(shape, views) if tileable else None
     begun = _Begun(PixelImage(torch.empty(0)), objective, objective.at(small, styles, views, cut), views, cut)
-    start = device.place(first_picture(image, small.picture, styles[0].picture, seed))
+    # Where memory is scarce, no second copy is made for the sake of another layout.
+    placed = device.place if cut is None else partial(torch.Tensor.to, device=device.torch_device)
+    start = placed(first_picture(image, small.picture, styles[0].picture, seed))
     if isinstance(image, Tensor) and init == "content":
         # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
-        detailed = small.picture - resize(resize(small.picture, _shape(image)), shape)
-        detailed = device.place(detailed).add_(start).clamp_(0, 1)
+        lost = small.picture - resize(resize(small.picture, _shape(image)), shape)
+        detailed = placed(lost).add_(start).clamp_(0, 1)
+        del lost
         if begun.loss(detailed) < begun.loss(start):
             start = detailed
-    copy = cut is None or start.data_ptr() == small.picture.data_ptr()
+    given = (small.picture, image, styles[0].picture)
+    copy = cut is None or any(isinstance(x, Tensor) and x.data_ptr() == start.data_ptr() for x in given)
     if small.keep is None:
         return replace(begun, pixels=PixelImage(start, copy))
     kept = device.place(small.picture), small.keep.to(device.torch_device)
