@@ -34,7 +34,7 @@ PRESETS = {
         num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01, reach=8, content_gain=0.7
     ),
     "best": Preset(
-        num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01, reach=8, content_gain=0.7
+        num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01, reach=8, content_gain=0.9
     ),
 }
 
