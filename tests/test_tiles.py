@@ -9,7 +9,9 @@ import torch
 from tiny import STAGES, tiny_encoder_file
 from tiny import picture as smooth
 from torch import Tensor
+from torch.nn import functional as F
 
+from nst import encoders
 from nst.device import choose_device, peak_memory
 from nst.encoders import Encoder, EncoderPair
 from nst.images import resize
@@ -96,6 +98,22 @@ def test_statistics_of_two_styles_are_sums_over_tiles(kind, mixing, size):
     layers = STATISTICS[kind].default_layers(encoder.layers) or LAYERS
     loss = StyleLoss(style_features(encoder), layers, kind=kind, mixing=mixing, style_weights=[1, 3])
     check(PixelImage(picture(1, *size)), encoder, PerceptualLoss([loss]))
+
+
+@pytest.mark.parametrize("kind", DIVISIBLE)
+def test_but_for_relu_the_gradient_is_that_of_the_whole(kind, monkeypatch):
+    """A smooth function in its place has no zero at which rounding decides whether a gradient passes."""
+
+    def smooth_layer(x: Tensor, weight: Tensor, bias: Tensor, mode: str) -> Tensor:
+        return F.silu(F.conv2d(F.pad(x, (1,) * 4, mode="constant" if mode == "zeros" else mode), weight, bias))
+
+    monkeypatch.setattr(encoders, "conv_relu", smooth_layer)
+    encoder, image = tiny_encoder(), PixelImage(picture(1, 97, 203))
+    layers = STATISTICS[kind].default_layers(encoder.layers) or LAYERS
+    criterion = PerceptualLoss([StyleLoss(style_features(encoder), layers, kind=kind, style_weights=[1, 3])])
+    (_, gradient), (_, tiled) = at_once(image, encoder, criterion), by_tiles(image, encoder, criterion)
+    assert (gradient - tiled).norm() < 1e-4 * gradient.norm()
+    assert (gradient - tiled).abs().max() < 1e-3 * gradient.square().mean().sqrt()
 
 
 @pytest.mark.parametrize("kind", DIVISIBLE)
