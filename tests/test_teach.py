@@ -311,13 +311,15 @@ def test_a_press_learns_and_chooses_what_was_learned(box, pictures_of):
     assert section._removed(["my_style"]) == ["starry_night"] and section.names() == []
 
 
-def test_stop_keeps_what_was_learned_so_far(box, pictures_of):
+def test_stop_keeps_what_was_learned_so_far(pictures_of):
+    with gr.Blocks():
+        box = section.Teaching("fast-teach", limits.limited(teach, "teach"))  # as long as ever: it is stopped in time
     painting = box.begin(*pictures_of, None, "mine")[box.painting]
     run = box.learn(painting, picked)
     for view in run:
         if box.preview in view:
             section._halt(painting)
-    assert view["picked"] == ["mine"] and 1 <= taught.find("mine").steps < 3
+    assert view["picked"] == ["mine"] and 1 <= taught.find("mine").steps < 240
 
 
 def test_what_is_missing_or_taken_is_told(box, pictures_of):
