@@ -23,6 +23,23 @@ from nst.server import admission, limits, presence, queue
 QUERY = "?size=64&num_steps=2000"
 
 
+class Held(FakeRun):
+    """A run that takes no second step until it may."""
+
+    def __init__(self) -> None:
+        super().__init__(seconds=0.02)
+        self.may = threading.Event()
+
+    def __call__(self, *pictures: Any, **settings: Any) -> Iterator[Any]:
+        for step in super().__call__(*pictures, **settings):
+            yield step
+            self.may.wait(120)
+
+
+RUNS: dict[str, Held] = {}
+"""What a server runs, by its address."""
+
+
 @pytest.fixture
 def url(tmp_path, monkeypatch) -> Iterator[str]:
     monkeypatch.setenv("PASTICHE_LIMITS", "strict")
@@ -30,9 +47,13 @@ def url(tmp_path, monkeypatch) -> Iterator[str]:
     monkeypatch.setattr(limits, "STRICT", limits.Limits(size=1024, num_steps=5000, seconds=300, memory=0.6))
     monkeypatch.setattr(admission, "LOOK", 0.1)
     patience(monkeypatch, 600)  # however busy this machine is, nobody is taken to have gone
-    with served(tmp_path, FakeRun(seconds=0.02)) as address:
+    run = Held()
+    run.may.set()
+    with served(tmp_path, run) as address:
+        RUNS[address] = run
         yield address
         patience(monkeypatch, 0.5)
+        run.may.set()
         assert soon(lambda: not list(admission.under_way(queue_of(address)))), "all have gone"
 
 
@@ -111,7 +132,9 @@ def test_one_visitor_never_shuts_the_queue_for_others(url, monkeypatch):
 
 def test_of_one_visitor_one_painting_runs_and_one_waits(url):
     who = visitor(url, "203.0.113.3")
+    RUNS[url].may.clear()  # to press again overtakes the first, which is in a long step
     begun(who)
+    assert soon(lock.locked)
     second = begun(who)
     refused = joined(who, second)
     assert refused.status_code == 429 and "another one waits" in refused.json()["detail"]

@@ -153,6 +153,14 @@ def test_paint_shows_the_run_and_ends_with_a_picture(tab, run, photo):
     assert run.open == 0 and not lock.locked()
 
 
+def test_what_is_painted_already_changes_nothing_and_is_no_error(tab, run, photo):
+    """As after a double click, of whose events each finds the second painting."""
+    painting = painted(tab, photo)
+    again = list(tab.paint(painting))
+    assert len(run.calls) == 1 and all(again), "gradio refuses an answer in which there is nothing"
+    assert all(value == gr.skip() for updates in again for value in updates.values())
+
+
 def test_previews_are_small(tab, photo):
     updates = list(tab.paint(begun(tab, photo, size=700)))
     assert max(updates[0][tab.preview]["value"].size) == 512

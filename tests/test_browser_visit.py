@@ -283,7 +283,7 @@ def test_numbers_out_of_bounds_are_told_and_not_bent(open_page):  # noqa: F811
         page.locator("#texture-width input").fill(value)
         page.locator("#texture-width input").press("Tab")
         page.locator("#texture-paint").click()
-        expect(toast(page)).to_contain_text("Width: give a number from 16 to 4,096")
+        expect(toast(page)).to_contain_text("Width: give a number from 16 to 16,384")
         page.locator("[data-testid=toast-close]").first.click()
 
 

@@ -29,7 +29,7 @@ def whole_step(models: Iterable[Encoder], kinds: Iterable[str], device: Device) 
     kinds, models = list(kinds), list(models)
     memory = STATE + FEATURE_COPIES * (2 if device.dtype == torch.bfloat16 else 4) * sum(map(_channels, models))
     if any(STATISTICS[kind].matches for kind in kinds):
-        widths = {name: _width(models[0], name) for name in PATCH_LAYERS}
+        widths = {name: _width(models[0], name) for name in PATCH_LAYERS if name in models[0].strides}
         memory += sum(PATCH_COPIES * 4 * 9 * width / 4 ** (int(name[4]) - 1) for name, width in widths.items())
     return memory
 

@@ -250,7 +250,7 @@ class Workbench(Arrival):
     def paint(self, painting: Painting | None) -> Iterator[Updates]:
         """Run it, once, and show it; what goes wrong is told, and the picture so far kept."""
         if painting is None or not queue.claim(painting):
-            yield self.forgotten() if painting is None else {}
+            yield self.forgotten() if painting is None else {self.status: gr.skip()}  # gradio takes no empty answer
             return
         try:
             seen = False
