@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
 
 import torch
@@ -91,9 +92,9 @@ class JudgePanel:
 
     def closures(self, result: Tensor, style: str, photo: str) -> dict[str, float]:
         """The share of each judge's style distance, from this photo to this style, that a result (1, 3, H, W) closes;
-        see `nst.metrics.style_closure`."""
+        see `nst.metrics.style_closure`. NaN where photo and style are the same to it."""
         return {
-            name: 1 - self._apart(name, style, self._features(judge, result)) / self.starts[name, style, photo]
+            name: 1 - self._apart(name, style, self._features(judge, result)) / (self.starts[name, style, photo] or nan)
             for name, judge in self.judges.items()
         }
 
