@@ -14,6 +14,7 @@ from PIL import Image
 from nst.device import lock
 from nst.images import decode, read_recipe, resize
 from nst.optimize import Step
+from nst.tasks import TASKS
 from nst.ui import settings
 from nst.ui.faces import create_tab
 from nst.ui.result_panel import Values
@@ -162,3 +163,8 @@ def test_a_link_brings_the_settings_back(benches, task, tmp_path):
     updates = bench.open_page(False, None, request)
     ((name, value),) = CHANGES[task].items()
     assert query["task"] == task and updates[bench.controls[name]] == value
+
+
+def test_what_is_no_list_of_faces_is_told_how_one_is_written():
+    with pytest.raises(ValueError, match="Give numbers with commas between them, as in 3, 8, 21"):
+        settings.read({"faces": "a, b"}, TASKS["morph"])
