@@ -352,14 +352,14 @@ THUMBNAIL_SIZE, FLATTERED, FLATTERED_PART = 192, "chelsea", (110, 0, 410, 300)
 THUMBNAILS = Path(__file__).parent / "pictures" / "fast"
 
 
-def paint_thumbnail(style: Taught) -> bytes:
-    """The same of a style that was taught."""
-    photo = to_tensor(load_content(FLATTERED).crop(FLATTERED_PART))
-    painted = make_painter([style], device="cpu").paint(photo, size=THUMBNAIL_SIZE, keep_faces=0)
-    return encode(to_pil(painted), format="webp", quality=80)
-
-
 def thumbnail(name: str) -> bytes | None:
     """A small square picture (WebP) that a network painted in a style that it has learned; None if there is none."""
     path = THUMBNAILS / f"{name}.webp"
     return path.read_bytes() if path.is_file() else None
+
+
+def paint_thumbnail(style: Taught) -> bytes:
+    """The same of a style that was taught, painted now."""
+    photo = to_tensor(load_content(FLATTERED).crop(FLATTERED_PART))
+    painted = make_painter([style], device="cpu").paint(photo, size=THUMBNAIL_SIZE, keep_faces=0)
+    return encode(to_pil(painted), format="webp", quality=80)

@@ -27,6 +27,9 @@ NETWORK = "cin"
 MOST_BYTES, MOST_NUMBER, MOST_STYLES = 64_000, 100.0, 64
 """Of a file, of any scale or shift, and of styles in a folder."""
 
+KNOWN = 8 * MOST_STYLES
+"""Styles that are held in memory: several full folders, which would else be read and shown anew at every click."""
+
 LETTERS = 20
 SUFFIX = ".safetensors"
 FORMAT = "pastiche style 1"
@@ -83,7 +86,7 @@ def find(name: str, where: Path | None = None) -> Taught | None:
     return _read(path, stat.st_size, stat.st_mtime_ns)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=KNOWN)
 def _read(path: Path, *_: int) -> Taught:
     """The style of a file in the state that it is in, the same object each time."""
     return load(path)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gradio as gr
 
 from nst.images import ImageError
 from nst.server import limits
@@ -13,6 +17,15 @@ log = logging.getLogger(__name__)
 
 KIND_ERRORS = (ImageError, StyleNotFound, ValueError, WeightsNotFound, WeightsError)
 """What is told to the visitor as it stands."""
+
+
+@contextmanager
+def as_message() -> Iterator[None]:
+    """What is wrong here is shown to the visitor as a message."""
+    try:
+        yield
+    except KIND_ERRORS as error:
+        raise gr.Error(str(error), print_exception=False) from None
 
 
 def explained(error: Exception) -> str:

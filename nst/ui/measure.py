@@ -7,21 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from nst.images import ImageError
 from nst.metrics import Score, pastiche_score
 from nst.server import inputs
 from nst.tasks.recipe import names_of
 from nst.ui import pictures, progress, score_view, tabs, theme
-from nst.ui.errors import KIND_ERRORS
+from nst.ui.errors import as_message
 from nst.ui.events import QUICK, TELLING
 from nst.ui.pictures import Choice, Slot
+from nst.ui.result_panel import Updates
 
 EXAMPLE = theme.PICTURES / "first-after.webp"
 """What is in the place of the result when the tab opens: the first photo in the first style, by the preset draft."""
 
-Updates = dict[Component, Any]
 Scoring = Callable[..., Score]
 
 ABOUT = (
@@ -113,13 +112,11 @@ class MeasureTab:
 
     def measure(self, result: str | None, photo: str | None, style: str | None) -> list[Any]:
         """Press on Measure."""
-        try:
+        with as_message():
             for path, what in ((result, "result"), (style, "style")):
                 if not path or not Path(path).is_file():
                     raise ValueError(f"Choose a {what} first: drop a picture.")
             found = score_view.judged(self.score, str(result), [str(style)], photo)
-        except KIND_ERRORS as error:
-            raise gr.Error(str(error), print_exception=False) from None
         about = "" if photo else "Without a photo, what was kept of it is not judged."
         return [progress.status("Measured", about, kind="done"), score_view.html(found)]
 

@@ -18,7 +18,7 @@ from nst.tasks import TASKS
 from nst.tasks.task import Task
 from nst.ui import forecast, pictures, progress, score_view, settings
 from nst.ui.arrival import Arrival
-from nst.ui.errors import KIND_ERRORS, explained
+from nst.ui.errors import as_message, explained
 from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot, UploadButton
@@ -218,10 +218,8 @@ class Workbench(Arrival):
 
     def told(self, order: Callable[[V], T], values: V) -> T:
         """What an order says, or something else of the inputs, and what is wrong with it as a message."""
-        try:
+        with as_message():
             return order(values)
-        except KIND_ERRORS as error:
-            raise gr.Error(str(error), print_exception=False) from None
 
     def prepared(self, painting: Painting, before: Painting | None = None) -> Updates:
         """The page as a run begins, which overtakes the one before."""
@@ -282,10 +280,8 @@ class Workbench(Arrival):
 
     def tell_score(self, painting: Painting | None) -> str:
         """Press on Score this result: how good a pastiche it is, and why."""
-        try:
+        with as_message():
             return score_view.of_painting(painting)
-        except KIND_ERRORS as error:
-            raise gr.Error(str(error), print_exception=False) from None
 
     def _wire_estimate(self) -> None:
         depends = [self.controls[name] for name in self.task.costs if name in self.controls]

@@ -17,13 +17,13 @@ from nst.tasks import TASKS
 from nst.taught import Taught
 from nst.teach import expected_seconds
 from nst.ui import forecast, pictures, progress
-from nst.ui.errors import KIND_ERRORS, explained
+from nst.ui.errors import as_message, explained
 from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
 from nst.ui.painting import Order, Painting, Run
 from nst.ui.pictures import Choice
+from nst.ui.result_panel import Updates
 from nst.weights import WeightsError
 
-Updates = dict[Component, Any]
 Picked = Callable[[list[str]], Updates]
 """Chooses styles in the gallery."""
 
@@ -46,7 +46,7 @@ def thumbnails() -> dict[str, str]:
     return {name: _thumbnail(style) for name in names() if (style := find(name))}
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=taught.KNOWN)
 def _thumbnail(style: Taught) -> str:
     data = limits.on_painter(fast.paint_thumbnail, style)
     return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
@@ -111,7 +111,9 @@ class Teaching:
             yield from self.learn(painting, picked)
 
         def load(path: str | None) -> Updates:
-            return picked([_told(_loaded, path)])
+            with as_message():
+                name = _loaded(path)
+            return picked([name])
 
         def remove(chosen: list[str]) -> Updates:
             return picked(_removed(chosen))
@@ -126,7 +128,8 @@ class Teaching:
         """Press on Teach."""
         if not style:
             raise gr.Error("Choose what it learns from: drop a painting, or take an example.", print_exception=False)
-        settings = {"name": _told(taught.checked_name, name)}
+        with as_message():
+            settings = {"name": taught.checked_name(name)}
         given: dict[str, str | list[str]] = {"style": pictures.whole(style)}
         given |= {"photo": pictures.whole(photo)} if photo else {}
         said = {"style": pictures.name_of(style, choice) or "a picture"}
@@ -210,14 +213,6 @@ def _removed(chosen: list[str]) -> list[str]:
     for name in mine:
         taught.place(name, visits.here().shelf()).unlink(missing_ok=True)
     return [name for name in chosen if name not in mine] or [fast.fast_styles()[0]]
-
-
-def _told(ask: Callable[..., str], *given: Any) -> str:
-    """What this gives, and what is wrong with it as a message."""
-    try:
-        return ask(*given)
-    except KIND_ERRORS as error:
-        raise gr.Error(str(error), print_exception=False) from None
 
 
 def _expected() -> str:
