@@ -71,7 +71,10 @@ def test_a_newcomer_gets_to_a_picture_worth_sharing_by_thumb_alone(open_page, br
 
 @pytest.mark.slow
 def test_the_page_is_light(browser, address):  # noqa: F811
-    """Under a megabyte and in 60 requests, once all tabs are there; the player of clips comes with its tab."""
+    """Under a megabyte and in 60 requests, once all tabs are there; the player of clips comes with its tab.
+
+    And gradio watches none of its long lists, which would take a third of the time until *Paint* can be pressed.
+    """
     page: Any = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
     session, seen = page.context.new_cdp_session(page), dict[str, float]()
     session.send("Network.enable")
@@ -90,3 +93,5 @@ def test_the_page_is_light(browser, address):  # noqa: F811
     expect(page.locator("#content img")).to_be_visible(timeout=PATIENCE)
     page.wait_for_timeout(3000)
     assert sum(seen.values()) < 1_000_000 and len(seen) <= 60, (sum(seen.values()), len(seen))
+    plain = "(name) => Object.getPrototypeOf(gradio_config[name]) === Array.prototype"
+    assert not any(page.evaluate(plain, name) for name in ("components", "dependencies"))

@@ -18,7 +18,7 @@ from PIL import Image
 from test_hosting import served
 from visitor import Visitor
 
-from nst.server import cards, memory, stylesheet
+from nst.server import cards, memory, stylesheet, unwatched
 from nst.server.page_cache import KEPT, PageCache
 
 
@@ -33,7 +33,7 @@ def url(tmp_path_factory) -> Iterator[str]:
 def test_the_page_that_is_kept_is_the_page_that_gradio_makes(url):
     made = httpx.get(url, params={"page": ""})  # passes by
     types = [part["type"] for part in httpx.get(f"{url}config").json()["components"]]
-    text = stylesheet.introduce(cards.introduce(made.text, url.rstrip("/")), types)
+    text = stylesheet.introduce(unwatched.introduce(cards.introduce(made.text, url.rstrip("/"))), types)
     for _ in range(2):
         kept = httpx.get(url, params={"size": 64})
         assert kept.text == text and kept.headers["content-type"] == made.headers["content-type"]

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from nst.server import cards, stylesheet
+from nst.server import cards, stylesheet, unwatched
 from nst.server.address import home
 
 PATHS = ("/", "/config")
@@ -99,7 +99,7 @@ class PageCache:
         if start["status"] == 200 and headers.keys() <= {b"content-type", b"content-length"}:
             media_type = headers[b"content-type"].decode()
             if media_type.startswith("text/html"):
-                page = cards.introduce(body.decode(), home(request))
+                page = unwatched.introduce(cards.introduce(body.decode(), home(request)))
                 body = stylesheet.introduce(page, (part["type"] for part in config["components"])).encode()
             return CachedPage(config, media_type, gzip.compress(body, 6))
         await send(start)
