@@ -12,6 +12,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 PROGRAM = "pastiche" if Path(sys.argv[0]).stem == "pastiche" else "python -m nst"
 """What was typed to start the command line, which is what messages tell one to type."""
@@ -67,3 +73,8 @@ def write_json(path: Path, value: object) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as part:
         part.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a file of our own says."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -11,9 +11,9 @@ from huggingface_hub.utils import httpx
 from PIL import Image, ImageOps
 
 from nst import styles
-from nst.styles import commons, drawn, paintings
-from nst.styles.drawn import DRAWN
-from nst.styles.paintings import PAINTINGS, open_painting
+from nst.styles import commons, shipped
+from nst.styles.catalog import DRAWN, PAINTINGS
+from nst.styles.fetched import is_here, open_fetched
 
 SMALL = 112
 
@@ -55,13 +55,13 @@ def test_a_drawn_style_is_right_in_size_and_rich(name: str) -> None:
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_drawn_style_comes_as_a_picture_small_enough_to_be_kept_in_the_repository(name: str) -> None:
-    file = drawn.FOLDER / f"{name}.avif"
+    file = shipped.FOLDER / f"{name}.avif"
     assert file.stat().st_size < 300_000 and styles.load_style(name, 4096).size == styles.load_style(name).size
     assert max(styles.load_style(name).size) == 1024 and max(styles.load_style(name, 100).size) == 100
 
 
 def test_a_missing_picture_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(drawn, "FOLDER", tmp_path)
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path)
     (tmp_path / "waves.avif").write_bytes(b"\0\0\0\x20ftypavif" + bytes(99))
     for name in ("night", "waves"):
         with pytest.raises(styles.StyleNotFound, match=r"restore nst/pictures, and have a Pillow that reads AVIF"):
@@ -140,8 +140,8 @@ def picture(data: bytes, kind: str = "image/jpeg") -> httpx.Response:
 def test_a_painting_is_fetched_once_and_then_ready(cache: Path) -> None:
     stand = Stand(commons=redirect("https://upload.wikimedia.org/thumb/x.jpg"), upload=picture(photo()))
     assert not styles.is_ready("starry_night") and styles.thumbnail("starry_night") is None
-    first = open_painting("starry_night", 200, transport=stand.transport)
-    assert first.mode == "RGB" and first.size == (200, 150)
+    first = open_fetched(PAINTINGS["starry_night"], transport=stand.transport)
+    assert first.mode == "RGB" and first.size == (320, 240)
     asked = stand.requests[0]
     assert str(asked.url) == (
         "https://commons.wikimedia.org/wiki/Special:FilePath/"
@@ -149,7 +149,8 @@ def test_a_painting_is_fetched_once_and_then_ready(cache: Path) -> None:
     )
     assert "Pastiche" in asked.headers["user-agent"] and asked.method == "GET"
     assert len(stand.requests) == 2 and styles.is_ready("starry_night")
-    assert styles.load_style("starry_night", 200).tobytes() == first.tobytes()  # no network any more
+    assert styles.load_style("starry_night", 320).tobytes() == first.tobytes()  # no network any more
+    assert styles.load_style("starry_night", 200).size == (200, 150)
     assert styles.load_style("starry_night", 4096).size == (320, 240)
     small = styles.thumbnail("starry_night")
     assert small is not None and small.size == (128, 128)
@@ -158,7 +159,7 @@ def test_a_painting_is_fetched_once_and_then_ready(cache: Path) -> None:
 
 def test_names_with_odd_letters_are_quoted() -> None:
     stand = Stand(commons=picture(photo()))
-    open_painting("udnie", 100, transport=stand.transport)
+    open_fetched(PAINTINGS["udnie"], transport=stand.transport)
     assert b"Mus%C3%A9e_National_d%E2%80%99Art_Moderne" in stand.requests[0].url.raw_path
 
 
@@ -185,7 +186,7 @@ def test_names_with_odd_letters_are_quoted() -> None:
 def test_what_is_not_the_painting_is_refused(answer: httpx.Response, why: str, cache: Path) -> None:
     stand = Stand(commons=answer)
     with pytest.raises(styles.StyleNotFound, match=why) as caught:
-        open_painting("scream", 512, transport=stand.transport)
+        open_fetched(PAINTINGS["scream"], transport=stand.transport)
     assert "The Scream" in str(caught.value) and "drawn styles are always ready" in str(caught.value)
     assert len(stand.requests) <= commons.MAX_REDIRECTS + 1
     assert not list(cache.rglob("*.image")) and not styles.is_ready("scream")
@@ -208,14 +209,14 @@ def test_a_file_too_large_is_refused_by_its_word_and_by_its_length(monkeypatch: 
     ):
         stand = Stand(commons=answer)
         with pytest.raises(styles.StyleNotFound, match="larger than"):
-            open_painting("kiss", 512, transport=stand.transport)
+            open_fetched(PAINTINGS["kiss"], transport=stand.transport)
     assert len(read) < 30
 
 
 def test_a_trickle_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commons, "WHOLE_SECONDS", -1.0)
     with pytest.raises(styles.StyleNotFound, match="too slow"):
-        open_painting("kiss", 512, transport=Stand(commons=picture(photo())).transport)
+        open_fetched(PAINTINGS["kiss"], transport=Stand(commons=picture(photo())).transport)
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("no"), httpx.ReadTimeout("slow"), OSError("odd")])
@@ -224,7 +225,7 @@ def test_offline_is_told_kindly(error: Exception) -> None:
         raise error
 
     with pytest.raises(styles.StyleNotFound, match=r"not on this machine.*try again"):
-        open_painting("shipwreck", 512, transport=httpx.MockTransport(fail))
+        open_fetched(PAINTINGS["shipwreck"], transport=httpx.MockTransport(fail))
 
 
 def test_an_unknown_host_is_offline_too(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -242,25 +243,25 @@ def test_switched_off_means_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     stand = Stand(commons=picture(photo()))
     with pytest.raises(styles.StyleNotFound, match="switched off"):
-        open_painting("impression", 512, transport=stand.transport)
+        open_fetched(PAINTINGS["impression"], transport=stand.transport)
     assert not stand.requests
 
 
 def test_a_damaged_painting_is_fetched_anew(cache: Path) -> None:
     stand = Stand(commons=picture(photo()))
-    first = open_painting("kiss", 300, transport=stand.transport)
+    first = open_fetched(PAINTINGS["kiss"], transport=stand.transport)
     (file,) = cache.rglob("*.image")
     file.write_bytes(file.read_bytes()[:1500])
-    assert open_painting("kiss", 300, transport=stand.transport).tobytes() == first.tobytes()
+    assert open_fetched(PAINTINGS["kiss"], transport=stand.transport).tobytes() == first.tobytes()
     assert len(stand.requests) == 2
 
 
 def test_every_painting_has_a_plain_file_name_and_a_page() -> None:
     for entry in PAINTINGS.values():
         assert not set(entry.file) & set(" /\\?#%") and entry.file.endswith(".jpg")
-        assert entry.style.source.startswith("https://commons.wikimedia.org/wiki/File:")
-        assert entry.style.license.startswith("public domain")
-    assert paintings.cached_painting("kiss") is None
+        assert entry.source.startswith("https://commons.wikimedia.org/wiki/File:")
+        assert entry.license.startswith("public domain")
+    assert not is_here(PAINTINGS["kiss"])
 
 
 # --- photos and thumbnails ---
@@ -280,7 +281,7 @@ def test_a_missing_photo_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(package: str) -> None:
         raise ModuleNotFoundError(package)
 
-    monkeypatch.setattr("nst.styles.contents.files", absent)
+    monkeypatch.setattr("nst.styles.shipped.files", absent)
     with pytest.raises(styles.StyleNotFound, match="pip install scikit-image"):
         styles.load_content("coffee")
 

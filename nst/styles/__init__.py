@@ -7,23 +7,19 @@ that scikit-image ships.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from PIL import Image
 
-from .animals import HORSE, open_horse
-from .catalog import Content, Style, StyleNotFound
-from .contents import CONTENTS, open_content
-from .drawn import DRAWN, open_drawn
+from .catalog import DRAWN, HORSE, PAINTINGS, PHOTOS, Example, StyleNotFound
+from .fetched import is_here, open_fetched, open_horse
 from .maps import list_maps, load_doodle, load_map, meanings
-from .paintings import PAINTINGS, cached_painting, open_painting
-from .thumbnails import thumbnail
+from .shipped import open_drawn, open_photo, thumbnail
 
 __all__ = [
     "HORSE",
-    "Content",
-    "Style",
+    "Example",
     "StyleNotFound",
     "is_ready",
     "list_contents",
@@ -40,16 +36,17 @@ __all__ = [
 ]
 
 SMALLEST, LARGEST = 16, 4096
+STYLES = DRAWN | PAINTINGS
 
 
-def list_styles() -> list[Style]:
+def list_styles() -> list[Example]:
     """Every style that can be asked for by name: the drawn ones first, then the paintings."""
-    return [*DRAWN.values()] + [entry.style for entry in PAINTINGS.values()]
+    return list(STYLES.values())
 
 
-def list_contents() -> list[Content]:
+def list_contents() -> list[Example]:
     """The example photos."""
-    return [entry.content for entry in CONTENTS.values()]
+    return list(PHOTOS.values())
 
 
 def is_ready(name: str) -> bool:
@@ -58,11 +55,8 @@ def is_ready(name: str) -> bool:
     Raises:
         StyleNotFound: no style of this name.
     """
-    if name in DRAWN:
-        return True
-    if name in PAINTINGS:
-        return cached_painting(name) is not None
-    raise _unknown("style", name, [*DRAWN, *PAINTINGS])
+    style = _found("style", name, STYLES)
+    return style.kind == "drawn" or is_here(style)
 
 
 def load_style(name: str, size: int = 1024) -> Image.Image:
@@ -79,11 +73,10 @@ def load_style(name: str, size: int = 1024) -> Image.Image:
     """
     if isinstance(size, bool) or not isinstance(size, int) or not SMALLEST <= size <= LARGEST:
         raise ValueError(f"The size of a style is a whole number from {SMALLEST} to {LARGEST}, not {size!r:.40}.")
-    if name in DRAWN:
-        return open_drawn(name, size)
-    if name in PAINTINGS:
-        return open_painting(name, size)
-    raise _unknown("style", name, [*DRAWN, *PAINTINGS])
+    style = _found("style", name, STYLES)
+    picture = open_drawn(name) if style.kind == "drawn" else open_fetched(style)
+    picture.thumbnail((size, size), Image.Resampling.LANCZOS)
+    return picture
 
 
 def load_content(name: str) -> Image.Image:
@@ -92,9 +85,7 @@ def load_content(name: str) -> Image.Image:
     Raises:
         StyleNotFound: no photo of this name, or scikit-image is not installed with its pictures.
     """
-    if name in CONTENTS:
-        return open_content(name)
-    raise _unknown("example photo", name, list(CONTENTS))
+    return open_photo(_found("example photo", name, PHOTOS).name)
 
 
 def open_named(text: str, load: Callable[..., Image.Image], *size: int) -> tuple[str, Image.Image]:
@@ -118,8 +109,15 @@ def open_named(text: str, load: Callable[..., Image.Image], *size: int) -> tuple
     return name or text, load(file or text, *size)
 
 
-def _unknown(what: str, name: str, names: list[str]) -> StyleNotFound:
+def _found(what: str, name: str, known: Mapping[str, Example]) -> Example:
+    """The example of this name.
+
+    Raises:
+        StyleNotFound: there is none; the nearest names are told.
+    """
+    if name in known:
+        return known[name]
     shown = str(name)[:60]
-    near = difflib.get_close_matches(shown.lower().replace(" ", "_"), names, n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(names)}."
-    return StyleNotFound(f'There is no {what} "{shown}". {hint}')
+    near = difflib.get_close_matches(shown.lower().replace(" ", "_"), known, n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
+    raise StyleNotFound(f'There is no {what} "{shown}". {hint}')

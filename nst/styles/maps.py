@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from .catalog import StyleNotFound
-from .drawn import FOLDER
+from .shipped import FOLDER
 
 MEANINGS: dict[str, dict[str, str]] = {
     "meadow": {

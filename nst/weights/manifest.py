@@ -8,15 +8,11 @@ import hashlib
 import json
 import os
 import re
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
+from nst.places import tomllib
 
 _ROOM = Path(__file__).resolve().parents[1]
 PRETRAINED = _ROOM / "pretrained" if (_ROOM / "pretrained").is_dir() else _ROOM.parent / "pretrained"
