@@ -13,6 +13,9 @@ from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 NAMES = {"num_steps": ("steps",)}
 """What an option is called where it is not called as its parameter."""
 
+METAVARS = {int: "N", float: "X"}
+"""What stands for a number in the help."""
+
 
 class Parser(argparse.ArgumentParser):
     """Complains in one sentence instead of a page of usage; takes no abbreviations, which would rot in scripts."""
@@ -50,47 +53,26 @@ def choose(
     return parser.parse_args(argv[:1]).command, list(argv[1:])
 
 
-def add_options(
-    parser: argparse._ActionsContainer,
-    function: Callable[..., object],
-    *,
-    words: Mapping[str, str] = {},
-    bounds: Mapping[str, tuple[float, float]] = {},
-    choices: Mapping[str, Sequence[str]] = {},
-    others: Mapping[str, str] = {},
-    unset: Mapping[str, str] = {},
-    only: Collection[str] | None = None,
-) -> None:
+def add_options(parser: argparse._ActionsContainer, function: Callable[..., object]) -> None:
     """An option for each keyword-only parameter of a kind that can be typed; `given` reads them.
 
     A default is shown but not set, so that what was typed can be told from what was not. A sequence takes
-    several words after its option.
-
-    Args:
-        parser: gets the options.
-        function: its "Args:" are the help.
-        words: the help where "Args:" is not for users.
-        bounds, choices: what a parameter may be.
-        others: what a parameter with choices may be besides, such as FILE.
-        unset: what a default of None stands for.
-        only: which parameters; None means all.
+    several words after its option. The help is what "Args:" says of it.
     """
-    help_lines, kinds = {**described(function), **words}, get_type_hints(function)
+    help_lines, kinds = described(function), get_type_hints(function)
     for parameter in _options(function):
-        name, default = parameter.name, parameter.default
-        if only is not None and name not in only:
-            continue
-        kind, many = _kind(kinds[name])
-        limits, values, extra = bounds.get(name), choices.get(name), others.get(name)
-        form: dict[str, Any] = {"dest": name, "required": default is parameter.empty, "default": argparse.SUPPRESS}
-        form["help"] = _help(help_lines.get(name, ""), default, limits, unset.get(name))
+        name, default, (kind, many) = parameter.name, parameter.default, _kind(kinds[parameter.name])
+        required = default is parameter.empty
+        # A parameter that is None is, on the command line, an option left out.
+        text = re.sub(r"\bNone (is|means)\b", r"left out \1", help_lines.get(name, "").replace("`", ""))
+        notes = ["required"] if required else [f"default: {shown(default)}"] if default is not None else []
+        form: dict[str, Any] = {"dest": name, "required": required, "default": argparse.SUPPRESS}
+        form["help"] = explained(text, notes)
         if kind is bool:
             form["action"] = argparse.BooleanOptionalAction
-        elif values and not extra:
-            form["choices"] = values
         else:
-            form["type"] = _reader(kind, limits)
-            form["metavar"] = "|".join([*values, extra]) if values and extra else _metavar(kind, name)
+            form["metavar"] = METAVARS.get(kind or str, name.rpartition("_")[2].upper())
+            form["type"] = read_number(kind) if kind in (int, float) else _path if kind is Path else str
         if many:
             form["nargs"] = "+"
         parser.add_argument(*(f"--{word.replace('_', '-')}" for word in NAMES.get(name, (name,))), **form)
@@ -136,13 +118,7 @@ def _kind(hint: Any) -> tuple[type | None, bool]:
     return None, False
 
 
-def _reader(kind: type | None, bounds: tuple[float, float] | None) -> Callable[[str], Any]:
-    if kind is Path:
-        return lambda text: Path(text).expanduser()
-    return read_number(kind, bounds) if kind in (int, float) else kind or str  # type: ignore[arg-type]
-
-
-def read_number(kind: type, bounds: tuple[float, float] | None) -> Callable[[str], float]:
+def read_number(kind: type, bounds: tuple[float, float] | None = None) -> Callable[[str], float]:
     """What reads a number within bounds from a word, or complains of it."""
 
     def read(text: str) -> float:
@@ -158,17 +134,17 @@ def read_number(kind: type, bounds: tuple[float, float] | None) -> Callable[[str
     return read
 
 
-def _metavar(kind: type | None, name: str) -> str:
-    return {int: "N", float: "X"}.get(kind or str, name.rpartition("_")[2].upper())
+def shown(default: Any) -> str:
+    """A default, or each of several, as it would be typed."""
+    values = default if isinstance(default, tuple | list) else [default]
+    return " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
 
 
-def _help(text: str, default: Any, bounds: tuple[float, float] | None, unset: str | None) -> str:
-    # A parameter that is None is, on the command line, an option left out.
-    text = re.sub(r"\bNone (is|means)\b", r"left out \1", text.replace("`", "")).rstrip(".")
-    notes = [f"{bounds[0]:.10g} to {bounds[1]:.10g}"] if bounds else []
-    if default is inspect.Parameter.empty:
-        notes.append("required")
-    elif unset or default is not None:
-        values = default if isinstance(default, tuple | list) else [default]
-        notes.append(f"default: {unset or ' '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}")
+def explained(text: str, notes: Sequence[str]) -> str:
+    """The help of an option: what it is, and in brackets what else is to be known."""
+    text = text.rstrip(".")
     return (f"{text} ({'; '.join(notes)})" if notes else text).replace("%", "%%")
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser()

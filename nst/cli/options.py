@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nst.cli.arguments import Parser, read_number
+from nst.cli.arguments import METAVARS, Parser, explained, read_number, shown
 from nst.places import PROGRAM
 from nst.settings.setting import Setting
 from nst.tasks.task import CLIP, PAINTED, Input, Task
@@ -123,9 +123,6 @@ def _add_setting(group: Any, setting: Setting) -> None:
     group.add_argument(*names, **form)
 
 
-METAVARS = {int: "N", float: "X"}
-
-
 def _reader(setting: Setting) -> Callable[[str], Any]:
     if setting.kind in (int, float):
         bounds = (setting.low, setting.high) if setting.low is not None and setting.high is not None else None
@@ -139,7 +136,6 @@ def whole_path(text: str) -> str:
 
 
 def _help(setting: Setting) -> str:
-    text = re.sub(r"; empty is [^;.]*", "", setting.help).rstrip(".")
     notes = []
     if setting.low is not None and setting.many != "list" and setting.high is not None:
         notes.append(f"{setting.low:.10g} to {setting.high:.10g}")
@@ -147,6 +143,5 @@ def _help(setting: Setting) -> str:
     if default is None and setting.unset:
         notes.append(f"default: {setting.unset}")
     elif default is not None and not isinstance(default, bool):
-        values = default if isinstance(default, tuple | list) else [default]
-        notes.append(f"default: {' '.join(f'{v:g}' if isinstance(v, float) else str(v) for v in values)}")
-    return (f"{text} ({'; '.join(notes)})" if notes else text).replace("%", "%%")
+        notes.append(f"default: {shown(default)}")
+    return explained(re.sub(r"; empty is [^;.]*", "", setting.help), notes)
