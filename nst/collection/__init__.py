@@ -4,18 +4,3 @@ from nst.collection.analysis import KINDS, LAYOUTS, Analysis, analyze, rows, wri
 from nst.collection.embeddings import content_embedding, style_embedding
 from nst.collection.library import Collection, names_in, read_collection
 from nst.collection.page import map_page
-
-__all__ = [
-    "KINDS",
-    "LAYOUTS",
-    "Analysis",
-    "Collection",
-    "analyze",
-    "content_embedding",
-    "map_page",
-    "names_in",
-    "read_collection",
-    "rows",
-    "style_embedding",
-    "write_table",
-]

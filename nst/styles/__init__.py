@@ -17,24 +17,6 @@ from .fetched import is_here, open_fetched, open_horse
 from .maps import list_maps, load_doodle, load_map, meanings
 from .shipped import open_drawn, open_photo, thumbnail
 
-__all__ = [
-    "HORSE",
-    "Example",
-    "StyleNotFound",
-    "is_ready",
-    "list_contents",
-    "list_maps",
-    "list_styles",
-    "load_content",
-    "load_doodle",
-    "load_map",
-    "load_style",
-    "meanings",
-    "open_horse",
-    "open_named",
-    "thumbnail",
-]
-
 SMALLEST, LARGEST = 16, 4096
 STYLES = DRAWN | PAINTINGS
 

@@ -13,30 +13,3 @@ from nst.stylize.segmentation import map_colors, painted_map, propose_map
 from nst.stylize.settings import BALANCE, balance
 from nst.stylize.texture import reconstruct_style, texture
 from nst.stylize.transfer import style_transfer
-
-__all__ = [
-    "BALANCE",
-    "DEARER",
-    "GRID_LAYERS",
-    "Estimate",
-    "Part",
-    "balance",
-    "color_modes",
-    "color_table",
-    "doodle",
-    "estimate",
-    "invert",
-    "is_measured",
-    "layer_grid",
-    "map_colors",
-    "mix_path",
-    "move_colors",
-    "open_mask",
-    "painted_map",
-    "painted_masks",
-    "plan",
-    "propose_map",
-    "reconstruct_style",
-    "style_transfer",
-    "texture",
-]

@@ -13,20 +13,3 @@ from nst.video.clips import (
 )
 from nst.video.film import check_film, save_film
 from nst.video.writing import FORMATS, Reel, is_unfinished
-
-__all__ = [
-    "CLIP_SUFFIXES",
-    "EXAMPLES",
-    "FORMATS",
-    "MAX_PIXELS",
-    "Clip",
-    "Frame",
-    "Reel",
-    "check_film",
-    "example_file",
-    "is_unfinished",
-    "probe",
-    "read_frames",
-    "read_recipe",
-    "save_film",
-]

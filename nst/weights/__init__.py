@@ -34,22 +34,6 @@ from nst.weights.tensors import (
     save_tensors,
 )
 
-__all__ = [
-    "Weights",
-    "WeightsError",
-    "WeightsNotFound",
-    "cache_dir",
-    "check_finite",
-    "file_sha256",
-    "find",
-    "load_tensors",
-    "metadata",
-    "read_manifest",
-    "record",
-    "resolve",
-    "save_tensors",
-]
-
 Progress = Callable[[int, int], None]
 
 WEIGHT_TYPES = {"F64", "F32", "F16", "BF16", "I64"}  # I64: the counters of batch normalization

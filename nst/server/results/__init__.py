@@ -29,8 +29,6 @@ from nst.server.results.place import ResultsError, on_a_space, results_dir
 from nst.server.results.record import CLIP, Result, read_record, to_result
 from nst.server.results.smaller import MAX_CLIP, MAX_SHARE, files
 
-__all__ = ["MAX_SHARE", "Result", "ResultsError", "Store", "on_a_space", "results_dir"]
-
 RECORD, DELETED = "result.json", "deleted"
 ID = re.compile(r"[0-9a-hjkmnp-tv-z]{20}")
 """What an id looks like: 100 random bits in Crockford's base 32, which no file system confuses."""
