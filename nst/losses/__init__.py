@@ -6,7 +6,7 @@ weighted; the total is their sum. Every loss here is normalized by its own targe
 are not: theirs are sums, and their weights change meaning with the size.
 """
 
-from nst.losses.adversarial import GAMES, Game, clip_weights, game, gradient_penalty, minimax_value, r1_penalty
+from nst.losses.adversarial import GAMES, clip_weights, game, gradient_penalty, minimax_value, r1_penalty
 from nst.losses.content import ContentLoss, content_loss
 from nst.losses.correlation import CORRELATIONS, cross_gram, layer_pairs
 from nst.losses.discrepancy import (
@@ -17,12 +17,12 @@ from nst.losses.discrepancy import (
     squared_mmd,
 )
 from nst.losses.gram import gram_loss, gram_matrix, moments
-from nst.losses.histogram import HISTOGRAM_LAYERS, histogram_loss, quantiles
+from nst.losses.histogram import histogram_loss, quantiles
 from nst.losses.patches import PATCH_LAYERS, nearest_patches, patch_pairs, unfold_patches
 from nst.losses.perceptual import EPS, Features, PerceptualLoss, Window, geometric_weights, normalized_weights
 from nst.losses.regularizers import NormLoss, TotalVariationLoss, alpha_norm, total_variation
-from nst.losses.statistic import Sample, Statistic, StyleOptions
-from nst.losses.style import MIXING, STATISTICS, STYLE_LOSSES, Guides, StyleLoss
+from nst.losses.statistic import Sample, StyleOptions
+from nst.losses.style import MIXING, STATISTICS, STYLE_LOSSES, StyleLoss
 from nst.losses.temporal import TemporalLoss
 from nst.losses.wasserstein import (
     matrix_root,

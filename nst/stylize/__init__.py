@@ -8,8 +8,8 @@ from nst.stylize.layer_grid import GRID_LAYERS, layer_grid
 from nst.stylize.masks import open_mask, painted_masks
 from nst.stylize.mix import mix_path
 from nst.stylize.photoreal import color_table, move_colors
-from nst.stylize.scales import Part, plan
+from nst.stylize.scales import plan
 from nst.stylize.segmentation import map_colors, painted_map, propose_map
-from nst.stylize.settings import BALANCE, balance
+from nst.stylize.settings import balance
 from nst.stylize.texture import reconstruct_style, texture
 from nst.stylize.transfer import style_transfer

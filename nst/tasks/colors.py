@@ -8,7 +8,7 @@ from nst.color import COLOR_MODES
 from nst.settings import SETTINGS
 from nst.stylize import color_modes, style_transfer
 from nst.tasks.result import Layout
-from nst.tasks.style_transfer import LUT, MOMENT, PAINTING, PHOTO
+from nst.tasks.style_transfer import COMPARED, LAYERS, LUT, MOMENT, OPTIMIZED, PAINTING, PHOTO
 from nst.tasks.task import Panel, Task, Values
 
 MODES = Layout(("The photo", *SETTINGS["preserve_color"].choices.values()), columns=3)
@@ -37,20 +37,7 @@ TASK = Task(
         line="Keep the colors of your photo, in every way there is; or take only the style's.",
         hint="One press paints with the photo's colors kept in every way there is.",
         main=(("strength", "photoreal"), ("preset", "size"), ("color_when", "style_scale")),
-        more=(
-            "tv_weight",
-            "init",
-            "seed",
-            "encoder",
-            "num_steps",
-            "optimizer",
-            "learning_rate",
-            "style_loss",
-            "pooling",
-            "content_layers",
-            "style_layers",
-            "device",
-        ),
+        more=("tv_weight", "init", "seed", *OPTIMIZED, *COMPARED, *LAYERS, "device"),
         compares=False,
         scored=True,
         continues=False,

@@ -8,7 +8,7 @@ from typing import Any
 from nst import styles
 from nst.images import to_tensor
 from nst.stylize import DEARER, doodle, propose_map
-from nst.tasks.style_transfer import PAINTING
+from nst.tasks.style_transfer import COMPARED, OPTIMIZED, PAINTING
 from nst.tasks.task import MAP, Extra, Input, Panel, Task, Values
 
 
@@ -45,20 +45,7 @@ TASK = Task(
         line="Draw patches of color; each is painted as what it stands for.",
         hint="It paints what is drawn, in the manner of the painting.",
         main=(("preset", "size"), ("style_scale",)),
-        more=(
-            "tv_weight",
-            "semantic_weight",
-            "init",
-            "seed",
-            "encoder",
-            "num_steps",
-            "optimizer",
-            "learning_rate",
-            "style_loss",
-            "pooling",
-            "patch_size",
-            "device",
-        ),
+        more=("tv_weight", "semantic_weight", "init", "seed", *OPTIMIZED, *COMPARED, "patch_size", "device"),
         scored=True,
     ),
     prepare=with_map,

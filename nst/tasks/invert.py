@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nst.stylize import invert
 from nst.tasks.result import ONE, Layout
-from nst.tasks.style_transfer import PHOTO
+from nst.tasks.style_transfer import OPTIMIZED, PHOTO, SMOOTHNESS
 from nst.tasks.task import Panel, Task, Values
 
 
@@ -30,19 +30,7 @@ TASK = Task(
         hint="From noise it finds a picture that this layer takes for the photo.",
         slots=("content",),
         main=(("layer", "starts"), ("preset", "size")),
-        more=(
-            "tv_weight",
-            "tv_exponent",
-            "norm_weight",
-            "norm_exponent",
-            "seed",
-            "num_steps",
-            "optimizer",
-            "learning_rate",
-            "pooling",
-            "encoder",
-            "device",
-        ),
+        more=(*SMOOTHNESS, "seed", *OPTIMIZED, "pooling", "device"),
         compares=False,
         several="From each start",
         continues=False,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from nst.stylize import GRID_LAYERS, layer_grid
 from nst.tasks.result import Layout
-from nst.tasks.style_transfer import PAINTING, PHOTO
+from nst.tasks.style_transfer import COMPARED, OPTIMIZED, PAINTING, PHOTO
 from nst.tasks.task import Panel, Task
 
 SEEN = ("edges and colors", "fine texture", "patterns", "parts of things", "whole things")
@@ -34,7 +34,7 @@ TASK = Task(
         verb="Survey",
         hint="Above, the photo as each layer knows it; below, the style from the first layers up to each.",
         main=(("preset", "size"),),
-        more=("seed", "num_steps", "style_loss", "pooling", "encoder", "device"),
+        more=("seed", *OPTIMIZED[:2], *COMPARED, "device"),
         compares=False,
         traces=False,
         continues=False,

@@ -11,7 +11,7 @@ from torch import Tensor
 from nst.optimize import Step
 from nst.stylize import mix_path, style_transfer
 from nst.tasks.result import Layout
-from nst.tasks.style_transfer import PAINTING, PHOTO
+from nst.tasks.style_transfer import COMPARED, LAYERS, OPTIMIZED, PAINTING, PHOTO, SINGLE
 from nst.tasks.task import Panel, Task, Values
 
 SECONDS = 0.4
@@ -56,18 +56,10 @@ TASK = Task(
             "init",
             "seed",
             "pictures",
-            "encoder",
-            "num_steps",
-            "optimizer",
-            "learning_rate",
-            "style_loss",
-            "pooling",
-            "content_layers",
-            "style_layers",
-            "kernel_degree",
-            "kernel_offset",
-            "kernel_bandwidth",
-            "patch_size",
+            *OPTIMIZED,
+            *COMPARED,
+            *LAYERS,
+            *SINGLE,
             "device",
         ),
         scored=True,

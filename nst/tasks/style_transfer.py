@@ -50,6 +50,12 @@ def by_meaning(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) 
             settings["style_loss"] = f"{asked}+{heeding[0]}" if asked else BY_MEANING
 
 
+SMOOTHNESS = ("tv_weight", "tv_exponent", "norm_weight", "norm_exponent")
+OPTIMIZED = ("encoder", "num_steps", "optimizer", "learning_rate")
+COMPARED, LAYERS = ("style_loss", "pooling"), ("content_layers", "style_layers")
+SINGLE = ("kernel_degree", "kernel_offset", "kernel_bandwidth", "patch_size")
+"""Settings that stand together in the closed sections of several tabs."""
+
 LUT = Extra(
     "lut",
     "also write what becomes of colors where the style's are taken for the whole photo, as a look-up table (.cube)",
@@ -73,29 +79,18 @@ TASK = Task(
         line="The most beautiful way and the slowest: watch your photo become a painting.",
         main=(("strength", "keep_faces"), ("preset", "size"), ("preserve_color", "style_scale")),
         more=(
-            "tv_weight",
-            "tv_exponent",
-            "norm_weight",
-            "norm_exponent",
+            *SMOOTHNESS,
             "color_when",
             "photoreal",
             "init",
             "seed",
-            "encoder",
-            "num_steps",
-            "optimizer",
-            "learning_rate",
-            "style_loss",
-            "pooling",
-            "content_layers",
-            "style_layers",
+            *OPTIMIZED,
+            *COMPARED,
+            *LAYERS,
             "style_layer_weights",
-            "kernel_degree",
-            "kernel_offset",
-            "kernel_bandwidth",
+            *SINGLE,
             "activation_shift",
             "correlations",
-            "patch_size",
             "device",
         ),
         scored=True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nst.stylize import texture
-from nst.tasks.style_transfer import PAINTING
+from nst.tasks.style_transfer import COMPARED, OPTIMIZED, PAINTING
 from nst.tasks.task import Panel, Task
 
 TASK = Task(
@@ -23,19 +23,7 @@ TASK = Task(
         verb="Weave",
         slots=("style",),
         main=(("width", "height"), ("seamless",), ("style_scale",), ("preset",)),
-        more=(
-            "tv_weight",
-            "seed",
-            "num_steps",
-            "optimizer",
-            "learning_rate",
-            "style_loss",
-            "pooling",
-            "style_layers",
-            "style_layer_weights",
-            "encoder",
-            "device",
-        ),
+        more=("tv_weight", "seed", *OPTIMIZED, *COMPARED, "style_layers", "style_layer_weights", "device"),
         compares=False,
         tiles=True,
         scored=True,
