@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from nst.capture import Repeated
 from nst.device import Device
 from nst.losses import PerceptualLoss
+from nst.params import picked
 from nst.tiles import Tiling
 from nst.transforms import Moved, Shifts
 
@@ -112,7 +113,9 @@ class Descent:
             self.rate = torch.full((), rate, dtype=self.exact, device=where)
             self.recoveries = torch.zeros((), dtype=self.exact, device=where)
             shown = self.best_image if tiling is None else self.parameters[0].detach()
-            self.mean, self.weight = torch.zeros_like(shown), torch.zeros_like(self.rate)
+            self.weight = torch.zeros_like(self.rate)
+            self.mean = torch.zeros_like(shown) if tiling is None else shown.new_zeros(0)
+            self.held = Average(shown, self.weight) if tiling else None
             for p in self.parameters if tiling is None else ():
                 p.grad = torch.zeros_like(p)
         # The terms are means over the image: times its size, a pixel's gradient does not shrink as images
@@ -132,7 +135,8 @@ class Descent:
 
         def evaluate() -> Tensor:
             if self.tiling is not None:
-                found = self.tiling.evaluate(self.pixels)
+                assert isinstance(self.update, _HalfAdam)
+                found = self.tiling.evaluate(self.update.gradient, self.pixels * HALF)
                 self._note(list(found), torch.stack(list(found.values())))
                 return self.terms.sum() * self.pixels
             with torch.enable_grad():
@@ -153,8 +157,8 @@ class Descent:
         with torch.no_grad():
             self.image.project()
             self._judge(before, pictures)
-            if self.tiling is not None:
-                self._average_strips()
+            if self.held is not None:
+                self._average_strips(self.held)
             elif self.average:
                 self.mean.copy_(torch.lerp(self.image().detach(), self.mean, self.average))
                 self.weight.mul_(self.average).add_(1 - self.average)
@@ -164,14 +168,12 @@ class Descent:
             self.names, self.terms = names, torch.empty_like(terms)
         self.terms.copy_(terms)
 
-    def _average_strips(self) -> None:
-        """As ever, but without a second picture; and no gradient is kept until the next step."""
-        for rows in strips(self.mean):
-            where = (torch.arange(side.start, side.stop) for side in (rows, slice(0, self.mean.shape[-1])))
-            now = self.image.part(*where)[1]  # type: ignore[attr-defined]
-            self.mean[:, :, rows].lerp_(now.detach(), 1 - self.average)
+    def _average_strips(self, held: Average) -> None:
+        """As ever, but without a second picture."""
+        for rows in strips(self.parameters[0]):
+            where = (torch.arange(side.start, side.stop) for side in (rows, slice(0, self.parameters[0].shape[-1])))
+            held.move(rows, self.image.part(*where)[1].detach(), 1 - self.average)  # type: ignore[attr-defined]
         self.weight.mul_(self.average).add_(1 - self.average)
-        self.parameters[0].grad = None
 
     def _judge(self, before: list[Tensor], pictures: list[Tensor]) -> None:
         """Remember the iterate if it is the best, and go back to the best if the step ran away from it."""
@@ -203,13 +205,23 @@ class Descent:
         """
         if not self.average:
             return self.best_image.clone()
+        if self.tiling is not None and self.held is not None:
+            return self._shown_of_tiles(self.tiling, self.held, last)
         shown = (self.mean / self.weight).clamp_(0, 1)
-        if last and self.tiling is not None:
-            # The best is gone, but was hardly ever another than one of the last.
-            return self.image() if self.tiling.total(shown) > self.best_loss else shown
         if last:
             higher = total_loss(shown, self.encoder, self.criterion, self.device) > self.best_loss
             shown = torch.where(higher, self.best_image, shown)
+        return shown
+
+    def _shown_of_tiles(self, tiling: Tiling, held: Average, last: bool) -> Tensor:
+        """The same; after the last step it takes the iterate's place, which nothing needs any more."""
+        pixels = self.parameters[0].detach()
+        # The best is gone, but was hardly ever another than one of the last.
+        if last and tiling.total(held) > self.best_loss:
+            return self.image()
+        shown = pixels if last else torch.empty_like(pixels)
+        for rows in strips(shown):
+            shown[:, :, rows] = held.strip(rows)
         return shown
 
     def state(self) -> AdamState:
@@ -237,6 +249,38 @@ class _Update(Protocol):
     def warm(self, state: AdamState) -> None: ...
 
 
+class Average:
+    """The averaged iterate of a large picture, in half the bytes: in steps of 1/32767, evenly fine, so that what a
+    step adds to a long average is not rounded away.
+
+    Args:
+        like: a picture of the same shape.
+        weight: what the average is divided by, see `Descent`; changed elsewhere.
+    """
+
+    def __init__(self, like: Tensor, weight: Tensor) -> None:
+        self.held, self.weight = torch.zeros_like(like, dtype=torch.int16), weight
+
+    def strip(self, rows: slice) -> Tensor:
+        """These rows of the picture."""
+        return self._picture(self.held[:, :, rows])
+
+    def part(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """See `nst.params.PixelImage.part`."""
+        found = self._picture(picked(self.held, rows, columns))
+        return found, found
+
+    def _picture(self, held: Tensor) -> Tensor:
+        return (held / (FINE * self.weight.to(torch.float32))).clamp_(0, 1)
+
+    def move(self, rows: slice, towards: Tensor, share: float) -> None:
+        """Move rows by a share of the way; the weight is not touched."""
+        self.held[:, :, rows] = self.held[:, :, rows].float().lerp_(towards * FINE, share).round_()
+
+
+FINE = 2**15 - 1
+
+
 class _Adam:
     capturable = True
 
@@ -261,15 +305,21 @@ class _Adam:
     def warm(self, state: AdamState) -> None:
         for parameter, old in zip(self.parameters, state, strict=False):
             size = parameter.shape[-2:]
-            self.stepper.state[parameter] = {
-                "step": old["step"].clone(),
-                "exp_avg": F.interpolate(old["exp_avg"], size, mode="bicubic"),
-                "exp_avg_sq": F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min(0),
-            }
+            mean, square = _resized(old, (size[0], size[1]))
+            self.stepper.state[parameter] = {"step": old["step"].clone(), "exp_avg": mean, "exp_avg_sq": square}
+
+
+def _resized(old: dict[str, Tensor], size: tuple[int, int]) -> Iterator[Tensor]:
+    """The mean of gradients, then that of their squares, at another size; of those that `_HalfAdam` held as well."""
+    yield F.interpolate(old["exp_avg"].float(), size, mode="bicubic").div_(HALF if "root" in old else 1)
+    if "root" in old:
+        yield F.interpolate(old["root"].float(), size, mode="bilinear").div_(HALF).square_()
+    else:
+        yield F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min_(0)
 
 
 class _HalfAdam:
-    """Adam that holds the mean of the gradients and the root of that of their squares in float16.
+    """Adam that holds the gradient, the mean of all, and the root of that of their squares in float16, `HALF` times.
 
     They are computed in float32, a few rows at a time.
     """
@@ -278,7 +328,7 @@ class _HalfAdam:
 
     def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
         (self.pixels,), self.rate = parameters, rate
-        self.mean, self.root = (torch.zeros_like(self.pixels, dtype=torch.float16) for _ in range(2))
+        self.gradient, self.mean, self.root = (torch.zeros_like(self.pixels, dtype=torch.float16) for _ in range(3))
         self.count = 0
 
     def step(self, evaluate: Callable[[], Tensor]) -> None:
@@ -287,7 +337,7 @@ class _HalfAdam:
         rate = (self.rate / (1 - 0.9**self.count)).to(self.pixels.dtype)
         with torch.no_grad():
             for rows in strips(self.pixels):
-                pixels, gradient = self.pixels[:, :, rows], self.pixels.grad[:, :, rows]  # type: ignore[index]
+                pixels, gradient = self.pixels[:, :, rows], self.gradient[:, :, rows].float().div_(HALF)
                 mean = self.mean[:, :, rows].float().div_(HALF).lerp_(gradient, 0.1)
                 square = self.root[:, :, rows].float().div_(HALF).square_().mul_(0.99)
                 square.addcmul_(gradient, gradient, value=0.01)
@@ -301,14 +351,14 @@ class _HalfAdam:
             self.count = 0
 
     def state(self) -> AdamState:
-        mean, root = (x.float().div_(HALF) for x in (self.mean, self.root))
-        return [{"step": torch.tensor(float(self.count)), "exp_avg": mean, "exp_avg_sq": root.square_()}]
+        return [{"step": torch.tensor(float(self.count)), "exp_avg": self.mean, "root": self.root}]
 
     def warm(self, state: AdamState) -> None:
         (old,), size = state, self.pixels.shape[-2:]
         self.count = int(old["step"])
-        self.mean.copy_(F.interpolate(old["exp_avg"], size, mode="bicubic").mul_(HALF))
-        self.root.copy_(F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min_(0).sqrt_().mul_(HALF))
+        resized = _resized(old, (size[0], size[1]))  # one after the other: each is as large as the picture
+        self.mean.copy_(next(resized).mul_(HALF))
+        self.root.copy_(next(resized).sqrt_().mul_(HALF))
 
 
 HALF = 64.0

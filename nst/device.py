@@ -85,7 +85,9 @@ def choose_device(name: str | Device = "auto", precision: str = "auto") -> Devic
 def free_memory(device: Device) -> int:
     """Bytes that may still be taken: the GPU's own, or of the machine and of the container this runs in."""
     if device.torch_device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device.torch_device)[0])
+        free, whole = torch.cuda.mem_get_info(device.torch_device)
+        allowed = torch.cuda.get_per_process_memory_fraction(device.torch_device) * whole
+        return int(min(free, allowed - torch.cuda.memory_allocated(device.torch_device)))
     found = [psutil.virtual_memory().available]
     for limit, taken in (
         ("memory.max", "memory.current"),

@@ -36,6 +36,12 @@ class Encoding(Protocol):
     def reach(self, layers: Sequence[str]) -> int: ...
 
 
+class Pixels(Protocol):
+    """What is asked of a picture here."""
+
+    def part(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]: ...
+
+
 class Cut:
     """How a picture is cut into tiles, in such a way that poolings meet the same pixels as in the whole.
 
@@ -144,7 +150,7 @@ class ContentByTiles(torch.nn.Module):
         care: Tensor | None = None,
     ) -> None:
         super().__init__()
-        self.picture = picture.to(device.torch_device, torch.float16)  # finer than a photo's 8 bits
+        self.picture = picture.to(torch.float16)  # finer than a photo's 8 bits; a GPU is given it part by part
         self.encoding, self.layers, self.device, self.cut = encoding, tuple(layers), device, cut
         self.weight, self.layer_weights = weight, layer_weights
         self.care: dict[str, Tensor] | None = None
@@ -196,30 +202,30 @@ class Tiling:
         cut: the picture's tiles, and its views.
     """
 
-    image: PixelImage
+    image: Pixels
     encoding: Encoding
     criterion: PerceptualLoss
     device: Device
     cut: Cut
 
-    def evaluate(self, scale: float | None = None) -> dict[str, Tensor]:
-        """The terms; with a scale, the gradient of their sum times it is left in the picture's pixels."""
+    def evaluate(self, into: Tensor | None = None, scale: float = 1.0) -> dict[str, Tensor]:
+        """The terms; the gradient of their sum, times a scale, replaces what is in `into`, of the picture's shape."""
         losses = list(self.criterion.losses)
         summed = [loss for loss in losses if not getattr(loss, "additive", False)]
         wholes = self._measured(summed) if summed else []
         terms, slopes = self._compared(summed, wholes)
-        if scale is not None:
-            self.image.pixels.grad = torch.zeros_like(self.image.pixels)
+        if into is not None:
+            into.zero_()
         added = [loss for loss in losses if getattr(loss, "additive", False)]
-        if scale is not None or added:
+        if into is not None or added:
             for window in self.cut.windows:
-                for name, term in self._led_back(window, summed, wholes, slopes, added, scale).items():
+                for name, term in self._led_back(window, summed, wholes, slopes, added, into, scale).items():
                     terms[name] = terms[name] + term if name in terms else term
         return terms
 
-    def total(self, picture: Tensor) -> Tensor:
+    def total(self, picture: Tensor | Pixels) -> Tensor:
         """The total for another picture of this size; a scalar."""
-        other = replace(self, image=PixelImage(picture, copy=False))
+        other = replace(self, image=PixelImage(picture, copy=False) if isinstance(picture, Tensor) else picture)
         return torch.stack(list(other.evaluate().values())).sum()
 
     def _measured(self, losses: Sequence[Any]) -> list[list[Measured]]:
@@ -289,17 +295,18 @@ class Tiling:
         wholes: Sequence[Sequence[Measured]],
         slopes: Sequence[Sequence[Sequence[Tensor | None]]],
         added: Sequence[Any],
-        scale: float | None,
+        into: Tensor | None,
+        scale: float,
     ) -> dict[str, Tensor]:
         """What a window adds to the terms; its share of the gradient is added to that of the picture."""
-        losses = [*summed, *added] if scale is not None else added
-        with torch.set_grad_enabled(scale is not None):
+        losses = added if into is None else [*summed, *added]
+        with torch.set_grad_enabled(into is not None):
             features, leaves = self._look(window, self._layers(losses))
             terms: dict[str, Tensor] = {}
             for loss in added:
                 for name, term in loss.part(features, window).items():
                     terms[name] = terms[name] + term if name in terms else term
-            if scale is None:
+            if into is None:
                 return terms
             parts = [*terms.values()]
             for loss, known, whole, slope in zip(summed, self.bounds, wholes, slopes, strict=True):
@@ -312,16 +319,21 @@ class Tiling:
             gradients, leaves, (self.cut.nearby(window), window.ring), strict=True
         ):
             if gradient is not None:
-                _add(self.image.pixels.grad, gradient, rows, columns, near)  # type: ignore[arg-type]
+                _add(into, gradient, rows, columns, near)
         return {name: term.detach() for name, term in terms.items()}
 
 
 def _add(whole: Tensor, part: Tensor, rows: Tensor, columns: Tensor, near: tuple[slice, slice]) -> None:
     """Add what these rows and columns, of which some may come twice, have received to the whole's."""
     rows, columns = rows.to(whole.device), columns.to(whole.device)
-    wide = whole.new_zeros(*part.shape[:3], near[1].stop - near[1].start)
-    wide.index_add_(3, columns - near[1].start, part)
-    whole[:, :, near[0], near[1]].index_add_(2, rows - near[0].start, wide)
+    tall, across = (side.stop - side.start for side in near)
+    wide = part.new_zeros(*part.shape[:3], across).index_add_(3, columns - near[1].start, part)
+    high = part.new_zeros(*part.shape[:2], tall, across).index_add_(2, rows - near[0].start, wide)
+    whole[:, :, near[0], near[1]] += high.clamp_(-MOST, MOST)
+
+
+MOST = 6e4
+"""Less than the greatest number in float16, in which a gradient may be held."""
 
 
 def _exact(part: Measured) -> Measured:

@@ -70,9 +70,9 @@ def by_tiles(
 ) -> tuple[dict[str, float], Tensor]:
     cut = Cut(*image.pixels.shape[-2:], encoding, criterion.layers or LAYERS, SIDE, views)
     assert len(cut.windows) > 1
-    terms = Tiling(image, encoding, criterion, CPU, cut).evaluate(1.0)
-    assert image.pixels.grad is not None
-    return {name: term.item() for name, term in terms.items()}, image.pixels.grad
+    gradient = torch.full_like(image.pixels, 7.0)
+    terms = Tiling(image, encoding, criterion, CPU, cut).evaluate(gradient)
+    return {name: term.item() for name, term in terms.items()}, gradient
 
 
 def check(image: PixelImage, encoding: Any, criterion: PerceptualLoss, views: Shifts | None = None) -> None:
@@ -287,4 +287,4 @@ def test_a_large_picture_takes_hardly_more_than_what_is_kept_of_it(tmp_path, mon
     with peak_memory(CPU.torch_device) as peak:
         (step,) = style_transfer(photo, picture(2, 300, 300), device=CPU, **settings)
         assert step.image.shape[-2:] == (960, 1280)
-    assert peak() < 1.2 * footprint.THRIFTY_STATE * 960 * 1280 + 500 * footprint.SMALLEST**2
+    assert peak() < 1.2 * footprint.thrifty_state(CPU) * 960 * 1280 + 500 * footprint.SMALLEST**2

@@ -62,7 +62,7 @@ def estimate(
     for part in plan(size, chosen_preset(preset, num_steps=num_steps)):
         pixels = part.size**2 * narrow
         side = tile_side(pixels, cost.memory, device) if divisible else None
-        memory = pixels * cost.memory if side is None else tiled_memory(pixels, cost.memory, side)
+        memory = pixels * cost.memory if side is None else tiled_memory(pixels, cost.memory, side, device)
         longer = 1.0 if side is None else tiled_time(side, cost.around)
         step = longer * cost.seconds(pixels)
         views = view_count(pixels) if moving else 1

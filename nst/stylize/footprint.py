@@ -20,8 +20,13 @@ FEATURE_COPIES = 3.4
 PATCH_COPIES = 4
 """How many times all patches of a layer are held at the peak, in float32."""
 
-STATE, THRIFTY_STATE = 120, 110
-"""Bytes of a pixel that a run holds beside features: of pictures, gradients and moments; where it is tiled, fewer."""
+STATE = 120
+"""Bytes of a pixel that a run holds beside features: of pictures, gradients and moments."""
+
+
+def thrifty_state(device: Device) -> int:
+    """The same where it is tiled; what there is of photo and style is not on a GPU."""
+    return 45 if device.torch_device.type == "cuda" else 85
 
 
 def whole_step(models: Iterable[Encoder], kinds: Iterable[str], device: Device) -> float:
@@ -44,13 +49,13 @@ def tile_side(pixels: float, per_pixel: float, device: Device) -> int | None:
     free = (1 - SPARED) * free_memory(device)
     if pixels * per_pixel <= free:
         return None
-    left = max(0.0, free - THRIFTY_STATE * pixels)
+    left = max(0.0, free - thrifty_state(device) * pixels)
     return int(min(max((left / per_pixel) ** 0.5, SMALLEST), LARGEST)) // 16 * 16
 
 
-def tiled_memory(pixels: float, per_pixel: float, side: int) -> float:
+def tiled_memory(pixels: float, per_pixel: float, side: int, device: Device) -> float:
     """Bytes that a step takes whose picture is cut into tiles with such a side."""
-    return THRIFTY_STATE * pixels + per_pixel * min(side**2, pixels)
+    return thrifty_state(device) * pixels + per_pixel * min(side**2, pixels)
 
 
 def tiled_time(side: int, around: int) -> float:

@@ -32,6 +32,9 @@ KEYS = ("row", "size", "ms", "rate", "floor_ms", "times_floor", "times_pass", "m
 LONGEST, SHORTEST_TIMES = 0.4, 3
 """Seconds for which a thing is repeated to be timed, and how often at least."""
 
+PRINT, ALLOWED = 8192, 4 * 2**30
+"""Long side in pixels of a print, and bytes of the GPU's memory for it."""
+
 COMPILING = 60.0
 """Seconds that must be left to compile something."""
 
@@ -101,6 +104,8 @@ def _plan(
     for preset in presets:
         size = second if preset == "best" else first
         yield f"style_transfer {preset}", size, partial(bench.whole, preset, size)
+    if bench.cuda:
+        yield "style_transfer draft by tiles", PRINT, partial(bench.tiled, PRINT)
     for model in ("cin", "predictor"):
         for width in widths:
             yield f"fast {model}", width, partial(bench.fast, model, width)
@@ -249,6 +254,23 @@ class GpuBench:
             times.append(time.perf_counter() - began)
         note = f"{last.total} steps; the first run {times[0]:.3g} s; mean color {final.mean():.3g}"
         return {"ms": 1000 * times[-1], "memory": self.peak(), "note": note}
+
+    def tiled(self, size: int) -> Row:
+        """A draft of a picture for which there is no memory to look at it at once."""
+        device, whole = self.device.torch_device, torch.cuda.mem_get_info()[1]
+        content, style = self.picture(1, 2048).cpu(), self.picture(2, 1024).cpu()
+        self.encoders.clear()
+        self.clear()
+        torch.cuda.set_per_process_memory_fraction(ALLOWED / whole, device)
+        torch.cuda.reset_peak_memory_stats()
+        began = time.perf_counter()
+        try:
+            *_, last = throttle(style_transfer(content, style, size=size, preset="draft", device=str(device)))
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0, device)
+        note = f"of {ALLOWED / 2**30:g} GiB, of which the allocator took {torch.cuda.max_memory_reserved() / 2**30:.3g}"
+        note += f"; {last.total} steps; mean color {last.image.mean().item():.3g}"
+        return {"ms": 1000 * (time.perf_counter() - began), "memory": self.peak(), "note": note}
 
     def fast(self, model: str, width: int) -> Row:
         """Pictures from the CPU through a fast network and back."""

@@ -120,8 +120,9 @@ class Cycle(nn.Module):
         self.style_term = (style_term,)  # in a tuple, so that its encoder is no part of a checkpoint
         self.game: Game = game("least_squares")
 
-    def generators(self, pictures: Sequence[Tensor]) -> tuple[dict[str, Tensor], list[Tensor]]:
-        """Terms of the generators, and what they made, of a batch (N, 3, H, W) of each kind."""
+    def generators(self, pictures: Sequence[Tensor], share: float = 1.0) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Terms of the generators, those of the cycle and the identity at a share of their weight, and what they made,
+        of a batch (N, 3, H, W) of each kind."""
         error = CYCLE_LOSSES[self.terms.cycle_loss]
         adversarial, cycle, identity, made = [], [], [], []
         for way, own in enumerate(pictures):
@@ -135,7 +136,7 @@ class Cycle(nn.Module):
             cycle.append(error(back, own))
             identity.append(F.l1_loss(same, other))
             made.append(fake)
-        weight = self.terms.cycle
+        weight = share * self.terms.cycle
         terms = {"adversarial": adversarial[0] + adversarial[1], "cycle": weight * (cycle[0] + cycle[1])}
         if self.terms.identity:
             terms["identity"] = weight * self.terms.identity * (identity[0] + identity[1])

@@ -23,7 +23,7 @@ from nst.models.cyclegan import PatchGAN, Translator
 from nst.research.train.config import CropConfig, Records, options
 from nst.research.train.cycle import CYCLE_LOSSES, Cycle, StyleTerm, Terms
 from nst.research.train.data import rows
-from nst.research.train.loop import Learner, Plan, average_weights, drop_numbers_gone_wrong, train, training_device
+from nst.research.train.loop import Learner, average_weights, drop_numbers_gone_wrong, train, training_device
 from nst.research.train.model_file import seed_weights, warm_start, write_model
 from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
 
@@ -73,6 +73,10 @@ class CycleGANConfig(CropConfig):
         critic_layers: of stride 2; with 3 a patch has 70 pixels a side.
         cycle_weight: of the cycle's error.
         identity_weight: of a picture changed that is of the right kind already, relative to the cycle's.
+        cycle_ramp: share of the training over which both weights rise to that. A way back that has yet to be learned
+            finds nothing to bring back in pictures that were not changed, and would teach the other to change none.
+        critics_first: steps in which critics learn alone, so that a generator that can paint already is not judged by
+            those who know nothing.
         cycle_loss: "l1" or "l2".
         manner_weight: of the error of textures and colors of what the first direction paints; the paper has none.
         encoder: the network that compares these, by name or file.
@@ -100,6 +104,8 @@ class CycleGANConfig(CropConfig):
     critic_layers: int = 3
     cycle_weight: float = 10.0
     identity_weight: float = 0.5
+    cycle_ramp: float = 0.0
+    critics_first: int = 0
     cycle_loss: str = "l1"
     manner_weight: float = 0.0
     encoder: str = "compact"
@@ -156,7 +162,7 @@ def train_cyclegan(config: CycleGANConfig) -> Records:
     learned = ", ".join(Path(path).name for path in (*config.data, *config.other))
     about = f"Translates {' and '.join(config.names)}. Trained on {learned}."
     yield from train(
-        CycleLearner(cycle, kinds, config.plan, config.batch),
+        CycleLearner(cycle, kinds, config),
         out=config.folder,
         finish=lambda trained, record: write_model(trained, config.folder, "cyclegan", config.shape, record, about),
         sheet=sheet,
@@ -167,9 +173,9 @@ def train_cyclegan(config: CycleGANConfig) -> Records:
 class CycleLearner(Learner):
     """Both translators, and then both critics, a step each."""
 
-    def __init__(self, cycle: Cycle, kinds: Sequence[Domain], plan: Plan, batch: int) -> None:
-        super().__init__(plan, cycle.device)
-        self.cycle, self.kinds, self.batch = cycle, kinds, batch
+    def __init__(self, cycle: Cycle, kinds: Sequence[Domain], config: CycleGANConfig) -> None:
+        super().__init__(plan := config.plan, cycle.device)
+        self.cycle, self.kinds, self.config = cycle, kinds, config
         self.players: list[nn.Module] = [cycle.translator, cycle.critics]
         self.optimizers = [
             torch.optim.Adam(player.parameters(), lr=plan.learning_rate, betas=(0.5, 0.99)) for player in self.players
@@ -187,10 +193,12 @@ class CycleLearner(Learner):
         cycle, rng = self.cycle, self.rng.manual_seed(seed)
         for optimizer in self.optimizers:
             optimizer.param_groups[0]["lr"] = self.rate(step)
-        pictures = [kind.batch(self.batch, rng) for kind in self.kinds]
+        pictures = [kind.batch(self.config.batch, rng) for kind in self.kinds]
         cycle.critics.requires_grad_(False)
-        terms, made = cycle.generators(pictures)
-        self._descend(torch.stack(list(terms.values())).sum(), 0)
+        progress, ramp = self.plan.progress(step - 1, self.elapsed), self.config.cycle_ramp
+        terms, made = cycle.generators(pictures, min(1.0, progress / ramp) if ramp else 1.0)
+        if step > self.config.critics_first:
+            self._descend(torch.stack(list(terms.values())).sum(), 0)
         cycle.critics.requires_grad_(True)
         terms["critics"] = cycle.judge(pictures, made, random.Random(seed + 2))
         self._descend(terms["critics"], 1)
