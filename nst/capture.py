@@ -23,7 +23,7 @@ class Repeated:
         capturable: whether it is such a one; any other runs as it is, which is logged.
     """
 
-    def __init__(self, action: Callable[[], None], device: torch.device, capturable: bool = True) -> None:
+    def __init__(self, action: Callable[[], object], device: torch.device, capturable: bool = True) -> None:
         self.action, self.device, self.capturable = action, device, capturable
         self.graph: torch.cuda.CUDAGraph | None = None
         self.runs_before_capture = WARM_UP if capturable and device.type == "cuda" else None
@@ -42,7 +42,7 @@ class Repeated:
                 self.runs_before_capture = None
             self.action() if self.graph is None else self.graph.replay()
 
-    def _beside(self, action: Callable[[], None]) -> None:
+    def _beside(self, action: Callable[[], object]) -> None:
         """Do it on a stream of its own, as capturing demands, in order with what comes before and after."""
         if not hasattr(self, "stream"):
             self.stream = torch.cuda.Stream(self.device)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.capture import Repeated
 from nst.device import Device
 from nst.losses import PerceptualLoss
-from nst.params import picked
+from nst.params import Average, strips
 from nst.tiles import Tiling
 from nst.transforms import Moved, Shifts
-
-OPTIMIZERS = {"adam": 0.03, "lbfgs": 1.0, "sgd": 0.02}
-"""Each optimizer's learning rate, for an image in [0, 1]; for plain gradient descent, how far the first step goes."""
+from nst.updates import HALF, LBFGS, OPTIMIZERS, Adam, AdamState, GradientDescent, HalfAdam, Update
 
 DIVERGED = 10.0
 """How many times the best loss counts as diverging."""
@@ -41,10 +38,6 @@ class Parameterization(Protocol):
     def project(self) -> None: ...
 
 
-AdamState = list[dict[str, Tensor]]
-"""Adam's moments and step count, parameter by parameter: what one scale leaves to the next."""
-
-
 @torch.no_grad()
 def total_loss(image: Tensor, encoder: Encoding, criterion: PerceptualLoss, device: Device) -> Tensor:
     """The total of the criterion for a picture (N, 3, H, W) in [0, 1]; a scalar on the device."""
@@ -62,7 +55,7 @@ class Descent:
     Args:
         image: what is optimized.
         encoder, criterion: image to features to terms; one encoder pass for each evaluation.
-        optimizer: one of `OPTIMIZERS`.
+        optimizer: one of `nst.updates.OPTIMIZERS`.
         learning_rate: None means the optimizer's own.
         average: decay of the averaged iterate, 0 for none.
         transforms: views of the picture, of which each step sees the next.
@@ -121,9 +114,9 @@ class Descent:
         # The terms are means over the image: times its size, a pixel's gradient does not shrink as images
         # grow, and Adam's epsilon means the same at each of them.
         self.pixels, self.side = shown.shape[-1] * shown.shape[-2], max(shown.shape[-2:])
-        updates: dict[str, type[_Adam] | type[_GradientDescent]]
-        updates = {"adam": _Adam, "lbfgs": _LBFGS, "sgd": _GradientDescent}
-        self.update: _Update = (updates[optimizer] if tiling is None else _HalfAdam)(self.parameters, self.rate)
+        updates: dict[str, type[Adam] | type[GradientDescent]]
+        updates = {"adam": Adam, "lbfgs": LBFGS, "sgd": GradientDescent}
+        self.update: Update = (updates[optimizer] if tiling is None else HalfAdam)(self.parameters, self.rate)
         capturable = self.update.capturable and getattr(criterion, "capturable", True)
         self.step = Repeated(self._step, where, capturable)
 
@@ -135,7 +128,7 @@ class Descent:
 
         def evaluate() -> Tensor:
             if self.tiling is not None:
-                assert isinstance(self.update, _HalfAdam)
+                assert isinstance(self.update, HalfAdam)
                 found = self.tiling.evaluate(self.update.gradient, self.pixels * HALF)
                 self._note(list(found), torch.stack(list(found.values())))
                 return self.terms.sum() * self.pixels
@@ -232,194 +225,3 @@ class Descent:
         """Take over the state of a smaller scale, resized (crowsonkb/style-transfer-pytorch)."""
         if state:
             self.update.warm(state)
-
-
-class _Update(Protocol):
-    """How the parameters are changed by their gradients."""
-
-    capturable: bool
-
-    def step(self, evaluate: Callable[[], Tensor]) -> None:
-        """Change them; `evaluate` gives the total and leaves its gradients in the parameters."""
-
-    def restart(self, again: Tensor) -> None:
-        """Forget what was before, where the scalar `again` is true."""
-
-    def state(self) -> AdamState: ...
-    def warm(self, state: AdamState) -> None: ...
-
-
-class Average:
-    """The averaged iterate of a large picture, in half the bytes: in steps of 1/32767, evenly fine, so that what a
-    step adds to a long average is not rounded away.
-
-    Args:
-        like: a picture of the same shape.
-        weight: what the average is divided by, see `Descent`; changed elsewhere.
-    """
-
-    def __init__(self, like: Tensor, weight: Tensor) -> None:
-        self.held, self.weight = torch.zeros_like(like, dtype=torch.int16), weight
-
-    def strip(self, rows: slice) -> Tensor:
-        """These rows of the picture."""
-        return self._picture(self.held[:, :, rows])
-
-    def part(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """See `nst.params.PixelImage.part`."""
-        found = self._picture(picked(self.held, rows, columns))
-        return found, found
-
-    def _picture(self, held: Tensor) -> Tensor:
-        return (held / (FINE * self.weight.to(torch.float32))).clamp_(0, 1)
-
-    def move(self, rows: slice, towards: Tensor, share: float) -> None:
-        """Move rows by a share of the way; the weight is not touched."""
-        self.held[:, :, rows] = self.held[:, :, rows].float().lerp_(towards * FINE, share).round_()
-
-
-FINE = 2**15 - 1
-
-
-class _Adam:
-    capturable = True
-
-    def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
-        capturable = rate.device.type == "cuda"
-        # The rate is a tensor, which may be halved on the device.
-        self.stepper = torch.optim.Adam(parameters, rate, betas=(0.9, 0.99), fused=True, capturable=capturable)
-        self.parameters = parameters
-
-    def step(self, evaluate: Callable[[], Tensor]) -> None:
-        evaluate()
-        self.stepper.step()
-
-    def restart(self, again: Tensor) -> None:
-        for parameter in self.parameters:
-            for value in self.stepper.state[parameter].values():
-                value.masked_fill_(again.to(value.device), 0)
-
-    def state(self) -> AdamState:
-        return [dict(self.stepper.state[p]) for p in self.parameters]
-
-    def warm(self, state: AdamState) -> None:
-        for parameter, old in zip(self.parameters, state, strict=False):
-            size = parameter.shape[-2:]
-            mean, square = _resized(old, (size[0], size[1]))
-            self.stepper.state[parameter] = {"step": old["step"].clone(), "exp_avg": mean, "exp_avg_sq": square}
-
-
-def _resized(old: dict[str, Tensor], size: tuple[int, int]) -> Iterator[Tensor]:
-    """The mean of gradients, then that of their squares, at another size; of those that `_HalfAdam` held as well."""
-    yield F.interpolate(old["exp_avg"].float(), size, mode="bicubic").div_(HALF if "root" in old else 1)
-    if "root" in old:
-        yield F.interpolate(old["root"].float(), size, mode="bilinear").div_(HALF).square_()
-    else:
-        yield F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min_(0)
-
-
-class _HalfAdam:
-    """Adam that holds the gradient, the mean of all, and the root of that of their squares in float16, `HALF` times.
-
-    They are computed in float32, a few rows at a time.
-    """
-
-    capturable = False
-
-    def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
-        (self.pixels,), self.rate = parameters, rate
-        self.gradient, self.mean, self.root = (torch.zeros_like(self.pixels, dtype=torch.float16) for _ in range(3))
-        self.count = 0
-
-    def step(self, evaluate: Callable[[], Tensor]) -> None:
-        evaluate()
-        self.count += 1
-        rate = (self.rate / (1 - 0.9**self.count)).to(self.pixels.dtype)
-        with torch.no_grad():
-            for rows in strips(self.pixels):
-                pixels, gradient = self.pixels[:, :, rows], self.gradient[:, :, rows].float().div_(HALF)
-                mean = self.mean[:, :, rows].float().div_(HALF).lerp_(gradient, 0.1)
-                square = self.root[:, :, rows].float().div_(HALF).square_().mul_(0.99)
-                square.addcmul_(gradient, gradient, value=0.01)
-                root = square.sqrt_()
-                self.mean[:, :, rows], self.root[:, :, rows] = mean * HALF, root * HALF
-                pixels.sub_(mean.mul_(rate).div_(root.div_((1 - 0.99**self.count) ** 0.5).add_(1e-8)))
-
-    def restart(self, again: Tensor) -> None:
-        if again:
-            self.mean.zero_(), self.root.zero_()
-            self.count = 0
-
-    def state(self) -> AdamState:
-        return [{"step": torch.tensor(float(self.count)), "exp_avg": self.mean, "root": self.root}]
-
-    def warm(self, state: AdamState) -> None:
-        (old,), size = state, self.pixels.shape[-2:]
-        self.count = int(old["step"])
-        resized = _resized(old, (size[0], size[1]))  # one after the other: each is as large as the picture
-        self.mean.copy_(next(resized).mul_(HALF))
-        self.root.copy_(next(resized).sqrt_().mul_(HALF))
-
-
-HALF = 64.0
-"""What numbers are multiplied by to be held in float16: a pixel's gradients are some thousandths to some tens."""
-
-
-def strips(picture: Tensor) -> list[slice]:
-    """The rows of a picture (N, C, H, W), some four million numbers at a time."""
-    rows = max(1, 2**22 // (picture.shape[0] * picture.shape[1] * picture.shape[-1]))
-    return [slice(start, min(start + rows, picture.shape[-2])) for start in range(0, picture.shape[-2], rows)]
-
-
-class _GradientDescent:
-    """Plain gradient descent, whose first step goes as far as the rate says."""
-
-    capturable = True
-
-    def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
-        self.parameters, self.rate = parameters, rate
-        self.slope, self.unscaled = torch.zeros_like(rate), torch.ones_like(rate, dtype=torch.bool)
-
-    def step(self, evaluate: Callable[[], Tensor]) -> None:
-        evaluate()
-        gradients = [p.grad for p in self.parameters if p.grad is not None]
-        slope = torch.cat([g.flatten() for g in gradients]).square().mean().sqrt().clamp_min(1e-12)
-        self.slope.copy_(torch.where(self.unscaled, slope, self.slope))
-        with torch.no_grad():
-            for parameter, gradient in zip(self.parameters, gradients, strict=True):
-                parameter.sub_(gradient * (self.rate / self.slope))
-
-    def restart(self, again: Tensor) -> None:
-        self.unscaled.copy_(again)
-
-    def state(self) -> AdamState:
-        return []
-
-    def warm(self, state: AdamState) -> None:
-        """Nothing is carried over."""
-
-
-class _LBFGS(_GradientDescent):
-    """One iteration with a strong Wolfe line search a step: it looks at every loss, and so cannot be captured."""
-
-    capturable = False
-
-    def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
-        super().__init__(parameters, rate)
-        self.restart(self.unscaled)
-
-    def step(self, evaluate: Callable[[], Tensor]) -> None:
-        self.stepper.step(evaluate)  # type: ignore[arg-type]
-
-    def restart(self, again: Tensor) -> None:
-        if again:
-            self.stepper = torch.optim.LBFGS(
-                self.parameters,
-                float(self.rate),
-                max_iter=1,
-                max_eval=10,
-                history_size=10,
-                tolerance_grad=0,
-                tolerance_change=0,
-                line_search_fn="strong_wolfe",
-            )

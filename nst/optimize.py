@@ -10,11 +10,12 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor
 
-from nst.descent import OPTIMIZERS, AdamState, Descent, Encoding, Parameterization, total_loss
+from nst.descent import Descent, Encoding, Parameterization, total_loss
 from nst.device import Device
 from nst.losses import PerceptualLoss
 from nst.tiles import Tiling
 from nst.transforms import Shifts
+from nst.updates import OPTIMIZERS, AdamState
 
 __all__ = ["OPTIMIZERS", "AdamState", "Encoding", "Parameterization", "Step", "optimize", "throttle", "total_loss"]
 

@@ -66,6 +66,44 @@ def picked(picture: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return picture[:, :, rows[:, None], columns]
 
 
+class Average:
+    """The averaged iterate of a large picture, in half the bytes: in steps of 1/32767, evenly fine, so that what a
+    step adds to a long average is not rounded away.
+
+    Args:
+        like: a picture of the same shape.
+        weight: what the average is divided by, see `Descent`; changed elsewhere.
+    """
+
+    def __init__(self, like: Tensor, weight: Tensor) -> None:
+        self.held, self.weight = torch.zeros_like(like, dtype=torch.int16), weight
+
+    def strip(self, rows: slice) -> Tensor:
+        """These rows of the picture."""
+        return self._picture(self.held[:, :, rows])
+
+    def part(self, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """See `nst.params.PixelImage.part`."""
+        found = self._picture(picked(self.held, rows, columns))
+        return found, found
+
+    def _picture(self, held: Tensor) -> Tensor:
+        return (held / (FINE * self.weight.to(torch.float32))).clamp_(0, 1)
+
+    def move(self, rows: slice, towards: Tensor, share: float) -> None:
+        """Move rows by a share of the way; the weight is not touched."""
+        self.held[:, :, rows] = self.held[:, :, rows].float().lerp_(towards * FINE, share).round_()
+
+
+FINE = 2**15 - 1
+
+
+def strips(picture: Tensor) -> list[slice]:
+    """The rows of a picture (N, C, H, W), some four million numbers at a time."""
+    rows = max(1, 2**22 // (picture.shape[0] * picture.shape[1] * picture.shape[-1]))
+    return [slice(start, min(start + rows, picture.shape[-2])) for start in range(0, picture.shape[-2], rows)]
+
+
 class LatentImage(nn.Module):
     """A generator's picture, whose styles are the parameters.
 

@@ -29,7 +29,7 @@ FLOORS = [  # from the top down; a file imports only from floors below its own, 
     {"encoders", "taught"},
     {"optimize", "registry", "styles"},
     {"descent"},
-    {"tiles"},
+    {"tiles", "updates"},
     {"capture", "color", "device", "images", "losses", "params", "weights"},
     {"formats", "layers", "places", "threads", "transforms"},
 ]

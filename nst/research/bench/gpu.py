@@ -279,7 +279,7 @@ class GpuBench:
         photo = self.picture(1, height, width)
         frame = photo[0].permute(1, 2, 0).mul(255).byte().cpu().contiguous()
         painted = torch.zeros_like(photo)
-        network = Repeated(lambda: _into(painted, painter.pass_through(photo)), self.device.torch_device)
+        network = Repeated(lambda: painted.copy_(painter.pass_through(photo)), self.device.torch_device)
         with torch.no_grad():
             alone = self.timed(network)
         for _ in paint_frames(painter, [frame] * 4):
@@ -306,10 +306,10 @@ class GpuBench:
         one, ones = [1, 1], (1, 1)
         kept = [torch.empty_like(x), torch.empty_like(x)]
         apart = Repeated(
-            lambda: _into(kept[0], torch.conv2d(x, weight, bias, ones, ones).relu_()), self.device.torch_device
+            lambda: kept[0].copy_(torch.conv2d(x, weight, bias, ones, ones).relu_()), self.device.torch_device
         )
         joined = Repeated(
-            lambda: _into(kept[1], torch.cudnn_convolution_relu(x, weight, bias, one, one, one, 1)),
+            lambda: kept[1].copy_(torch.cudnn_convolution_relu(x, weight, bias, one, one, one, 1)),
             self.device.torch_device,
         )
         times = self.timed(apart), self.timed(joined)
@@ -397,7 +397,3 @@ class GpuBench:
 
 class _Uncaptured(PerceptualLoss):
     capturable = False
-
-
-def _into(target: Tensor, source: Tensor) -> None:
-    target.copy_(source)
