@@ -466,6 +466,19 @@ def test_the_estimate_does_not_wait_for_a_busy_device(monkeypatch):
     assert forecast.estimate(None, DEFAULTS) == ""
 
 
+def test_the_estimate_is_of_this_machine_as_it_is_now(monkeypatch):
+    monkeypatch.setattr(forecast.stylize, "is_measured", lambda **given: True)
+    monkeypatch.setattr(forecast.settings, "is_here", lambda name: True)
+    monkeypatch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(10.0, 300_000_000))
+    given = (32, 48), DEFAULTS
+    assert forecast.seconds(*given) == 10 and "10 s" in forecast.estimate(*given)
+    forecast.learn(10.0 * 0.1, 5.0)
+    assert "50 s" in forecast.estimate(*given), "a tenth of a run took half of the time that was told for the whole"
+    now = forecast.time.monotonic()
+    monkeypatch.setattr(forecast.time, "monotonic", lambda: now + 100 * forecast.LATELY)
+    assert "10 s" in forecast.estimate(*given), "others have left it since"
+
+
 def test_the_estimate_is_of_what_the_controls_say(tab, photo, monkeypatch):
     told = []
     monkeypatch.setattr(forecast, "estimate", lambda *asked: told.append(asked) or "")

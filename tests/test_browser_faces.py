@@ -24,6 +24,9 @@ def test_faces_are_sampled_and_a_film_of_them_plays(open_page):  # noqa: F811
     expect(page.locator("#faces-status strong")).to_have_text("Finished")
     cells = page.locator("#faces-snapshots [data-number]")
     expect(cells).to_have_count(4)
+    page.locator("#faces-snapshots .larger").nth(1).click()
+    assert page.locator("dialog img").bounding_box()["width"] > 500
+    page.keyboard.press("Escape")
     cells.nth(1).click()
     page.locator("#faces-alike").click()
     expect(page.locator("#faces-like input")).to_have_value("1")

@@ -127,6 +127,18 @@ def test_what_can_be_pressed_on_a_phone_is_large_enough(open_page):  # noqa: F81
         assert not small, "\n".join(small)
 
 
+def test_nothing_stands_behind_the_bar_at_the_end_of_a_phone_s_page(open_page):  # noqa: F811
+    page = phone(open_page)
+    for title in ("Optimize", "Lab", "Measure"):
+        to_tab(page, title)
+        page.wait_for_function(
+            """() => { scrollTo(0, document.documentElement.scrollHeight);
+            const bar = [...document.querySelectorAll('.toolbar')].find(one => one.checkVisibility());
+            const [end, top] = [document.querySelector('footer'), bar].map(one => one.getBoundingClientRect());
+            return end.bottom <= top.top; }"""
+        )
+
+
 def test_the_thumbs_of_sliders_are_whole_on_a_phone(open_page):  # noqa: F811
     page = phone(open_page, "?strength=100")
     edges = page.evaluate(
@@ -166,7 +178,10 @@ def test_the_last_click_on_a_style_wins(open_page, tmp_path):  # noqa: F811
 def test_on_a_phone_a_tap_on_a_style_brings_the_picture_into_view(open_page):  # noqa: F811
     page = phone(open_page)
     to_tab(page, "Fast styles")
+    expect(page.locator("#fast-content img")).to_be_visible()
     style = page.locator("#fast-styles button[data-name=ink]")
+    style.evaluate("one => one.scrollIntoView()")
+    page.wait_for_function("document.querySelector('#fast-compare').getBoundingClientRect().bottom < innerHeight / 3")
     style.tap()
     finished(page, "fast-")
     page.wait_for_function(
@@ -371,7 +386,10 @@ def test_the_keys_reach_paint_soon_and_before_and_after(open_page):  # noqa: F81
         if "preset" in places[-1]:
             assert page.evaluate("document.activeElement.checked"), "Tab enters a choice at what is chosen"
     assert len(places) <= 40, places
-    page.locator("#compare input").focus()
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.matches('#compare input')"):
+            break
     for _ in range(10):
         page.keyboard.press("ArrowRight")
     assert page.locator("#compare .frame").evaluate("e => e.style.getPropertyValue('--split')") == "60%"

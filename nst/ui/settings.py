@@ -83,8 +83,7 @@ def control(name: str, task: Task) -> Component:
     if row.step:
         return gr.Slider(row.low, row.high, default, step=row.step, **form)  # type: ignore[arg-type]
     whole = row.kind is int
-    empty = row.unset if row.unset == "any" else "automatic"
-    form |= {"placeholder": empty, "precision": 0 if whole else None, "step": 1 if whole else 0.01}
+    form |= {"placeholder": row.unset or "automatic", "precision": 0 if whole else None, "step": 1 if whole else 0.01}
     return gr.Number(default, **form)
 
 
