@@ -28,13 +28,16 @@ from nst.optimize import Step
 from nst.registry import list_models, load_model
 from nst.settings import SETTINGS, check
 from nst.styles import list_styles, load_content, load_style
-from nst.taught import NETWORK, Taught, with_taught
-from nst.weights import Weights
+from nst.taught import NETWORK, Taught, pull, with_taught
+from nst.weights import Weights, repository
 
 StyleLike = str | Tensor | Taught
 
 NAMED, ANY = NETWORK, "predictor"
 """The models for styles that are known by name, and for any others."""
+
+LOOKS = ("predictor", "adain", "wct")
+"""The architectures of networks that look at a picture of a style and paint in it, whatever it is."""
 
 MAX_SIZE, MAX_STYLES = 4096, 4
 GENTLE = 0.5
@@ -144,8 +147,10 @@ def fast_stylize(
         content: the photo (1, 3, H, W) in [0, 1], of any size.
         styles: up to four; names of `fast_styles()` or `nst.styles`, or pictures (1, 3, H, W) in [0, 1]; or styles that
             were taught (see `nst.taught`), besides names of `fast_styles()`; or the name of one of `networks()`, alone.
+            Of the Hub, "owner/name" or "owner/name@revision": a style that was taught, or a network of one, alone.
         weights: of the styles in the mixture, made to sum to 1; None means equal.
-        model: a name of `list_models("style")`, or a file; None means the one that fits the styles.
+        model: a name of `list_models("style")`, a file, or a repository of the Hub; None means the one that fits the
+            styles.
         strength: 0 gives the photo back, 100 the style in full.
         keep_faces: how much gentler faces are painted; 0 as all else, 100 at half the strength.
         size: long side of the result in pixels; None means the photo's own, at most 4096.
@@ -179,6 +184,7 @@ def make_painter(
 ) -> Painter:
     """A style, or a mixture, ready to paint with; arguments as of `fast_stylize`."""
     device = choose_device(device)
+    styles, model = _of_the_hub(styles, model)
     name = model or model_for(styles)
     network = placed(name, str(device.torch_device))
     takes = getattr(network, "takes", "")
@@ -206,6 +212,24 @@ def make_painter(
     return Painter(network, code, device, name)
 
 
+def _of_the_hub(styles: Sequence[StyleLike], model: str | None) -> tuple[Sequence[StyleLike], str | None]:
+    """Styles and model, where styles are named as repositories of the Hub: what was taught, or a network of its own."""
+    found = [(isinstance(style, str) and pull(style)) or style for style in styles]
+    own = next((style for style in found if isinstance(style, str) and repository.parse(style)), None)
+    if own is None:
+        return found, model
+    if len(found) > 1:
+        raise _alone(own)
+    names = getattr(load_model(own), "styles", ())
+    if len(names) > 1:
+        raise ValueError(f"{own} knows several styles: name it as the network, and as style one of {', '.join(names)}.")
+    return list(names), own
+
+
+def _alone(name: str) -> ValueError:
+    return ValueError(f'"{name}" is a network of its own, which cannot be blended with other styles.')
+
+
 def model_for(styles: Sequence[StyleLike]) -> str:
     """The model that these styles need: the one that learned them, if it learned all, or the one for any.
 
@@ -219,7 +243,7 @@ def model_for(styles: Sequence[StyleLike]) -> str:
     for name in (name for name in names if isinstance(name, str)):
         if name in alone:
             if len(styles) > 1:
-                raise ValueError(f'"{name}" is a network of its own, which cannot be blended with other styles.')
+                raise _alone(name)
             return name
         if name not in known:
             raise _unknown(name, known)
@@ -233,7 +257,7 @@ def fast_styles() -> tuple[str, ...]:
 
 def any_style_models() -> list[str]:
     """The networks that look at a picture of a style and paint in it, whatever it is; the default first."""
-    names = [entry.name for entry in list_models("style") if entry.architecture in ("predictor", "adain", "wct")]
+    names = [entry.name for entry in list_models("style") if entry.architecture in LOOKS]
     return sorted(names, key=lambda name: name != ANY)
 
 

@@ -200,6 +200,8 @@ def _from_file(path: Path, architecture: str | None) -> nn.Module:
 
 def _from_offer(offer: Offer, path: Path) -> nn.Module:
     """A network of the Hub: in our layout strictly, else by what it holds, else by the importers."""
+    if offer.taught:
+        raise WeightsError(f"{offer.repo} holds a style that was taught, and no network: choose it as a style.")
     said = store.metadata(path)
     if "architecture" in said:
         config = repository.check_config(offer)

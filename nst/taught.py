@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from torch import Tensor
 
 from nst import styles
 from nst.places import cache_dir
-from nst.registry import find_model, list_models, load_model
-from nst.weights import WeightsError, metadata, resolve, save_tensors
+from nst.registry import find_model, list_models, load_model, offered
+from nst.weights import WeightsError, metadata, repository, resolve, save_tensors
 
 NETWORK = "cin"
 """The network that is taught."""
@@ -32,7 +32,7 @@ KNOWN = 8 * MOST_STYLES
 
 LETTERS = 20
 SUFFIX = ".safetensors"
-FORMAT = "pastiche style 1"
+FORMAT = repository.TAUGHT
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +90,27 @@ def find(name: str, where: Path | None = None) -> Taught | None:
 def _read(path: Path, *_: int) -> Taught:
     """The style of a file in the state that it is in, the same object each time."""
     return load(path)
+
+
+def pull(name: str) -> Taught | None:
+    """The style that a repository of the Hub holds, "owner/name" or "owner/name@revision", by which it is called then;
+    None if this names no repository, or one of something else.
+
+    Raises:
+        WeightsError: it cannot be had, or not used here.
+    """
+    offer = offered(name)
+    if not offer or not offer.taught:
+        return None
+    if offer.size > MOST_BYTES:
+        raise WeightsError(f"{offer.repo} holds no style: such a file has at most {MOST_BYTES // 1000} kB.")
+    path = repository.fetch(offer)
+    return _named(_read(path, offer.size, path.stat().st_mtime_ns), offer.name)
+
+
+@lru_cache(maxsize=KNOWN)
+def _named(style: Taught, name: str) -> Taught:
+    return replace(style, name=name)
 
 
 def keep(style: Taught, where: Path | None = None) -> Path:

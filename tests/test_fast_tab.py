@@ -124,16 +124,16 @@ def test_which_network_paints_in_a_picture_can_be_chosen(tab, run, photo):
         assert tab.open_picture(painting.result)[tab.controls["model"]] == (model or settings.AUTO)
     painting, _ = painted(tab, photo, [OWN], own=photo)
     assert "model" not in run.calls[-1], "left out, it is the default one"
-    next(tab.paint_live(encode(Image.new("RGB", (8, 8))), [OWN], stylerow.MIDDLE, photo, 100, "adain"))
+    next(tab.live.paint(encode(Image.new("RGB", (8, 8))), [OWN], stylerow.MIDDLE, photo, 100, "adain"))
     assert run.calls[-2]["model"] == "adain"
 
 
 def test_a_camera_looks_at_an_own_style_once(tab, run, photo):
     seen = encode(Image.new("RGB", (8, 8)))
     for _ in range(3):
-        next(tab.paint_live(seen, [OWN], stylerow.MIDDLE, photo, 100))
+        next(tab.live.paint(seen, [OWN], stylerow.MIDDLE, photo, 100))
     assert len([call for call in run.calls if "styles" in call]) == 1
-    next(tab.paint_live(seen, [OWN, "ink"], stylerow.MIDDLE, photo, 100))
+    next(tab.live.paint(seen, [OWN, "ink"], stylerow.MIDDLE, photo, 100))
     assert len([call for call in run.calls if "styles" in call]) == 2, "others are looked at anew"
 
 
@@ -225,8 +225,8 @@ def test_an_example_among_its_styles_comes_back_and_what_was_an_upload_is_told(t
 def test_the_camera_waits_for_nobody(tab, run):
     seen = encode(Image.new("RGB", (40, 30), "teal"))
     with lock:
-        assert next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 100)) == [gr.skip(), gr.skip()]
-    picture, rate = next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 60))
+        assert next(tab.live.paint(seen, ["ink"], stylerow.MIDDLE, None, 100)) == [gr.skip(), gr.skip()]
+    picture, rate = next(tab.live.paint(seen, ["ink"], stylerow.MIDDLE, None, 60))
     assert picture.size == (32, 24) and "a second" in rate and not lock.locked()
     assert run.calls[-1]["strength"] == 60
 
@@ -244,12 +244,12 @@ def test_a_camera_s_pictures_are_held_steady(tab, monkeypatch):
     scene = torch.nn.functional.interpolate(coarse, (96, 128), mode="bicubic").clamp(0, 1)
     noises = [0.2 * torch.rand(scene.shape, generator=generator) for _ in range(4)]
     painter = SimpleNamespace(paint=lambda frame, **_: (0.8 * scene + noises.pop()).clamp(0, 1))
-    monkeypatch.setattr(tab, "painter", lambda *_: painter)
+    monkeypatch.setattr(tab.live, "painter", lambda *_: painter)
     seen = encode(to_pil(scene))
     shown = [
-        np.asarray(next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 100))[0]).astype(float) for _ in range(3)
+        np.asarray(next(tab.live.paint(seen, ["ink"], stylerow.MIDDLE, None, 100))[0]).astype(float) for _ in range(3)
     ]
     assert np.abs(shown[2] - shown[1]).mean() < 0.5 * np.abs(0.2 * 255 / 3)
     monkeypatch.setattr("nst.server.inputs.session", lambda: "another")
-    other = np.asarray(next(tab.paint_live(seen, ["ink"], stylerow.MIDDLE, None, 100))[0]).astype(float)
+    other = np.asarray(next(tab.live.paint(seen, ["ink"], stylerow.MIDDLE, None, 100))[0]).astype(float)
     assert np.abs(other - shown[2]).mean() > np.abs(shown[2] - shown[1]).mean()

@@ -22,6 +22,7 @@ from nst.__main__ import main
 from nst.encoders import load_encoder
 from nst.images import decode, read_recipe, save, to_pil
 from nst.registry import find_model, load_model
+from nst.server import limits
 from nst.tasks import TASKS
 from nst.ui import settings
 from nst.ui.painting import Order, Painting
@@ -62,6 +63,7 @@ def fake(tmp_path, monkeypatch):
         yield server
     huggingface_hub.close_session()
     registry.forget_models()
+    repository._known.clear()
 
 
 @pytest.fixture
@@ -81,6 +83,7 @@ def elsewhere(tmp_path, monkeypatch):
     """Another machine: empty caches, and nothing loaded."""
     go_online(monkeypatch, tmp_path / "elsewhere")
     registry.forget_models()
+    repository._known.clear()
 
 
 # ---- published
@@ -182,7 +185,7 @@ def test_a_published_model_is_used_elsewhere_by_its_name(fake, published, encode
     words = ["stylize", "photo.png", "--style", "photo.png", "--size", "64", "--steps", "2"]
     assert main([*words, "-o", "one.png", "--encoder", REPO]) == 0
     told = capsys.readouterr().err
-    assert f"{REPO}: encoder, 0.0 MB, license mit; its card: {fake.endpoint}/{REPO}" in told
+    assert f"{REPO}: encoder, 16 kB, license mit; its card: {fake.endpoint}/{REPO}" in told
     recipe = read_recipe(tmp_path / "one.png")
     assert recipe["settings"]["encoder"] == f"{REPO}@{published}", "a branch moves; this state does not"
     fake.requests.clear()
@@ -211,11 +214,14 @@ def test_pull_fetches_for_later(fake, published, tmp_path, monkeypatch, capsys):
 
 def test_the_page_says_what_it_is_while_it_is_fetched(fake, published, tmp_path, monkeypatch):
     elsewhere(tmp_path, monkeypatch)
+    fake.requests.clear()
     photo = save(tmp_path / "photo.png", to_pil(picture(2, 32, 48)))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     fake.drip = (2_000, 0.05)
     painting = Painting(Order({"size": 64, "encoder": REPO}, {"content": str(photo), "style": str(photo)}))
     shown = [view["status"] for view in painting.paint(FakeRun(), load_encoder) if "status" in view]
+    assert len([asked for asked in fake.requests if asked.path.startswith("/api/models")]) == 1, "it is described once"
+    assert painting.order.settings["encoder"] == f"{REPO}@{published}"
     assert any(REPO in text and "license mit" in text and "its card" in text for text in shown)
 
 
@@ -367,8 +373,9 @@ def test_a_visitor_cannot_have_a_model_fetched(monkeypatch):
     assert settings.read(asked, TASKS["style_transfer"])["encoder"] == REPO
     assert settings.control("encoder", TASKS["style_transfer"]).allow_custom_value
     monkeypatch.setenv("PASTICHE_LIMITS", "strict")
-    with pytest.raises(ValueError, match="Encoder"):
-        settings.read(asked, TASKS["style_transfer"])
+    with pytest.raises(ValueError, match="Encoder: on this server it is chosen from the list"):
+        limits.check(asked, "style_transfer")
+    assert settings.shown("encoder", REPO, TASKS["style_transfer"]) == "compact", "of a link, too"
     assert not settings.control("encoder", TASKS["style_transfer"]).allow_custom_value
     monkeypatch.setenv("PASTICHE_LIMITS", "local")
     with pytest.raises(ValueError, match="Encoder"):

@@ -19,7 +19,7 @@ from nst import fast, weights
 from nst.fast import fast_stylize, model_for, networks
 from nst.images import decode, read_recipe, to_tensor
 from nst.registry import find_model, forget_models, load_model
-from nst.ui import stylerow
+from nst.ui import hubrow, stylerow
 from nst.ui.fast import FastTab, create_tab
 
 PTH, ONNX = "starry-night-512", "candy"
@@ -88,17 +88,17 @@ def test_without_network_it_says_so(tab, photo, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(gr.Error, match="HF_HUB_OFFLINE"):
         views(tab, photo, [PTH])
-    live = next(tab.paint_live(Image.new("RGB", (8, 8)), [PTH], stylerow.MIDDLE, None, 100))
+    live = next(tab.live.paint(Image.new("RGB", (8, 8)), [PTH], stylerow.MIDDLE, None, 100))
     assert "first" in live[1]
     with pytest.raises(weights.WeightsNotFound):
         load_model(PTH, download=False)
 
 
 def test_they_are_told_with_size_and_license_and_stand_alone(tab, photo):
-    shown = stylerow.gallery_html(["ink"], [PTH], networks())
+    shown = hubrow.html(networks(), [PTH])
     for entry in networks():
         assert f'data-name="{entry.name}"' in shown and f"MB, {entry.license}" in shown and len(entry.revision) == 40
-    assert "<details" in shown and " open>" in shown and " open>" not in stylerow.gallery_html(["ink"], [], networks())
+    assert "<details" in shown and " open>" in shown and " open>" not in hubrow.html(networks(), [])
     event: Any = type("Event", (), {"name": PTH})
     assert tab.pick(event, ["ink", "waves"], True)[0] == [PTH]
     assert tab.pick(type("Event", (), {"name": "ink"}), [PTH], True)[0] == ["ink"]  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from nst.optimize import Step
 from nst.server import clips, inputs, limits, log
 from nst.stylize import Estimate
 from nst.tasks import TASKS
-from nst.ui import color, doodle, endpoints, faces, fast, lab, mix, optimize, pictures, translate, video
+from nst.ui import color, doodle, endpoints, faces, fast, lab, live, mix, optimize, pictures, translate, video
 from nst.ui.map_tab import Atlas
 from nst.ui.painting import Order, Painting
 from nst.video import read_frames
@@ -218,10 +218,10 @@ def test_a_camera_s_picture_has_a_bound_and_what_is_wrong_with_it_is_told(tmp_pa
         (b"%!PS-Adobe-3.0 EPSF-3.0", "EPS"),
         (b"no picture", "known kind"),
     ):
-        assert told in next(tab.paint_live(seen, ["ink"], (0.5, 0.5), None, 100))[1]
+        assert told in next(tab.live.paint(seen, ["ink"], (0.5, 0.5), None, 100))[1]
     small = encode(Image.new("RGB", (2000, 1000), "teal"))
-    painted, _ = next(tab.paint_live(small, ["ink"], (0.5, 0.5), None, 100))
-    assert painted.size == (fast.LIVE, fast.LIVE // 2) and not lock.locked()
+    painted, _ = next(tab.live.paint(small, ["ink"], (0.5, 0.5), None, 100))
+    assert painted.size == (live.LIVE, live.LIVE // 2) and not lock.locked()
 
 
 def test_the_limits_at_home_are_those_at_home(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -14,13 +15,16 @@ from PIL import Image
 from torch import Tensor
 
 from nst import images, styles
+from nst.cli.progress import download_bar, tell
 from nst.images import IMAGE_SUFFIXES, ImageError, Picture, decode, save, to_tensor
 from nst.places import PROGRAM
+from nst.registry import offered
 from nst.stylize import open_mask
 from nst.tasks.result import Layout, Result
 from nst.tasks.task import CONTENT, MASK, REST, STYLE, Input, Task
 from nst.video import CLIP_SUFFIXES, EXAMPLES, Clip, check_film, example_file, is_unfinished, probe
 from nst.video import read_recipe as clip_recipe
+from nst.weights import repository
 
 STYLE_SIZE = 1024
 """Long side in pixels at which a style known by name is opened, unless the result is larger; as in the app."""
@@ -85,6 +89,8 @@ def open_input(one: Input, given: Sequence[str], size: int) -> tuple[list[str], 
 
 
 def _open_one(one: Input, text: str, size: int) -> tuple[str, Any]:
+    if one.role == STYLE and one.by_name and (name := _pulled(text)):
+        return name, name
     if one.role == STYLE:  # a name that the run knows is left to it
         return (text, text) if one.by_name and not is_file(text) else open_style(text, size)
     if text == REST:
@@ -93,6 +99,16 @@ def _open_one(one: Input, text: str, size: int) -> tuple[str, Any]:
     if one.role == MASK:
         return path.name, open_mask(path)
     return path.name, to_tensor(open_content(text) if one.role == CONTENT else decode(path))
+
+
+def _pulled(text: str) -> str:
+    """The name of the very state of a repository of the Hub that is meant, which is fetched; "" if none is."""
+    offer = offered(text) if Path(text).suffix.lower() not in IMAGE_SUFFIXES else None
+    if offer and not offer.here:
+        tell([offer.told], sys.stderr)
+        with download_bar(offer.repo) as progress:
+            repository.fetch(offer, progress=progress)
+    return offer.name if offer else ""
 
 
 def _how(one: Input) -> str:

@@ -31,7 +31,10 @@ def parser(command: str) -> Parser:
     pull.add_argument("name", metavar="NAME", help=f"a name that `{PROGRAM} models` lists, or OWNER/NAME[@REVISION]")
     push = actions.add_parser("push", help="publish a model on the Hugging Face Hub, with a card")
     push.add_argument(
-        "name", metavar="NAME", nargs="?", help="one of ours, vgg19-features, or a .safetensors file of one's own"
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="one of ours, vgg19-features, a .safetensors file of one's own, or a style that was taught",
     )
     push.add_argument("repo", metavar="OWNER/NAME", help="where to; with --all the OWNER alone")
     push.add_argument("--all", action="store_true", help="all of ours, as OWNER/pastiche-NAME")
@@ -126,7 +129,7 @@ def _pull(name: str) -> None:
         print(offer.told, file=sys.stderr)
     with download_bar(name) as progress:
         path = repository.fetch(offer, progress=progress) if offer else resolve(find_model(name), progress=progress)
-    if offer:
+    if offer and not (offer.taught and taught.pull(offer.name)):
         load_model(offer.name)  # so that what cannot be used is told now
     print(path)
 

@@ -15,8 +15,10 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import httpx
 
 import nst
+from nst import taught
 from nst.images import save, to_pil, to_tensor
 from nst.registry import find_model, load_model
+from nst.taught import Taught
 from nst.weights import Weights, WeightsError, hub, load_tensors, manifest, metadata, record, resolve, save_tensors
 from nst.weights.repository import CONFIG, NAME, WEIGHTS
 
@@ -33,6 +35,7 @@ METRICS = {"encoder": ["ssim"], "style": ["ssim"]}
 DATASETS = {"ImageNet": "imagenet-1k"}
 """Front matter by kind, and by a word in what a model was trained on."""
 
+MIXIN = ["pytorch_model_hub_mixin", "model_hub_mixin"]
 LICENSES = {"mit": "mit", "bsd-3-clause": "bsd-3-clause", "apache-2.0": "apache-2.0"}
 
 CARD = """---
@@ -45,7 +48,13 @@ CARD = """---
 
 {source}.
 
-```python
+{use}
+
+{more}
+"""
+
+
+NETWORK_USE = """```python
 from nst import load_model
 
 network = load_model("{repo}")
@@ -53,17 +62,22 @@ network = load_model("{repo}")
 
 It is one of the models of Pastiche, neural style transfer; wherever Pastiche takes the name of a model, on the command
 line too, it takes `{repo}`. `{weights}` and `{config}` have the layout of huggingface_hub's `PyTorchModelHubMixin`:
-the tensors by the names of the network's parameters, and the arguments of its class.
+the tensors by the names of the network's parameters, and the arguments of its class."""
 
-{more}
-"""
+STYLE_USE = """```
+python -m nst fast photo.jpg --style {repo} -o painted.png
+```
+
+It is a style for Pastiche, neural style transfer, in 20 kB: the scales and shifts of the network that comes with it.
+In the app, type `{repo}` under *From the Hub*; `python -m nst models pull {repo}` keeps it for later."""
 
 
 def push(name: str, repo: str, license: str = "", *, private: bool = False, dry_run: bool = False) -> Iterator[str]:
     """Publish a model; yields what is to be said.
 
     Args:
-        name: one of ours; NAME-features of a network of others of which only a part is used; or a file of one's own.
+        name: one of ours; NAME-features of a network of others of which only a part is used; a file of one's own; or a
+            style that was taught here.
         repo: "owner/name".
         license: of a file of one's own.
         private: whether it is shown to its owner only.
@@ -96,10 +110,14 @@ def push(name: str, repo: str, license: str = "", *, private: bool = False, dry_
 def lay_out(name: str, repo: str, license: str, folder: Path) -> Weights | None:
     """Write all that is published into a folder; gives the entry of the manifest that it is, if it is one of ours."""
     path = Path(name).expanduser()
+    path = taught.place(name) if name in taught.names() and not path.suffix else path
     if path.suffix == ".safetensors":
         if not license:
             raise WeightsError("Under which license? Say it with --license, such as --license mit.")
         said = metadata(path)
+        if said.get("format") == taught.FORMAT:
+            _lay_out_style(taught.load(path), path, repo, license, folder)
+            return None
         entry = Weights(path.stem, "", said.get("architecture", ""), path.name, license, "Trained with Pastiche")
     else:
         entry = find_model(name.removesuffix("-features"))
@@ -122,6 +140,21 @@ def lay_out(name: str, repo: str, license: str, folder: Path) -> Weights | None:
     picture = _picture(kind, network, used, folder)
     (folder / "README.md").write_text(_card(entry, kind, repo, picture.name), encoding="utf-8")
     return entry if entry.ours and entry.command else None
+
+
+def _lay_out_style(style: Taught, path: Path, repo: str, license: str, folder: Path) -> None:
+    """The same of a style that was taught: a point in the space of a network, and no network."""
+    from nst.fast import fast_stylize
+    from nst.styles import load_content
+
+    shutil.copyfile(path, folder / WEIGHTS)
+    config = {"format": taught.FORMAT, "name": style.name, "network": find_model(taught.NETWORK).identity}
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    painted = fast_stylize(to_tensor(load_content("chelsea")), [style], size=384)
+    picture = save(folder / "example.png", to_pil(painted))
+    source = f"A style that {taught.NETWORK}, a network of Pastiche's, was taught in {style.steps} steps"
+    entry = Weights(style.name, "", "style", path.name, license, source)
+    (folder / "README.md").write_text(_card(entry, "style", repo, picture.name), encoding="utf-8")
 
 
 def _picture(kind: str, network: Any, used: str, folder: Path) -> Path:
@@ -147,7 +180,7 @@ def _card(entry: Weights, kind: str, repo: str, picture: str) -> str:
         **terms,
         library_name="pastiche",
         pipeline_tag=PIPELINES.get(kind, "image-to-image"),
-        tags=["style-transfer", "pastiche", entry.architecture, "pytorch_model_hub_mixin", "model_hub_mixin"],
+        tags=["style-transfer", "pastiche", entry.architecture, *MIXIN * (entry.architecture != "style")],
         datasets=[name for word, name in DATASETS.items() if word in entry.data] or None,
         metrics=METRICS.get(kind),
         architecture=entry.architecture,
@@ -158,8 +191,10 @@ def _card(entry: Weights, kind: str, repo: str, picture: str) -> str:
     text = told.read_text(encoding="utf-8") if told.is_file() else ""
     if found := re.search(rf"^## {re.escape(entry.name)}\n\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL):
         more.append(re.sub(r"^#", "##", found[1].strip(), flags=re.MULTILINE))
-    words = {"name": repo.partition("/")[2], "repo": repo, "picture": picture, "weights": WEIGHTS, "config": CONFIG}
+    words = {"name": repo.partition("/")[2], "picture": picture}
+    use = STYLE_USE if entry.architecture == "style" else NETWORK_USE
     return CARD.format(
+        use=use.format(repo=repo, weights=WEIGHTS, config=CONFIG),
         front=front.to_yaml(),
         source=entry.source[:1].upper() + entry.source[1:].rstrip("."),
         more="\n\n".join(more),

@@ -22,6 +22,7 @@ from nst.server.results import on_a_space
 from nst.settings import LARGEST, PRESETS
 from nst.tasks import TASKS
 from nst.video import MAX_PIXELS, Clip
+from nst.weights import repository
 
 PASS = 400
 """Bytes of memory for each pixel of a picture that a network paints in one pass: measured from 75 to 290."""
@@ -83,8 +84,9 @@ def check(
 ) -> dict[str, Any]:
     """The settings of a run, if with its defaults it is no larger than is painted here.
 
-    Every run of every task is asked here before it starts: its size, its steps, its memory, and the seconds of a step,
-    which is not cut short.
+    Every run of every task is asked here before it starts: its size, its steps, its memory, the seconds of a step,
+    which is not cut short, and its networks: whoever uses this machine may have it fetch any of the Hub, and strangers
+    none.
 
     Args:
         settings: of the run; where they leave the size to the photo, the answer has one.
@@ -95,6 +97,12 @@ def check(
         ValueError: with a sentence that says what is possible.
     """
     limits, asked = current(), dict(settings)
+    if limits is STRICT:
+        named = {row.title: asked.get(name) for name, row in TASKS[task].settings.items() if row.free == "FILE"}
+        style = asked.get("style")
+        named |= {"Style": next(filter(repository.parse, style if isinstance(style, list) else [style]), None)}
+        if title := next((title for title, one in named.items() if repository.parse(one or "")), ""):
+            raise ValueError(f"{title}: on this server it is chosen from the list.")
     whole = TASKS[task].defaults | asked
     what, most = ("clip", limits.clip_size) if TASKS[task].paints_clips else ("picture", limits.size)
     if shapes and "size" in whole and whole["size"] is None:

@@ -18,6 +18,7 @@ from nst import taught
 from nst.server import inputs, limits, tempfiles
 from nst.server.address import client
 from nst.server.sessions import makes_room
+from nst.weights.repository import Offer
 
 WORD = re.compile(r"[\w-]{20,64}")
 """How a visit may be called: long enough that nobody guesses it."""
@@ -35,6 +36,7 @@ class Visit:
         chosen: what the visitor chose for the whole app, by kind: a photo, a style, or names of fast styles.
         seen: what of that stands in which input, by the name of its element.
         results: paintings by task, the newest last.
+        offers: what was looked up on the Hub, by repository.
         styles: folder of the styles that were taught here, where they are for this visit alone.
     """
 
@@ -42,6 +44,7 @@ class Visit:
     chosen: dict[str, Any] = field(default_factory=dict)
     seen: dict[str, Any] = field(default_factory=dict)
     results: OrderedDict[str, Any] = field(default_factory=OrderedDict)
+    offers: dict[str, Offer] = field(default_factory=dict)
     styles: Path | None = None
 
     def shelf(self) -> Path:

@@ -8,6 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
+from nst.weights import repository
+
 MOST_WEIGHT, MOST_ITEMS = 1e6, 32
 """Above all weights of a list, and how many items a list may have."""
 
@@ -56,7 +58,7 @@ class Setting:
         group: that it stands in.
         low, high: bounds of a number.
         choices: the values of a word, and what each is called; `listed` gives them where they are found out when asked.
-        free: what a word may be besides, such as FILE.
+        free: what a word may be besides, such as FILE; then a repository of the Hub, too.
         option: what it is called on the command line, if not by its name; "" where it is none of its own.
         many: "list" where the value is a list; "each" where it is one for all styles or a list with one for each.
         joined: whether several choices may be joined by "+".
@@ -142,6 +144,8 @@ class Setting:
         return round(number) if self.kind is int else number
 
     def _chosen(self, value: object) -> bool:
+        if self.free == "FILE" and isinstance(value, str) and repository.parse(value):
+            return True
         return set(split(value) if self.joined else [value]) <= set(self.options)
 
     def _range(self) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from nst import encoders, fast, translate
+from nst import encoders, fast, taught, translate
 from nst.faces import face_grid
 from nst.images import ImageError, decode
 from nst.registry import load_model
@@ -77,8 +77,8 @@ def paint_fast(
 
     Args:
         content: the photo: the name of an example, such as "chelsea", or a picture as data:image/...;base64,...
-        style: a style that a network has learned, such as "starry_night", the name of another one, such as "night", or
-            a picture as data:image/...;base64,...
+        style: a style that a network has learned, such as "starry_night", or was taught on this machine, the name of
+            another one, such as "night", or a picture as data:image/...;base64,...
         strength: 0 gives the photo back, 100 the style in full.
         size: long side of the result in pixels.
         preserve_color: none, or how the photo's colors are kept.
@@ -88,7 +88,7 @@ def paint_fast(
     """
     settings = _checked("fast", strength=strength, size=size, preserve_color=preserve_color)
     learned, alone = style in fast.fast_styles(), style in {entry.name for entry in fast.networks()}
-    given = style if learned or alone else Path(_file("style", style))
+    given = style if learned or alone else _taught(style) or Path(_file("style", style))
     return Order(
         settings | {"weights": [1.0]} | ({"model": style} if alone else {}),
         {"content": _file("content", content)},
@@ -110,8 +110,8 @@ def paint_clip(
 
     Args:
         content: the clip: the name of an example, such as "river", or a clip as data:video/...;base64,...
-        style: a style that a network has learned, such as "starry_night", the name of another one, such as "night", or
-            a picture as data:image/...;base64,...
+        style: a style that a network has learned, such as "starry_night", or was taught on this machine, the name of
+            another one, such as "night", or a picture as data:image/...;base64,...
         consistency: from 0 to 100: how much each frame goes on from the one before it.
         size: long side of the result in pixels.
         preserve_color: none, or how the clip's colors are kept.
@@ -120,7 +120,7 @@ def paint_clip(
         The result as MP4, with the clip's sound, and its recipe inside.
     """
     settings = _checked("video", consistency=consistency, size=size, preserve_color=preserve_color)
-    given = style if style in fast.fast_styles() else Path(_file("style", style))
+    given = style if style in fast.fast_styles() else _taught(style) or Path(_file("style", style))
     return Order(
         settings,
         {"content": _file("clip", content)},
@@ -266,6 +266,11 @@ def _checked(task: str, **asked: Any) -> dict[str, Any]:
 def _name(given: str) -> str | None:
     """The name of an example, if that is what is given, and not a picture."""
     return None if given.startswith("data:") else given
+
+
+def _taught(style: str) -> taught.Taught | None:
+    """The style of this name that whoever uses this machine taught it; strangers have theirs on their pages alone."""
+    return taught.find(style) if limits.current() is not limits.STRICT else None
 
 
 def _file(kind: str, given: str) -> str:

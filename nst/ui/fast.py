@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
-from html import escape
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
-from PIL import Image
 
-from nst import fast, weights
-from nst.device import lock
-from nst.images import ImageError, Picture, decode, resize, to_tensor
+from nst import fast, taught, weights
 from nst.registry import load_model
 from nst.server import inputs, limits, visits
 from nst.tasks import TASKS
 from nst.tasks.recipe import SEPARATOR, from_query, names_of, settings_from_recipe
 from nst.tasks.result import Layout
-from nst.ui import pictures, progress, settings, stylerow, tabs, teach
+from nst.ui import hubrow, pictures, progress, settings, stylerow, tabs, teach
+from nst.ui.errors import as_message
 from nst.ui.events import QUICK, TELLING
+from nst.ui.live import OWN, Live
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot
 from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench
-from nst.video.optimized import to_bytes
-from nst.video.steady import Steady
-from nst.weights import Weights
-
-OWN = "own"
-"""Stands for the visitor's own picture among the styles that are chosen."""
+from nst.weights import Weights, repository
 
 COLUMNS = 4
 """Pictures in a row of the sheet of all styles."""
-
-LIVE, MOST_SEEN = 384, 10_000_000
-"""Long side in pixels at which what the camera sees is painted, and the pixels that a camera may have."""
 
 
 class FastTab(Workbench):
@@ -61,18 +49,40 @@ class FastTab(Workbench):
         learn: Run | None = None,
     ) -> None:
         self.names, self.learn = names, learn
-        self.painter = lru_cache(maxsize=8)(partial(_painter, look))
-        self.steady = lru_cache(maxsize=8)(lambda *whose: Steady())
+        self.live = Live(look, self.taken, self.is_here)
         self.chosen, self.corner = gr.State([]), gr.State(stylerow.MIDDLE)
 
         def fetch(name: str, **given: Any) -> object:
-            return load(name, **given) if name in self.networks() else None
+            return load(name, **given) if name in self.networks() or repository.parse(name) else None
 
         super().__init__(TASKS["fast"], run, fetch)
 
     def networks(self) -> dict[str, Weights]:
         """Those of others, by name: each is a style, which blends with no other."""
         return {entry.name: entry for entry in fast.networks()}
+
+    def network(self, name: str) -> str:
+        """The network of others that a style is of, by its name; "" for what comes with Pastiche, or was taught."""
+        repo, _ = hubrow.split(name)
+        return name if name in self.networks() else repo if repo and not hubrow.find(repo).taught else ""
+
+    def blends(self, name: str, other: str) -> bool:
+        """Whether both can be chosen together: styles of one network, but a picture and one that was taught."""
+        network, mine = self.network(name), {one for one in (name, other) if teach.find(one) or hubrow.split(one)[0]}
+        if network != self.network(other) or (network and " " not in name):
+            return False
+        return bool(network) or not (mine and OWN in (name, other))
+
+    def taken(self, names: Sequence[str]) -> tuple[list[Any], str]:
+        """Styles as the run takes them, though `OWN` as it is, and the network of others that they need, or ""."""
+        network = self.network(names[0])
+        if hubrow.any_picture(hubrow.split(network)[0]):
+            return [OWN], network
+        return [teach.find(name) or self._of_the_hub(name) for name in names], network
+
+    def _of_the_hub(self, name: str) -> Any:
+        repo, style = hubrow.split(name)
+        return (taught.pull(repo) if repo and not self.network(name) else None) or style or name
 
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
@@ -103,13 +113,7 @@ class FastTab(Workbench):
         with gr.Row(elem_classes="actions"):
             self.every = gr.Button("All styles at once", elem_id="fast-every", elem_classes="brings", size="md")
             self.refine = gr.Button("Refine in Optimize", elem_id="fast-refine", size="md")
-        with gr.Accordion("Live from the camera", open=False, elem_id="fast-camera", elem_classes="more-box"):
-            with gr.Row():
-                self.camera = pictures.Camera(sources="webcam", streaming=True, label="Camera", height=240)
-                self.live = gr.Image(streaming=True, interactive=False, label="Painted", height=240, buttons=[])
-            self.rate = gr.HTML(
-                "<p>Choose a style above, then start the camera.</p>", elem_classes="estimate", apply_default_css=False
-            )
+        self.live.lay_out()
 
     @property
     def inputs(self) -> list[Component]:
@@ -121,13 +125,17 @@ class FastTab(Workbench):
         names = [name for name in chosen if name != OWN or own]
         if not names:
             raise ValueError("Choose a style first: click on one, or drop a picture as any other style.")
-        given = [Path(str(own)) if name == OWN else teach.find(name) or name for name in names]
-        said = [manner or "a picture" if name == OWN else name for name in names]
-        asked["weights"] = stylerow.weights(len(names), corner)
-        if OWN not in names:
+        given, network = self.taken(names)
+        if OWN in given and not own:
+            raise ValueError(f"{network} paints in the manner of a picture: drop one as any other style first.")
+        said = [name if one is not OWN else manner or "a picture" for one, name in zip(given, names, strict=False)]
+        said = [hubrow.split(name)[1] or name for name in said]
+        asked["weights"] = stylerow.weights(len(given), corner)
+        if OWN not in given:
             asked.pop("model", None)
-        if names[0] in self.networks():
-            asked["model"] = names[0]
+        if network:
+            asked["model"] = network
+        given = [Path(str(own)) if one == OWN else one for one in given]
         shape = pictures.shape(content)
         if "size" not in asked and shape:
             asked["size"] = min(max(shape), limits.current().size, fast.MAX_SIZE)
@@ -147,16 +155,25 @@ class FastTab(Workbench):
 
     def pick(self, event: gr.EventData, chosen: list[str], blending: bool) -> list[Any]:
         """A click on a style."""
-        name, alone = inputs.word(event, "name"), self.networks()
-        others = [other for other in chosen if other not in alone and (other != OWN or name not in teach.names())]
+        name = inputs.word(event, "name")
+        with as_message():
+            blends = self.blends(name, name)
+            others = [other for other in chosen if self.blends(name, other)]
         if any(example.name == name and example.thumbnail for example in pictures.list_examples("style")):
             self.travels_on(self.slots[1], pictures.choose("style", name))
-        return self.picked(stylerow.toggled(others, name, blending and name not in alone))
+        return self.picked(stylerow.toggled(others, name, blending and blends))
+
+    def look_up(self, event: gr.EventData, chosen: list[str]) -> list[Any]:
+        """A repository of the Hub was typed."""
+        with as_message():
+            hubrow.look_up(inputs.word(event, "name"))
+        return self.picked(chosen)
 
     def pick_own(self, chosen: list[str], blending: bool) -> list[Any]:
         """A picture of the visitor's own was given as style."""
-        alone = {OWN, *self.networks(), *teach.names()}
-        others = [name for name in chosen if name not in alone] if blending else []
+        if any(hubrow.any_picture(hubrow.split(name)[0]) for name in chosen):
+            return self.picked(chosen)
+        others = [name for name in chosen if name != OWN and self.blends(name, OWN)] if blending else []
         return self.picked([*others[: fast.MAX_STYLES - 1], OWN])
 
     def blend(self, chosen: list[str], blending: bool) -> list[Any]:
@@ -166,7 +183,7 @@ class FastTab(Workbench):
     def picked(self, chosen: list[str], corner: tuple[float, float] = stylerow.MIDDLE) -> list[Any]:
         """These styles: chosen, corner, gallery and pad."""
         visits.here().chosen["fast"] = chosen
-        shown = stylerow.gallery_html(self.names(), chosen, list(self.networks().values()), teach.thumbnails())
+        shown = stylerow.gallery_html(self.names(), chosen, teach.thumbnails()) + hubrow.html(fast.networks(), chosen)
         return [chosen, corner, shown, stylerow.pad_html(chosen, corner), *self.teaching.chosen(chosen)]
 
     @property
@@ -181,6 +198,11 @@ class FastTab(Workbench):
     def restored_parts(self) -> list[Component]:
         return [*super().restored_parts, *self.picks, self.blending]
 
+    def is_here(self, name: str) -> bool:
+        """Whether what a style needs need not be fetched."""
+        network, (repo, _) = self.networks().get(name), hubrow.split(name)
+        return hubrow.find(repo).here if repo else not network or weights.find(network) is not None
+
     # What is used
 
     def _wire_run(self) -> None:
@@ -189,22 +211,15 @@ class FastTab(Workbench):
         mine = gr.on([own.picture.upload, own.row.select], self.pick_own, choice, self.picks, **TELLING)
         chosen = self.gallery.select(self.pick, choice, self.picks, **QUICK)
         self.blending.input(self.blend, choice, self.picks, **QUICK)
+        self.gallery.submit(self.look_up, self.chosen, self.picks, **TELLING | {"show_progress": "minimal"})
         moved = self.pad.select(_place, None, self.corner, **QUICK)
         dragged = [self.controls[name].release for name in ("strength", "brush")]  # type: ignore[attr-defined]
         taught = self.teaching.wire(self.slots[0].picture, self.chosen, self.picks, self.picks_of)
         for event in (mine.success, chosen.success, moved.success, *dragged, *taught):
             self.paints(event, self.begin_quietly)
         self.paints(self.every.click, self.begin_all)
-        self.camera.stream(
-            self.paint_live,
-            [self.camera, *choice[:1], self.corner, own.picture, *(self.controls[n] for n in ("strength", "model"))],
-            [self.live, self.rate],
-            stream_every=0.1,
-            time_limit=120,
-            concurrency_limit=2,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+        how = [self.controls[name] for name in ("strength", "model")]
+        self.live.wire([self.chosen, self.corner, own.picture, *how])
 
     def begin_quietly(self, before: Painting | None, values: Values) -> Updates:
         """After a click on a style: paint, unless there is no photo yet."""
@@ -214,43 +229,6 @@ class FastTab(Workbench):
     def begin_all(self, before: Painting | None, values: Values) -> Updates:
         """Press on All styles at once."""
         return self.prepared(Painting(self.told(self.order_all, values)), before)
-
-    def paint_live(
-        self,
-        seen: bytes | str | None,
-        chosen: list[str],
-        corner: tuple[float, float],
-        own: str | None,
-        strength: float,
-        model: str = settings.AUTO,
-    ) -> Iterator[list[Any]]:
-        """One picture of the camera, painted; while somebody else computes, it is left out."""
-        names = [name for name in chosen if name != OWN or own]
-        networks = self.networks()
-        away = [name for name in names if name in networks and not weights.find(networks[name])]
-        if away:
-            yield [gr.skip(), f"<p>Paint a picture in {stylerow.title(away[0])} first: then its network is here.</p>"]
-            return
-        try:
-            frame = to_tensor(_frame(seen)) if seen else None
-        except ImageError as error:
-            yield [gr.skip(), f"<p>{escape(str(error))}</p>"]
-            return
-        if frame is None or not names or not lock.acquire(blocking=False):
-            yield [gr.skip(), gr.skip()]
-            return
-        try:
-            began = time.monotonic()
-            which = model if OWN in names and model != settings.AUTO else None
-            known = tuple(teach.find(name) or name for name in names)
-            painter = self.painter(known, own, tuple(stylerow.weights(len(names), corner)), which)
-            painted = painter.paint(frame, size=LIVE, strength=strength)
-            steady = self.steady(inputs.session(), tuple(names), tuple(corner))
-            shown = steady.fuse(to_bytes(resize(frame, (painted.shape[-2], painted.shape[-1]))), to_bytes(painted))
-            rate = 1 / max(time.monotonic() - began, 1e-3)
-        finally:
-            lock.release()
-        yield [Image.fromarray(shown), f"<p>{rate:.0f} pictures a second on this machine</p>"]
 
     # Recipes
 
@@ -267,7 +245,7 @@ class FastTab(Workbench):
             if self.chosen in page:  # it came along from another tab
                 return page
             asked["style"] = SEPARATOR.join(visits.here().chosen.get("fast") or ())
-        styled, lost = self.styled(names_of(asked["style"]), asked["settings"]["weights"])
+        styled, lost = self.styled(names_of(asked["style"]), asked["settings"])
         if lost and self.status not in page:
             page[self.status] = progress.status("Not all of this link is here", lost, kind="error")
         return page | styled
@@ -287,7 +265,7 @@ class FastTab(Workbench):
         updates, names = super().arranged(recipe), names_of(recipe.get("style"))
         if not names:
             return updates
-        styled, lost = self.styled(names, settings_from_recipe(recipe, self.task.name)["weights"])
+        styled, lost = self.styled(names, settings_from_recipe(recipe, self.task.name))
         if lost:
             gr.Warning(lost)
         return updates | styled
@@ -296,16 +274,18 @@ class FastTab(Workbench):
         known = asked.get("model") if asked.get("model") in fast.any_style_models()[1:] else None
         return super().set(asked | {"model": known})
 
-    def styled(self, names: Sequence[str], asked: Sequence[float] | None) -> tuple[Updates, str]:
-        """Styles and their weights as a link or a recipe has them, and a sentence on those that are not to be had.
+    def styled(self, names: Sequence[str], asked: Mapping[str, Any]) -> tuple[Updates, str]:
+        """Styles, their weights and their network as a link or a recipe has them, and a sentence on what is not to be
+        had.
 
         One may be an example among the other styles, which a network knows as a picture.
         """
         learned = [*self.names(), *self.networks(), *teach.names()]
         examples = {example.name for example in pictures.list_examples("style")}
         other, chosen, shares = [None, pictures.row_html("style"), None], list[str](), list[float]()
-        for name, share in zip(names, asked or [1.0] * len(names), strict=False):
-            if name not in learned:
+        names, missing = hubrow.named(names, asked["model"])
+        for name, share in zip(names, [*(asked["weights"] or ()), *([1.0] * len(names))], strict=False):
+            if name not in learned and not hubrow.split(name)[0]:
                 if name not in examples or OWN in chosen:
                     continue
                 try:
@@ -316,12 +296,14 @@ class FastTab(Workbench):
             shares.append(share)
         lost = len(names) - len(chosen)
         chosen, shares = chosen[: fast.MAX_STYLES], shares[: fast.MAX_STYLES]
-        if chosen and chosen[0] in self.networks():
+        if chosen and not self.blends(chosen[0], chosen[0]):
             chosen, shares = chosen[:1], shares[:1]
         picked = self.picked(chosen or list(learned[:1]), stylerow.corner(shares))
         updates = dict(zip(self.picks, picked, strict=True)) | {self.blending: len(chosen) > 1}
         how = "One of its styles is" if lost == 1 else f"{lost} of its styles are"
-        told = f"{how} not known here by name: drop the picture as any other style." if lost else ""
+        told = (
+            f"{how} not known here by name: drop the picture as any other style." if lost and not missing else missing
+        )
         return updates | self.slots[1].filled(other), told
 
     def connect(self, other: Workbench, bar: gr.Tabs, title: str) -> None:
@@ -348,19 +330,6 @@ class FastTab(Workbench):
 
         outputs = [*photo.parts, *manner.parts, other.painting, other.preview, other.status, other.go_on, bar]
         self.refine.click(hand_over, [self.painting], outputs, **TELLING)
-
-
-def _frame(seen: bytes | str) -> Picture:
-    """What the camera sees, at the size at which it is painted."""
-    return decode(seen, max_pixels=MOST_SEEN, size=LIVE) if isinstance(seen, bytes) else pictures.opened(seen, LIVE)
-
-
-def _painter(
-    look: Callable[..., Any], names: tuple[Any, ...], own: str | None, shares: tuple[float, ...], model: str | None
-) -> Any:
-    """Styles as a camera's pictures are painted in them: they are looked at once, not with each."""
-    given = [to_tensor(pictures.opened(str(own), 2 * fast.STYLE_SIZE)) if name == OWN else name for name in names]
-    return look(given, shares, **({"model": model} if model else {}))
 
 
 def _place(event: gr.EventData) -> tuple[float, float]:

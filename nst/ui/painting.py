@@ -229,7 +229,7 @@ class Painting:
 
     def _load(self, load: Load) -> Iterator[View]:
         """Load the network on a thread, showing how far a download is."""
-        done, failed, about, settings = [0, 0], [], [], self.order.settings
+        done, failed, about, settings = [0, 0], list[Any](), list[str](), self.order.settings
         what, name = ("model", settings["model"]) if settings.get("model") else ("encoder", settings.get("encoder"))
 
         def report(now: int, total: int) -> None:
@@ -239,9 +239,10 @@ class Painting:
 
         def work() -> None:
             try:
-                if name and (offer := offered(name)) and not offer.here:
-                    about.append(f"{offer.told}. ")
-                load(name or TASKS["style_transfer"].defaults["encoder"], progress=report)
+                if name and (offer := offered(name)):
+                    about.append("" if offer.here else f"{offer.told}. ")
+                    settings[what] = offer.name  # this very state, which is asked for no more
+                load(settings.get(what) or TASKS["style_transfer"].defaults["encoder"], progress=report)
             except BaseException as error:  # told on the thread that waits
                 failed.append(error)
 
@@ -249,8 +250,7 @@ class Painting:
         thread.start()
         thread.join(queue.POLL)
         while thread.is_alive() and not self.stopped:
-            now, total = done
-            detail = "".join(about)
+            (now, total), detail = done, "".join(about)
             detail += f"Downloading, {now / 1e6:.0f} of {total / 1e6:.0f} MB, this once." if total else ""
             share = now / total if total else 0.0
             yield {"status": progress.status(f"Getting the {what}", detail, done=share, kind="busy")}

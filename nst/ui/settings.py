@@ -118,7 +118,7 @@ def read(values: Mapping[str, Any], task: Task) -> dict[str, Any]:
             del given[name]
     if isinstance(given.get("style_loss"), list):
         given["style_loss"] = "+".join(given["style_loss"])
-    valid = valid_settings(given, task.name) | _of_the_hub(given, task)
+    valid = valid_settings(given, task.name)
     for name in given.keys() - valid.keys():
         row = task.settings.get(name)
         hint = f" Give numbers with commas between them, as in {_example(name)}." if row and row.many == "list" else ""
@@ -127,15 +127,6 @@ def read(values: Mapping[str, Any], task: Task) -> dict[str, Any]:
     if layer_weights and len(layer_weights) != len(layers):
         raise ValueError(f"There are {len(layers)} style layers, but {len(layer_weights)} weights: give one a layer.")
     return valid
-
-
-def _of_the_hub(given: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """The networks that are named as repositories of the Hub: whoever uses this machine may have it fetch any, and
-    strangers none."""
-    if limits.current() is limits.STRICT:
-        return {}
-    free = [name for name, row in task.settings.items() if row.free == "FILE"]
-    return {name: given[name] for name in free if name in given and repository.parse(given[name])}
 
 
 def _in_bounds(row: Setting, value: Any) -> None:
@@ -167,6 +158,8 @@ def _example(name: str) -> str:
 def shown(name: str, value: Any, task: Task) -> Any:
     """The value that the control of this setting shows for it; the inverse of `read`."""
     row = task.settings[name]
+    if row.free == "FILE" and limits.current() is limits.STRICT and repository.parse(value):
+        value = row.default  # of a link, whose network nobody may have fetched here
     if name in LAYER_DEFAULTS:
         return list(value or LAYER_DEFAULTS[name])
     if row.many == "list":

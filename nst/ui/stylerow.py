@@ -10,8 +10,6 @@ from html import escape
 import gradio as gr
 
 from nst import fast, styles
-from nst import weights as weights_store
-from nst.weights import Weights
 
 MIDDLE = (0.5, 0.5)
 """Where a blend begins."""
@@ -22,18 +20,18 @@ THREE = ("top left", "top right", "bottom middle")
 
 
 def gallery(element: str) -> gr.HTML:
-    """Where `gallery_html` goes; a click triggers `select` with the style's name."""
+    """Where `gallery_html` goes, and `nst.ui.hubrow.html`; a click triggers `select` with the style's name, and what is
+    typed `submit`."""
     return gr.HTML("", elem_id=element, apply_default_css=False, js_on_load=CLICK)
 
 
 def gallery_html(
     names: Sequence[str],
     chosen: Sequence[str],
-    networks: Sequence[Weights] = (),
     taught: Mapping[str, str] | None = None,
 ) -> str:
     """Every style that a network has learned, as a picture that this network painted; first those that were taught
-    here, with their pictures; last networks of others."""
+    here, with their pictures."""
     cells = ""
     for name, picture in {**(taught or {}), **{name: _thumbnail(name) for name in names}}.items():
         shown_title = escape(title(name))
@@ -43,28 +41,14 @@ def gallery_html(
             f'<button type="button" data-name="{quoted}" aria-pressed="{pressed}" title="{shown_title}">{shown}'
             f"<span>{shown_title}</span></button>"
         )
-    away = _networks_html(networks, chosen) if networks else ""
-    return f'<div class="gallery-of-styles" role="group" aria-label="Styles">{cells}</div>{away}'
-
-
-def _networks_html(networks: Sequence[Weights], chosen: Sequence[str]) -> str:
-    """Networks of one style each, with what is to be known before one is fetched."""
-    buttons = ""
-    for entry in networks:
-        pressed, here = str(entry.name in chosen).lower(), weights_store.find(entry)
-        terms = escape(f"{'here' if here else f'{entry.size / 1e6:.1f} MB'}, {entry.license}")
-        about = escape(f"{entry.source}; {entry.repo} on the Hub")
-        buttons += (
-            f'<button type="button" data-name="{escape(entry.name)}" aria-pressed="{pressed}" title="{about}">'
-            f"{escape(title(entry.name))} <small>{terms}</small></button>"
-        )
-    opened = " open" if {entry.name for entry in networks} & set(chosen) else ""
-    summary = "<summary>From the Hub, to download</summary>"
-    return f'<details class="from-the-hub"{opened}>{summary}<div>{buttons}</div></details>'
+    return f'<div class="gallery-of-styles" role="group" aria-label="Styles">{cells}</div>'
 
 
 def title(name: str) -> str:
     """What a style is called."""
+    if "/" in name:  # of the Hub, see `nst.ui.hubrow`
+        repo, _, name = name.partition(" ")
+        return name.replace("_", " ").capitalize() or repo.partition("@")[0]
     titles = {style.name: style.title for style in styles.list_styles()}
     return titles.get(name, name.replace("_", " ").replace("-", " ").capitalize())
 
@@ -132,6 +116,10 @@ def corner(shares: Sequence[float]) -> tuple[float, float]:
 CLICK = """element.addEventListener('click', event => {
     const button = event.target.closest('button[data-name]');
     if (button) trigger('select', {name: button.dataset.name});
+});
+element.addEventListener('submit', event => {
+    event.preventDefault();
+    trigger('submit', {name: event.target.elements[0].value});
 });"""
 
 DRAG = """let held = false;

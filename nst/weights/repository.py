@@ -11,18 +11,28 @@ import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from nst.weights import hub
 from nst.weights.hub import HubError, Progress, RemoteFile
 from nst.weights.manifest import file_sha256
-from nst.weights.tensors import WeightsError, WeightsNotFound
+from nst.weights.tensors import WeightsError, WeightsNotFound, metadata
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 SUFFIXES = {".safetensors", ".pth", ".pt", ".bin", ".onnx"}
 MOST_BYTES, MOST_CONFIG, MOST_NUMBER, MOST_VALUES = 10**9, 100_000, 8192, 1000
 """Of a file; of its configuration, of a number in that, and how many values it may have."""
+
+TAUGHT = "pastiche style 1"
+"""What a file, and a configuration, say that hold a style which a network was taught; see `nst.taught`."""
+
+MOST_STYLES, STYLE = 64, re.compile(r"\w[\w-]{0,39}")
+"""How many styles a network may tell of, and how one may be called."""
+
+MOST_KNOWN, MOST_FETCHED = 256, 8
+"""Offers that are remembered, and how many of those that were fetched are listed."""
 
 NAME = r"[A-Za-z0-9](?:[\w.-]{0,94}\w)?"
 REFERENCE = re.compile(rf"({NAME}/{NAME})(?:@([\w][\w./-]{{0,199}}))?")
@@ -59,12 +69,37 @@ class Offer:
         return RemoteFile(self.repo, self.revision, self.file).cached() is not None
 
     @property
+    def card(self) -> str:
+        """Where its card can be read."""
+        return f"{hub.endpoint() or hub.constants.ENDPOINT}/{self.repo}"
+
+    @property
+    def terms(self) -> str:
+        """Its size, and its license."""
+        size = f"{self.size / 1e6:.1f} MB" if self.size > 50_000 else f"{self.size / 1e3:.0f} kB"
+        return f"{size if self.size else 'size not stated'}, license {self.license or 'not stated'}"
+
+    @property
     def told(self) -> str:
         """What one should know before it is fetched."""
-        what = self.architecture or "a network of others"
-        size = f"{self.size / 1e6:.1f} MB" if self.size else "size not stated"
-        address = f"{hub.endpoint() or hub.constants.ENDPOINT}/{self.repo}"
-        return f"{self.repo}: {what}, {size}, license {self.license or 'not stated'}; its card: {address}"
+        return f"{self.repo}: {self.architecture or 'a network of others'}, {self.terms}; its card: {self.card}"
+
+    @property
+    def taught(self) -> bool:
+        """Whether it is a style that a network was taught, and no network."""
+        return isinstance(self.config, dict) and self.config.get("format") == TAUGHT
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The styles that it knows by name, as its configuration has them; () for none."""
+        said = self.config.get("styles") if isinstance(self.config, dict) else None
+        if not isinstance(said, list) or len(said) > MOST_STYLES:
+            return ()
+        return tuple(said) if all(isinstance(name, str) and STYLE.fullmatch(name) for name in said) else ()
+
+
+_known: dict[str, Offer] = {}
+"""What was told of a commit, which is not asked for again: it stays as it is."""
 
 
 def parse(name: str | Path) -> tuple[str, str] | None:
@@ -82,6 +117,8 @@ def look(repo: str, revision: str = "", *, download: bool = True) -> Offer:
         WeightsNotFound: no such repository or revision, or it is not to be had.
         WeightsError: it holds nothing that could be used here.
     """
+    if known := _known.get(f"{repo}@{revision}"):
+        return known
     here = _snapshot(repo, revision or "main")
     if here and (not download or here.name == revision):
         return _offered(repo, here.name, {path.name: path.stat().st_size for path in here.iterdir()}, {}, {})
@@ -102,7 +139,28 @@ def look(repo: str, revision: str = "", *, download: bool = True) -> Offer:
     if not re.fullmatch(r"[0-9a-f]{40}", commit):
         raise WeightsNotFound(f"{repo}: the Hub's answer names no commit.")
     _remember(repo, revision or "main", commit)
-    return _offered(repo, commit, sizes, sums, card if isinstance(card, dict) else {})
+    offer = _offered(repo, commit, sizes, sums, card if isinstance(card, dict) else {})
+    _known[offer.name] = offer
+    while len(_known) > MOST_KNOWN:
+        _known.pop(next(iter(_known)), None)
+    return offer
+
+
+def fetched() -> list[Offer]:
+    """What was fetched before, on the command line too, and was published by Pastiche; the newest first."""
+    found = dict[str, tuple[float, Offer]]()
+    for path in hub.repo_folder("*/*").parent.glob(f"models--*--*/snapshots/*/{WEIGHTS}"):
+        repo = path.parts[-4].removeprefix("models--").replace("--", "/", 1)
+        try:
+            stat = path.stat()
+            said = _said(str(path), stat.st_mtime_ns) if stat.st_size <= MOST_BYTES else {}
+            ours = said.get("architecture") or said.get("format") == TAUGHT
+            if ours and stat.st_mtime > found.get(repo, (0.0, None))[0]:
+                found[repo] = stat.st_mtime, look(repo, path.parent.name, download=False)
+        except (OSError, WeightsError):
+            continue
+    newest = sorted(found.values(), key=lambda one: one[0], reverse=True)[:MOST_FETCHED]
+    return [offer for _, offer in newest]
 
 
 def fetch(offer: Offer, *, progress: Progress | None = None, download: bool = True) -> Path:
@@ -141,7 +199,24 @@ def _offered(repo: str, commit: str, sizes: dict[str, int], sums: dict[str, str]
     offer = Offer(repo, commit, file, sizes[file], sums.get(file, ""), terms, architecture)
     if offer.size > MOST_BYTES:
         raise WeightsError(f"{repo} was refused: its file has {offer.size / 1e9:.1f} GB, and at most 1 GB is fetched.")
-    return replace(offer, config=_read(_get(offer, CONFIG))) if file == WEIGHTS and CONFIG in sizes else offer
+    if file != WEIGHTS or CONFIG not in sizes:
+        return offer
+    offer = replace(offer, config=_read(_get(offer, CONFIG)))
+    return offer if offer.architecture or not offer.here else replace(offer, architecture=_architecture(offer))
+
+
+def _architecture(offer: Offer) -> str:
+    """What a file that is here says that it is."""
+    path = _get(offer, offer.file, download=False)
+    with suppress(WeightsError):
+        return _printable(_said(str(path), path.stat().st_mtime_ns).get("architecture", ""))
+    return ""
+
+
+@lru_cache(maxsize=MOST_KNOWN)
+def _said(path: str, changed: int) -> dict[str, str]:
+    """What a file says of itself, read once."""
+    return metadata(path)
 
 
 def _get(offer: Offer, name: str, progress: Progress | None = None, download: bool = True) -> Path:

@@ -76,7 +76,7 @@ const pastiche = (() => {
         if (on('#tabs > .tab-wrapper [role=tab]')) {
             store('tab', on('[role=tab]').textContent.trim());
         }
-        if (on('.toolbar button, .gallery-of-styles button, .from-the-hub button, .brings')) showResult(event.target);
+        if (on('.toolbar button, .gallery-of-styles button, .from-the-hub [data-name], .brings')) showResult(event.target);
         if (on('[data-tab]')) { turn(on('[data-tab]').dataset.tab); scrollTo({top: 0}); }
         if (on('[data-large]')) enlarge((on('li') || on('.pair-view')).querySelector('img'));
         if (on('button.share')) openSheet(on('.result-side').querySelector('.share-sheet'), true);
