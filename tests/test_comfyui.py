@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,7 @@ from tiny import picture
 
 from nst.fast import fast_stylize
 from nst.integrations.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+from nst.settings import PRESETS
 from nst.stylize import style_transfer
 
 PHOTO = picture(1, 48, 64)
@@ -51,6 +53,12 @@ def test_a_node_has_all_that_comfyui_asks_for(name):
     assert NODE_DISPLAY_NAME_MAPPINGS[name] and node.CATEGORY and node.DESCRIPTION
     taken = inspect.signature(getattr(node, node.FUNCTION)).parameters
     assert {"content"} <= set(taken) and ("IMAGE",) in node.INPUT_TYPES()["required"].values()
+
+
+@pytest.fixture(autouse=True)
+def short_draft(monkeypatch):
+    """A draft that takes a few steps."""
+    monkeypatch.setitem(PRESETS, "draft", replace(PRESETS["draft"], num_steps=6))
 
 
 def test_a_photo_is_optimized_as_by_the_library():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -20,11 +22,12 @@ from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import WORST, compare_fast
 from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.pictures import contact_sheet, load, write
-from nst.research.evaluate.presets import compare_presets
+from nst.research.evaluate.presets import PLAIN, compare_presets
 from nst.research.evaluate.sheets import SHEETS, sky
 from nst.research.evaluate.sizes import compare_sizes
 from nst.research.evaluate.tricks import VARIANTS, compare_tricks
 from nst.research.train.model_file import write_model
+from nst.settings import PRESETS
 from nst.settings.setting import Preset
 
 
@@ -229,7 +232,9 @@ def test_disagreement_is_measured_on_what_is_painted(files):
         next(compare_disagreement(teacher=file, contents=photos[:1], styles=photos))
 
 
-def test_presets_are_laid_side_by_side_and_found_ones_not_painted_again(files):
+def test_presets_are_laid_side_by_side_and_found_ones_not_painted_again(files, monkeypatch):
+    monkeypatch.setitem(PRESETS, "draft", replace(PRESETS["draft"], num_steps=20))
+    monkeypatch.setitem(PLAIN, "preset", replace(PLAIN["preset"], num_steps=4))
     judge, peers = tiny_encoder_file(files), files / "peers" / "magenta"
     write(peers / "wave--cat.jpg", to_pil(load(files / "wave.png")))
     asked = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "size": 64, "encoder": judge}

@@ -14,6 +14,7 @@ from tiny import photo_folder
 from nst.device import choose_device
 from nst.encoders import VGG_DEPTHS, load_encoder
 from nst.images import ImageError
+from nst.research.train import painted
 from nst.research.train.compact import train_compact
 from nst.research.train.everything import train_everything
 from nst.teach.crops import Pictures, Stock
@@ -50,6 +51,12 @@ def teachers(tmp_path_factory):
     save("vgg19_16x_level5_encoder.safetensors", deep)
     save_file(squeezenet1_1(weights=None).state_dict(), folder / "squeezenet1_1_bgr255.safetensors")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def painted_soon(monkeypatch):
+    """The pictures that are painted on the student take a few steps."""
+    monkeypatch.setattr(painted, "LENGTHS", (3, 3, 3))
 
 
 def train(out, photos, teachers, **arguments):

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 
 import nst.video.run
 from nst.__main__ import main
+from nst.settings import PRESETS
 from nst.video import is_unfinished, probe, read_frames, read_recipe
 from nst.video.writing import work_folder
 
@@ -62,7 +64,8 @@ def test_a_mask_leaves_the_rest_of_the_clip_as_it_is(clip, tmp_path):
         assert difference[:28].mean() < 4 < difference[36:].mean()
 
 
-def test_it_can_be_optimized(clip, tmp_path):
+def test_it_can_be_optimized(clip, tmp_path, monkeypatch):
+    monkeypatch.setitem(PRESETS, "draft", replace(PRESETS["draft"], num_steps=6))
     out = tmp_path / "out.mp4"
     words = ["--optimize", "draft", "--frame-steps", "2", "--size", "32", "--end", "0.25"]
     assert main(["video", str(clip), *STYLE, "-o", str(out), *words]) == 0
@@ -121,17 +124,17 @@ def wait_for(frames: int, out: Path, run: subprocess.Popen) -> None:
 
 
 def test_a_killed_run_has_lost_nothing_that_was_painted(tmp_path, monkeypatch):
-    clip, out = make_clip(tmp_path / "long.mp4", count=40, size=(320, 240)), tmp_path / "out.mp4"
+    clip, out = make_clip(tmp_path / "long.mp4", count=20, size=(320, 240)), tmp_path / "out.mp4"
     with started(clip, out) as run:
-        wait_for(4, out, run)
+        wait_for(2, out, run)
         run.kill()
     done = frames_on_disk(out)
-    assert done >= 4 and not out.exists()
+    assert done >= 2 and not out.exists()
     painted = []
     monkeypatch.setattr(nst.video.run, "paint_frames", counted(nst.video.run.paint_frames, painted))
     assert main(["video", str(clip), *STYLE, "-o", str(out)]) == 0
-    assert len(painted) == 40 - done
-    assert probe(out).frames == 40
+    assert len(painted) == 20 - done
+    assert probe(out).frames == 20
 
 
 def counted(paint, painted):

@@ -69,7 +69,8 @@ def files(
 
 def _fitted(image: Image.Image, most: int, **more: Any) -> tuple[bytes, tuple[int, int]]:
     """A picture as WebP of at most so many bytes, and its size: as good as it can be, and smaller if need be."""
-    for pixels, quality in STEPS:
+    area = image.width * image.height
+    for pixels, quality in dict.fromkeys((min(pixels, area), quality) for pixels, quality in STEPS):
         small = _at_most_pixels(image, pixels)
         content = encode(small, format="webp", quality=quality, **more)
         if len(content) <= most:
