@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import ctypes
 import os
 import sys
@@ -9,8 +10,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 import torch
@@ -43,6 +45,16 @@ class Device:
     def place(self, what: Placed) -> Placed:
         """An image tensor (N, C, H, W), or a network for such, on this device with channels last."""
         return what.to(self.torch_device, memory_format=torch.channels_last)  # type: ignore
+
+
+def moved(network: nn.Module, device: Device) -> Any:
+    """A network that others use as well, on this device: a copy, unless that is the CPU, where it is."""
+    return network if device.torch_device.type == "cpu" else _moved(network, device.torch_device)
+
+
+@lru_cache(maxsize=8)
+def _moved(network: nn.Module, device: torch.device) -> nn.Module:
+    return copy.deepcopy(network).to(device)
 
 
 emulating: int | None = None

@@ -6,18 +6,16 @@ A face has a number, and is always the same for it.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from nst.device import Device, choose_device
+from nst.device import Device, choose_device, moved
 from nst.encoders import load_encoder
 from nst.images import resize
 from nst.losses import ContentLoss, PerceptualLoss
@@ -52,7 +50,7 @@ def load_generator(model: str = MODEL, device: str | Device = "auto") -> tuple[A
     device, network = choose_device(device), load_model(model)
     if getattr(network, "takes", "") != "latents":
         raise ValueError(f'"{model}" makes no faces.')
-    return _placed(network, device), device
+    return moved(network, device), device
 
 
 @torch.no_grad()
@@ -97,27 +95,14 @@ def sample_faces(
     return torch.cat(made)
 
 
-def face_grid(
-    *,
-    count: int = 16,
-    seed: int = 0,
-    truncation: float = 0.7,
-    like: int | None = None,
-    likeness: float = 0.7,
-    size: int = 128,
-    model: str = MODEL,
-    device: str | Device = "auto",
-) -> Iterator[Step]:
+def face_grid(*, size: int = 128, **settings: Any) -> Iterator[Step]:
     """Faces as the pictures (count, 3, size, size) of one step.
 
     Args:
-        count: how many.
         size: side of each in pixels; they are enlarged from what the network makes.
-        seed, truncation, like, likeness, model, device: see `sample_faces`.
+        settings: of `sample_faces`.
     """
-    options: dict[str, Any] = {"like": like, "likeness": likeness, "model": model, "device": device}
-    faces = sample_faces(count=count, seed=seed, truncation=truncation, **options)
-    yield Step(1, 1, _enlarged(faces, size), {})
+    yield Step(1, 1, _enlarged(sample_faces(**settings), size), {})
 
 
 @torch.no_grad()
@@ -198,23 +183,14 @@ def morph(
     return torch.cat([paint(some).clamp(0, 1).cpu() for some in between.split(_at_once(network))])
 
 
-def morph_run(
-    *,
-    faces: Sequence[int] = (0, 1, 2),
-    frames: int = 60,
-    truncation: float = 0.7,
-    size: int = 128,
-    model: str = MODEL,
-    device: str | Device = "auto",
-) -> Iterator[Step]:
+def morph_run(*, size: int = 128, **settings: Any) -> Iterator[Step]:
     """The pictures of a film (frames, 3, size, size), as those of one step.
 
     Args:
         size: side of each in pixels.
-        faces, frames, truncation, model, device: see `morph`.
+        settings: of `morph`.
     """
-    film = morph(faces=faces, frames=frames, truncation=truncation, model=model, device=device)
-    yield Step(1, 1, _enlarged(film, size), {})
+    yield Step(1, 1, _enlarged(morph(**settings), size), {})
 
 
 def project(
@@ -251,7 +227,7 @@ def project(
     short, own = min(content.shape[-2:]), network.resolution
     top, left = ((n - short) // 2 for n in content.shape[-2:])
     target = device.place(resize(content[..., top : top + short, left : left + short].float(), (own, own)))
-    compare = _placed(load_encoder(encoder), device)
+    compare = moved(load_encoder(encoder), device)
     with torch.no_grad(), device.autocast():
         features = compare(target, MATCHED)
     losses = PerceptualLoss([ContentLoss(features, MATCHED), ContentLoss(features, ["image"], pixel_weight)])
@@ -287,16 +263,6 @@ def _enlarged(images: Tensor, size: int) -> Tensor:
 def _styled(network: Any, model: str) -> None:
     if not hasattr(network, "styles"):
         raise ValueError(f'"{model}" has no styles: this needs a style-based generator.')
-
-
-def _placed(network: Any, device: Device) -> Any:
-    """The network on this device; the registry's own stays on the CPU."""
-    return network if device.torch_device.type == "cpu" else _moved(network, str(device.torch_device))
-
-
-@lru_cache(maxsize=4)
-def _moved(network: Any, device: str) -> Any:
-    return copy.deepcopy(network).to(device)
 
 
 STRIP = Path(__file__).parent / "pictures" / "faces" / "training.webp"

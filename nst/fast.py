@@ -7,11 +7,9 @@ in their attribute `takes`: "names" (those they were trained on), "pictures" (an
 
 from __future__ import annotations
 
-import copy
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -21,7 +19,7 @@ from torch import Tensor, nn
 
 from nst.care import face_map, looked_at
 from nst.color import recolor_result
-from nst.device import Device, choose_device
+from nst.device import Device, choose_device, moved
 from nst.images import encode, fit, resize, to_pil, to_tensor
 from nst.losses import normalized_weights
 from nst.optimize import Step
@@ -186,7 +184,7 @@ def make_painter(
     device = choose_device(device)
     styles, model = _of_the_hub(styles, model)
     name = model or model_for(styles)
-    network = placed(name, str(device.torch_device))
+    network = moved(load_model(name), device)
     takes = getattr(network, "takes", "")
     if takes not in ("names", "pictures", "photo", "noise") or (takes == "noise" and not network.photo):
         raise ValueError(f'"{name}" does not paint photos. There are: {", ".join(_painting_models())}.')
@@ -287,7 +285,7 @@ def paint_all_styles(
         batch: how many at a time.
     """
     device = choose_device(device)
-    network: Any = placed(model, str(device.torch_device))
+    network: Any = moved(load_model(model), device)
     photo = device.place(resize(content, size))
     each = torch.eye(len(network.styles), device=device.torch_device)
     results: dict[str, Tensor] = {}
@@ -323,17 +321,6 @@ def _unknown(style: str, known: Sequence[str] | Mapping[str, Any]) -> ValueError
 
 def _painting_models() -> list[str]:
     return [entry.name for entry in list_models("style")]
-
-
-def placed(name: str, device: str) -> nn.Module:
-    """The model on this device; the registry's own stays on the CPU."""
-    network = load_model(name)
-    return network if device == "cpu" else _moved(network, device)
-
-
-@lru_cache(maxsize=4)
-def _moved(network: nn.Module, device: str) -> nn.Module:
-    return copy.deepcopy(network).to(device)
 
 
 def fast_run(

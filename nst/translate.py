@@ -6,17 +6,15 @@ model is its way back.
 
 from __future__ import annotations
 
-import copy
 import difflib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from nst.device import Device, choose_device
+from nst.device import Device, choose_device, moved
 from nst.images import resize
 from nst.optimize import Step
 from nst.registry import Progress, list_models, load_model
@@ -93,7 +91,7 @@ def translate(
     """
     check(ROWS, size=size)
     device = choose_device(device)
-    network: Any = placed(model, str(device.torch_device))
+    network = placed(model, device)
     directions = getattr(network, "directions", ())
     if not directions:
         raise ValueError(f'"{model}" does not translate pictures. There are: {", ".join(directions_of_all())}.')
@@ -103,7 +101,7 @@ def translate(
         made = network(seen, way)
         back = network(made, 1 - way) if len(directions) == 2 else None
         if other := OTHER_WAY.get(model):
-            back = placed(other, str(device.torch_device))(made)
+            back = placed(other, device)(made)
     shown = [None if x is None else x.float().clamp(0, 1).cpu() for x in (seen, made, back)]
     return Translation(*shown)  # type: ignore[arg-type]
 
@@ -158,12 +156,6 @@ def _number(direction: str | None, known: tuple[str, ...]) -> int:
     raise ValueError(f'This model knows {" and ".join(known)}, not "{direction[:60]}".{hint}')
 
 
-def placed(name: str, device: str) -> nn.Module:
-    """The translator of this name or file on this device; the registry's own stays on the CPU."""
-    network = load_model(name, architecture="cyclegan")
-    return network if device == "cpu" else _moved(network, device)
-
-
-@lru_cache(maxsize=2)
-def _moved(network: nn.Module, device: str) -> nn.Module:
-    return copy.deepcopy(network).to(device)
+def placed(name: str, device: Device) -> Any:
+    """The translator of this name or file on this device."""
+    return moved(load_model(name, architecture="cyclegan"), device)

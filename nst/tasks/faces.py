@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 
-from nst.faces import ROWS, face_grid
+from nst.faces import ROWS, face_grid, sample_faces
 from nst.registry import list_models, load_model
 from nst.tasks.result import ONE, Layout
 from nst.tasks.task import Panel, Task, Values
@@ -36,7 +36,7 @@ def numbered(settings: Values) -> Layout:
 TASK = Task(
     "faces",
     face_grid,
-    (face_grid,),
+    (sample_faces, face_grid),
     (),
     caption="Faces that never existed",
     example="--seed 3 --count 25 --truncation 0.7 -o grid.png",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from nst.faces import morph_run
+from nst.faces import morph, morph_run
 from nst.registry import load_model
 from nst.tasks.faces import FACE_ROWS
 from nst.tasks.result import Layout
@@ -24,7 +24,7 @@ def film(settings: Values) -> Layout:
 TASK = Task(
     "morph",
     morph_run,
-    (morph_run,),
+    (morph, morph_run),
     (),
     caption="From one face that never existed to the next",
     example="--faces 3 8 21 -o morph.webp",

@@ -20,10 +20,11 @@ from PIL import Image
 from torch import Tensor, nn
 
 from nst import styles, taught
-from nst.device import Device, choose_device
-from nst.fast import NAMED, Painter, placed
+from nst.device import Device, choose_device, moved
+from nst.fast import NAMED, Painter
 from nst.images import resize, to_tensor
 from nst.optimize import Step
+from nst.registry import load_model
 from nst.settings import check
 from nst.styles import StyleNotFound
 from nst.taught import Taught
@@ -154,7 +155,7 @@ class Learner:
     def __init__(
         self, style: Tensor, photos: Stock, device: Device, learning_rate: float, seed: int, alone: bool = False
     ) -> None:
-        network: Any = placed(NAMED, str(device.torch_device))
+        network: Any = moved(load_model(NAMED), device)
         self.network = network = copy.deepcopy(network) if alone else network
         self.photos, self.device, self.learning_rate = photos, device, learning_rate
         self.rng = photos.rng.manual_seed(seed)

@@ -230,7 +230,7 @@ def _translating(model: str) -> Paint:
     @torch.no_grad()
     def paint(content: Tensor, _: NamedStyle) -> Tensor:
         device = choose_device()
-        network = placed(model, str(device.torch_device))
+        network = placed(model, device)
         with device.autocast():
             image: Tensor = network(device.place(content), 0)
         return image.float().clamp(0, 1).cpu()
