@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 import gradio as gr
 import pytest
 import torch
+from clips import make_clip
 from fake_run import quick_examples
 from test_browser import PATIENCE, browser, expect, serving_page, too_wide  # noqa: F401  (fixtures)
 from test_fast import files  # noqa: F401  (a fixture)
@@ -26,9 +27,13 @@ from nst.__main__ import main
 from nst.images import decode, read_recipe, save, to_pil, to_tensor
 from nst.registry import find_model, load_model
 from nst.server import inputs, limits, visits
+from nst.tasks import TASKS
 from nst.taught import Taught
-from nst.ui import endpoints, hubrow, stylerow
+from nst.ui import endpoints, hubrow, pictures, stylerow, video
 from nst.ui.fast import OWN, FastTab, create_tab
+from nst.ui.painting import Painting
+from nst.ui.pictures import Choice
+from nst.video import read_recipe as clip_recipe
 from nst.weights import WeightsError, repository
 
 CARD = b"---\nlicense: mit\narchitecture: %s\n---\n"
@@ -336,6 +341,31 @@ def test_several_styles_are_named_with_their_network(hub, photo, tmp_path, capsy
     assert read_recipe(Path(out))["settings"]["model"] == f"{ONE}@{commit_of(hub, ONE)}"
     with pytest.raises(ValueError, match="cannot be blended"):
         fast.fast_stylize(to_tensor(decode(photo)), [ONE, "ink"])
+
+
+def test_a_clip_is_painted_by_a_repository_too(published, hub, tmp_path):
+    with gr.Blocks():
+        tab = video.create_tab()
+    clip = str(make_clip(tmp_path / "clip.mp4", count=3))
+    manner = str(pictures.example_file("style", "waves"))
+    given = [control.value for control in tab.controls.values()]
+    several = f"{SEVERAL}@{commit_of(hub, SEVERAL)}"
+    for typed, style, model in (
+        (STYLE, published, None),
+        (f"{SEVERAL} green", "green", several),
+        (ONE, f"{ONE}@{commit_of(hub, ONE)}", f"{ONE}@{commit_of(hub, ONE)}"),
+    ):
+        values = [clip, manner, Choice(clip, None), Choice(manner, "waves"), *given, typed]
+        order = tab.order(dict(zip(tab.inputs, values, strict=True)))
+        assert order.names["style"] == [style] and order.settings.get("model") == model
+        painting = Painting(order)
+        list(painting.paint(TASKS["video"].run, tab.load))
+        painting.finish()
+        recipe = clip_recipe(painting.clip)
+        assert tab.restored(recipe)[tab.mine] == (f"{several} green" if style == "green" else style)
+    values[-1] = SEVERAL
+    with pytest.raises(ValueError, match="type one after it, as in someone/colors red"):
+        tab.order(dict(zip(tab.inputs, values, strict=True)))
 
 
 # ---- in a browser

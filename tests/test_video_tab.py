@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import pytest
 from clips import make_clip
 from fake_run import quick_examples
+from test_teach import style
 
+from nst import taught
 from nst.server import inputs, tempfiles
 from nst.tasks import TASKS
 from nst.ui import endpoints, pictures, result_panel
@@ -23,6 +26,7 @@ from nst.video import probe, read_frames, read_recipe
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "served"))
+    monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path / "cache"))
     quick_examples(monkeypatch)
 
 
@@ -41,7 +45,7 @@ def values(tab, clip: str, style: str = "waves", **asked):
     """Of the inputs: paths, choices and controls."""
     manner = str(pictures.example_file("style", style))
     given = {name: asked.get(name, control.value) for name, control in tab.controls.items()}
-    values = [clip, manner, Choice(clip, None), Choice(manner, style), *given.values()]
+    values = [clip, manner, Choice(clip, None), Choice(manner, style), *given.values(), asked.get("mine", "")]
     return dict(zip(tab.inputs, values, strict=True))
 
 
@@ -73,6 +77,33 @@ def test_the_player_comes_with_the_tab_and_a_painted_clip_is_there_before(tab):
     assert not clip.visible and "first-video.mp4" in tab.players.value
     shown = tab.open_page(False, None, request)[clip]
     assert shown["visible"] and Path(shown["value"]).stem == "river"
+
+
+def test_a_taught_style_paints_a_clip_and_comes_back_by_link_and_recipe(tab):
+    taught.keep(style("mine"))
+    order = tab.order(values(tab, clip := upload(count=3), mine="mine"))
+    assert order.names["style"] == ["mine"] and order.extras["style"] == [taught.find("mine")]
+    path = painted(order).clip
+    recipe = read_recipe(path)
+    assert recipe["style"] == ["mine"] and tab.restored(recipe)[tab.mine] == "mine"
+    query = dict(parse_qsl(tab.make_query(values(tab, clip, mine="mine"))))
+    shown = tab.open_page(False, None, SimpleNamespace(query_params=query, client=None, headers={}))
+    assert shown[tab.mine]["value"] == "mine" and ("Mine", "mine") in shown[tab.mine]["choices"]
+    assert tab.status not in shown, "nothing of it is missing"
+    for order in (endpoints.paint_clip("river", "mine"), endpoints.paint_fast("chelsea", "mine")):
+        assert order.extras["style"] == [taught.find("mine")], "and for programs of one's own"
+    with pytest.raises(ValueError, match="needs a picture"):
+        tab.order(values(tab, clip, mine="mine", optimize="draft"))
+
+
+def test_strangers_paint_clips_in_their_own_taught_styles_only(tab, monkeypatch):
+    taught.keep(style("mine"))
+    monkeypatch.setenv("PASTICHE_LIMITS", "strict")
+    with pytest.raises(ValueError, match="chosen from the list"):
+        tab.order(values(tab, upload(count=3), mine="mine"))
+    for order in (endpoints.paint_clip("river", "mine"), endpoints.paint_fast("chelsea", "mine")):
+        assert isinstance(order.extras["style"][0], Path), "no program of a stranger's has what the host was taught"
+    assert not tab._offered()["visible"] and not tab._offered()["allow_custom_value"]
 
 
 def test_the_first_second_is_a_second(tab):

@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from nst import fast, taught, weights
+from nst import fast, weights
 from nst.registry import load_model
 from nst.server import inputs, limits, visits
 from nst.tasks import TASKS
@@ -63,8 +63,7 @@ class FastTab(Workbench):
 
     def network(self, name: str) -> str:
         """The network of others that a style is of, by its name; "" for what comes with Pastiche, or was taught."""
-        repo, _ = hubrow.split(name)
-        return name if name in self.networks() else repo if repo and not hubrow.find(repo).taught else ""
+        return name if name in self.networks() else hubrow.network(name)
 
     def blends(self, name: str, other: str) -> bool:
         """Whether both can be chosen together: styles of one network, but a picture and one that was taught."""
@@ -78,11 +77,7 @@ class FastTab(Workbench):
         network = self.network(names[0])
         if hubrow.any_picture(hubrow.split(network)[0]):
             return [OWN], network
-        return [teach.find(name) or self._of_the_hub(name) for name in names], network
-
-    def _of_the_hub(self, name: str) -> Any:
-        repo, style = hubrow.split(name)
-        return (taught.pull(repo) if repo and not self.network(name) else None) or style or name
+        return [teach.find(name) or hubrow.taken(name, network) for name in names], network
 
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
-from nst import fast, weights
+from nst import fast, taught, weights
 from nst.registry import list_models, offered
 from nst.server import limits, visits
 from nst.ui.stylerow import title
@@ -55,6 +56,33 @@ def look_up(name: str) -> Offer:
 def any_picture(name: str) -> bool:
     """Whether a repository holds a network that paints in a picture, whichever it is shown."""
     return bool(name) and find(name).architecture in fast.LOOKS
+
+
+def network(name: str) -> str:
+    """The network that a style of the Hub is of; "" for any other style, and for one that was taught."""
+    repo, _ = split(name)
+    return repo if repo and not find(repo).taught else ""
+
+
+def taken(name: str, model: str) -> Any:
+    """A style as a run takes it: of the Hub what was taught, its name in that model, or the model's own."""
+    repo, style = split(name)
+    return (taught.pull(repo) if repo and not model else None) or style or name
+
+
+def settled(name: str) -> str:
+    """The style that is typed, "owner/name" or "owner/name style", as it is known here.
+
+    Raises:
+        ValueError, nst.weights.WeightsError: as `find`; or which style is not said.
+    """
+    repo, style = split(name.strip())
+    offer = find(repo or name)
+    if offer.taught or len(offer.styles) < 2:
+        return offer.name
+    if style not in offer.styles:
+        raise ValueError(f"{offer.repo} knows several styles: type one after it, as in {offer.repo} {offer.styles[0]}.")
+    return f"{offer.name} {style}"
 
 
 def named(names: Sequence[str], model: str | None) -> tuple[list[str], str]:

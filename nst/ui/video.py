@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -13,16 +14,23 @@ from gradio.data_classes import FileData
 
 from nst.fast import fast_styles
 from nst.registry import list_models, load_model
-from nst.server import clips
+from nst.server import clips, limits
 from nst.tasks import TASKS
-from nst.ui import pictures, settings, theme
+from nst.tasks.recipe import from_query, names_of, settings_from_recipe
+from nst.ui import hubrow, pictures, progress, settings, teach, theme
 from nst.ui.painting import Order, Run, View
 from nst.ui.pictures import Slot
 from nst.ui.result_panel import Updates, Values
+from nst.ui.stylerow import title
+from nst.ui.tabs import bench_of
 from nst.ui.task_tab import Workbench
 from nst.ui.viewer import Pair, address, component
+from nst.weights import repository
 
 FIRST = "Painted by Pastiche, and nothing flickers: play it."
+
+NONE = ""
+"""Nothing is chosen instead of a picture."""
 
 TRIAL = 1.0
 """Seconds that are painted to try the settings out."""
@@ -70,7 +78,7 @@ class VideoTab(Workbench):
     def __init__(self, run: Run | None = None) -> None:
         def fetch(name: str, **given: Any) -> object:
             known = {entry.name for entry in list_models("style")}
-            return load_model(name, **given) if name in known else None
+            return load_model(name, **given) if name in known or repository.parse(name) else None
 
         super().__init__(TASKS["video"], run, fetch)
 
@@ -81,6 +89,7 @@ class VideoTab(Workbench):
                 gr.HTML(f"<p>{escape(told)}</p>", elem_classes="estimate", apply_default_css=False)
         with gr.Column(elem_classes="card"):
             self.slots.append(pictures.slot("style", "Style", self.id("style")))
+            self.mine = gr.Dropdown(value=NONE, elem_id=self.id("mine"), **self._offered())
         with gr.Column(elem_classes="card"):
             self.controls |= settings.main_controls(self.task)
             self.lay_out_more()
@@ -97,11 +106,64 @@ class VideoTab(Workbench):
     def open_page(self, opened: bool, told: str | None, request: gr.Request) -> Updates:
         """What the tab shows when it is seen, which is when the browser fetches the player of clips."""
         page, clip = super().open_page(opened, told, request), self.slots[0].picture
-        return page | {clip: gr.update(**page.get(clip, {}) | {"visible": True})}
+        page |= {clip: gr.update(**page.get(clip, {}) | {"visible": True})}
+        if opened:
+            return page | {self.mine: gr.update(**self._offered())}
+        query = dict(request.query_params)
+        mine, _, missing = self._instead(from_query(query if bench_of(query) == self.task.name else {}, self.task.name))
+        if missing:
+            page[self.status] = progress.status("Not all of this link is here", missing, kind="error")
+        return page | {self.mine: gr.update(value=mine, **self._offered())}
+
+    def _named(self, asked: dict[str, Any]) -> list[str | None]:
+        """The pictures alone: what is chosen instead of one is not looked for among the examples."""
+        return super()._named(asked | {"style": self._instead(asked)[1]})
+
+    def arranged(self, recipe: dict[str, Any]) -> Updates:
+        asked = {"style": recipe.get("style"), "settings": settings_from_recipe(recipe, self.task.name)}
+        mine, _, missing = self._instead(asked)
+        if missing:
+            gr.Warning(missing)
+        return super().arranged(recipe) | {self.mine: mine}
+
+    def _instead(self, asked: Mapping[str, Any]) -> tuple[str, list[str], str]:
+        """Of the styles that a link or a recipe names: the one that is chosen instead of a picture, the pictures, and a
+        sentence on what is not to be had."""
+        names = names_of(asked["style"])
+        if names and names[0] in teach.names():
+            return names[0], names[1:], ""
+        found, missing = hubrow.named(names, asked["settings"]["model"])
+        return (found[0], found[1:], missing) if found and hubrow.split(found[0])[0] else (NONE, found, missing)
+
+    @property
+    def inputs(self) -> list[Component]:
+        return [*super().inputs, self.mine]
+
+    @property
+    def restored_parts(self) -> list[Component]:
+        return [*super().restored_parts, self.mine]
+
+    def _offered(self) -> dict[str, Any]:
+        """What can be chosen instead of a picture, by who asks."""
+        home, names = limits.current() is not limits.STRICT, teach.names()
+        told = "A style that was taught here" + ", or a repository of the Hub as OWNER/NAME." * home
+        form = {"label": "Instead of a picture", "info": told, "allow_custom_value": home}
+        return form | {
+            "choices": [("None", NONE), *((title(name), name) for name in names)],
+            "visible": home or bool(names),
+        }
 
     def order(self, values: Values) -> Order:
         (clip, style), (name, manner), asked = self.read(values)
-        given = manner if manner in fast_styles() else Path(str(style))
+        given: Any = manner if manner in fast_styles() else Path(str(style))
+        if mine := str(values[self.mine] or "").strip():
+            mine = mine if teach.find(mine) else hubrow.settled(mine)
+            network = hubrow.network(mine)
+            asked |= {"model": network} if network else {}
+            if asked.get("optimize"):
+                raise ValueError("Optimizing frames needs a picture as style; choose None instead of it.")
+            if not hubrow.any_picture(network):
+                given, manner = teach.find(mine) or hubrow.taken(mine, network), hubrow.split(mine)[1] or mine
         named = {"content": name, "style": [manner or "a picture"]}
         return self.ordered(asked, {"content": str(clip)}, named, extras={"style": [given]})
 
