@@ -73,9 +73,9 @@ class Setting:
     kind: type
     title: str
     help: str
-    group: str = PICTURE
     low: float | None = None
     high: float | None = None
+    group: str = PICTURE
     choices: Mapping[str, str] = field(default_factory=dict)
     listed: Callable[[], Mapping[str, str]] | None = None
     free: str = ""
