@@ -98,7 +98,7 @@ def free_memory(device: Device) -> int:
     """Bytes that may still be taken: the GPU's own, or of the machine and of the container this runs in."""
     if device.torch_device.type == "cuda":
         free, whole = torch.cuda.mem_get_info(device.torch_device)
-        allowed = torch.cuda.get_per_process_memory_fraction(device.torch_device) * whole
+        allowed = torch.cuda.get_per_process_memory_fraction(device.torch_device.index) * whole
         return int(min(free, allowed - torch.cuda.memory_allocated(device.torch_device)))
     found = [psutil.virtual_memory().available]
     for limit, taken in (

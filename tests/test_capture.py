@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+from host import Host
 from tiny import STAGES, picture, tiny_encoder
 from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from nst import capture
 from nst.descent import Descent
@@ -31,25 +31,6 @@ from nst.transforms import Shifts
 
 LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 CPU = choose_device("cpu", "float32")
-
-READS = {"_local_scalar_dense", "item", "is_nonzero", "equal", "nonzero", "masked_select", "bincount", "unique"}
-MAKES = {"lift_fresh", "lift_fresh_copy", "scalar_tensor"}
-"""Operations that read a number back from the device, and those that make a tensor of a Python number."""
-
-
-class Host(TorchDispatchMode):
-    """Records what a step asks of the host."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[str] = []
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        name = func.overloadpacket.__name__
-        masks = [i for i in (args[1] if name in ("index", "index_put_") else ()) if i is not None]
-        if name in READS | MAKES or any(mask.dtype == torch.bool for mask in masks):
-            self.seen.append(name)
-        return func(*args, **(kwargs or {}))
 
 
 def watched(criterion, image=None, encoder=None, **arguments) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from host import Host
 from safetensors.torch import load_file
 from tiny import photo_folder, picture, tiny_encoder_file
 
@@ -20,6 +21,7 @@ from nst.losses.colors import color_directions, sorted_colors
 from nst.registry import load_model
 from nst.research.train import anystyle, autoencoder, cin, texture, wct
 from nst.research.train.data import other_colors, strengths
+from nst.research.train.descent import Descent
 from nst.research.train.loop import Plan
 from nst.teach.crops import Stock
 from nst.transforms import crop
@@ -68,6 +70,23 @@ def arguments(name, places, **given):
 
 def run(name, out, places, **given):
     return FAMILIES[name][0](out=str(out), **arguments(name, places, **given))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_step_never_touches_the_host(name, tmp_path, places, monkeypatch):
+    """So that it can be captured as a graph: what a GPU refused was a tensor made of numbers while the loss ran."""
+    seen, descend = [], Descent._descend
+
+    def watched(*given):
+        with Host() as host:
+            descend(*given)
+        seen.append(set(host.seen) - {"scalar_tensor"})  # which is an argument of a kernel, and no copy
+
+    monkeypatch.setattr(Descent, "_descend", watched)
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda *_: None)  # on the CPU it reads its own count
+    weights = {"structure_weight": 1.0} if name in ("cin", "johnson", "adain", "predictor") else {}
+    list(run(name, tmp_path, places, steps=2, **weights))
+    assert seen == [set(), set()]
 
 
 @pytest.mark.parametrize("name", FAMILIES)

@@ -67,9 +67,12 @@ WEIGHTS = ((1 / 6, 2 / 3, 1 / 6), (2 / 3, 0.0, 2 / 3), (1 / 6, 2 / 3, 1 / 6))
 
 def difference_kernel(image: Tensor) -> Tensor:
     """The derivative of the squared differences, as a convolution (3, 1, 3, 3) of images like this one."""
-    weights = torch.tensor(WEIGHTS)
-    weights[1, 1] = -weights.sum()
-    return (-2 * weights).to(image).repeat(image.shape[1], 1, 1, 1)
+    kernel = image.new_empty(3, 3)
+    for row, weights in enumerate(WEIGHTS):  # on the device itself: a captured step takes no numbers from the host
+        for column, weight in enumerate(weights):
+            kernel[row, column].fill_(-2 * weight)
+    kernel[1, 1].fill_(2 * sum(map(sum, WEIGHTS)))
+    return kernel.repeat(image.shape[1], 1, 1, 1)
 
 
 class _SquaredVariation(torch.autograd.Function):

@@ -261,13 +261,13 @@ class GpuBench:
         content, style = self.picture(1, 2048).cpu(), self.picture(2, 1024).cpu()
         self.encoders.clear()
         self.clear()
-        torch.cuda.set_per_process_memory_fraction(ALLOWED / whole, device)
+        torch.cuda.set_per_process_memory_fraction(ALLOWED / whole, device.index)
         torch.cuda.reset_peak_memory_stats()
         began = time.perf_counter()
         try:
             *_, last = throttle(style_transfer(content, style, size=size, preset="draft", device=str(device)))
         finally:
-            torch.cuda.set_per_process_memory_fraction(1.0, device)
+            torch.cuda.set_per_process_memory_fraction(1.0, device.index)
         note = f"of {ALLOWED / 2**30:g} GiB, of which the allocator took {torch.cuda.max_memory_reserved() / 2**30:.3g}"
         note += f"; {last.total} steps; mean color {last.image.mean().item():.3g}"
         return {"ms": 1000 * (time.perf_counter() - began), "memory": self.peak(), "note": note}
