@@ -95,15 +95,15 @@ SAMPLED, PART = 4096, 2**17
 
 
 def _at_once(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
-    """The same on a GPU, whose products of half precision are summed up in float32."""
-    total = x.shape[1] if share is None else 1
-    near = (sums(x, share) / total).to(x.dtype)
+    """The same on a GPU, whose products of half precision are exact and summed up in float32."""
+    x = x if _exact(x) else x.float()
+    if share is None:  # a mean that is not taken off first loses less than rounded differences do, and saves two rounds
+        mean = sums(x, None) / x.shape[1]
+        return mean, squares(x, x) / x.shape[1] - mean.transpose(1, 2) @ mean
+    near = sums(x, share).to(x.dtype)
     apart = x - near
-    if not _exact(apart):
-        apart = apart.float()
-    beside = sums(apart, share) / total
-    square = squares(apart if share is None else apart * share, apart) / total
-    return near + beside, square - beside.transpose(1, 2) @ beside
+    beside = sums(apart, share)
+    return near + beside, squares(apart * share, apart) - beside.transpose(1, 2) @ beside
 
 
 SLICES = 8
