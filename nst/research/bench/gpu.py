@@ -110,9 +110,8 @@ def _plan(
         for width in widths:
             yield f"fast {model}", width, partial(bench.fast, model, width)
     for network in ("VGG-19", "compact"):
-        yield f"kernels of a step, {network}", first, partial(bench.kernels, network, first)
-    if bench.cuda:
-        yield "convolution and ReLU in one", first, partial(bench.fused, first)
+        yield f"kernels of a step, {network}", first, partial(bench.kernels_of_step, network, first)
+    yield "kernels of a picture, cin", widths[0], partial(bench.kernels_of_picture, widths[0])
     for network in ("VGG-19", "compact"):
         yield f"PyTorch's layers, {network}", first, partial(bench.plain_pass, network, first)
         yield f"roots {network}", first, partial(bench.roots, network, first)
@@ -274,7 +273,7 @@ class GpuBench:
 
     def fast(self, model: str, width: int) -> Row:
         """Pictures from the CPU through a fast network and back."""
-        painter = make_painter(self.fast_style(model), model=model, device=str(self.device.torch_device))
+        painter = self.painter(model)
         height = width * 9 // 16
         photo = self.picture(1, height, width)
         frame = photo[0].permute(1, 2, 0).mul(255).byte().cpu().contiguous()
@@ -291,31 +290,10 @@ class GpuBench:
         note = f"the network alone {alone:.3g} ms, {self.captured(network)}"
         return {"ms": 1000 * taken / done, "rate": done / taken, "memory": self.peak(), "note": note}
 
-    def fast_style(self, model: str) -> list[Any]:
-        return [fast_styles()[0]] if model == "cin" else [self.picture(2, 384).cpu()]
-
-    def fused(self, size: int) -> Row:
-        """cuDNN's convolution with ReLU beside both alone, 64 channels: milliseconds, and how far apart they are."""
-        dtype = self.device.dtype or torch.float32
-        x, weight = (
-            torch.randn(*shape, device=self.device.torch_device).to(dtype)
-            for shape in ((1, 64, size, size), (64, 64, 3, 3))
-        )
-        x, weight = (one.contiguous(memory_format=torch.channels_last) for one in (x, weight / 24))
-        bias = torch.randn(64, device=self.device.torch_device).to(dtype)
-        one, ones = [1, 1], (1, 1)
-        kept = [torch.empty_like(x), torch.empty_like(x)]
-        apart = Repeated(
-            lambda: kept[0].copy_(torch.conv2d(x, weight, bias, ones, ones).relu_()), self.device.torch_device
-        )
-        joined = Repeated(
-            lambda: kept[1].copy_(torch.cudnn_convolution_relu(x, weight, bias, one, one, one, 1)),
-            self.device.torch_device,
-        )
-        times = self.timed(apart), self.timed(joined)
-        error = ((kept[0].float() - kept[1].float()).norm() / kept[0].float().norm()).item()
-        layout = kept[1].is_contiguous(memory_format=torch.channels_last)
-        return {"ms": times[1], "note": f"{times[0]:.4g} ms apart, error {error:.2e}, channels last {layout}"}
+    def painter(self, model: str) -> Any:
+        """A fast network with a style."""
+        style: list[Any] = [fast_styles()[0]] if model == "cin" else [self.picture(2, 384).cpu()]
+        return make_painter(style, model=model, device=str(self.device.torch_device))
 
     def roots(self, network: str, size: int) -> Row:
         """The roots of one step's matrices alone, replayed; in TF32 too, and how far its traces are off."""
@@ -341,16 +319,26 @@ class GpuBench:
         off = [abs(root.diagonal(dim1=1, dim2=2).sum().item() / t - 1) for root, t in zip(kept, traces, strict=True)]
         return {"ms": exact, "note": f"TF32 {rough:.4g} ms, traces off by {[f'{o:.1e}' for o in off]}"}
 
-    def kernels(self, network: str, size: int) -> Row:
-        """Where the time of a replayed step goes: microseconds of the longest kernels, and their number."""
+    def kernels_of_step(self, network: str, size: int) -> Row:
+        """Where the time of a replayed step goes."""
         run = self.run(network, "wasserstein", size)
+        return self._kernels(lambda: next(run))
+
+    def kernels_of_picture(self, width: int) -> Row:
+        """Where the time of a picture goes that a fast network paints."""
+        painter, photo = self.painter("cin"), self.picture(1, width * 9 // 16, width)
+        with torch.no_grad():
+            return self._kernels(lambda: painter.pass_through(photo))
+
+    def _kernels(self, once: Callable[[], object]) -> Row:
+        """Microseconds of the longest kernels, and their number."""
         for _ in range(6):
-            next(run)
+            once()
         self.wait()
         kinds = [torch.profiler.ProfilerActivity.CUDA if self.cuda else torch.profiler.ProfilerActivity.CPU]
         with torch.profiler.profile(activities=kinds) as profile:
             for _ in range(4):
-                next(run)
+                once()
             self.wait()
         times: dict[str, tuple[float, int]] = {}
         for event in profile.key_averages():
