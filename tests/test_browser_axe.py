@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from test_browser import browser, expect, open_page, serving_page  # noqa: F401  (fixtures)
+from test_browser import browser, expect, open_page, serving_page, too_wide  # noqa: F401  (fixtures)
 from test_browser_sharing import findings  # skips where axe is not installed
+from test_browser_visit import SMALL
 
 TABS = {
     "Optimize": {"": "#content img"},
@@ -42,11 +43,8 @@ def address(tmp_path_factory) -> Iterator[str]:
         yield url
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_every_tab(open_page, scheme):  # noqa: F811
-    page: Any = open_page(color_scheme=scheme)
-    found = {}
+def each_tab(page: Any) -> Iterator[tuple[str, str]]:
+    """Opens one tab after the other, and all that is closed in it."""
     assert page.locator("#tabs > .tab-wrapper [role=tab]:visible").all_inner_texts() == list(TABS)
     for title, inner in TABS.items():
         page.get_by_role("tab", name=title, exact=True).click()
@@ -56,5 +54,24 @@ def test_everybody_can_use_every_tab(open_page, scheme):  # noqa: F811
             expect(page.locator(element).first).to_be_visible()
             for more in page.locator(".more-box > button:visible").all():
                 more.click()
-            found[title, name] = findings(page)
+            yield title, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_every_tab(open_page, scheme):  # noqa: F811
+    page: Any = open_page(color_scheme=scheme)
+    found = {tab: findings(page) for tab in each_tab(page)}
+    assert not {tab: told for tab, told in found.items() if told}
+
+
+@pytest.mark.slow
+def test_every_tab_is_for_thumbs(open_page):  # noqa: F811
+    page: Any = open_page(width=390, height=844, has_touch=True, is_mobile=True)
+    found = {}
+    for tab in each_tab(page):
+        if tab[0] == "Doodle":
+            expect(page.locator("#doodle-canvas").get_by_role("button", name="Brush Size")).to_be_visible()
+        found[tab] = page.evaluate(SMALL)
+        assert too_wide(page) <= 0, tab
     assert not {tab: told for tab, told in found.items() if told}

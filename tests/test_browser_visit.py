@@ -34,6 +34,16 @@ SLOW = 1.0
 """Seconds that a fast style takes here."""
 
 
+SMALL = """() => [...document.querySelectorAll('button, select, summary, input, a[href], [role=slider]')]
+    .filter(one => one.checkVisibility({visibilityProperty: true, opacityProperty: true}))
+    .filter(one => !one.closest('footer, .papers') && !one.matches('[type=file], .skip'))
+    .map(one => one.matches('[type=radio], [type=checkbox]') ? one.closest('label') : one)
+    .map(one => [one.outerHTML.slice(0, 120), one.getBoundingClientRect()])
+    .filter(([, box]) => box.width && (box.height < 43.5 || box.width < 43.5))
+    .map(([html, box]) => `${Math.round(box.width)}x${Math.round(box.height)} ${html}`)"""
+"""What is too small for a thumb, but for links within a sentence."""
+
+
 def paint_plainly(content: torch.Tensor, style: Any = (), **settings: Any) -> Iterator[Step]:
     """In place of a fast style: a plain picture, lighter with each style of the list."""
     time.sleep(SLOW)
@@ -115,15 +125,7 @@ def test_what_can_be_pressed_on_a_phone_is_large_enough(open_page):  # noqa: F81
     for title in ("Optimize", "Fast styles", "Mix"):
         to_tab(page, title)
         page.wait_for_timeout(1000)
-        small = page.evaluate(
-            """() => [...document.querySelectorAll('button, select, summary, input, a[href], [role=slider]')]
-            .filter(one => one.checkVisibility({visibilityProperty: true, opacityProperty: true}))
-            .filter(one => !one.closest('footer') && !one.matches('[type=file], .skip'))
-            .map(one => one.matches('[type=radio], [type=checkbox]') ? one.closest('label') : one)
-            .map(one => [one.outerHTML.slice(0, 120), one.getBoundingClientRect()])
-            .filter(([, box]) => box.width && (box.height < 43.5 || box.width < 43.5))
-            .map(([html, box]) => `${Math.round(box.width)}x${Math.round(box.height)} ${html}`)"""
-        )
+        small = page.evaluate(SMALL)
         assert not small, "\n".join(small)
 
 

@@ -81,6 +81,14 @@ def test_the_tab_opens_filled_in(tab):
     assert tab.open(True) == {tab.opened: True}
 
 
+def test_the_tab_opens_with_a_verdict(tab, monkeypatch):
+    told = tab.begin("")
+    assert "Measured" in told[tab.status] and "of 100." in told[tab.verdict]
+    assert tab.begin(told[tab.verdict]).keys() == {tab.status}, "what was measured since stays"
+    monkeypatch.setattr(score_view, "judged", None)
+    assert tab.begin(None) == told, "judged once for all visitors"
+
+
 def test_a_picture_of_ours_brings_what_it_was_made_from(tab, tmp_path):
     recipe = make_recipe({}, content="coffee", style="waves")
     path = tmp_path / "ours.png"

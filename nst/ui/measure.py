@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class MeasureTab:
 
     def __init__(self, score: Scoring, tab: gr.Tab | None = None) -> None:
         self.score = score
+        self.of_example = cache(self._of_example)
         with gr.Row(elem_classes="workbench"):
             with gr.Column(scale=5, min_width=340, elem_classes="inputs"):
                 self._lay_out_inputs()
@@ -83,7 +85,8 @@ class MeasureTab:
         given = [self.result, *(slot.picture for slot in self.slots)]
         self.start.click(self.measure, given, [self.status, self.verdict], **TELLING | {"show_progress": "minimal"})
         shown = [self.opened, self.result, *parts]
-        gr.on(None if tab is None else [tab.select], self.open, [self.opened], shown, **QUICK)
+        seen = gr.on(None if tab is None else [tab.select], self.open, [self.opened], shown, **QUICK)
+        seen.then(self.begin, [self.verdict], [self.status, self.verdict], **TELLING)
 
     def open(self, opened: bool) -> Updates:
         """What the tab shows when it is first seen: a photo, a style and what was made of them."""
@@ -93,6 +96,17 @@ class MeasureTab:
         for slot in self.slots:
             updates |= slot.filled(pictures.choose(slot.kind, pictures.DEFAULT[slot.kind]))
         return updates
+
+    def begin(self, verdict: str | None) -> Updates:
+        """What the judge says of the pictures that the tab opens with, unless it has said something already."""
+        if verdict:
+            return {self.status: gr.skip()}
+        told = "The draft that the app opens with. Give a result of your own, and press Measure."
+        return {self.status: progress.status("Measured", told, kind="done"), self.verdict: self.of_example()}
+
+    def _of_example(self) -> str:
+        photo, style = (str(pictures.example_file(kind, pictures.DEFAULT[kind])) for kind in pictures.KINDS)
+        return score_view.html(score_view.judged(self.score, str(EXAMPLE), [style], photo))
 
     def take(self, path: str | None) -> Updates:
         """A result was dropped; one that Pastiche made tells which examples it was made from."""
