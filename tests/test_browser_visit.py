@@ -120,6 +120,19 @@ def test_the_hint_goes_with_the_first_press_anywhere(open_page):  # noqa: F811
     expect(page.locator("#hint aside")).to_be_hidden()
 
 
+def test_the_open_tab_is_in_sight_however_the_phone_is_turned(open_page):  # noqa: F811
+    page = phone(open_page)
+    to_tab(page, "Lab")
+    for width in (844, 390):
+        page.set_viewport_size({"width": width, "height": 1234 - width})
+        page.wait_for_function(
+            """width => { const tab = document.querySelector('#tabs > .tab-wrapper [aria-selected=true]');
+            const [inner, outer] = [tab, tab.parentElement].map(one => one.getBoundingClientRect());
+            return innerWidth === width && inner.left >= outer.left && inner.right <= outer.right; }""",
+            arg=width,
+        )
+
+
 def test_what_can_be_pressed_on_a_phone_is_large_enough(open_page):  # noqa: F811
     page = phone(open_page)
     for title in ("Optimize", "Fast styles", "Mix"):

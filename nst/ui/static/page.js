@@ -115,8 +115,9 @@ const pastiche = (() => {
         document.querySelectorAll('input[type=radio]:checked').forEach(enterAtChosen);
         document.querySelectorAll('.tab-container').forEach(row => {
             const tab = row.querySelector('[aria-selected=true]');
-            if (!tab || !row.clientWidth || inSight.get(row) === tab) return;
-            inSight.set(row, tab);
+            const where = tab && `${tab.offsetLeft} of ${row.clientWidth}`;
+            if (!tab || !row.clientWidth || inSight.get(row) === where) return;
+            inSight.set(row, where);
             const [at, box] = [tab, row].map(one => one.getBoundingClientRect());
             row.scrollLeft += at.left - box.left - (box.width - at.width) / 2;
         });
@@ -131,6 +132,9 @@ const pastiche = (() => {
         if (!due) requestAnimationFrame(mend);
         due = true;
     }).observe(document.documentElement, {childList: true, subtree: true});
+
+    document.fonts.addEventListener('loadingdone', mend); // with its own letters a row of tabs is a wider one
+    addEventListener('resize', mend); // and a phone may be turned
 
     const hint = element => {
         const note = element.querySelector('aside');
