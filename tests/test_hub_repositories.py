@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import huggingface_hub
@@ -210,6 +211,27 @@ def test_pull_fetches_for_later(fake, published, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     registry.forget_models()
     assert load_model(REPO) is not None, "what main was when it was asked last"
+
+
+def test_every_command_tells_what_it_fetches(fake, published, tmp_path, monkeypatch, capsys):
+    (tmp_path / "photos").mkdir()
+    for i in range(3):
+        save(tmp_path / "photos" / f"{i}.png", to_pil(picture(i, 48, 64)))
+    photos, out = str(tmp_path / "photos"), str(tmp_path / "cin.onnx")
+    assert main(["models", "push", "cin", "someone/cin"]) == 0
+    for name, words in (
+        (REPO, ["map", photos, "--encoder", REPO, "--no-cache"]),
+        (
+            REPO,
+            ["evaluate", "crops", "--styles", photos, "--encoder", REPO],
+        ),
+        ("someone/cin", ["models", "export", "someone/cin", "--style", "waves", "-o", out]),
+    ):
+        elsewhere(tmp_path / words[0], monkeypatch)
+        capsys.readouterr()
+        with suppress(KeyError):  # a tiny encoder has not the layers of a study
+            main(words)
+        assert f"{name}: " in (told := capsys.readouterr().err) and "; its card: " in told, told
 
 
 def test_the_page_says_what_it_is_while_it_is_fetched(fake, published, tmp_path, monkeypatch):

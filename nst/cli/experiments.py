@@ -20,6 +20,9 @@ from nst.cli.arguments import Parser, add_options, choose, given, summary
 from nst.cli.table import growing
 from nst.places import PROGRAM, write_json
 
+NETWORKS = ("encoder", "model", "judge")
+"""The arguments that name a network, by repository, too."""
+
 FAMILIES = {
     "train": ("train_", "Train a model of our own; a training that was interrupted goes on where it stopped."),
     "bench": ("bench_", "Measure speed and memory on this machine."),
@@ -71,8 +74,12 @@ def main(family: str, argv: Sequence[str]) -> int:
     argv = implied(family, argv, known)
     name, rest = choose(f"{PROGRAM} {family}", FAMILIES[family][1], {n: e.help for n, e in known.items()}, argv)
     args = parser(family, name).parse_args(rest)
+    from nst.cli.files import pulled
+
     function = known[name].load()
-    result = function(**given(args, function))
+    typed = given(args, function)
+    typed |= {one: found for one in NETWORKS if typed.get(one) and (found := pulled(str(typed[one])))}
+    result = function(**typed)
     rows = _rows(result)
     for line in map(json.dumps, rows) if args.json == Path("-") else growing(_written(rows, args)):
         print(line, flush=True)

@@ -35,6 +35,16 @@ T = TypeVar("T")
 # ---- what is read
 
 
+def pulled(text: str) -> str:
+    """The name of the very state of a repository of the Hub that is meant, which is told and fetched; "" if none is."""
+    offer = offered(text) if Path(text).suffix.lower() not in IMAGE_SUFFIXES else None
+    if offer and not offer.here:
+        tell([offer.told], sys.stderr)
+        with download_bar(offer.repo) as progress:
+            repository.fetch(offer, progress=progress)
+    return offer.name if offer else ""
+
+
 def open_content(content: str) -> Picture:
     """A picture file, or an example photo by name."""
     path = Path(content).expanduser()
@@ -89,7 +99,7 @@ def open_input(one: Input, given: Sequence[str], size: int) -> tuple[list[str], 
 
 
 def _open_one(one: Input, text: str, size: int) -> tuple[str, Any]:
-    if one.role == STYLE and one.by_name and (name := _pulled(text)):
+    if one.role == STYLE and one.by_name and (name := pulled(text)):
         return name, name
     if one.role == STYLE:  # a name that the run knows is left to it
         return (text, text) if one.by_name and not is_file(text) else open_style(text, size)
@@ -99,16 +109,6 @@ def _open_one(one: Input, text: str, size: int) -> tuple[str, Any]:
     if one.role == MASK:
         return path.name, open_mask(path)
     return path.name, to_tensor(open_content(text) if one.role == CONTENT else decode(path))
-
-
-def _pulled(text: str) -> str:
-    """The name of the very state of a repository of the Hub that is meant, which is fetched; "" if none is."""
-    offer = offered(text) if Path(text).suffix.lower() not in IMAGE_SUFFIXES else None
-    if offer and not offer.here:
-        tell([offer.told], sys.stderr)
-        with download_bar(offer.repo) as progress:
-            repository.fetch(offer, progress=progress)
-    return offer.name if offer else ""
 
 
 def _how(one: Input) -> str:

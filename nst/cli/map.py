@@ -9,7 +9,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from nst.cli.arguments import Parser
-from nst.cli.files import kept
+from nst.cli.files import kept, pulled
 from nst.cli.options import whole_path
 from nst.cli.table import table
 from nst.collection import (
@@ -53,13 +53,14 @@ def main(argv: Sequence[str]) -> int:
     out, csv_out = (target(path, suffix) for path, suffix in ((args.output, ".html"), (args.csv, ".csv")))
     folder = Path(args.folder).expanduser()
     near = name_in(folder, args.near) if args.near else None
+    encoder = pulled(args.encoder) or whole_path(args.encoder)
     with tqdm(desc=folder.name, unit=" pictures", file=sys.stderr, disable=None) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total
             bar.update(done - bar.n)
 
-        found = read_collection(folder, encoder=whole_path(args.encoder), keep=not args.no_cache, progress=progress)
+        found = read_collection(folder, encoder=encoder, keep=not args.no_cache, progress=progress)
     for name, why in found.broken.items():
         print(f"{name}: {why}", file=sys.stderr)
     analyses = {kind: analyze(getattr(found, kind), layout=args.layout, clusters=args.clusters) for kind in KINDS}

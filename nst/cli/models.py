@@ -135,7 +135,7 @@ def _pull(name: str) -> None:
 
 
 def _export(args: argparse.Namespace) -> Path:
-    from nst.cli.files import kept, open_input
+    from nst.cli.files import kept, open_input, pulled
     from nst.cli.run import split_weight
     from nst.export import export_onnx
     from nst.tasks import TASKS
@@ -146,7 +146,7 @@ def _export(args: argparse.Namespace) -> Path:
     pairs = [split_weight(text) for text in args.style]
     one = replace(TASKS["fast"].input("style"), least=0)
     _, styles = open_input(one, [name for name, _ in pairs], 512)
-    how = {"model": args.name, "strength": args.strength, "brush": args.brush}
+    how = {"model": pulled(args.name) or args.name, "strength": args.strength, "brush": args.brush}
     out.parent.mkdir(parents=True, exist_ok=True)
     kept(lambda path: [export_onnx(path, styles, [weight for _, weight in pairs] or None, **how)], out)
     return Path(out)

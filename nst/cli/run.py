@@ -24,7 +24,6 @@ from nst.cli.recorder import Recorder
 from nst.images import ImageError, Picture, decode, to_tensor
 from nst.optimize import Step
 from nst.places import write_json
-from nst.registry import offered
 from nst.stylize import estimate
 from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe, names_of, settings_from_recipe
@@ -236,11 +235,9 @@ def fetch(order: Order) -> None:
         wanted = order.whole[name]
         if setting.free != "FILE" or not wanted:
             continue
-        if offer := offered(wanted):
-            if not offer.here:
-                tell([offer.told], sys.stderr)
-            order.settings[name] = wanted = offer.name  # the very state that was found, which is asked for no more
-        if offer or wanted in setting.options or name != "model":
+        if found := files.pulled(str(wanted)):
+            order.settings[name] = wanted = found
+        if found or wanted in setting.options or name != "model":
             with download_bar(str(wanted)) as progress:
                 load = order.task.load if name == "model" else load_encoder
                 load(wanted, progress=progress)
