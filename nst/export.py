@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from nst.device import choose_device
-from nst.fast import Painter, make_painter
+from nst.fast import Painter, StyleLike, make_painter
 
 OPSET = 18
 """Of ONNX: the first that enlarges pictures as PyTorch does."""
@@ -30,7 +30,7 @@ class _Painting(nn.Module):
 
 def export_onnx(
     path: str | Path,
-    styles: Sequence[str | Tensor] = (),
+    styles: Sequence[StyleLike] = (),
     weights: Sequence[float] | None = None,
     *,
     model: str | None = None,

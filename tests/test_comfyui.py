@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 import torch
+from test_teach import style as taught_style
 from tiny import picture
 
+from nst import taught
 from nst.fast import fast_stylize
 from nst.integrations.comfyui import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
 from nst.settings import PRESETS
@@ -74,6 +76,13 @@ def test_photos_are_painted_in_one_pass_one_by_one():
     assert torch.equal(result[:1], image(fast_stylize(PHOTO, ["waves"], size=64)))
     other = called("PasticheFast", content=image(PHOTO), style="waves", style_picture=image(STYLE), size=64)
     assert torch.equal(other, image(fast_stylize(PHOTO, [STYLE], size=64)))
+
+
+def test_a_taught_style_is_among_the_styles(monkeypatch, tmp_path):
+    monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path))
+    taught.keep(taught_style("mine"))
+    result = called("PasticheFast", content=image(PHOTO), style="mine", size=64)
+    assert torch.equal(result, image(fast_stylize(PHOTO, [taught.find("mine")], size=64)))
 
 
 def test_comfyui_is_told_how_far_it_is_and_may_interrupt(monkeypatch):

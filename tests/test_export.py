@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from test_teach import style as taught_style
 from tiny import picture
 
+from nst import taught
 from nst.__main__ import main
 from nst.device import choose_device
 from nst.export import export_onnx
@@ -44,6 +46,15 @@ def test_the_command_writes_one(tmp_path, monkeypatch, capsys):
     assert main(["models", "export", "cin", "--style", "waves:2", "--style", "ink", "-o", "out/mix.onnx"]) == 0
     assert capsys.readouterr().out.strip().endswith("mix.onnx")
     assert paints("out/mix.onnx", picture(1, 40, 40)).shape == (1, 3, 40, 40)
+
+
+def test_a_taught_style_is_written_by_its_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path))
+    taught.keep(taught_style("mine"))
+    out = tmp_path / "mine.onnx"
+    assert main(["models", "export", "cin", "--style", "mine", "-o", str(out)]) == 0
+    photo, painter = picture(1, 40, 56), make_painter([taught.find("mine")], device=PLAIN)
+    assert (paints(out, photo) - painter.pass_through(photo).clamp(0, 1)).abs().max() < 1e-2
 
 
 @pytest.mark.parametrize(

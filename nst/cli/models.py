@@ -139,6 +139,7 @@ def _export(args: argparse.Namespace) -> Path:
     from nst.cli.run import split_weight
     from nst.export import export_onnx
     from nst.tasks import TASKS
+    from nst.tasks.fast import known
 
     out = args.output.expanduser()
     if out.suffix != ".onnx":
@@ -148,7 +149,9 @@ def _export(args: argparse.Namespace) -> Path:
     _, styles = open_input(one, [name for name, _ in pairs], 512)
     how = {"model": pulled(args.name) or args.name, "strength": args.strength, "brush": args.brush}
     out.parent.mkdir(parents=True, exist_ok=True)
-    kept(lambda path: [export_onnx(path, styles, [weight for _, weight in pairs] or None, **how)], out)
+    kept(
+        lambda path: [export_onnx(path, list(map(known, styles)), [weight for _, weight in pairs] or None, **how)], out
+    )
     return Path(out)
 
 

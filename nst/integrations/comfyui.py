@@ -18,10 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nst import taught
 from nst.fast import fast_styles, make_painter
 from nst.optimize import Step
 from nst.settings.setting import Setting
 from nst.tasks import TASKS
+from nst.tasks.fast import known
 
 SIZE = 512
 """Long side of a result in pixels, unless another one is chosen."""
@@ -107,13 +109,14 @@ class PasticheFast(Node):
         """What the node takes, in ComfyUI's form."""
         rows = TASKS["fast"].settings
         more = {name: _choice(rows[name]) for name in ("strength", "brush", "preserve_color")}
-        named = {"style": (list(fast_styles()), {"tooltip": "Not heeded where a picture is given as the style."})}
+        names = [*fast_styles(), *taught.names()]
+        named = {"style": (names, {"tooltip": "Not heeded where a picture is given as the style."})}
         required = {"content": ("IMAGE",)} | named | {"size": _choice(rows["size"], SIZE)} | more
         return {"required": required, "optional": {"style_picture": ("IMAGE",)}}
 
     def paint(self, content: Tensor, style: str, style_picture: Tensor | None = None, **settings: Any) -> tuple[Tensor]:
         """The results (N, H, W, 3) of photos (N, H, W, 3) in [0, 1]."""
-        painter = make_painter([style] if style_picture is None else _ours(style_picture)[:4])
+        painter = make_painter([known(style)] if style_picture is None else _ours(style_picture)[:4])
         return (_theirs([painter.paint(photo, **settings) for photo in _ours(content)]),)
 
 
