@@ -28,12 +28,14 @@ class Held(FakeRun):
 
     def __init__(self) -> None:
         super().__init__(seconds=0.02)
-        self.may = threading.Event()
+        self.may, self.waits = threading.Event(), False
 
     def __call__(self, *pictures: Any, **settings: Any) -> Iterator[Any]:
         for step in super().__call__(*pictures, **settings):
             yield step
+            self.waits = True
             self.may.wait(120)
+            self.waits = False
 
 
 RUNS: dict[str, Held] = {}
@@ -134,7 +136,7 @@ def test_of_one_visitor_one_painting_runs_and_one_waits(url):
     who = visitor(url, "203.0.113.3")
     RUNS[url].may.clear()  # to press again overtakes the first, which is in a long step
     begun(who)
-    assert soon(lock.locked)
+    assert soon(lambda: RUNS[url].waits)
     second = begun(who)
     refused = joined(who, second)
     assert refused.status_code == 429 and "another one waits" in refused.json()["detail"]
