@@ -17,6 +17,7 @@ import torch
 from clips import make_clip
 from fake_run import quick_examples
 from test_browser import PATIENCE, browser, expect, serving_page, too_wide  # noqa: F401  (fixtures)
+from test_browser_axe import findings
 from test_fast import files  # noqa: F401  (a fixture)
 from test_fast_tab import asked
 from test_hub_repositories import elsewhere, fake  # noqa: F401  (a fixture)
@@ -142,6 +143,13 @@ def test_offline_it_is_said_and_what_is_here_is_used(tab, hub, photo, monkeypatc
     with pytest.raises(gr.Error, match="HF_HUB_OFFLINE"):
         typed(tab, SEVERAL)
     assert "here" in typed(tab, ONE) and painted(tab, photo, [name]).result
+
+
+def test_a_configuration_without_end_is_not_fetched(tab, hub):
+    hub.commit("evil/long", {"model.safetensors": b"x", "config.json": b" " * (repository.MOST_CONFIG + 1)})
+    assert "evil/long" in typed(tab, "evil/long") and not any("config" in one.path for one in hub.requests)
+    with pytest.raises(WeightsError, match="not one that a model"):
+        repository.check_config(repository.look("evil/long"))
 
 
 def test_words_of_a_repository_do_nothing_on_the_page(tab, hub):
@@ -394,6 +402,7 @@ def test_a_typed_repository_paints_on_a_narrow_page_and_comes_back_by_its_link(a
     expect(page.locator(".from-the-hub p")).to_contain_text(f"{SEVERAL}: cin, ")
     expect(page.locator(".from-the-hub p a")).to_have_attribute("href", f"{hub.endpoint}/{SEVERAL}")
     assert not any("model.safetensors" in one.path for one in hub.requests)
+    assert not findings(page), "whoever cannot see it, or sees little, is told the same"
     green.click()
     expect(green).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#fast-status strong")).to_have_text("Finished")

@@ -25,7 +25,7 @@ from nst.images import decode, read_recipe, save, to_pil
 from nst.registry import find_model, load_model
 from nst.server import limits
 from nst.tasks import TASKS
-from nst.ui import settings
+from nst.ui import forecast, settings
 from nst.ui.painting import Order, Painting
 from nst.weights import WeightsError, WeightsNotFound, hub, manifest, repository
 
@@ -245,6 +245,20 @@ def test_the_page_says_what_it_is_while_it_is_fetched(fake, published, tmp_path,
     assert len([asked for asked in fake.requests if asked.path.startswith("/api/models")]) == 1, "it is described once"
     assert painting.order.settings["encoder"] == f"{REPO}@{published}"
     assert any(REPO in text and "license mit" in text and "its card" in text for text in shown)
+
+
+def test_the_page_says_what_an_encoder_is_before_it_is_fetched(fake, published, tmp_path, monkeypatch):
+    elsewhere(tmp_path, monkeypatch)
+    fake.requests.clear()
+    asked = TASKS["style_transfer"].defaults | {"encoder": REPO}
+    told = forecast.estimate((64, 64), asked)
+    assert f"{REPO}: encoder, 16 kB, license mit; its card: " in told and "downloaded first" in told
+    assert not any("model.safetensors" in one.path for one in fake.requests)
+    assert "shows no repository" in forecast.estimate((64, 64), asked | {"encoder": "someone/nothing"})
+    monkeypatch.setenv("PASTICHE_LIMITS", "strict")
+    count = len(fake.requests)
+    assert "The encoder is downloaded first" in forecast.estimate((64, 64), asked | {"encoder": "someone/else"})
+    assert len(fake.requests) == count, "nothing is asked for on behalf of a stranger"
 
 
 def test_ours_are_fetched_where_they_were_left_out_once_they_are_published(fake, tmp_path, capsys):

@@ -123,7 +123,7 @@ class FastTab(Workbench):
         given, network = self.taken(names)
         if OWN in given and not own:
             raise ValueError(f"{network} paints in the manner of a picture: drop one as any other style first.")
-        said = [name if one is not OWN else manner or "a picture" for one, name in zip(given, names, strict=False)]
+        said = [name if one != OWN else manner or "a picture" for one, name in zip(given, names, strict=False)]
         said = [hubrow.split(name)[1] or name for name in said]
         asked["weights"] = stylerow.weights(len(given), corner)
         if OWN not in given:

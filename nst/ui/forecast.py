@@ -61,7 +61,7 @@ def estimate(shape: tuple[int, int] | None, asked: Mapping[str, Any], times: flo
     if shape is None:
         return ""
     if not settings.is_here(asked["encoder"]):
-        return line("The encoder is downloaded first; the time is known after that.")
+        return line(settings.away(asked["encoder"]))
     if zerogpu.active():
         return line(f"{zerogpu.duration(asked, times)} s of a GPU are asked for; what is not needed is given back.")
     measured = stylize.is_measured(**asked)

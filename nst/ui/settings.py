@@ -11,7 +11,7 @@ from gradio.components import Component
 
 from nst import translate, weights
 from nst.encoders import KEPT_LAYERS, STYLE_LAYERS, VGG_DEPTHS
-from nst.registry import list_models
+from nst.registry import list_models, offered
 from nst.server import limits
 from nst.settings.setting import COMPARED, COMPUTED, OPTIMIZED, SINGLE, Setting
 from nst.tasks.recipe import valid_settings
@@ -174,9 +174,27 @@ def shown(name: str, value: Any, task: Task) -> Any:
 
 
 def is_here(encoder: str) -> bool:
-    """Whether the weights of this encoder lie on this machine."""
+    """Whether the weights of this encoder lie on this machine; makes no request."""
+    if repository.parse(encoder):
+        try:
+            offer = offered(encoder, download=False)
+        except weights.WeightsError:
+            return False
+        return offer is not None and offer.here
     entry = next((model for model in list_models("encoder") if model.name == encoder), None)
     return entry is None or weights.find(entry) is not None
+
+
+def away(encoder: str) -> str:
+    """What is to be known of an encoder that is not here, before it is fetched; of the Hub it is asked there."""
+    then = "is downloaded first; the time is known after that."
+    if limits.current() is limits.STRICT or not repository.parse(encoder):
+        return f"The encoder {then}"
+    try:
+        offer = offered(encoder)
+    except weights.WeightsError as error:
+        return str(error)
+    return f"{offer.told}. It {then}" if offer else ""
 
 
 def _titled(title: str, value: str) -> str:

@@ -199,7 +199,7 @@ def _offered(repo: str, commit: str, sizes: dict[str, int], sums: dict[str, str]
     offer = Offer(repo, commit, file, sizes[file], sums.get(file, ""), terms, architecture)
     if offer.size > MOST_BYTES:
         raise WeightsError(f"{repo} was refused: its file has {offer.size / 1e9:.1f} GB, and at most 1 GB is fetched.")
-    if file != WEIGHTS or CONFIG not in sizes:
+    if file != WEIGHTS or not 0 < sizes.get(CONFIG, 0) <= MOST_CONFIG:
         return offer
     offer = replace(offer, config=_read(_get(offer, CONFIG)))
     return offer if offer.architecture or not offer.here else replace(offer, architecture=_architecture(offer))
