@@ -15,11 +15,10 @@ class Ledger:
 
     Args:
         path: of the file; what is in it is known.
-        every: how many new values are gathered before it is written.
     """
 
-    def __init__(self, path: Path, every: int = 1) -> None:
-        self.path, self.every, self.unwritten = path, every, 0
+    def __init__(self, path: Path) -> None:
+        self.path = path
         try:
             self.known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -32,12 +31,5 @@ class Ledger:
     def put(self, key: str, value: Any) -> Any:
         """The value, which from now on is that of the key."""
         self.known[key] = value
-        self.unwritten += 1
-        if self.unwritten >= self.every:
-            self.write()
-        return value
-
-    def write(self) -> None:
-        """Write what is known."""
         write_json(self.path, self.known)
-        self.unwritten = 0
+        return value

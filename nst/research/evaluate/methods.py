@@ -26,7 +26,7 @@ from nst.registry import list_models, load_model
 from nst.research.evaluate.chart import chart
 from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.ledger import Ledger
-from nst.research.evaluate.pictures import contact_sheet, last, load, means, open_content, open_style, write
+from nst.research.evaluate.pictures import contact_sheet, last, load, means, named_style, open_content, write
 from nst.settings import PRESETS
 from nst.styles import list_styles
 from nst.translate import directions_of_all, placed
@@ -246,8 +246,8 @@ def _training(name: str) -> str:
 
 
 def _manner(text: str, size: int) -> NamedStyle:
-    name, _, file = text.partition("=") if "=" in text else (Path(text).stem, "", text)
-    return NamedStyle(name, resize(open_style(file), size))
+    name, picture = named_style(text)
+    return NamedStyle(name, resize(picture, size))
 
 
 def timed(method: Method, pair: Pair, device: Device) -> tuple[Tensor, dict[str, float]]:

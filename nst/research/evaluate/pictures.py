@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nst.images import decode, resize, save, to_pil, to_tensor
 from nst.metrics import luminance_ssim, style_closure
+from nst.optimize import Step
 from nst.research.evaluate.judges import StyleJudge
 from nst.styles import load_content, load_style, open_named
 from nst.stylize import style_transfer
@@ -47,11 +48,16 @@ def load(path: str | Path) -> Tensor:
     return to_tensor(decode(path))
 
 
-def last(content: Tensor, style: Tensor, **settings: Any) -> Tensor:
-    """The picture that a run of `style_transfer` ends with."""
-    for step in style_transfer(content, style, **settings):
+def final(steps: Iterator[Step]) -> Tensor:
+    """The picture a run ends with."""
+    for step in steps:
         image = step.image
     return image.cpu()
+
+
+def last(content: Tensor, style: Tensor, **settings: Any) -> Tensor:
+    """The picture that a run of `style_transfer` ends with."""
+    return final(style_transfer(content, style, **settings))
 
 
 def contact_sheet(rows: Sequence[Sequence[Tensor]], cell: int = 256, columns: int = 2) -> Image.Image:
@@ -95,6 +101,12 @@ def side_by_side(style: Tensor, columns: Mapping[str, Mapping[str, Tensor]]) -> 
 def open_content(name: str) -> Tensor:
     """A photo (1, 3, H, W): a file, or an example by name."""
     return to_tensor(open_named(name, load_content)[1])
+
+
+def named_style(text: str) -> tuple[str, Tensor]:
+    """A style's name and its picture: NAME=FILE, a file that is called so, or one known by name."""
+    name, _, file = text.rpartition("=")
+    return name or Path(file).stem, open_style(file)
 
 
 def open_style(name: str) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from nst.color import COLOR_MODES
 from nst.encoders import STYLE_LAYERS
 from nst.images import resize
 from nst.losses import STYLE_LOSSES
-from nst.optimize import Step
+from nst.research.evaluate.pictures import final
 from nst.stylize import (
     doodle,
     invert,
@@ -28,17 +28,10 @@ Pairs = Sequence[tuple[Tensor, Tensor]]
 INVERTED = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu4_2", "relu5_1")
 
 
-def last(steps: Iterator[Step]) -> Tensor:
-    """The picture a run ends with."""
-    for step in steps:
-        image = step.image
-    return image.cpu()
-
-
 def losses(pairs: Pairs, **settings: Any) -> Sheet:
     """Each pair of content and style: the style, then painted by each style loss."""
     return [
-        [style, *(last(style_transfer(content, style, style_loss=kind, **settings)) for kind in STYLE_LOSSES)]
+        [style, *(final(style_transfer(content, style, style_loss=kind, **settings)) for kind in STYLE_LOSSES)]
         for content, style in pairs
     ]
 
@@ -47,7 +40,7 @@ def mixing(pairs: Pairs, **settings: Any) -> Sheet:
     """Each content on the way from its own style to the next pair's, by 0, 25, 50, 75 and 100 percent."""
     others = [style for _, style in pairs[1:]] + [pairs[0][1]]
     return [
-        [first, *last(mix_path(content, first, second, pictures=5, **settings)).split(1), second]
+        [first, *final(mix_path(content, first, second, pictures=5, **settings)).split(1), second]
         for (content, first), second in zip(pairs, others, strict=True)
     ]
 
@@ -56,7 +49,7 @@ def colors(pairs: Pairs, **settings: Any) -> Sheet:
     """Each content, then painted plainly and by each way of keeping its colors, afterwards and before."""
     ways = [("none", "after")] + [(mode, when) for when in ("after", "before") for mode in COLOR_MODES[1:]]
     return [
-        [content, *(last(style_transfer(content, style, preserve_color=m, color_when=w, **settings)) for m, w in ways)]
+        [content, *(final(style_transfer(content, style, preserve_color=m, color_when=w, **settings)) for m, w in ways)]
         for content, style in pairs
     ]
 
@@ -82,10 +75,10 @@ def regions(pairs: Pairs, **settings: Any) -> Sheet:
             [
                 content,
                 mask.expand(-1, 3, -1, -1),
-                last(style_transfer(content, style, **settings)),
-                last(style_transfer(content, [style, other], **both)),
-                last(style_transfer(content, [style, other], preserve_color="luminance", **both)),
-                last(style_transfer(content, style, keep=mask, **settings)),
+                final(style_transfer(content, style, **settings)),
+                final(style_transfer(content, [style, other], **both)),
+                final(style_transfer(content, [style, other], preserve_color="luminance", **both)),
+                final(style_transfer(content, style, keep=mask, **settings)),
             ]
         )
     return rows
@@ -102,9 +95,9 @@ def doodles(triples: Sequence[tuple[Tensor, Tensor, Tensor]], **settings: Any) -
                 drawn,
                 meaning,
                 style,
-                last(style_transfer(drawn, style, style_loss="patches", **common)),
-                last(style_transfer(drawn, style, style_loss="patches", **maps, **common)),
-                last(doodle(drawn, style, meaning, **settings)),
+                final(style_transfer(drawn, style, style_loss="patches", **common)),
+                final(style_transfer(drawn, style, style_loss="patches", **maps, **common)),
+                final(doodle(drawn, style, meaning, **settings)),
             ]
         )
     return rows
@@ -114,7 +107,9 @@ def textures(pairs: Pairs, size: int = 256, **settings: Any) -> Sheet:
     """Each style: a texture of it, one without seams, and that tiled 3 x 3."""
     rows = []
     for _, style in pairs:
-        plain, seamless = (last(texture(style, width=size, height=size, seamless=s, **settings)) for s in (False, True))
+        plain, seamless = (
+            final(texture(style, width=size, height=size, seamless=s, **settings)) for s in (False, True)
+        )
         rows.append([style, plain, seamless, plain.repeat(1, 1, 3, 3), seamless.repeat(1, 1, 3, 3)])
     return rows
 
@@ -123,9 +118,9 @@ def inversions(pairs: Pairs, **settings: Any) -> Sheet:
     """Each content as each layer knows it, then its style by each depth of layers."""
     rows = []
     for content, style in pairs:
-        rows.append([content, *(last(invert(content, layer=layer, **settings)) for layer in INVERTED)])
+        rows.append([content, *(final(invert(content, layer=layer, **settings)) for layer in INVERTED)])
         depths = range(1, len(STYLE_LAYERS) + 1)
-        rows.append([style, *(last(reconstruct_style(style, depth=depth, **settings)) for depth in depths)])
+        rows.append([style, *(final(reconstruct_style(style, depth=depth, **settings)) for depth in depths)])
     return rows
 
 
