@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from nst.server import limits, log, presence
 from nst.server import queue as device_line
 from nst.server.address import client
+from nst.server.gradio_internals import wrap
 
 DEVICE = "device"
 """The `concurrency_id` of what computes; all else answers at once."""
@@ -50,14 +51,13 @@ ONE_CAMERA = "There is a live picture for you already; stop that camera first."
 
 def guard(queue: Queue) -> None:
     """Have a queue take in no more than is allowed, and let go of those who have left."""
-    push = queue.push
 
-    async def pushed(body: Any, request: Any, username: str | None) -> Any:
+    async def pushed(push: Any, body: Any, request: Any, username: str | None) -> Any:
         admit(queue, body, request)
         presence.heard_of[body.session_hash or ""] = time.monotonic()
         return await push(body, request, username)
 
-    queue.push = pushed  # type: ignore[method-assign]
+    wrap(queue, "push", pushed)
 
 
 def admit(queue: Queue, body: Any, request: Any) -> None:
