@@ -101,7 +101,7 @@ class PageCache:
             if media_type.startswith("text/html"):
                 page = unwatched.introduce(cards.introduce(body.decode(), home(request)))
                 body = stylesheet.introduce(page, (part["type"] for part in config["components"])).encode()
-            return CachedPage(config, media_type, gzip.compress(body, 6))
+            return CachedPage(config, media_type, gzip.compress(body, 9))
         await send(start)
         await send({"type": "http.response.body", "body": body})
         return None
