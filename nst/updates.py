@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -61,13 +61,12 @@ class Adam:
             self.stepper.state[parameter] = {"step": old["step"].clone(), "exp_avg": mean, "exp_avg_sq": square}
 
 
-def _resized(old: dict[str, Tensor], size: tuple[int, int]) -> Iterator[Tensor]:
-    """The mean of gradients, then that of their squares, at another size; of those that `HalfAdam` held as well."""
-    yield F.interpolate(old["exp_avg"].float(), size, mode="bicubic").div_(HALF if "root" in old else 1)
+def _resized(old: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Means of gradients and of their squares at another size; of those that `HalfAdam` held as well."""
+    mean = F.interpolate(old["exp_avg"].float(), size, mode="bicubic")
     if "root" in old:
-        yield F.interpolate(old["root"].float(), size, mode="bilinear").div_(HALF).square_()
-    else:
-        yield F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min_(0)
+        return mean.div_(HALF), F.interpolate(old["root"].float(), size, mode="bilinear").div_(HALF).square_()
+    return mean, F.interpolate(old["exp_avg_sq"], size, mode="bilinear").clamp_min_(0)
 
 
 class HalfAdam:
@@ -108,9 +107,10 @@ class HalfAdam:
     def warm(self, state: AdamState) -> None:
         (old,), size = state, self.pixels.shape[-2:]
         self.count = int(old["step"])
-        resized = _resized(old, (size[0], size[1]))  # one after the other: each is as large as the picture
-        self.mean.copy_(next(resized).mul_(HALF))
-        self.root.copy_(next(resized).sqrt_().mul_(HALF))
+        for i in range(self.pixels.shape[1]):  # one color after the other: each is a third of the picture
+            color = {name: value[:, i : i + 1] for name, value in old.items() if value.ndim == 4}
+            mean, square = _resized(color, (size[0], size[1]))
+            self.mean[:, i : i + 1], self.root[:, i : i + 1] = mean * HALF, square.sqrt_() * HALF
 
 
 HALF = 64.0
