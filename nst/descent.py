@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Protocol
+from weakref import proxy
 
 import torch
 from torch import Tensor, nn
@@ -118,7 +120,8 @@ class Descent:
         updates = {"adam": Adam, "lbfgs": LBFGS, "sgd": GradientDescent}
         self.update: Update = (updates[optimizer] if tiling is None else HalfAdam)(self.parameters, self.rate)
         capturable = self.update.capturable and getattr(criterion, "capturable", True)
-        self.step = Repeated(self._step, where, capturable)
+        # By a weak reference, or all that a scale held would stay until a cycle of references is looked for.
+        self.step = Repeated(partial(Descent._step, proxy(self)), where, capturable)
 
     def _step(self) -> None:
         if self.transforms:

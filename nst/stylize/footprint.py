@@ -26,7 +26,7 @@ STATE = 120
 
 def thrifty_state(device: Device) -> int:
     """The same where it is tiled; what there is of photo and style is not on a GPU."""
-    return 45 if device.torch_device.type == "cuda" else 85
+    return 42 if device.torch_device.type == "cuda" else 62
 
 
 def whole_step(models: Iterable[Encoder], kinds: Iterable[str], device: Device) -> float:
