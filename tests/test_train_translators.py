@@ -99,6 +99,22 @@ def test_the_cycle_closes(places, tmp_path):
     assert records[-1]["cycle"] < 0.75 * records[0]["cycle"]
 
 
+def test_the_cycle_counts_by_and_by(places, tmp_path):
+    """Or a way back that knows nothing yet would teach the way there to change nothing."""
+    whole, half = (list(cycle(places, tmp_path / str(ramp), cycle_ramp=ramp)) for ramp in (0.0, 0.5))
+    assert whole[0]["cycle"] > 0 and half[0]["cycle"] == half[0]["identity"] == 0 < half[1]["cycle"]
+
+
+def test_critics_may_learn_first(places, tmp_path):
+    files = []
+    for steps in (1, 2, 3):
+        list(cycle(places, tmp_path / str(steps), steps=steps, critics_first=2))
+        files.append(load_file(tmp_path / str(steps) / "cyclegan.safetensors"))
+    first, second, third = ({name: x for name, x in file.items() if x.ndim == 4} for file in files)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert not all(torch.equal(second[name], third[name]) for name in first)
+
+
 def test_least_squares_is_the_papers_game():
     fake = torch.tensor([0.0, 1.0])
     assert float(GAMES["least_squares"].generator(fake)) == pytest.approx(0.25)
