@@ -143,7 +143,7 @@ def test_the_gallery_shows_it_and_remixes(open_page):  # noqa: F811
     assert page.evaluate("document.querySelector('#gallery img').src").startswith(link)
     card.get_by_role("link", name="Remix").click()
     expect(page.locator("#strength input[type=number]")).to_have_value("33")
-    assert f"remix={link.rpartition('/')[2]}" in page.url
+    expect(page).to_have_url(re.compile(f"remix={link.rpartition('/')[2]}"))
 
 
 @pytest.mark.slow
