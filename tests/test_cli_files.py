@@ -173,8 +173,8 @@ def test_ctrl_c_while_it_starts_is_a_sentence(place, imported):
         assert line, "it ended before"
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=120)
-    said = [line for line in told.splitlines() if not line.startswith("import time:")]
-    assert (said, process.returncode) == (["Stopped."], 130)
+    # The line that tells of an import may have been cut in two by the signal.
+    assert told.splitlines()[-1] == "Stopped." and "Traceback" not in told and process.returncode == 130, told[-500:]
 
 
 def test_what_is_read_is_not_written_over(paint, place, capsys):
