@@ -153,10 +153,11 @@ class Descent:
         with torch.no_grad():
             self.image.project()
             self._judge(before, pictures)
-            if self.held is not None:
-                self._average_strips(self.held)
-            elif self.average:
-                self.mean.copy_(torch.lerp(self.image().detach(), self.mean, self.average))
+            if self.average:
+                if self.held is not None:
+                    self._average_strips(self.held)
+                else:
+                    self.mean.copy_(torch.lerp(self.image().detach(), self.mean, self.average))
                 self.weight.mul_(self.average).add_(1 - self.average)
 
     def _note(self, names: list[str], terms: Tensor) -> None:
@@ -169,7 +170,6 @@ class Descent:
         for rows in strips(self.parameters[0]):
             where = (torch.arange(side.start, side.stop) for side in (rows, slice(0, self.parameters[0].shape[-1])))
             held.move(rows, self.image.part(*where)[1].detach(), 1 - self.average)  # type: ignore[attr-defined]
-        self.weight.mul_(self.average).add_(1 - self.average)
 
     def _judge(self, before: list[Tensor], pictures: list[Tensor]) -> None:
         """Remember the iterate if it is the best, and go back to the best if the step ran away from it."""

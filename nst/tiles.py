@@ -20,7 +20,7 @@ from nst.losses import Features, PerceptualLoss, Window
 from nst.losses.content import content_loss
 from nst.losses.perceptual import in_view
 from nst.losses.statistic import Measured
-from nst.params import PixelImage, picked
+from nst.params import picked
 from nst.transforms import Shifts
 
 SMALLEST, LARGEST = 384, 2048
@@ -223,10 +223,9 @@ class Tiling:
                     terms[name] = terms[name] + term if name in terms else term
         return terms
 
-    def total(self, picture: Tensor | Pixels) -> Tensor:
+    def total(self, picture: Pixels) -> Tensor:
         """The total for another picture of this size; a scalar."""
-        other = replace(self, image=PixelImage(picture, copy=False) if isinstance(picture, Tensor) else picture)
-        return torch.stack(list(other.evaluate().values())).sum()
+        return torch.stack(list(replace(self, image=picture).evaluate().values())).sum()
 
     def _measured(self, losses: Sequence[Any]) -> list[list[Measured]]:
         """What there is to know of the whole picture, for each loss."""

@@ -91,6 +91,17 @@ def ours(module: str) -> set[str]:
 ALL = sorted(SOURCES.keys() - {"nst"})
 
 
+TOP = {"LICENSE", "README.md", "app.py", "nst", "pretrained", "pyproject.toml", "requirements.txt", "tests"}
+
+
+def test_nothing_is_left_lying_at_the_top():
+    try:
+        listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("only a checkout, and git, tell what belongs to it")
+    assert {path.partition("/")[0] for path in listed.splitlines() if path[0] != "."} == TOP
+
+
 def test_every_room_has_a_floor():
     assert {room(module) for module in ALL} <= set().union(*FLOORS)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from nst.collection.embedding_cache import EmbeddingCache, Entry, key_of
 from nst.collection.embeddings import LAYERS, content_embedding, style_embedding
-from nst.device import Device, choose_device
+from nst.device import Device, choose_device, moved
 from nst.encoders import load_encoder
 from nst.images import IMAGE_SUFFIXES, ImageError, decode, encode, to_tensor
 from nst.losses import Features
@@ -125,7 +124,7 @@ def _are(count: int) -> str:
 def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str | Device) -> Iterator[Entry | str]:
     """What is known of each file, in order; or what is wrong with it."""
     device = choose_device(device)
-    network = copy.deepcopy(load_encoder(encoder)).to(device.torch_device)
+    network = moved(load_encoder(encoder), device)
     keys = [key_of(path, encoder) for path in files]
     with (
         closing(EmbeddingCache(cache_dir() / "collections.sqlite" if keep else None)) as cache,

@@ -39,7 +39,6 @@ PRESETS = {
     ),
 }
 
-ENCODERS = ("compact", "vgg19", "vgg16")
 DEVICES = ("auto", "cpu", "cuda", "mps")
 LAST = 2**31 - 1
 
@@ -50,6 +49,9 @@ def named(values: Sequence[str], **titles: str) -> dict[str, str]:
     if unknown := given.keys() - set(values):
         raise ValueError(f"No such choice: {unknown}.")
     return {value: given.get(value, value.capitalize()) for value in values}
+
+
+ENCODERS = named(("compact", "vgg19", "vgg16"), vgg19="VGG-19", vgg16="VGG-16")
 
 
 STYLE_LOSS_TITLES = {
@@ -227,7 +229,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
             str,
             "Encoder",
             "The network that compares pictures.",
-            choices=named(ENCODERS, vgg19="VGG-19", vgg16="VGG-16"),
+            choices=ENCODERS,
             free="FILE",
             costs=True,
         ),
@@ -323,7 +325,7 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
             str,
             "Content encoder",
             "Another network that compares the content.",
-            choices=named(ENCODERS, vgg19="VGG-19", vgg16="VGG-16"),
+            choices=ENCODERS,
             free="FILE",
             unset="the same",
             costs=True,

@@ -230,7 +230,7 @@ class _Begun:
         """The total for a picture."""
         encoding, device = self.objective.encoding, self.objective.device
         if (tiling := self.tiling(self.pixels)) is not None:
-            return tiling.total(picture)
+            return tiling.total(PixelImage(picture, copy=False))
         return total_loss(picture, Moved(encoding, self.views) if self.views else encoding, self.criterion, device)
 
     def run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import nan
@@ -11,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nst.device import Device, choose_device
+from nst.device import Device, choose_device, moved
 from nst.encoders import STYLE_LAYERS, load_encoder
 from nst.losses import StyleLoss
 from nst.models.squeezenet import SqueezeNet
@@ -50,17 +49,17 @@ def find_judges(
         ValueError: a file holds another network.
         nst.weights.WeightsError: the judge's weights are not to be had, or any are damaged.
     """
-    to = (device or choose_device()).torch_device
+    device = device or choose_device()
     found = {}
     if judge:
-        found["closed"] = StyleJudge(copy.deepcopy(load_encoder(judge)).to(to))
+        found["closed"] = StyleJudge(moved(load_encoder(judge), device))
     if vgg19 and Path(vgg19).is_file():
-        found["vgg19"] = StyleJudge(copy.deepcopy(load_encoder(vgg19)).to(to), DEEPEST)
+        found["vgg19"] = StyleJudge(moved(load_encoder(vgg19), device), DEEPEST)
     if squeezenet and Path(squeezenet).is_file():
         network = load_model(squeezenet, architecture="squeezenet")
         if not isinstance(network, SqueezeNet):
             raise ValueError(f'"{squeezenet}" is not SqueezeNet 1.1.')
-        found["squeezenet"] = StyleJudge(copy.deepcopy(network).to(to).look)
+        found["squeezenet"] = StyleJudge(moved(network, device).look)
     return found
 
 

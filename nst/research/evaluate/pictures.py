@@ -105,10 +105,10 @@ def open_content(name: str) -> Tensor:
 
 def named_style(text: str) -> tuple[str, Tensor]:
     """A style's name and its picture: NAME=FILE, a file that is called so, or one known by name."""
-    name, _, file = text.rpartition("=")
-    return name or Path(file).stem, open_style(file)
+    name, picture = open_named(text, load_style, 1024)
+    return name, to_tensor(picture)
 
 
 def open_style(name: str) -> Tensor:
     """A style picture (1, 3, H, W): a file, or one known by name."""
-    return to_tensor(open_named(name, load_style, 1024)[1])
+    return named_style(name)[1]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from nst.device import Device
+from nst.device import Device, moved
 from nst.images import ImageError, resize, to_tensor
 from nst.registry import load_model
 from nst.research.train.drawn import drawn
@@ -92,7 +91,7 @@ def _classified(
 ) -> Tensor:
     """Probabilities (N, 2) that a photo shows a mammal, and what the teacher makes of it the label: the latter of
     mammals only, else 0; -1 for a photo that cannot be read."""
-    judge: Any = copy.deepcopy(load_model(Path(classifier), architecture="squeezenet")).to(device.torch_device)
+    judge: Any = moved(load_model(Path(classifier), architecture="squeezenet"), device)
     found = torch.zeros(len(photos), 2)
     for number in range(len(photos)):
         try:
