@@ -12,23 +12,14 @@ from tiny import picture, tiny_encoder, tiny_encoder_file
 from nst.device import choose_device
 from nst.encoders import STYLE_LAYERS
 from nst.images import ImageError, decode, save, to_pil
-from nst.losses import STYLE_LOSSES
 from nst.metrics import style_closure
-from nst.models.johnson import Johnson
-from nst.research.evaluate.contrast import compare_contrast, less_contrast
-from nst.research.evaluate.controls import compare_controls
 from nst.research.evaluate.disagreement import compare_disagreement, disagreement
 from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import WORST, compare_fast
 from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.pictures import contact_sheet, load, write
 from nst.research.evaluate.presets import PLAIN, compare_presets
-from nst.research.evaluate.sheets import SHEETS, sky
-from nst.research.evaluate.sizes import compare_sizes
-from nst.research.evaluate.tricks import VARIANTS, compare_tricks
-from nst.research.train.model_file import write_model
 from nst.settings import PRESETS
-from nst.settings.setting import Preset
 
 
 @pytest.fixture
@@ -77,37 +68,10 @@ def test_closure_by_the_teacher_is_followed_as_steps_grow(files):
     assert len(list(compare_encoders(**asked, encoder=file, vgg19=str(files / "gone")))) == 3, "skipped without teacher"
 
 
-def test_every_comparison_asks_all_judges(files):
-    file = tiny_encoder_file(files)
-    asked = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "judge": file, "vgg19": file}
-    row = next(compare_sizes(**asked, sizes=(64,), strengths=(50.0,), num_steps=12, encoders=(file,)))
-    assert {"closed", "vgg19", "ssim"} <= row.keys() and row["closed"] != row["vgg19"]
-    row = next(compare_tricks(**asked, size=64, num_steps=12, encoder=file))
-    assert {"closed", "vgg19", "ssim"} <= row.keys()
-
-
 def test_a_contact_sheet_keeps_the_shapes():
     sheet = contact_sheet([[picture(1, 20, 40), picture(2, 40, 20)]] * 3, cell=40, columns=2)
     assert sheet.size == (160, 80)
     assert sheet.getpixel((5, 30)) == (255, 255, 255)
-
-
-def test_sizes_are_judged_at_the_smallest(files):
-    settings = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "out": str(files)}
-    encoder = tiny_encoder_file(files)
-    settings |= {"judge": encoder, "encoders": [encoder], "sizes": (64, 96), "strengths": (0, 90), "num_steps": 6}
-    rows = list(compare_sizes(**settings))
-    assert [(r["strength"], r["size"]) for r in rows] == [(0, 64), (0, 96), (90, 64), (90, 96)]
-    assert rows[0]["ssim"] > rows[2]["ssim"]
-    assert decode(files / "sizes.jpg").rgb.size == (2 * 256, 2 * 256)
-
-
-def test_every_trick_is_tried_alone(files):
-    settings = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "out": str(files)}
-    encoder = tiny_encoder_file(files)
-    rows = list(compare_tricks(judge=encoder, encoder=encoder, size=64, num_steps=6, **settings))
-    assert [r["variant"] for r in rows] == list(VARIANTS)
-    assert (files / "tricks.jpg").exists()
 
 
 def squeezenet_file(folder):
@@ -160,55 +124,6 @@ def test_results_of_others_are_found_by_name_and_laid_beside(files):
         list(compare_fast(**asked, against=str(files / "gone")))
     with pytest.raises(ImageError, match="STYLE--CONTENT"):
         list(compare_fast(**asked, model=str(files / "peers")))
-
-
-def test_instance_norm_minds_contrast_less_than_batch_norm(files):
-    networks = {}
-    for norm in ("instance", "batch"):
-        torch.manual_seed(0)
-        config = {"widths": (4, 4, 8), "blocks": 1, "kernel": 3, "norm": norm}
-        (files / norm).mkdir()
-        network = Johnson(**config)
-        for _ in range(60):  # in training mode, for the averages of batch normalization
-            network(picture(1, 48, 64))
-        write_model(network, files / norm, "johnson", config, {"step": 0, "steps": 0}, "Random.")
-        networks[norm] = str(files / norm / "johnson.safetensors")
-    photos = [str(files / "cat.png"), str(files / "night.png")]
-    rows = list(compare_contrast(**networks, photos=photos, size=48, out=str(files)))
-    assert [row["photograph"] for row in rows] == ["cat", "night", "mean"]
-    for name in ("photo", "instance", "batch", "batch_share"):
-        assert rows[2][name] == pytest.approx((rows[0][name] + rows[1][name]) / 2)
-    cat = load(files / "cat.png")
-    assert rows[0]["photo"] == pytest.approx(255 * float((cat - less_contrast(cat, 0.5)).abs().mean()), rel=0.05)
-    assert all(0 < row["ratio"] == row["instance"] / row["batch"] < 0.5 for row in rows)
-    assert decode(files / "contrast.jpg").rgb.size == (6 * 256, 2 * 256)
-    with pytest.raises(ValueError, match="has batch normalization"):
-        next(compare_contrast(instance=networks["batch"], batch=networks["batch"], photos=photos))
-    with pytest.raises(ValueError, match="below 1"):
-        next(compare_contrast(**networks, photos=photos, factor=1.0))
-
-
-@pytest.mark.slow
-def test_a_sheet_of_every_control(files):
-    pictures = {"contents": [str(files / "cat.png")] * 2, "styles": [str(files / "wave.png"), str(files / "night.png")]}
-    flat = torch.zeros(1, 3, 48, 64)
-    flat[:, 0, :20], flat[:, 2, 20:] = 1, 1
-    save(files / "map.png", to_pil(flat))
-    pictures["doodles"] = [str(files / f"{name}.png") for name in ("map", "wave", "map")]
-    settings = {"encoder": tiny_encoder_file(files), "size": 64, "preset": Preset(2, 2.0, 64, 0.0, 0.01)}
-    rows = list(compare_controls(out=str(files / "sheets"), **pictures, **settings))
-    assert [row["sheet"] for row in rows] == list(SHEETS) and all(row["shows"].endswith(".") for row in rows)
-    shapes = [decode(row["file"]).rgb.size for row in rows]
-    assert shapes[0] == ((1 + len(STYLE_LOSSES)) * 256, 2 * 256) and shapes[-1][1] == 4 * 256
-    with pytest.raises(ValueError, match="choose of losses"):
-        list(compare_controls(out=str(files), sheets=["cats"], **pictures))
-
-
-def test_the_sky_is_what_covers_the_upper_edge():
-    picture = torch.zeros(1, 3, 50, 40)
-    picture[:, 2, :20] = 0.9
-    mask = sky(picture)
-    assert mask[..., :15, :].min() > 0.999 and mask[..., 25:, :].max() < 0.001
 
 
 def test_a_student_that_is_its_teacher_mapped_disagrees_nowhere():

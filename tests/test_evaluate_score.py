@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
-import re
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from tiny import picture, tiny_encoder_file
 
 from nst.__main__ import main
@@ -18,8 +15,6 @@ from nst.images import ImageError, decode, resize, save, to_pil, to_tensor
 from nst.losses import STYLE_LOSSES
 from nst.metrics import PARTS, psnr
 from nst.research.evaluate import sweeps
-from nst.research.evaluate.chart import chart
-from nst.research.evaluate.crops import compare_crops
 from nst.research.evaluate.ledger import Ledger
 from nst.research.evaluate.methods import compare_methods, find_methods
 from nst.research.evaluate.results import compare_results
@@ -124,7 +119,6 @@ def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     assert all(0 <= row[part] <= 1 for row in rows[:-1] for part in PARTS)
     assert rows[0]["vgg19"] == pytest.approx(0, abs=0.02) and rows[1]["vgg19"] > 0.5
     assert decode(out / "methods.jpg").rgb.width == 192 * (2 + len(names) - 1)
-    assert (out / "methods.svg").read_text().count("<circle") == len(names) - 1 + 3
     known = json.loads((out / "methods.json").read_text())
     assert len(known) == 2 * (len(names) - 1) - 2, "two networks know one of the two styles"
     monkeypatch.setattr("nst.research.evaluate.methods.paint_on_disk", None)
@@ -136,19 +130,6 @@ def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
     assert list(compare_methods(**asked)) == anew, "the new times stay"
     with pytest.raises(ValueError, match="No method is called like that"):
         next(compare_methods(**{**asked, "methods": ["magic"]}))
-
-
-def test_a_chart_escapes_names():
-    rows = [{"method": "<b>", "kind": "network", "seconds": 0.1, "score": 40.0}]
-    drawn = chart([*rows, {"method": "a", "kind": "neither", "seconds": 0.0, "score": 0.0}])
-    assert "&lt;b&gt;" in drawn and "<b>" not in drawn and chart([]).startswith("<svg")
-
-
-def test_names_on_a_chart_stand_apart():
-    rows = [{"method": f"network {name}", "kind": "network", "seconds": 1.0, "score": 50.0} for name in "abcdef"]
-    names = re.findall(r'y="([\d.]+)">([a-f])</text>', chart(rows))
-    lines = sorted(float(y) for y, _ in names)
-    assert [name for _, name in names] == list("abcdef") and all(b - a >= 15 for a, b in itertools.pairwise(lines))
 
 
 def test_a_ledger_remembers_and_survives_damage(tmp_path):
@@ -199,22 +180,3 @@ def test_a_folder_that_says_nothing_is_refused(tmp_path):
         list(compare_results(folder=str(tmp_path)))
     with pytest.raises(ImageError, match="is no folder"):
         list(compare_results(folder=str(tmp_path / "nowhere")))
-
-
-def test_quarters_know_their_painting(tmp_path):
-    from torchvision.models import squeezenet1_1
-
-    paths = []
-    for i in range(3):  # each of one wavelength and direction throughout
-        y, x = torch.meshgrid(torch.arange(96.0), torch.arange(96.0), indexing="ij")
-        wave = 0.5 + 0.5 * torch.sin((x if i % 2 else y) * 2 * math.pi / (4 + 5 * i))
-        name = f"{'anna' if i < 2 else 'ben'}_{i}.png"
-        paths.append(str(save(tmp_path / name, to_pil(wave.expand(1, 3, -1, -1)))))
-    classifier = str(tmp_path / "squeezenet.safetensors")
-    torch.manual_seed(0)
-    save_file(squeezenet1_1(weights=None).state_dict(), classifier)
-    asked = {"styles": paths, "painters": ["anna"], "encoder": tiny_encoder_file(tmp_path), "size": 96}
-    rows = list(compare_crops(**asked, classifier=classifier))
-    assert [row["by"] for row in rows] == ["style", "content", "pyramid", "classifier"] and rows[0]["crops"] == 12
-    assert list(compare_crops(**asked)) == rows[:3] and rows[3]["painting"] > 0.9
-    assert rows[2]["painting"] == 1 and rows[2]["chance"] == 0.5 and 0 <= rows[2]["nearer"] <= 1

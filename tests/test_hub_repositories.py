@@ -221,10 +221,7 @@ def test_every_command_tells_what_it_fetches(fake, published, tmp_path, monkeypa
     assert main(["models", "push", "cin", "someone/cin"]) == 0
     for name, words in (
         (REPO, ["map", photos, "--encoder", REPO, "--no-cache"]),
-        (
-            REPO,
-            ["evaluate", "crops", "--styles", photos, "--encoder", REPO],
-        ),
+        (REPO, ["evaluate", "faces", "--data", photos, "--judge", REPO]),
         ("someone/cin", ["models", "export", "someone/cin", "--style", "waves", "-o", out]),
     ):
         elsewhere(tmp_path / words[0], monkeypatch)

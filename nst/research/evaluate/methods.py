@@ -23,7 +23,6 @@ from nst.images import resize, to_pil
 from nst.losses import STYLE_LOSSES
 from nst.metrics import Aim, find_judge
 from nst.registry import list_models, load_model
-from nst.research.evaluate.chart import chart
 from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.ledger import Ledger
 from nst.research.evaluate.pictures import contact_sheet, last, load, means, named_style, open_content, write
@@ -110,7 +109,7 @@ def compare_methods(
     are kept in `out`, and found ones not painted again.
 
     Args:
-        out: folder for pictures, numbers (methods.json), a contact sheet and a chart.
+        out: folder for pictures, numbers (methods.json), and a contact sheet.
         contents: picture files, or names of examples.
         styles: picture files or names of styles; or NAME=FILE where a network knows by name what the file shows.
         methods: those to compare whose names contain one of these words; left out is all.
@@ -160,12 +159,11 @@ def compare_methods(
         if retime:
             row |= known.put(f"{method.plain} alone", timed(method, pairs[0], device)[1])
         row |= known.known.get(f"{method.plain} alone", {})
-        rows.append(row | {"kind": method.kind})
+        rows.append(row)
         yield row
     if judge and len(rows) > 2:
         yield {"method": "tau of both judges", "score": _tau([r["score"] for r in rows], [r["judge"] for r in rows])}
     write(folder / "methods.jpg", contact_sheet(list(strips.values()), cell=192, columns=1))
-    (folder / "methods.svg").write_text(chart(rows), encoding="utf-8")
 
 
 def find_methods(encoder: str = "compact", models: Sequence[str] = ()) -> list[Method]:

@@ -1,8 +1,8 @@
-"""Pictures of comparisons: read, painted, judged, and side by side on a sheet."""
+"""Pictures of comparisons: read, painted, and side by side on a sheet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -11,25 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from nst.images import decode, resize, save, to_pil, to_tensor
-from nst.metrics import luminance_ssim, style_closure
-from nst.optimize import Step
-from nst.research.evaluate.judges import StyleJudge
 from nst.styles import load_content, load_style, open_named
 from nst.stylize import style_transfer
 
 LABEL = 32
 """Height in pixels of a line of text on a sheet."""
-
-
-def judged(
-    image: Tensor, content: Tensor, style: Tensor, size: int, judges: Mapping[str, StyleJudge]
-) -> dict[str, float]:
-    """Share of each judge's style distance from content to style that is closed, by the names of their columns, and the
-    content's structure that is kept, all at this size."""
-    kept, painted = resize(content, size), resize(style, size)
-    image = resize(image, (kept.shape[-2], kept.shape[-1]))  # rounded otherwise, if it comes from another size
-    closed = {name: style_closure(image, kept, painted, judge.encoder, judge.layers) for name, judge in judges.items()}
-    return closed | {"ssim": luminance_ssim(image, kept)}
 
 
 def means(scores: Sequence[dict[str, float]]) -> dict[str, float]:
@@ -48,16 +34,11 @@ def load(path: str | Path) -> Tensor:
     return to_tensor(decode(path))
 
 
-def final(steps: Iterator[Step]) -> Tensor:
-    """The picture a run ends with."""
-    for step in steps:
-        image = step.image
-    return image.cpu()
-
-
 def last(content: Tensor, style: Tensor, **settings: Any) -> Tensor:
     """The picture that a run of `style_transfer` ends with."""
-    return final(style_transfer(content, style, **settings))
+    for step in style_transfer(content, style, **settings):
+        image = step.image
+    return image.cpu()
 
 
 def contact_sheet(rows: Sequence[Sequence[Tensor]], cell: int = 256, columns: int = 2) -> Image.Image:
