@@ -15,7 +15,7 @@ from nst.images import ImageError, decode, resize, save, to_pil, to_tensor
 from nst.losses import STYLE_LOSSES
 from nst.metrics import PARTS, psnr
 from nst.research.evaluate import sweeps
-from nst.research.evaluate.ledger import Ledger
+from nst.research.evaluate.grid import Ledger
 from nst.research.evaluate.methods import compare_methods, find_methods
 from nst.research.evaluate.results import compare_results
 from nst.research.evaluate.score import _rho, compare_score
@@ -86,48 +86,36 @@ def test_damage_grows_with_its_level():
 
 
 def test_every_method_is_there():
-    names = [method.name for method in find_methods()]
-    assert {f"optimized, {preset}" for preset in PRESETS} <= set(names)
-    assert {f"optimized, draft, {loss}" for loss in STYLE_LOSSES if loss != "wasserstein"} <= set(names)
-    assert {"network cin", "network predictor", "network photo2vangogh"} <= set(names)
-    assert "network horse2zebra" not in names, "which has no painter's manner"
-    knows = {method.name: method.knows for method in find_methods()}
-    assert "starry_night" in (knows["network photo2vangogh"] or ())
-    facts = {method.name: (method.styles, method.training) for method in find_methods()}
-    assert facts["network cin"] == ("16", "100000 steps") and facts["optimized, best"] == ("any", "none")
+    known = find_methods()
+    assert {f"optimized {preset}" for preset in PRESETS} <= known.keys()
+    assert {f"optimized draft {loss}" for loss in STYLE_LOSSES if loss != "wasserstein"} <= known.keys()
+    assert {"network cin", "network predictor", "network photo2vangogh"} <= known.keys()
+    assert "network horse2zebra" not in known, "which has no painter's manner"
+    facts = {name: (method.styles, method.training) for name, method in known.items()}
+    assert facts["network cin"] == ("16", "100000 steps") and facts["optimized best"] == ("any", "none")
 
 
 @pytest.mark.slow
-def test_methods_are_compared_resumed_and_drawn(files, tmp_path, monkeypatch):
+def test_methods_are_compared_and_resumed(files, tmp_path, monkeypatch):
     encoder, out = tiny_encoder_file(tmp_path), tmp_path / "out"
-    asked = {
-        "encoder": encoder,
-        "judge": encoder,
-        "vgg19": encoder,
-        "size": 64,
-        "out": str(out),
-        "contents": [files["cat"]],
-    }
-    asked |= {"styles": [f"starry_night={files['wave']}", files["dog"]]}
-    asked |= {"methods": ["itself", "colors", "draft, gram", "network"]}
+    asked = {"encoder": encoder, "judge": encoder, "vgg19": encoder, "size": 64, "out": str(out)}
+    asked |= {"contents": [files["cat"]], "styles": [f"starry_night={files['wave']}", files["dog"]]}
+    asked |= {"methods": ["itself", "colors", "draft gram", "network"]}
     rows = list(compare_methods(**asked))
-    names = [row["method"] for row in rows]
-    assert names[:4] == ["the photo itself", "the style itself", "its colors alone", "optimized, draft, gram"]
-    assert {"network cin", "network predictor", "network photo2vangogh"} <= set(names)
-    assert names[-1] == "tau of both judges"
-    assert rows[0]["score"] < 5 and rows[1]["score"] < 40 and -1 <= rows[-1]["score"] <= 1
-    assert all(0 <= row[part] <= 1 for row in rows[:-1] for part in PARTS)
-    assert rows[0]["vgg19"] == pytest.approx(0, abs=0.02) and rows[1]["vgg19"] > 0.5
-    assert decode(out / "methods.jpg").rgb.width == 192 * (2 + len(names) - 1)
-    known = json.loads((out / "methods.json").read_text())
-    assert len(known) == 2 * (len(names) - 1) - 2, "two networks know one of the two styles"
-    monkeypatch.setattr("nst.research.evaluate.methods.paint_on_disk", None)
-    assert list(compare_methods(**asked)) == rows
-    anew = list(compare_methods(**asked, retime=True))
-    assert [row["score"] for row in anew] == [row["score"] for row in rows], "the pictures are the same"
-    assert all(one["seconds"] != other["seconds"] for one, other in zip(anew[:-1], rows, strict=False))
-    monkeypatch.setattr("nst.research.evaluate.methods.timed", None)
-    assert list(compare_methods(**asked)) == anew, "the new times stay"
+    every = {row["by"]: row for row in rows if row["style"] == "all"}
+    assert list(every)[:4] == ["the photo itself", "the style itself", "its colors alone", "optimized draft gram"]
+    assert {"network cin", "network predictor", "network photo2vangogh"} <= every.keys()
+    assert every["the photo itself"]["score"] < 5 and every["the style itself"]["score"] < 40
+    assert all(0 <= row[part] <= 1 for row in rows for part in PARTS)
+    assert every["the photo itself"]["vgg19"] == pytest.approx(0, abs=0.02) and every["the style itself"]["vgg19"] > 0.5
+    assert every["network predictor"]["styles"] == "any" and every["its colors alone"]["training"] == "none"
+    named = [row["by"] for row in rows if row["style"] == "dog"]
+    assert "network cin" not in named and "network predictor" in named, "one knows one of the two styles"
+    assert decode(out / "sheet-dog.png").rgb.width == 64 * (1 + len(named))
+    known = json.loads((out / "costs.json").read_text())
+    assert len(known) == 2 * len(every) - 2 and all(cost["seconds"] >= 0 for cost in known.values())
+    monkeypatch.setattr("nst.research.evaluate.grid.timed", lambda paint: (None, {}))
+    assert list(compare_methods(**asked)) == rows, "nothing is painted again"
     with pytest.raises(ValueError, match="No method is called like that"):
         next(compare_methods(**{**asked, "methods": ["magic"]}))
 

@@ -21,7 +21,7 @@ def test_each_clip_is_painted_both_ways_and_steady_ones_flicker_less(tmp_path):
             clips=[str(clip)], styles=["waves"], modes=["fast"], frames=8, start=0, size=96, out=str(tmp_path)
         )
     )
-    assert [(row["clip"], row["mode"]) for row in rows] == [("clip", "fast"), ("all", "fast")]
+    assert [(row["clip"], row["by"]) for row in rows] == [("clip", "fast"), ("mean of 1", "fast")]
     assert rows[0]["ratio"] == pytest.approx(rows[0]["steady"] / rows[0]["each"]) and rows[0]["ratio"] < 0.6
     assert decode(tmp_path / "sheet-clip-fast.png").rgb.size == (2 * 96, 3 * 64)
     assert decode(tmp_path / "difference-clip-fast.png").rgb.size == (2 * 96, 2 * 64)

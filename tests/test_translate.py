@@ -304,7 +304,7 @@ def test_translators_and_cycles_are_compared(tmp_path):
     assert one["photo"] == "photo" and one["top"] in (0.0, 1.0) and mean["label"] == one["label"]
     one, mean = compare_cycle(judge=tiny_encoder_file(tmp_path), styles=[str(photo)], model=model, **given)
     assert one["cycle"] > 0 and mean["closed"] == one["closed"] < 1
-    assert (tmp_path / "translate.jpg").is_file() and (tmp_path / "cycle.jpg").is_file()
+    assert (tmp_path / "translate.png").is_file() and (tmp_path / "cycle.png").is_file()
     one_way = translator_file(tmp_path, ("only",))
     with pytest.raises(ValueError, match="so there is no cycle"):
         list(compare_cycle(judge=tiny_encoder_file(tmp_path), styles=[str(photo)], model=one_way, **given))

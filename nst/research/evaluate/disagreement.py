@@ -12,7 +12,8 @@ from torch import Tensor
 from nst.encoders import STYLE_LAYERS, Encoder, load_encoder
 from nst.images import resize
 from nst.losses import EPS
-from nst.research.evaluate.pictures import last, load
+from nst.research.evaluate.grid import last
+from nst.research.evaluate.sheets import load
 
 RIDGE = 1e-5
 """Added to the diagonal of the student's second moments, relative to its features' mean variance."""

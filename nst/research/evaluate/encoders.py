@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from statistics import mean
-from typing import Any
 
 from torch import Tensor
 
-from nst.encoders import load_encoder
-from nst.images import resize
-from nst.metrics import luminance_ssim, style_distance
+from nst.metrics import luminance_ssim
+from nst.research.evaluate.grid import Maker, Pair, Row, compared, optimizing, read_pairs
 from nst.research.evaluate.judges import JudgePanel, find_judges
-from nst.research.evaluate.pictures import contact_sheet, last, load, means, write
 
 LENGTHS = ("draft", "good", "best", "2000")
 """Ever longer runs: presets, and numbers of steps of the preset *best*."""
@@ -33,14 +28,13 @@ def compare_encoders(
     preset: str = "draft",
     strength: float = 50.0,
     out: str | None = None,
-) -> Iterator[dict[str, Any]]:
-    """How well optimizing on one encoder serves another: a row for each pair of pictures, and their mean; then, where
-    there is a teacher, the closure by the teacher as steps grow: a row for each length of run and style, and for all.
+) -> Iterator[Row]:
+    """How well optimizing on one encoder serves another, the judge: a row for each pair of pictures and way of painting
+    it, then the means over the photos, and over all. Where there is a teacher, ever longer runs are ways as well.
 
-    `closure` is the share of the judge's style distance, from content to style, that optimizing on `encoder`
-    closes, relative to the share that optimizing on the judge itself closes; `ssim` is the structural
-    similarity of the luminance to the content, for both. `vgg19` and `squeezenet` are the shares of these judges'
-    style distance that are closed: a longer run must not close less.
+    `closed`, `vgg19` and `squeezenet` are the shares of three judges' style distance, from content to style, that are
+    closed: a longer run must not close less. `closure` is `closed` relative to what optimizing on the judge itself
+    closes; `ssim` is the structural similarity of the luminance to the content.
 
     Args:
         judge: an encoder, by name or file, that is never the one compared.
@@ -54,58 +48,24 @@ def compare_encoders(
         num_steps: steps of each run but those of `lengths`.
         preset: see `nst.settings.PRESETS`.
         strength: see `nst.stylize.style_transfer`.
-        out: folder for a contact sheet: content, style, on the judge, on the encoder.
+        out: folder for a sheet of each style in original size.
     """
-    network = load_encoder(judge)
-    settings: dict[str, Any] = {"size": size, "num_steps": num_steps, "preset": preset, "strength": strength}
-    photos, manners = ({Path(path).stem: load(path) for path in paths} for paths in (contents, styles))
-    small, painted = ({name: resize(image, size) for name, image in some.items()} for some in (photos, manners))
-    panel = JudgePanel(find_judges(None, vgg19, squeezenet), painted, small)
-    rows: list[dict[str, Any]] = []
-    strips: list[list[Tensor]] = []
-    for photo, content in photos.items():
-        for manner, style in manners.items():
-            results = [last(content, style, encoder=name, **settings) for name in (judge, encoder)]
-            start, own, other = (style_distance(x, painted[manner], network) for x in (small[photo], *results))
-            row: dict[str, Any] = {"content": photo, "style": manner, "steps": num_steps}
-            row |= {"start": start, "judge": own, "encoder": other, "closure": (start - other) / (start - own)}
-            row |= {f"judge_{name}": value for name, value in panel.closures(results[0], manner, photo).items()}
-            row |= panel.closures(results[1], manner, photo)
-            row |= {"judge_ssim": luminance_ssim(results[0], small[photo])}
-            row |= {"ssim": luminance_ssim(results[1], small[photo])}
-            rows.append(row)
-            strips.append([small[photo], painted[manner], *results])
-            yield row
-    numbers = [name for name in rows[0] if name not in ("content", "style", "steps")]
-    yield {"content": "mean", "style": "", "steps": num_steps} | {
-        name: mean(row[name] for row in rows) for name in numbers
-    }
-    if out:
-        write(Path(out) / "encoders.jpg", contact_sheet(strips))
-    if panel.judges:
-        yield from _as_steps_grow(panel, photos, manners, lengths, encoder, size, strength)
 
+    def painting(name: str, **settings: object) -> Maker:
+        return optimizing(size, encoder=name, strength=strength, **settings)
 
-def _as_steps_grow(
-    panel: JudgePanel,
-    photos: dict[str, Tensor],
-    styles: dict[str, Tensor],
-    lengths: Sequence[str],
-    encoder: str,
-    size: int,
-    strength: float,
-) -> Iterator[dict[str, Any]]:
-    """What ever longer runs close: for each style a row for each length, means over photos; then over styles."""
-    found: dict[str, list[dict[str, float]]] = {length: [] for length in lengths}
-    for manner, style in styles.items():
+    pairs, judges = read_pairs(contents, styles, size), find_judges(judge, vgg19, squeezenet)
+    makers = {"judge": painting(judge, preset=preset, num_steps=num_steps)}
+    makers["encoder"] = painting(encoder, preset=preset, num_steps=num_steps)
+    if len(judges) > 1:
         for length in lengths:
-            long = {"preset": "best", "num_steps": int(length)} if length.isdecimal() else {"preset": length}
-            scores = []
-            for photo, content in photos.items():
-                result = last(content, style, encoder=encoder, size=size, strength=strength, **long)
-                closed = panel.closures(result, manner, photo)
-                scores.append(closed | {"ssim": luminance_ssim(result, resize(content, size))})
-            found[length] += scores
-            yield {"content": f"mean of {len(scores)}", "style": manner, "steps": length, **means(scores)}
-    for length, scores in found.items():
-        yield {"content": f"mean of {len(scores)}", "style": "all", "steps": length, **means(scores)}
+            steps = {"preset": "best", "num_steps": int(length)} if length.isdecimal() else {"preset": length}
+            makers[length] = painting(encoder, **steps)
+    panel, own = JudgePanel(judges, pairs), dict[str, float]()
+
+    def measure(pair: Pair, by: str, image: Tensor) -> Row:
+        found = panel.closures(image, pair)
+        whole = own.setdefault(pair.name, found["closed"])  # the judge is the first to paint
+        return {**found, "closure": found["closed"] / whole, "ssim": luminance_ssim(image, pair.kept)}
+
+    yield from compared(pairs, makers, measure, out)

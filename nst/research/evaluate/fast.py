@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from nst.fast import ANY, NAMED, fast_styles, make_painter
-from nst.images import IMAGE_SUFFIXES, ImageError, resize
 from nst.metrics import (
-    Aim,
     blob_area,
     color_distance,
     color_fringes,
@@ -24,16 +21,12 @@ from nst.metrics import (
     stroke_scale,
 )
 from nst.registry import load_model
-from nst.research.evaluate.judges import JudgePanel, find_judges
-from nst.research.evaluate.pictures import load, means, open_style, side_by_side, write
+from nst.research.evaluate.grid import Maker, Pair, Row, compared, found_in, others, read_pairs
+from nst.research.evaluate.judges import JudgePanel, aim, find_judges
 from nst.taught import find
 
-BETWEEN = "--"
-
-Scores = dict[str, float]
-
-Maker = Callable[[str, str], Tensor | None]
-"""Names of a style and of a photo to the result (1, 3, H, W), or to None where there is none."""
+WORST = ("closed", "vgg19", "squeezenet", "ssim")
+"""What must not be low anywhere."""
 
 
 def compare_fast(
@@ -47,12 +40,12 @@ def compare_fast(
     against: str | None = None,
     size: int = 512,
     out: str | None = None,
-) -> Iterator[dict[str, Any]]:
-    """How well networks that paint in one pass do: a row for each style, means over the contents; then over the styles,
-    and the worst pair of all.
+) -> Iterator[Row]:
+    """How well networks that paint in one pass do: a row for each pair of pictures, then the means of each style, and
+    of all.
 
     `closed`, `vgg19` and `squeezenet` are the shares of three judges' style distance, from content to style, that are
-    closed; the real VGG-19 looks at relu3_1 alone. With `_worst`, they are those of a style's worst photo. `ssim` is
+    closed; the real VGG-19 looks at relu3_1 alone. With `_worst`, means tell those of the worst pair. `ssim` is
     the structural similarity of the luminance to the content; `color_left` the share of the distance between the
     colors of content and style that is left; `strokes` the size of the result's strokes, `long` their length,
     `straight` their straightness, `speckle` its color noise, `fringes` its color fringes, and `blur` the blur of flat
@@ -72,116 +65,52 @@ def compare_fast(
         against: a folder of such folders, one for each other network, to lay beside: their style `wave` is taken for
             `great_wave`. Those of styles that are named, not files, are shown and not measured: they learned others.
         size: long side in pixels.
-        out: folder for a contact sheet of each style, sheet-STYLE.png, in original size.
+        out: folder for a sheet of each style, sheet-STYLE.png, in original size.
     """
-    photos = {Path(path).stem: resize(load(path), size) for path in contents}
-    manners, drawn = {}, set()
-    for text in styles:
-        name, _, file = text.partition("=") if "=" in text else (Path(text).stem, "", text)
-        manners[name] = resize(open_style(file), size)
-        drawn |= set() if Path(file).is_file() else {name}
-    panel = JudgePanel(find_judges(judge, vgg19, squeezenet), manners, photos)
-    ours = _found(Path(model)) if model and Path(model).is_dir() else _painting(model, manners, photos, size)
-    own = Path(model or "ours").stem
-    makers = {own: ours, **{by: make for by, make in others(against).items() if by != own}}
-    rows: dict[str, list[Scores]] = {by: [] for by in makers}
-    for name, style in manners.items():
-        columns = {"photo": photos}
-        aims = {photo: Aim(style, content) for photo, content in photos.items()}
-        for by, make in makers.items():
-            results = {photo: made for photo in photos if (made := make(name, photo)) is not None}
-            if not results:
-                continue
-            columns[by] = results
-            if make is not ours and name in drawn:
-                continue
-            scores = [
-                _scored(panel, aims[photo], result, name, style, photo, photos[photo])
-                for photo, result in results.items()
-            ]
-            rows[by] += scores
-            yield {"style": name, "by": by, "photos": len(scores), **_summed(scores)}
-        if out:
-            write(Path(out) / f"sheet-{name}.png", side_by_side(style, columns))
-    for by, scores in rows.items():
-        if scores:
-            yield {"style": "all", "by": by, "photos": len(scores), **_summed(scores)}
+    pairs, own = read_pairs(contents, styles, size), Path(model or "ours").stem
+    named = {text.partition("=")[0] for text in styles if not Path(text.rpartition("=")[2]).is_file()}
+    makers = {own: found_in(Path(model)) if model and Path(model).is_dir() else _painting(model, size)}
+    makers |= {by: make for by, make in others(against).items() if by != own}
+    panel = JudgePanel(find_judges(judge, vgg19, squeezenet), pairs)
+
+    def measure(pair: Pair, by: str, image: Tensor) -> Row | None:
+        if by != own and pair.style in named:
+            return None
+        row = panel.closures(image, pair) | _seen(pair, image)
+        score = aim(pair).score(image)
+        row |= {"clean": score.parts["cleanness"], "score": score.total}
+        return row | {f"{name}_worst": row[name] for name in WORST if name in row}
+
+    yield from compared(pairs, makers, measure, out)
 
 
-def _summed(scores: Sequence[Scores]) -> Scores:
-    """Means, and the worst of what must not be low anywhere."""
-    found = {}
-    for name, value in means(scores).items():
-        found[name] = value
-        if name in WORST:
-            found[f"{name}_worst"] = min(score[name] for score in scores)
-    return found
-
-
-WORST = ("closed", "vgg19", "squeezenet", "ssim")
-
-
-def _scored(
-    panel: JudgePanel, aim: Aim, result: Tensor, name: str, style: Tensor, photo: str, content: Tensor
-) -> Scores:
-    """All measures of one result, of the style called `name` and the photo called `photo`."""
-    result = resize(result, (content.shape[-2], content.shape[-1]))
-    score = aim.score(result)
-    (length, straight), (own_length, own_straight) = stroke_lines(result), stroke_lines(style)
+def _seen(pair: Pair, image: Tensor) -> Row:
+    """What an eye sees of a result."""
+    content, style = pair.kept, pair.wanted
+    (length, straight), (own_length, own_straight) = stroke_lines(image), stroke_lines(style)
     return {
-        **panel.closures(result, name, photo),
-        "ssim": luminance_ssim(result, content),
-        "color_left": color_distance(result, style) / color_distance(content, style),
-        "strokes": stroke_scale(result) / stroke_scale(style),
+        "ssim": luminance_ssim(image, content),
+        "color_left": color_distance(image, style) / color_distance(content, style),
+        "strokes": stroke_scale(image) / stroke_scale(style),
         "long": length / max(own_length, 1.0),
         "straight": straight / max(own_straight, 0.1),
-        "speckle": speckle_ratio(result, style),
-        "fringes": color_fringes(result) / max(color_fringes(style), 0.1),
-        "blur": flat_blur(result, content, style),
-        "lattice": 255 * max(0.0, lattice_energy(result) - max(lattice_energy(style), lattice_energy(content))),
-        "hatching": max(0.0, hatching(result) - max(hatching(style), hatching(content))),
-        "blob": 1000 * blob_area(result, content, style),
-        "clean": score.parts["cleanness"],
-        "score": score.total,
+        "speckle": speckle_ratio(image, style),
+        "fringes": color_fringes(image) / max(color_fringes(style), 0.1),
+        "blur": flat_blur(image, content, style),
+        "lattice": 255 * max(0.0, lattice_energy(image) - max(lattice_energy(style), lattice_energy(content))),
+        "hatching": max(0.0, hatching(image) - max(hatching(style), hatching(content))),
+        "blob": 1000 * blob_area(image, content, style),
     }
 
 
-def _painting(model: str | None, styles: Mapping[str, Tensor], photos: Mapping[str, Tensor], size: int) -> Maker:
+def _painting(model: str | None, size: int) -> Maker:
     """What paints with a network, or with the one that fits the style."""
 
-    def paint(name: str, photo: str) -> Tensor:
-        if not model and (mine := find(name)):
-            return make_painter([mine]).paint(photos[photo], size=size)
-        own = model or (NAMED if name in fast_styles() else ANY)
-        knows = name in getattr(load_model(own), "styles", ())
-        return make_painter([name if knows else styles[name]], model=own).paint(photos[photo], size=size)
+    def paint(pair: Pair) -> Tensor:
+        if not model and (mine := find(pair.style)):
+            return make_painter([mine]).paint(pair.kept, size=size)
+        own = model or (NAMED if pair.style in fast_styles() else ANY)
+        knows = pair.style in getattr(load_model(own), "styles", ())
+        return make_painter([pair.style if knows else pair.wanted], model=own).paint(pair.kept, size=size)
 
     return paint
-
-
-def _found(folder: Path) -> Maker:
-    """What finds the results of a folder by their names; a style's words are all among those of ours."""
-    known: dict[tuple[str, str], Path] = {}
-    for path in sorted(folder.iterdir()):
-        style, _, photo = path.stem.partition(BETWEEN)
-        if photo and path.suffix.lower() in IMAGE_SUFFIXES:
-            known[style, photo] = path
-    if not known:
-        raise ImageError(f"'{folder}' holds no pictures that are called STYLE{BETWEEN}CONTENT.jpg.")
-
-    def find(name: str, photo: str) -> Tensor | None:
-        words = set(name.split("_"))
-        paths = [path for (style, of), path in known.items() if of == photo and set(style.split("_")) <= words]
-        return load(paths[0]) if paths else None
-
-    return find
-
-
-def others(folder: str | None) -> dict[str, Maker]:
-    """What finds the results of each folder in a folder."""
-    if folder is None:
-        return {}
-    inside = [path for path in sorted(Path(folder).iterdir()) if path.is_dir()] if Path(folder).is_dir() else []
-    if not inside:
-        raise ImageError(f"'{folder}' holds no folders of results.")
-    return {path.name: _found(path) for path in inside}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import nan
 from pathlib import Path
 
@@ -13,9 +15,11 @@ from torch import Tensor
 from nst.device import Device, choose_device, moved
 from nst.encoders import STYLE_LAYERS, load_encoder
 from nst.losses import StyleLoss
+from nst.metrics import Aim
 from nst.models.squeezenet import SqueezeNet
 from nst.optimize import Encoding
 from nst.registry import load_model
+from nst.research.evaluate.grid import Pair
 
 DEEPEST = ("relu3_1",)
 """Where the real VGG-19 looks: its shallow layers are closed by any network, even one that paints no strokes."""
@@ -35,7 +39,7 @@ class StyleJudge:
 
 
 def find_judges(
-    judge: str | None = None, vgg19: str | None = None, squeezenet: str | None = None, device: Device | None = None
+    judge: str | None = None, vgg19: str | None = None, squeezenet: str | None = None
 ) -> dict[str, StyleJudge]:
     """The judges that are at hand, by the name of their column: files that are not here are left out.
 
@@ -43,14 +47,12 @@ def find_judges(
         judge: an encoder by name or file, for all style layers: column "closed".
         vgg19: file of the real VGG-19, at least as far as relu3_1, where alone it looks: column "vgg19".
         squeezenet: file of SqueezeNet 1.1, for all style layers: column "squeezenet".
-        device: they compute; None means the fastest device.
 
     Raises:
         ValueError: a file holds another network.
         nst.weights.WeightsError: the judge's weights are not to be had, or any are damaged.
     """
-    device = device or choose_device()
-    found = {}
+    device, found = choose_device(), {}
     if judge:
         found["closed"] = StyleJudge(moved(load_encoder(judge), device))
     if vgg19 and Path(vgg19).is_file():
@@ -63,38 +65,36 @@ def find_judges(
     return found
 
 
+@lru_cache(maxsize=1)
+def aim(pair: Pair) -> Aim:
+    """A pair as the pastiche score sees it; kept, as its results by several makers follow each other."""
+    return Aim(pair.wanted, pair.kept)
+
+
 class JudgePanel:
-    """Judges who have looked at all styles and photos once, to say what any number of results closes.
+    """Judges who have looked at all styles and photos before, to say what any number of results closes.
 
     Args:
         judges: by the names of their columns.
-        styles, photos: pictures (1, 3, H, W) in [0, 1] by name.
+        pairs: of photos and styles.
         device: they compute; None means the fastest device.
     """
 
-    def __init__(
-        self,
-        judges: Mapping[str, StyleJudge],
-        styles: Mapping[str, Tensor],
-        photos: Mapping[str, Tensor],
-        device: Device | None = None,
-    ) -> None:
+    def __init__(self, judges: Mapping[str, StyleJudge], pairs: Sequence[Pair], device: Device | None = None) -> None:
         self.judges, self.device = judges, device or choose_device()
         self.targets: dict[tuple[str, str], StyleLoss] = {}
-        self.starts: dict[tuple[str, str, str], float] = {}
-        for name, judge in judges.items():
-            for style, picture in styles.items():
-                self.targets[name, style] = StyleLoss(self._features(judge, picture), judge.layers, kind="gram")
-            for photo, picture in photos.items():
-                seen = self._features(judge, picture)
-                self.starts |= {(name, style, photo): self._apart(name, style, seen) for style in styles}
+        self.starts: dict[tuple[str, str], float] = {}
+        for (name, judge), pair in itertools.product(judges.items(), pairs):
+            if (name, pair.style) not in self.targets:
+                seen = self._features(judge, pair.wanted)
+                self.targets[name, pair.style] = StyleLoss(seen, judge.layers, kind="gram")
+            self.starts[name, pair.name] = self._apart(name, pair, pair.kept)
 
-    def closures(self, result: Tensor, style: str, photo: str) -> dict[str, float]:
-        """The share of each judge's style distance, from this photo to this style, that a result (1, 3, H, W) closes;
+    def closures(self, result: Tensor, pair: Pair) -> dict[str, float]:
+        """The share of each judge's style distance, from the photo to the style, that a result (1, 3, H, W) closes;
         see `nst.metrics.style_closure`. NaN where photo and style are the same to it."""
         return {
-            name: 1 - self._apart(name, style, self._features(judge, result)) / (self.starts[name, style, photo] or nan)
-            for name, judge in self.judges.items()
+            name: 1 - self._apart(name, pair, result) / (self.starts[name, pair.name] or nan) for name in self.judges
         }
 
     @torch.no_grad()
@@ -103,5 +103,5 @@ class JudgePanel:
             return judge.encoder(self.device.place(picture), judge.layers)
 
     @torch.no_grad()
-    def _apart(self, judge: str, style: str, seen: dict[str, Tensor]) -> float:
-        return float(self.targets[judge, style](seen)["style"])
+    def _apart(self, name: str, pair: Pair, picture: Tensor) -> float:
+        return float(self.targets[name, pair.style](self._features(self.judges[name], picture))["style"])

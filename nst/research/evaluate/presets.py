@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from nst.images import resize, to_pil
-from nst.metrics import Aim, luminance_ssim, ripples, self_similarity
-from nst.research.evaluate.fast import BETWEEN, others
-from nst.research.evaluate.judges import JudgePanel, find_judges
-from nst.research.evaluate.ledger import Ledger
-from nst.research.evaluate.pictures import last, load, means, open_content, open_style, side_by_side, write
+from nst.metrics import luminance_ssim, ripples, self_similarity
+from nst.research.evaluate.grid import Pair, Row, compared, costs, keeping, optimizing, others, read_pairs
+from nst.research.evaluate.judges import JudgePanel, aim, find_judges
 from nst.settings import PRESETS
 from nst.settings.setting import Preset
 
@@ -41,16 +37,16 @@ def compare_presets(
     against: str | None = None,
     size: int = 256,
     strength: float = 50.0,
-) -> Iterator[dict[str, Any]]:
-    """What a longer preset is worth: a row for each pair and preset, then the means, and a sheet of each pair.
+) -> Iterator[Row]:
+    """What a longer preset is worth: a row for each pair and preset, then the means.
 
-    `seconds` are of the processor, all cores together; `ssim` and `similar` are the structural similarity of the
-    luminance and the self-similarity to the photo, of which each preset must keep about the same; `vgg19` and
-    `squeezenet` the shares of their style distances that are closed; then `nst.metrics.ripples` and the pastiche score.
-    Pictures are kept in `out` as PRESET/STYLE--CONTENT.png, and found ones not painted again.
+    `seconds` are of the processor where there is no GPU, all cores together; `ssim` and `similar` are the structural
+    similarity of the luminance and the self-similarity to the photo, of which each preset must keep about the same;
+    `vgg19` and `squeezenet` the shares of their style distances that are closed; then `nst.metrics.ripples` and the
+    pastiche score. Pictures are kept in `out` as PRESET/STYLE--CONTENT.png, and found ones not painted again.
 
     Args:
-        out: folder for pictures, seconds (presets.json) and a sheet of each pair in original size.
+        out: folder for pictures, what they took (costs.json) and a sheet of each style in original size.
         contents, styles: picture files, or names of examples, in pairs.
         presets: see `nst.settings.PRESETS`.
         encoder: to optimize on, by name or file.
@@ -63,33 +59,15 @@ def compare_presets(
     """
     ways: dict[str, dict[str, Any]] = {name: {"preset": name, "encoder": encoder} for name in presets}
     ways |= {"plain": PLAIN | {"encoder": plain}} if plain else {}
-    judges, folder, rivals = find_judges(None, vgg19, squeezenet), Path(out), others(against)
-    known, found = Ledger(folder / "presets.json"), dict[str, list[dict[str, float]]]()
-    for content, style in zip(contents, styles, strict=True):
-        photo, manner = (Path(name).stem for name in (content, style))
-        whole, painting = open_content(content), open_style(style)
-        kept, wanted = resize(whole, size), resize(painting, size)
-        panel, aim = JudgePanel(judges, {manner: wanted}, {photo: kept}), Aim(wanted, kept)
-        results: dict[str, Tensor] = {}
-        for name, settings in ways.items():
-            path = folder / name / f"{manner}{BETWEEN}{photo}.png"
-            if not path.is_file():
-                began = time.process_time()
-                write(path, to_pil(last(whole, painting, size=size, strength=strength, **settings)))
-                known.put(f"{name} {path.stem}", time.process_time() - began)
-            results[name] = load(path)
-        results |= {by: made for by, make in rivals.items() if (made := make(manner, photo)) is not None}
-        for by, result in results.items():
-            fitted = resize(result, (kept.shape[-2], kept.shape[-1]))
-            seen = judges.get("vgg19")
-            scores: dict[str, float] = {"seconds": known.known.get(f"{by} {manner}{BETWEEN}{photo}", 0.0)}
-            scores |= {"ssim": luminance_ssim(fitted, kept)}
-            scores |= {"similar": self_similarity(fitted, kept, seen.encoder, seen.layers)} if seen else {}
-            scores |= panel.closures(fitted, manner, photo)
-            scores |= {"ripples": ripples(fitted), "score": aim.score(fitted).total}
-            found.setdefault(by, []).append(scores)
-            yield {"content": photo, "style": manner, "by": by, **scores}
-        sheet: Mapping[str, Mapping[str, Tensor]] = {by: {photo: one} for by, one in {"photo": kept, **results}.items()}
-        write(folder / f"sheet-{manner}{BETWEEN}{photo}.png", side_by_side(wanted, sheet))
-    for by, each in found.items():
-        yield {"content": f"mean of {len(each)}", "style": "", "by": by, **means(each)}
+    makers = {name: optimizing(size, strength=strength, **settings) for name, settings in ways.items()}
+    judges, pairs = find_judges(None, vgg19, squeezenet), read_pairs(contents, styles, size, every=False)
+    panel = JudgePanel(judges, pairs)
+
+    def measure(pair: Pair, by: str, image: Tensor) -> Row:
+        row = costs(Path(out), by, pair) | {"ssim": luminance_ssim(image, pair.kept)}
+        if seen := judges.get("vgg19"):
+            row["similar"] = self_similarity(image, pair.kept, seen.encoder, seen.layers)
+        row |= panel.closures(image, pair)
+        return row | {"ripples": ripples(image), "score": aim(pair).score(image).total}
+
+    yield from compared(pairs, {**keeping(Path(out), makers), **others(against)}, measure, out)

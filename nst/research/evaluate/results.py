@@ -6,12 +6,11 @@ import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean
-from typing import Any
 
 from nst.images import IMAGE_SUFFIXES, ImageError
 from nst.metrics import PARTS, find_judge, pastiche_score
-from nst.research.evaluate.pictures import load, open_content, open_style
+from nst.research.evaluate.grid import Row, averaged
+from nst.research.evaluate.sheets import load, named_content, named_style
 from nst.styles import StyleNotFound
 
 LIST, BETWEEN = "results.csv", "--"
@@ -33,7 +32,7 @@ class Entry:
 
 def compare_results(
     *, folder: str, contents: Sequence[str] = (), styles: Sequence[str] = (), judge: str = "pyramid"
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Score pictures made elsewhere: a row for each, then the means of each method.
 
     Each result says what it was made from: it is called CONTENT--STYLE.png or CONTENT--STYLE--METHOD.png, or stands in
@@ -46,23 +45,19 @@ def compare_results(
         judge: "pyramid", or an encoder by name or file.
     """
     root, who = Path(folder), find_judge(judge)
-    found = list(entries(root))
-    rows: dict[str, list[dict[str, Any]]] = {}
-    for entry in found:
-        row: dict[str, Any] = {"result": entry.result.name, "method": entry.method}
+    rows = list[Row]()
+    for entry in list(entries(root)):
+        row: Row = {"result": entry.result.name, "method": entry.method}
         try:
-            content = open_content(_file(entry.content, root, "contents", contents))
-            style = open_style(_file(entry.style, root, "styles", styles))
+            content = named_content(_file(entry.content, root, "contents", contents))[1]
+            style = named_style(_file(entry.style, root, "styles", styles))[1]
             score = pastiche_score(load(entry.result), style, content, judge=who)
         except (ValueError, StyleNotFound) as error:  # named, and the others go on
             yield row | {"score": None} | dict.fromkeys(PARTS) | {"note": str(error)}
             continue
-        row |= {"score": score.total, **score.parts}
-        rows.setdefault(entry.method, []).append(row)
-        yield row | {"note": ""}
-    for method, scored in rows.items():
-        numbers = {name: mean(row[name] for row in scored) for name in scored[0] if name not in ("result", "method")}
-        yield {"result": f"mean of {len(scored)}", "method": method, **numbers, "note": ""}
+        rows.append(row | {"score": score.total, **score.parts, "note": ""})
+        yield rows[-1]
+    yield from averaged(rows, "method", told="result")
 
 
 def entries(root: Path) -> Iterator[Entry]:

@@ -13,8 +13,8 @@ from torch import Tensor
 from nst.images import resize
 from nst.metrics import PARTS, Aim, find_judge, pastiche_score
 from nst.metrics.score import total_of
-from nst.research.evaluate.ledger import Ledger
-from nst.research.evaluate.pictures import open_content, open_style
+from nst.research.evaluate.grid import Ledger
+from nst.research.evaluate.sheets import named_content, named_style
 from nst.research.evaluate.sweeps import LEVELS, RISING, Pair, painted_on, swept
 
 CONTENTS = ("chelsea", "coffee", "astronaut", "rocket")
@@ -85,20 +85,14 @@ def compare_score(
 
 
 def _pairs(contents: Sequence[str], styles: Sequence[str], count: int, size: int, encoder: str) -> Iterator[Pair]:
-    photos, manners = [open_content(name) for name in contents], [open_style(name) for name in styles]
+    photos, manners = [named_content(name) for name in contents], [named_style(name) for name in styles]
     if len(photos) < 2 or len(manners) < 2:
         raise ValueError("Sweeps need two photos and two styles at least, since they try wrong ones too.")
     for i in range(count):
         c, s = i % len(photos), (i + i // len(photos) * (len(photos) % len(manners) == 0)) % len(manners)
-        yield Pair(
-            f"{i:02d}-{Path(contents[c]).stem}-{Path(styles[s]).stem}",
-            photos[c],
-            manners[s],
-            photos[(c + 1) % len(photos)],
-            manners[(s + 1) % len(manners)],
-            size,
-            encoder,
-        )
+        (photo, content), (manner, style) = photos[c], manners[s]
+        wrong = photos[(c + 1) % len(photos)][1], manners[(s + 1) % len(manners)][1]
+        yield Pair(f"{i:02d}-{photo}-{manner}", content, style, *wrong, size, encoder)
 
 
 def _cropped(image: Tensor, pair: Pair, share: float) -> float:

@@ -13,6 +13,8 @@ from torch import Tensor
 
 from nst.fast import make_painter
 from nst.images import decode, resize, save, to_pil, to_tensor
+from nst.research.evaluate.grid import last
+from nst.research.evaluate.sheets import load
 from nst.settings.setting import Preset
 from nst.stylize import style_transfer
 
@@ -72,7 +74,7 @@ def swept(pair: Pair, folder: Path) -> Iterator[tuple[str, float, Tensor]]:
         for path, image in zip(steps, _iterates(pair), strict=True):
             save(path, to_pil(image))
     for count, path in zip(STEPS, steps, strict=True):
-        yield "steps", count, to_tensor(decode(path))
+        yield "steps", count, load(path)
     for sweep, change in PAINTED.items():
         for level in LEVELS[sweep]:
             if (sweep, level) == ("strength", STRENGTHS[-1]):
@@ -94,14 +96,12 @@ def painted_on(pair: Pair, encoder: str, folder: Path) -> Tensor:
 def _kept(path: Path, paint: Callable[[], Tensor]) -> Tensor:
     if not path.is_file():
         save(path, to_pil(paint()))
-    return to_tensor(decode(path))
+    return load(path)
 
 
 def painted(pair: Pair, **settings: Any) -> Tensor:
-    settings = {"encoder": pair.encoder, "size": pair.size, "preset": QUICK, **settings}
-    for step in style_transfer(pair.content, pair.style, **settings):
-        image = step.image
-    return image.cpu()
+    """The plain picture, or with other settings."""
+    return last(pair.content, pair.style, **{"encoder": pair.encoder, "size": pair.size, "preset": QUICK, **settings})
 
 
 def _iterates(pair: Pair) -> Iterator[Tensor]:

@@ -16,7 +16,8 @@ from nst.encoders import load_encoder
 from nst.images import resize
 from nst.metrics import style_distance
 from nst.registry import load_model
-from nst.research.evaluate.pictures import contact_sheet, load, means, write
+from nst.research.evaluate.grid import Row, averaged
+from nst.research.evaluate.sheets import named_content, named_style, side_by_side, write
 from nst.translate import MODEL, translate
 
 BACKGROUND, AROUND = 0.1, 3
@@ -32,7 +33,7 @@ def compare_translate(
     label: int = 340,
     size: int = 256,
     out: str | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """How well translators do, side by side: a row for each photo and model, and each model's mean.
 
     `label` is the probability, by the judge, that the result shows what it should, and `top` whether that is what it
@@ -46,31 +47,28 @@ def compare_translate(
         source: number of the judge's class that is to be translated; 339 is a brown horse.
         label: number of the class that it should become; 340 is a zebra.
         size: long side in pixels.
-        out: folder for a contact sheet: a row for each photo, which stands first.
+        out: folder for a sheet: a row for each photo, which stands first.
     """
     network: Any = load_model(Path(judge), architecture="squeezenet")
-    rows: dict[str, list[dict[str, float]]] = {model: [] for model in models}
-    strips = []
-    for path in photos:
-        photo = resize(load(path), size)
+    rows, columns = list[Row](), {name: dict[str, Tensor]() for name in ("photo", *models)}
+    for name, whole in map(named_content, photos):
+        columns["photo"][name] = photo = resize(whole, size)
         background = background_of(network.locate(resize(photo, 384), source))
-        strips.append([photo])
         for model in models:
             translate(photo, model=model, size=size)  # once for nothing: what follows is timed
             began = time.perf_counter()
             found = translate(photo, model=model, size=size)
             seconds = time.perf_counter() - began
             judged = network(resize(found.image, (227, 227)))[0]
-            row = {"label": float(judged[label]), "top": float(judged.argmax() == label)}
+            row: Row = {"photo": name, "by": Path(model).stem, "label": float(judged[label])}
+            row |= {"top": float(judged.argmax() == label)}
             row |= {"background": color_shift(found.image, photo, background)}
-            row |= {"changed": found.changed, "seconds": seconds}
-            rows[model].append(row)
-            strips[-1].append(found.image)
-            yield {"photo": Path(path).stem, "model": Path(model).stem, **row}
-    for model, of_model in rows.items():
-        yield {"photo": "mean", "model": Path(model).stem, **means(of_model)}
+            rows.append(row | {"changed": found.changed, "seconds": seconds})
+            columns[model][name] = found.image
+            yield rows[-1]
+    yield from averaged(rows, "by")
     if out:
-        write(Path(out) / "translate.jpg", contact_sheet(strips, columns=1))
+        write(Path(out) / "translate.png", side_by_side(columns))
 
 
 def compare_cycle(
@@ -81,7 +79,7 @@ def compare_cycle(
     model: str = "photo2vangogh",
     size: int = 256,
     out: str | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """What a translator of two directions does to photos, and what comes back: a row for each, and their mean.
 
     `cycle` is the mean absolute difference (L1) between the photo and what came back; `closed` the share of the
@@ -94,21 +92,23 @@ def compare_cycle(
         styles: picture files of the other kind.
         model: the translator, by name or file.
         size: long side in pixels.
-        out: folder for a contact sheet: a row for each photo, what became of it, and what came back.
+        out: folder for a sheet: a row for each photo, what became of it, and what came back.
     """
-    network, kind = load_encoder(judge), torch.cat([_square(load(path), size) for path in styles], 3)
-    rows, strips = [], []
-    for path in photos:
-        found = translate(load(path), model=model, size=size)
+    network, kind = load_encoder(judge), torch.cat([_square(named_style(text)[1], size) for text in styles], 3)
+    rows, columns = list[Row](), {name: dict[str, Tensor]() for name in ("photo", "there", "back")}
+    for name, photo in map(named_content, photos):
+        found = translate(photo, model=model, size=size)
         if found.back is None or found.cycle is None:
             raise ValueError(f'"{model}" knows one direction only, so there is no cycle.')
         before, after = (style_distance(image, kind, network) for image in (found.photo, found.image))
-        rows.append({"cycle": found.cycle, "closed": 1 - after / before, "changed": found.changed})
-        strips.append([found.photo, found.image, found.back])
-        yield {"photo": Path(path).stem, **rows[-1]}
-    yield {"photo": "mean", **means(rows)}
+        row: Row = {"photo": name, "by": Path(model).stem, "cycle": found.cycle, "closed": 1 - after / before}
+        rows.append(row | {"changed": found.changed})
+        for column, image in zip(columns.values(), (found.photo, found.image, found.back), strict=True):
+            column[name] = image
+        yield rows[-1]
+    yield from averaged(rows, "by")
     if out:
-        write(Path(out) / "cycle.jpg", contact_sheet(strips))
+        write(Path(out) / "cycle.png", side_by_side(columns))
 
 
 def _square(image: Tensor, size: int) -> Tensor:

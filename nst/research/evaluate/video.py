@@ -14,7 +14,8 @@ from torch import Tensor
 from nst.encoders import load_encoder
 from nst.fast import NAMED, fast_styles, make_painter
 from nst.metrics import style_closure
-from nst.research.evaluate.pictures import open_style, write
+from nst.research.evaluate.grid import Row, averaged
+from nst.research.evaluate.sheets import named_style, write
 from nst.video import Frame, probe, read_frames
 from nst.video.flow import Array, Motion, MotionFinder
 from nst.video.optimized import paint_optimized, to_float
@@ -40,7 +41,7 @@ def compare_video(
     frame_steps: int = 15,
     judge: str = "compact",
     out: str | None = None,
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """How steady painted clips are: a row for each clip and way of painting, then the means of each way.
 
     `each` and `steady` are the warping errors, in thousandths, of every frame painted for itself and of frames that go
@@ -63,10 +64,9 @@ def compare_video(
         out: folder for a sheet of crops of every fourth frame of each clip (the clip, each for itself, steady), and one
             of the differences to the frame before.
     """
-    encoder, rows = load_encoder(judge), dict[str, list[dict[str, float]]]()
+    encoder, rows, manners = load_encoder(judge), list[Row](), list(map(named_style, styles))
     for number, path in enumerate(clips):
-        name, _, file = styles[number % len(styles)].partition("=")
-        style, clip = open_style(file or name), probe(path)
+        (name, style), clip = manners[number % len(styles)], probe(path)
         clip = clip.excerpt(min(start, clip.seconds / 2), None, frames)
         seen = list(read_frames(clip, clip.size(size)))
         finder = MotionFinder()
@@ -77,15 +77,13 @@ def compare_video(
             each, steady = paint(0.0), paint(consistency)
             errors = [1000 * warping_error(images, motions) for images in (each, steady)]
             closed = [_closed(images, seen, style, encoder) for images in (each, steady)]
-            row = {"each": errors[0], "steady": errors[1], "ratio": errors[1] / errors[0], "closed": closed[1]}
-            row["kept"] = closed[1] / closed[0]
-            rows.setdefault(mode, []).append(row)
-            yield {"clip": Path(path).stem, "style": Path(name).stem, "mode": mode, "frames": len(seen), **row}
+            row: Row = {"clip": Path(path).stem, "style": name, "by": mode, "frames": len(seen), "each": errors[0]}
+            row |= {"steady": errors[1], "ratio": errors[1] / errors[0]}
+            rows.append(row | {"closed": closed[1], "kept": closed[1] / closed[0]})
+            yield rows[-1]
             if out:
                 _draw(Path(out), f"{Path(path).stem}-{mode}", seen, each, steady, motions)
-    for mode, found in rows.items():
-        total = {key: mean(row[key] for row in found) for key in found[0]}
-        yield {"clip": "all", "style": "", "mode": mode, "frames": frames * len(found), **total}
+    yield from averaged(rows, "by", told="clip")
 
 
 def warping_error(images: Sequence[Array], motions: Sequence[Motion | None]) -> float:
