@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import median
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from nst.device import Device, choose_device
 from nst.fast import make_painter
 from nst.images import resize, to_tensor
 from nst.registry import load_model
-from nst.research.bench.optimization import peak_memory
+from nst.research.bench.turns import in_turn
 from nst.styles import load_content
 
 
@@ -37,21 +36,6 @@ class PlainNet(nn.Module):
         self.norms = nn.ModuleDict(
             {n: nn.InstanceNorm2d(b, affine=True) for n, (_, b, _) in sizes.items() if n != "deconv3"}
         )
-
-    def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over weights under pytorch/examples' names, strictly."""
-        norms = {"in1": "conv1", "in2": "conv2", "in3": "conv3", "in4": "deconv1", "in5": "deconv2"}
-        found = {}
-        for name, tensor in tensors.items():
-            first, *rest = name.split(".")
-            if first.startswith("res"):
-                kind, part = rest[0], rest[-1]
-                group = "norms" if kind.startswith("in") else "convs"
-                found[f"{group}.{first}_{kind[-1]}.{part}"] = tensor
-            else:
-                group = "norms" if first in norms else "convs"
-                found[f"{group}.{norms.get(first, first)}.{rest[-1]}"] = tensor
-        self.load_state_dict(found)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W), 0 to 255, to the same."""
@@ -103,24 +87,13 @@ def bench_fast(
     for size in sizes:
         image = resize(photo, (size, size) if size == 512 else (size * 9 // 16, size))
         placed, shown = image.to(device.torch_device), device.place(image)
-        calls: dict[str, Callable[[], object]] = {"pytorch/examples, float32": lambda x=placed: plain(x * 255)}  # type: ignore[misc]
+        calls: dict[str, Callable[[], object]] = {"pytorch/examples, float32": partial(plain, placed * 255)}
         for name, painter in painters.items():
-            calls[f"{name}, {device.name}"] = lambda p=painter, x=shown: p.pass_through(x)  # type: ignore[misc]
-        times: dict[str, list[float]] = {name: [] for name in calls}
-        peaks = dict.fromkeys(calls, 0)
+            calls[f"{name}, {device.name}"] = partial(painter.pass_through, shown)
         with torch.no_grad():
-            for turn in range(rounds + 1):
-                for name, call in calls.items():
-                    with peak_memory(device.torch_device) as peak:
-                        began = time.perf_counter()
-                        call()
-                        if device.torch_device.type == "cuda":
-                            torch.cuda.synchronize()
-                        if turn:
-                            times[name].append(time.perf_counter() - began)
-                    peaks[name] = max(peaks[name], peak())
-        first_name, *_ = calls
-        for name, seconds in ((name, median(values)) for name, values in times.items()):
-            row: dict[str, Any] = {"size": f"{image.shape[3]} x {image.shape[2]}", "network": name, "seconds": seconds}
-            row |= {"speedup": median(times[first_name]) / seconds, "frames": 1 / seconds, "memory": peaks[name]}
-            yield row
+            taken = in_turn(calls, device, rounds)
+        first, *_ = taken.values()
+        for name, each in taken.items():
+            row: dict[str, Any] = {"size": f"{image.shape[3]} x {image.shape[2]}", "network": name}
+            row |= {"seconds": each.seconds, "speedup": first.seconds / each.seconds, "frames": 1 / each.seconds}
+            yield row | {"memory": each.memory}

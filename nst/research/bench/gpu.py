@@ -19,12 +19,11 @@ from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder, load_encoder
 from nst.fast import fast_styles, make_painter
 from nst.frames import paint_frames
 from nst.losses import ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
-from nst.losses.gram import moments
-from nst.losses.wasserstein import matrix_roots
 from nst.optimize import Step, optimize, throttle
 from nst.params import PixelImage
 from nst.research.bench import loops
 from nst.research.bench.events import heard, told
+from nst.research.bench.turns import wait
 from nst.stylize import style_transfer
 
 LAYERS = (*STYLE_LAYERS[:4], *CONTENT_LAYERS, *STYLE_LAYERS[4:])
@@ -34,9 +33,6 @@ LONGEST, SHORTEST_TIMES = 0.4, 3
 
 PRINT, ALLOWED = 8192, 4 * 2**30
 """Long side in pixels of a print, and bytes of the GPU's memory for it."""
-
-COMPILING = 60.0
-"""Seconds that must be left to compile something."""
 
 Row = dict[str, Any]
 
@@ -68,7 +64,7 @@ def bench_gpu(
     ends, bench = time.monotonic() + seconds, GpuBench(choose_device(device), seed)
     for name, size, measure in _plan(bench, sizes, widths, presets):
         row: Row = dict.fromkeys(KEYS) | {"row": name, "size": size}
-        if time.monotonic() > ends - (COMPILING if "compiled" in name else 0):
+        if time.monotonic() > ends:
             yield row | {"note": "no time was left"}
             continue
         began = time.monotonic()
@@ -112,11 +108,6 @@ def _plan(
     for network in ("VGG-19", "compact"):
         yield f"kernels of a step, {network}", first, partial(bench.kernels_of_step, network, first)
     yield "kernels of a picture, cin", widths[0], partial(bench.kernels_of_picture, widths[0])
-    for network in ("VGG-19", "compact"):
-        yield f"PyTorch's layers, {network}", first, partial(bench.plain_pass, network, first)
-        yield f"roots {network}", first, partial(bench.roots, network, first)
-    if bench.cuda:
-        yield "PyTorch's layers compiled, VGG-19", first, partial(bench.plain_pass, "VGG-19", first, True)
 
 
 class GpuBench:
@@ -161,40 +152,28 @@ class GpuBench:
 
     def encoder_pass(self, network: str, size: int) -> Row:
         """Forward and backward of the encoder alone, replayed."""
-        row = self._pass(self.encoder(network), size)
-        self.passes[network, size] = row["ms"]
-        return row | self.floor(network, size, row["ms"])
-
-    def plain_pass(self, network: str, size: int, compiled: bool = False) -> Row:
-        """The same by PyTorch's own layers; compiled, if asked for and possible."""
-        plain = loops.PlainEncoder(self.encoder(network), torch.channels_last)
-        began = time.monotonic()
-        row = self._pass(torch.compile(plain) if compiled else plain, size)
-        return row | {"note": f"{time.monotonic() - began:.3g} s with the warm-up"}
-
-    def _pass(self, model: Callable[[Tensor, tuple[str, ...]], dict[str, Tensor]], size: int) -> Row:
-        image = self.picture(1, size).requires_grad_()
-        with torch.no_grad(), self.device.autocast():
-            ones = [torch.ones_like(feature) for feature in self._wanted(model(image, LAYERS))]
+        model, image = self.encoder(network), self.picture(1, size).requires_grad_()
         found = torch.zeros_like(image)
 
+        def features() -> list[Tensor]:
+            with self.device.autocast():
+                seen = model(image, LAYERS)
+            return [seen[name] for name in LAYERS]
+
+        ones = [torch.ones_like(feature) for feature in features()]
+
         def once() -> None:
-            with torch.enable_grad(), self.device.autocast():
-                features = self._wanted(model(image, LAYERS))
-            found.copy_(torch.autograd.grad(features, image, ones)[0])
+            with torch.enable_grad():
+                found.copy_(torch.autograd.grad(features(), image, ones)[0])
 
         repeated = Repeated(once, self.device.torch_device)
-        return {"ms": self.timed(repeated), "note": self.captured(repeated)}
-
-    @staticmethod
-    def _wanted(features: dict[str, Tensor]) -> list[Tensor]:
-        return [features[name] for name in LAYERS]
+        self.passes[network, size] = ms = self.timed(repeated)
+        return {"ms": ms, "note": self.captured(repeated), **self.floor(network, size, ms)}
 
     def floor(self, network: str, size: int, ms: float) -> Row:
         """What the convolutions' arithmetic and their features' memory take at the rates of this device."""
-        flops = width = features = 0
+        flops, features, width = 0, 0, 3
         model, pixels = self.encoder(network), size * size
-        width = 3
         for s, stage in enumerate(model.stages):
             for name in stage[: 1 if s == len(model.stages) - 1 else None]:
                 out = getattr(model, name.replace("relu", "conv")).out_channels
@@ -296,30 +275,6 @@ class GpuBench:
         style: list[Any] = [fast_styles()[0]] if model == "cin" else [self.picture(2, 384).cpu()]
         return make_painter(style, model=model, device=str(self.device.torch_device))
 
-    def roots(self, network: str, size: int) -> Row:
-        """The roots of one step's matrices alone, replayed; in TF32 too, and how far its traces are off."""
-        model = self.encoder(network)
-        with torch.no_grad(), self.device.autocast():
-            both = [model(self.picture(seed, size), STYLE_LAYERS) for seed in (1, 2)]
-        own, targets = ([moments(found[name])[1] for name in STYLE_LAYERS] for found in both)
-        matrices = [root @ one @ root for one, (root, _) in zip(own, matrix_roots(targets), strict=True)]
-        kept = [torch.zeros_like(matrix) for matrix in matrices]
-
-        def once() -> None:
-            for target, (root, _) in zip(kept, matrix_roots(matrices), strict=True):
-                target.copy_(root)
-
-        exact, rough = self.timed(Repeated(once, self.device.torch_device)), 0.0
-        traces = [root.diagonal(dim1=1, dim2=2).sum().item() for root in kept]
-        before = torch.backends.cuda.matmul.allow_tf32
-        try:
-            torch.backends.cuda.matmul.allow_tf32 = True
-            rough = self.timed(Repeated(once, self.device.torch_device))
-        finally:
-            torch.backends.cuda.matmul.allow_tf32 = before
-        off = [abs(root.diagonal(dim1=1, dim2=2).sum().item() / t - 1) for root, t in zip(kept, traces, strict=True)]
-        return {"ms": exact, "note": f"TF32 {rough:.4g} ms, traces off by {[f'{o:.1e}' for o in off]}"}
-
     def kernels_of_step(self, network: str, size: int) -> Row:
         """Where the time of a replayed step goes."""
         run = self.run(network, "wasserstein", size)
@@ -335,12 +290,12 @@ class GpuBench:
         """Microseconds of the longest kernels, and their number."""
         for _ in range(6):
             once()
-        self.wait()
+        wait(self.device)
         kinds = [torch.profiler.ProfilerActivity.CUDA if self.cuda else torch.profiler.ProfilerActivity.CPU]
         with torch.profiler.profile(activities=kinds) as profile:
             for _ in range(4):
                 once()
-            self.wait()
+            wait(self.device)
         times: dict[str, tuple[float, int]] = {}
         for event in profile.key_averages():
             spent = event.self_device_time_total if self.cuda else event.self_cpu_time_total
@@ -357,20 +312,16 @@ class GpuBench:
             torch.cuda.reset_peak_memory_stats()
         for _ in range(4):
             step()
-        self.wait()
+        wait(self.device)
         began = time.perf_counter()
         step()
-        self.wait()
+        wait(self.device)
         times = max(SHORTEST_TIMES, min(200, int(LONGEST / max(time.perf_counter() - began, 1e-6))))
         began = time.perf_counter()
         for _ in range(times):
             step()
-        self.wait()
+        wait(self.device)
         return 1000 * (time.perf_counter() - began) / times
-
-    def wait(self) -> None:
-        if self.cuda:
-            torch.cuda.synchronize()
 
     def captured(self, repeated: Repeated) -> str:
         return "a graph" if repeated.graph is not None else "no graph"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,43 +57,71 @@ class PlainEncoder:
         return found
 
 
-class PlainLoop:
-    """Gatys' algorithm as most people write it: float32, contiguous, Gram matrices and sums of squares, Adam.
+class Loop:
+    """A loop without our bookkeeping, float32 and contiguous. Each kind says what it measures, and what it lowers.
+
+    Args:
+        encoder: image to features.
+        content, style: pictures (1, 3, H, W) in [0, 1].
+    """
+
+    def __init__(self, encoder: Encoder, content: Tensor, style: Tensor) -> None:
+        self.encoder = PlainEncoder(encoder, torch.contiguous_format)
+        with torch.no_grad():
+            self.content = {n: f.clone() for n, f in self.encoder(content, CONTENT_LAYERS).items()}
+            self.style = {n: self.measure(f) for n, f in self.encoder(style, STYLE_LAYERS).items()}
+        self.image = content.clone().contiguous().requires_grad_()
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam([self.image], lr=0.03, betas=(0.9, 0.99))
+        self.scale = 1.0  # of the gradient
+
+    def measure(self, features: Tensor) -> Any:
+        """What is compared of a style layer's features (1, C, H, W)."""
+        raise NotImplementedError
+
+    def loss(self, features: dict[str, Tensor]) -> Tensor:
+        """What is lowered, of the image's features; a scalar."""
+        raise NotImplementedError
+
+    def after(self) -> None:
+        """What follows a step of the optimizer."""
+        self.image.clamp_(0, 1)
+
+    def step(self) -> float:
+        """Take a step; the loss before it."""
+        losses: list[Tensor] = []
+
+        def evaluate() -> float:
+            self.optimizer.zero_grad()
+            losses.append(self.loss(self.encoder(self.image, (*self.content, *self.style))))
+            (self.scale * losses[-1]).backward()
+            return losses[-1]  # type: ignore[return-value]
+
+        self.optimizer.step(evaluate)
+        with torch.no_grad():
+            self.after()
+        return losses[0].item()
+
+
+class PlainLoop(Loop):
+    """Gatys' algorithm as most people write it: Gram matrices and sums of squares, Adam.
 
     It has our loop's losses, weights and layers, so that both walk downhill on the same hill.
     """
 
     def __init__(self, encoder: Encoder, content: Tensor, style: Tensor, weights: tuple[float, float]) -> None:
-        self.encoder, self.weights = PlainEncoder(encoder, torch.contiguous_format), weights
-        with torch.no_grad():
-            self.content = {n: f.clone() for n, f in self.encoder(content, CONTENT_LAYERS).items()}
-            self.style = {n: self.gram(f) for n, f in self.encoder(style, STYLE_LAYERS).items()}
-        self.image = content.clone().contiguous().requires_grad_()
-        self.optimizer: torch.optim.Optimizer = torch.optim.Adam([self.image], lr=0.03, betas=(0.9, 0.99))
+        super().__init__(encoder, content, style)
+        self.weights, self.scale = weights, self.image[0, 0].numel()
 
-    @staticmethod
-    def gram(x: Tensor) -> Tensor:
-        flat = x.view(x.shape[1], -1)
+    def measure(self, features: Tensor) -> Tensor:
+        flat = features.view(features.shape[1], -1)
         return flat @ flat.t() / flat.shape[1]
 
-    def loss(self) -> Tensor:
-        features = self.encoder(self.image, (*self.content, *self.style))
-        loss = torch.zeros((), device=self.image.device)
-        for name, target in self.content.items():
-            loss = loss + self.weights[0] * F.mse_loss(features[name], target) / target.var()
+    def loss(self, features: dict[str, Tensor]) -> Tensor:
+        terms = [self.weights[0] * F.mse_loss(features[n], target) / target.var() for n, target in self.content.items()]
         for name, target in self.style.items():
-            error = F.mse_loss(self.gram(features[name]), target) / target.square().mean()
-            loss = loss + self.weights[1] * error / len(self.style)
-        return loss
-
-    def step(self) -> float:
-        self.optimizer.zero_grad()
-        loss = self.loss()
-        (loss * self.image[0, 0].numel()).backward()
-        self.optimizer.step()
-        with torch.no_grad():
-            self.image.clamp_(0, 1)
-        return loss.item()
+            error = F.mse_loss(self.measure(features[name]), target) / target.square().mean()
+            terms.append(self.weights[1] * error / len(self.style))
+        return torch.stack(terms).sum()
 
 
 class NeuralStyle(PlainLoop):
@@ -103,52 +132,36 @@ class NeuralStyle(PlainLoop):
 
     def __init__(self, encoder: Encoder, content: Tensor, style: Tensor) -> None:
         super().__init__(encoder, content, style, (5.0, 100.0))
-        self.optimizer = torch.optim.LBFGS([self.image], lr=1.0, max_iter=1)
+        self.optimizer, self.scale = torch.optim.LBFGS([self.image], lr=1.0, max_iter=1), 1.0
 
-    def loss(self) -> Tensor:
-        features = self.encoder(self.image, (*self.content, *self.style))
-        loss = torch.zeros((), device=self.image.device)
-        for name, target in self.content.items():
-            loss = loss + self.weights[0] * F.mse_loss(features[name], target)
+    def loss(self, features: dict[str, Tensor]) -> Tensor:
+        terms = [self.weights[0] * F.mse_loss(features[name], target) for name, target in self.content.items()]
         for name, target in self.style.items():
-            loss = loss + self.weights[1] * F.mse_loss(self.gram(features[name]), target)
-        across = (self.image[..., 1:] - self.image[..., :-1]).abs().sum()
-        down = (self.image[..., 1:, :] - self.image[..., :-1, :]).abs().sum()
-        return loss + 1e-3 * (across + down)
+            terms.append(self.weights[1] * F.mse_loss(self.measure(features[name]), target))
+        terms += [1e-3 * self.image.diff(dim=side).abs().sum() for side in (2, 3)]
+        return torch.stack(terms).sum()
 
-    def step(self) -> float:
-        losses: list[Tensor] = []
-
-        def evaluate() -> Tensor:
-            self.optimizer.zero_grad()
-            losses.append(self.loss())
-            losses[-1].backward()
-            return losses[-1]
-
-        self.optimizer.step(evaluate)  # type: ignore[arg-type]
-        return losses[0].item()
+    def after(self) -> None:
+        pass
 
 
-class Crowson:
+class Crowson(Loop):
     """The loop of crowsonkb/style-transfer-pytorch: Wasserstein distances, roots by Newton-Schulz, Adam, an average.
 
     Its defaults: content weight 0.015, total variation 2, style layers that count 256, 64, 16, 4 and 1, 12 iterations.
     """
 
     def __init__(self, encoder: Encoder, content: Tensor, style: Tensor) -> None:
-        self.encoder = PlainEncoder(encoder, torch.contiguous_format)
-        with torch.no_grad():
-            self.content = {n: f.clone() for n, f in self.encoder(content, CONTENT_LAYERS).items()}
-            found = self.encoder(style, STYLE_LAYERS)
-            self.style = {}
-            for name, features in found.items():
-                mean, covariance = self.moments(features)
-                self.style[name] = mean, covariance, _Root.apply(covariance)
+        super().__init__(encoder, content, style)
         counts = (256.0, 64.0, 16.0, 4.0, 1.0)
         self.counts = [count / sum(counts) for count in counts]
-        self.image = content.clone().contiguous().requires_grad_()
         self.optimizer = torch.optim.Adam([self.image], lr=0.02, betas=(0.9, 0.99))
         self.average = torch.zeros_like(content)
+
+    def measure(self, features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean (C,), covariance (C, C) and its root."""
+        mean, covariance = self.moments(features)
+        return mean, covariance, _Root.apply(covariance)
 
     @staticmethod
     def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -157,8 +170,7 @@ class Crowson:
         second = torch.einsum("...chw,...dhw->...cd", x, x)[0] / (x.shape[-2] * x.shape[-1])
         return mean, second - torch.outer(mean, mean) + 1e-4 * torch.eye(len(mean), device=x.device)
 
-    def loss(self) -> Tensor:
-        features = self.encoder(self.image, (*self.content, *self.style))
+    def loss(self, features: dict[str, Tensor]) -> Tensor:
         terms = []
         for name, target in self.content.items():
             difference = features[name] - target
@@ -168,32 +180,20 @@ class Crowson:
             cross = _Root.apply(root @ own @ root)
             spread = torch.diag(covariance + own - 2 * cross).mean()
             terms.append(count * ((own_mean - mean).square().mean() + spread))
-        padded = F.pad(self.image, (1, 1, 1, 1), "replicate")
-        variation = torch.zeros((), device=self.image.device)
-        height, width = self.image.shape[-2:]
-        for row, column, weight in (
-            (0, 1, 2),
-            (1, 0, 2),
-            (1, 2, 2),
-            (2, 1, 2),
-            (0, 0, 1),
-            (0, 2, 1),
-            (2, 0, 1),
-            (2, 2, 1),
-        ):
-            neighbor = padded[..., row : row + height, column : column + width]
-            variation = variation + weight / 6 * (neighbor - self.image).square().mean()
-        return torch.stack([*terms, 2 * variation]).sum()
+        return torch.stack([*terms, 2 * self.variation()]).sum()
 
-    def step(self) -> float:
-        self.optimizer.zero_grad()
-        loss = self.loss()
-        loss.backward()
-        self.optimizer.step()
-        with torch.no_grad():
-            self.image.clamp_(0, 1)
-            self.average.mul_(0.99).add_(self.image, alpha=0.01)
-        return loss.item()
+    def variation(self) -> Tensor:
+        """Mean squared difference to the eight neighbors, of which those beside and above count twice."""
+        padded, (height, width) = F.pad(self.image, (1, 1, 1, 1), "replicate"), self.image.shape[-2:]
+        total = torch.zeros((), device=self.image.device)
+        for row, column in set(itertools.product(range(3), repeat=2)) - {(1, 1)}:
+            neighbor = padded[..., row : row + height, column : column + width]
+            total = total + (2 if 1 in (row, column) else 1) / 6 * (neighbor - self.image).square().mean()
+        return total
+
+    def after(self) -> None:
+        super().after()
+        self.average.mul_(0.99).add_(self.image, alpha=0.01)
 
 
 class _Root(torch.autograd.Function):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -15,16 +16,19 @@ import torch
 from torch import Tensor
 
 from nst.color import COLOR_MODES
-from nst.device import Device, choose_device, peak_memory
+from nst.device import Device, choose_device
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder, load_encoder
 from nst.images import resize, to_tensor
 from nst.losses import STYLE_LOSSES, ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
 from nst.optimize import Encoding, optimize
 from nst.params import PixelImage
 from nst.research.bench.loops import PlainEncoder, PlainLoop, vgg19
+from nst.research.bench.turns import in_turn
 from nst.settings.setting import Preset
 from nst.styles import load_content, load_style
 from nst.stylize import style_transfer
+
+STEP = "a whole step"
 
 
 def our_loop(
@@ -75,26 +79,14 @@ def bench_optimize(
             plain = PlainLoop(network, content.contiguous(), style.contiguous(), weights)
             loops[name, "plain, float32"] = plain.step
             loops[name, f"ours, {device.name}"] = our_loop(network, content, style, weights, device)
-        times: dict[tuple[str, str], list[float]] = {key: [] for key in loops}
-        losses: dict[tuple[str, str], list[float]] = {key: [] for key in loops}
-        peaks = dict.fromkeys(loops, 0)
-        for _ in range(rounds):
-            for key, step in loops.items():
-                with peak_memory(device.torch_device) as peak:
-                    losses[key].append(step())
-                    for _ in range(steps):
-                        began = time.perf_counter()
-                        losses[key].append(step())
-                        times[key].append(time.perf_counter() - began)
-                peaks[key] = max(peaks[key], peak())
-        for name, loop in loops:
-            seconds, same = median(times[name, loop]), (name, "plain, float32")
-            row: dict[str, Any] = {"size": size, "network": name, "loop": loop, "seconds": seconds}
-            row |= {"speedup": median(times[same]) / seconds}
-            row |= {"overall": median(times["VGG-19", "plain, float32"]) / seconds}
-            row |= {"memory": peaks[name, loop], "loss": losses[name, loop][-1]}
-            reached = (i for i, loss in enumerate(losses[name, loop], 1) if loss <= losses[same][-1])
-            row["to_loss"] = next(reached, None)
+        taken = in_turn(loops, device, rounds, steps)
+        for (name, loop), own in taken.items():
+            same = taken[name, "plain, float32"]
+            row: dict[str, Any] = {"size": size, "network": name, "loop": loop, "seconds": own.seconds}
+            row |= {"speedup": same.seconds / own.seconds}
+            row |= {"overall": taken["VGG-19", "plain, float32"].seconds / own.seconds}
+            row |= {"memory": own.memory, "loss": own.results[-1]}
+            row["to_loss"] = next((i for i, loss in enumerate(own.results, 1) if loss <= same.results[-1]), None)
             yield row | {"weights": "random" if name == "VGG-19" and not real else "real"}
 
 
@@ -120,33 +112,30 @@ def bench_encoders(
     models = {"VGG-19": vgg19()[0], **{name: copy.deepcopy(load_encoder(name)) for name in encoders}}
     image = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     layers = (*CONTENT_LAYERS, *STYLE_LAYERS)
-    best: dict[tuple[str, str], float] = {}
-    whole: dict[str, float] = {}
-    for _ in range(rounds):
-        for name, model in models.items():
-            model = model.to(fast.torch_device)
-            formats: dict[str, tuple[Encoding, Device, torch.memory_format]] = {
-                "float32 contiguous": (PlainEncoder(model, torch.contiguous_format), plain, torch.contiguous_format),
-                f"{fast.name}, PyTorch's layers": (PlainEncoder(model, torch.channels_last), fast, torch.channels_last),
-                fast.name: (model, fast, torch.channels_last),
-            }
-            for title, (network, on, layout) in formats.items():
-                x = image.to(on.torch_device, memory_format=layout).requires_grad_()
-                seconds = _timed(lambda n=network, x=x, w=on: _forward_backward(n, x, layers, w))  # type: ignore[misc]
-                best[name, title] = min(seconds, best.get((name, title), seconds))
-            x = fast.place(image)
-            with torch.no_grad(), fast.autocast():
-                features = model(x, layers)
-            terms = [ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS)]
-            terms.append(TotalVariationLoss(x, weight=0.1))
-            run = optimize(PixelImage(x), model, PerceptualLoss(terms), device=fast, num_steps=4, average=0.9)
-            seconds = _timed(lambda run=run: next(run))  # type: ignore[misc]
-            whole[name] = min(seconds, whole.get(name, seconds))
+    calls: dict[tuple[str, str], Callable[[], object]] = {}
+    for name, model in models.items():
+        model = model.to(fast.torch_device)
+        formats: dict[str, tuple[Encoding, Device, torch.memory_format]] = {
+            "float32 contiguous": (PlainEncoder(model, torch.contiguous_format), plain, torch.contiguous_format),
+            f"{fast.name}, PyTorch's layers": (PlainEncoder(model, torch.channels_last), fast, torch.channels_last),
+            fast.name: (model, fast, torch.channels_last),
+        }
+        for title, (network, on, layout) in formats.items():
+            leaf = image.to(on.torch_device, memory_format=layout).requires_grad_()
+            calls[name, title] = partial(_forward_backward, network, leaf, layers, on)
+        x = fast.place(image)
+        with torch.no_grad(), fast.autocast():
+            features = model(x, layers)
+        terms = [ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS)]
+        terms.append(TotalVariationLoss(x, weight=0.1))
+        run = optimize(PixelImage(x), model, PerceptualLoss(terms), device=fast, num_steps=10**6, average=0.9)
+        calls[name, STEP] = partial(next, run)
+    best = {key: min(taken.times) for key, taken in in_turn(calls, fast, rounds, 2).items()}
     for (name, title), seconds in best.items():
-        row: dict[str, Any] = {"encoder": name, "format": title, "size": size, "seconds": seconds}
-        row["speedup"] = best["VGG-19", title] / seconds
-        row["step_ratio"] = whole[name] / seconds if title.startswith(fast.name) else None
-        yield row
+        if title != STEP:
+            row: dict[str, Any] = {"encoder": name, "format": title, "size": size, "seconds": seconds}
+            row["speedup"] = best["VGG-19", title] / seconds
+            yield row | {"step_ratio": best[name, STEP] / seconds if title.startswith(fast.name) else None}
 
 
 def bench_controls(
@@ -208,15 +197,3 @@ def _forward_backward(model: Encoding, image: Tensor, layers: tuple[str, ...], d
         features = model(image, layers)
     found = [features[name] for name in layers]
     torch.autograd.backward(found, [torch.ones_like(feature) for feature in found])
-    if device.torch_device.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def _timed(call: Callable[[], object], times: int = 2) -> float:
-    call()
-    seconds = []
-    for _ in range(times):
-        began = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - began)
-    return min(seconds)
