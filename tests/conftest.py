@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
+import ssl
 import sys
 import tempfile
 
@@ -15,12 +17,9 @@ os.environ |= {
     "PASTICHE_RESULTS": os.path.join(CACHE, "results"),
     "HF_HUB_OFFLINE": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
-    "OMP_NUM_THREADS": "1",  # for processes that a test starts; tiny pictures only lose by more threads
+    "OMP_NUM_THREADS": "1",  # here and in processes that a test starts; tiny pictures only lose by more threads
 }
-
-import torch  # noqa: E402
-
-torch.set_num_threads(1)
+ssl.create_default_context = functools.cache(ssl.create_default_context)  # each client reads all certificates: 20 ms
 
 
 @pytest.fixture(autouse=True)
