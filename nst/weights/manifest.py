@@ -9,6 +9,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def read_manifest() -> dict[str, Weights]:
     path = PRETRAINED / "models.toml"
     if not path.exists():
         return {}
-    return _parse(path.read_text(encoding="utf-8"), path)
+    return dict(_parse(path.read_text(encoding="utf-8"), path))
 
 
 def record(name: str, path: str | Path, **fields: Any) -> Weights:
@@ -144,6 +145,7 @@ def _block(lines: list[str], name: str) -> tuple[int, int]:
     return own[0], stop
 
 
+@lru_cache(4)  # a page asks hundreds of times as it is built, and a parsing takes 5 ms
 def _parse(text: str, path: Path) -> dict[str, Weights]:
     try:
         return {name: _entry(name, table) for name, table in tomllib.loads(text).items()}
