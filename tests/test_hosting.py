@@ -753,7 +753,7 @@ def enclosed(color: str) -> str:
 def test_a_program_paints(api):
     client = Client(api, verbose=False)
     named = client.view_api(return_format="dict")["named_endpoints"]
-    assert set(named) == {f"/{tool.order.__name__}" for tool in endpoints.TOOLS}
+    assert set(named) == {f"/{tool.__name__}" for tool in endpoints.TOOLS}
     for content, style in (("chelsea", "waves"), (enclosed("teal"), enclosed("orange"))):
         path = client.predict(content, style, 60, 96, "draft", 3, api_name="/stylize")
         recipe = read_recipe(path)

@@ -16,6 +16,7 @@ from nst.images import ImageError
 from nst.server import queue, visits
 from nst.tasks.recipe import UNNAMED, from_query, names_of, settings_from_recipe, to_query
 from nst.ui import page, pictures, progress, settings, share
+from nst.ui.errors import as_message, refusal
 from nst.ui.events import QUICK, TELLING
 from nst.ui.painting import Order, Painting
 from nst.ui.pictures import Choice, Slot
@@ -238,12 +239,10 @@ class Arrival(Stage):
 
     def open_picture(self, path: str) -> Updates:
         """Restore everything that the recipe in a picture tells."""
-        try:
+        with as_message():
             recipe = pictures.recipe_in(path)
-        except ImageError as error:
-            raise gr.Error(str(error), print_exception=False) from None
         if recipe is None:
-            raise gr.Error("This picture carries no recipe; only those saved by Pastiche do.", print_exception=False)
+            raise refusal("This picture carries no recipe; only those saved by Pastiche do.")
         updates = self.restored(recipe)
         gr.Info("All settings are those of this picture now.")
         return updates

@@ -17,6 +17,7 @@ from nst.images import ImageError, save, size_of
 from nst.server import inputs, tempfiles
 from nst.server.address import client
 from nst.server.sessions import makes_room
+from nst.ui.markup import button, html, moved_by
 from nst.ui.pictures import opened
 from nst.ui.viewer import component
 
@@ -152,7 +153,7 @@ def upon(picture: str | None) -> dict[str, Any] | None:
 
 def palette(element: str) -> gr.HTML:
     """Where `palette_html` goes; a click triggers `select` with the number of the color."""
-    return gr.HTML("", elem_id=element, apply_default_css=False, js_on_load=DIP)
+    return html(element=element, js_on_load=moved_by("numbered"))
 
 
 def palette_html(entries: list[tuple[str, str]], chosen: int = 0) -> str:
@@ -163,16 +164,7 @@ def palette_html(entries: list[tuple[str, str]], chosen: int = 0) -> str:
         chosen: the one that the brush was dipped in.
     """
     items = "".join(
-        f'<button type="button" data-number="{i}" aria-pressed="{str(i == chosen).lower()}">'
-        f'<i style="background:{escape(color)}"></i>{escape(text)}</button>'
+        button(f'<i style="background:{escape(color)}"></i>{escape(text)}', data_number=i, aria_pressed=i == chosen)
         for i, (color, text) in enumerate(entries)
     )
     return f'<div class="palette" role="group" aria-label="Paint with">{items}</div>'
-
-
-DIP = """element.addEventListener('click', event => {
-    const button = event.target.closest('button[data-number]');
-    if (!button) return;
-    for (const one of element.querySelectorAll('button')) one.setAttribute('aria-pressed', String(one === button));
-    trigger('select', {number: Number(button.dataset.number)});
-});"""

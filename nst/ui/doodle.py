@@ -10,11 +10,13 @@ from PIL import Image, ImageColor
 from torch import Tensor
 
 from nst import styles, stylize
-from nst.images import ImageError, save, to_pil, to_tensor
+from nst.images import save, to_pil, to_tensor
 from nst.server import inputs, tempfiles
 from nst.tasks import TASKS
 from nst.ui import canvas, pictures, progress, settings
+from nst.ui.errors import as_message
 from nst.ui.events import QUICK, TELLING
+from nst.ui.markup import small_print
 from nst.ui.painting import Load, Order, Run
 from nst.ui.pictures import Choice, Slot, opened
 from nst.ui.result_panel import Updates, Values
@@ -49,11 +51,7 @@ class DoodleBench(Workbench):
                 self.style = pictures.slot("style", "Painting", self.id("style"), default=FIRST)
             with gr.Column(min_width=140, elem_classes="card"):
                 self.map = pictures.map_slot("style_map", "Its map", self.id("map"))
-                gr.HTML(
-                    "<p>What is where in it. For a painting of your own one is proposed, by color.</p>",
-                    elem_classes="estimate",
-                    apply_default_css=False,
-                )
+                small_print("What is where in it. For a painting of your own one is proposed, by color.")
         with gr.Column(elem_classes="card"):
             self.palette = canvas.palette(self.id("palette"))
             layers = canvas.canvas("Doodle", self.id("canvas"), ["#000000"], opacity=1.0)
@@ -61,7 +59,7 @@ class DoodleBench(Workbench):
                 BEGINNINGS, value="example", label="Draw over", elem_classes="segments", elem_id=self.id("begin")
             )
             self.extra: dict[str, Component] = {"layers": layers, "begin": begin}
-            gr.HTML(f"<p>{ABOUT}</p>", elem_classes="estimate", apply_default_css=False)
+            small_print(ABOUT)
             with gr.Accordion("A doodle from a file", open=False, elem_id=self.id("files"), elem_classes="more-box"):
                 self.file = pictures.map_slot("content", "Doodle from a file", self.id("content"))
         self.slots = [self.style, self.map, self.file]
@@ -161,12 +159,10 @@ class DoodleBench(Workbench):
         """A fresh canvas over what one begins with."""
         if not map_path:
             return gr.update(value=None)
-        try:
+        with as_message():
             colors = stylize.map_colors(to_tensor(opened(map_path)))
             under = _ground(map_path, pictures.name_of(map_path, chosen), file, begin, colors)
             ground = stylize.painted_map(under, [], colors)
-        except (ImageError, ValueError) as error:
-            raise gr.Error(str(error), print_exception=False) from None
         return gr.update(value=canvas.upon(str(save(tempfiles.new_file("ground.png"), to_pil(ground)))))
 
 

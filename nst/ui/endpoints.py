@@ -10,34 +10,26 @@ import binascii
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from nst import encoders, fast, taught, translate
-from nst.faces import face_grid
+from nst import fast, taught, translate
 from nst.images import ImageError, decode
-from nst.registry import load_model
 from nst.server import admission, clips, limits, tempfiles
 from nst.settings import SETTINGS
-from nst.styles import StyleNotFound
-from nst.stylize import style_transfer
 from nst.tasks import TASKS
 from nst.tasks.recipe import valid_settings
 from nst.ui import faces, pictures
+from nst.ui.errors import as_message
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.video import EXAMPLES, example_file
-from nst.video.run import video_run
-from nst.weights import WeightsError, WeightsNotFound
 
 DEFAULTS, FAST, VIDEO, TRANSLATE, FACES = (
     TASKS[name].defaults for name in ("style_transfer", "fast", "video", "translate", "faces")
 )
-
-TOLD = (ImageError, StyleNotFound, ValueError, WeightsError, WeightsNotFound)
 
 
 def stylize(
@@ -87,14 +79,13 @@ def paint_fast(
         The result as PNG, with its recipe inside.
     """
     settings = _checked("fast", strength=strength, size=size, preserve_color=preserve_color)
-    learned, alone = style in fast.fast_styles(), style in {entry.name for entry in fast.networks()}
-    given = style if learned or alone else _taught(style) or Path(_file("style", style))
+    alone = style in {entry.name for entry in fast.networks()}
     return Order(
         settings | {"weights": [1.0]} | ({"model": style} if alone else {}),
         {"content": _file("content", content)},
         task="fast",
         names={"content": _name(content), "style": [_name(style) or "a picture"]},
-        extras={"style": [given]},
+        extras={"style": [style if alone else _style(style)]},
         continues=False,
     )
 
@@ -120,14 +111,13 @@ def paint_clip(
         The result as MP4, with the clip's sound, and its recipe inside.
     """
     settings = _checked("video", consistency=consistency, size=size, preserve_color=preserve_color)
-    given = style if style in fast.fast_styles() else _taught(style) or Path(_file("style", style))
     return Order(
         settings,
         {"content": _file("clip", content)},
         task="video",
         layout=TASKS["video"].layout(settings),
         names={"content": _name(content), "style": [_name(style) or "a picture"]},
-        extras={"style": [given]},
+        extras={"style": [_style(style)]},
         continues=False,
     )
 
@@ -173,25 +163,15 @@ def make_faces(
     return faces.order_of(_checked("faces", count=count, seed=seed, truncation=truncation))
 
 
-@dataclass(frozen=True)
-class Tool:
-    """An endpoint: what its arguments order, as a function whose signature and docstring programs are shown; what
-    carries that out; what loads the model for it; and the task that it is of."""
-
-    order: Callable[..., Order]
-    run: Run
-    task: str
-    load: Load = load_model
-
-
-TOOLS = (
-    Tool(stylize, style_transfer, "style_transfer", encoders.load_encoder),
-    Tool(paint_fast, fast.fast_run, "fast"),
-    Tool(paint_clip, video_run, "video"),
-    Tool(translate_photo, translate.translate_run, "translate"),
-    Tool(make_faces, face_grid, "faces"),
-)
-"""Every endpoint; its name is that of its first function."""
+TOOLS: dict[Callable[..., Order], str] = {
+    stylize: "style_transfer",
+    paint_fast: "fast",
+    paint_clip: "video",
+    translate_photo: "translate",
+    make_faces: "faces",
+}
+"""Every endpoint: what its arguments order, as a function whose name, signature and docstring programs are shown; and
+the task that it is of."""
 
 
 def create(runs: Mapping[str, Run] | None = None, load: Load | None = None) -> None:
@@ -201,19 +181,17 @@ def create(runs: Mapping[str, Run] | None = None, load: Load | None = None) -> N
         runs: what is to carry them out, by endpoint, in place of the recipes within the limits.
         load: loads a model by name, for all of them.
     """
-    for tool in TOOLS:
-        name = tool.order.__name__
-        own = (runs or {}).get(name)
-        run = own or limits.limited(tool.run, tool.task)
-        inputs = [_input(p.name, p.default) for p in inspect.signature(tool.order).parameters.values()]
-        clip = TASKS[tool.task].paints_clips
+    for order, name in TOOLS.items():
+        task = TASKS[name]
+        run = (runs or {}).get(order.__name__) or limits.limited(task.run, name)
         form: dict[str, Any] = {"label": "result", "visible": False}
-        result = gr.File(**form) if clip else gr.Image(type="filepath", format="png", **form)
+        given = [_input(p.name, p.default) for p in inspect.signature(order).parameters.values()]
+        result = gr.File(**form) if task.paints_clips else gr.Image(type="filepath", format="png", **form)
         gr.Button(visible=False).click(
-            _painting(tool.order, run, load or tool.load),
-            inputs,
+            _painting(order, run, load or task.load),
+            given,
             result,
-            api_name=name,
+            api_name=order.__name__,
             api_visibility="public",
             concurrency_limit=limits.IN_LINE,
             concurrency_id=admission.DEVICE,
@@ -225,13 +203,11 @@ def _painting(order: Callable[..., Order], run: Run, load: Load) -> Callable[...
 
     @functools.wraps(order)
     def paint(*given: Any, **named: Any) -> str:
-        try:
+        with as_message():
             painting = Painting(order(*given, **named))
             for _ in painting.paint(run, load):
                 pass
             painting.finish()
-        except TOLD as error:
-            raise gr.Error(str(error), print_exception=False) from None
         return str(painting.clip or painting.result)
 
     return paint
@@ -268,9 +244,13 @@ def _name(given: str) -> str | None:
     return None if given.startswith("data:") else given
 
 
-def _taught(style: str) -> taught.Taught | None:
-    """The style of this name that whoever uses this machine taught it; strangers have theirs on their pages alone."""
-    return taught.find(style) if limits.current() is not limits.STRICT else None
+def _style(style: str) -> str | taught.Taught | Path:
+    """A style as a network takes it: by name, if it was learned; as it was taught by whoever uses this machine, which
+    strangers do on their own pages alone; else its picture."""
+    if style in fast.fast_styles():
+        return style
+    own = taught.find(style) if limits.current() is not limits.STRICT else None
+    return own or Path(_file("style", style))
 
 
 def _file(kind: str, given: str) -> str:

@@ -19,13 +19,18 @@ KIND_ERRORS = (ImageError, StyleNotFound, ValueError, WeightsNotFound, WeightsEr
 """What is told to the visitor as it stands."""
 
 
+def refusal(told: str) -> gr.Error:
+    """What is told to a visitor as a message, and is no fault of the program's."""
+    return gr.Error(told, print_exception=False)
+
+
 @contextmanager
 def as_message() -> Iterator[None]:
     """What is wrong here is shown to the visitor as a message."""
     try:
         yield
     except KIND_ERRORS as error:
-        raise gr.Error(str(error), print_exception=False) from None
+        raise refusal(str(error)) from None
 
 
 def explained(error: Exception) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +12,8 @@ from nst.images import save
 from nst.server import inputs, tempfiles
 from nst.settings import LAST, SETTINGS
 from nst.tasks import TASKS
-from nst.ui import pictures, settings, tabs, viewer
+from nst.ui import markup, pictures, settings, tabs
+from nst.ui.errors import refusal
 from nst.ui.events import TELLING
 from nst.ui.painting import Order, Painting, Run, View
 from nst.ui.result_panel import Updates, Values
@@ -86,11 +86,10 @@ class SampleBench(Workbench):
     def begin_alike(self, before: Painting | None, chosen: int | None, values: Values) -> Updates:
         """Press on More like the chosen one."""
         if before is None or chosen is None:
-            raise gr.Error("Choose a face first: click on one.", print_exception=False)
+            raise refusal("Choose a face first: click on one.")
         whole = self.task.defaults | before.order.settings
         if whole["like"] is not None and chosen:
-            told = "That one is a variation, and has no number of its own; choose one with a number."
-            raise gr.Error(told, print_exception=False)
+            raise refusal("That one is a variation, and has no number of its own; choose one with a number.")
         number = whole["like"] if whole["like"] is not None else whole["seed"] + chosen
         asked = self.told(self.settings_of, values) | {"like": number}
         return self.prepared(Painting(self.told(order_of, asked)), before) | {self.controls["like"]: number}
@@ -130,10 +129,10 @@ class ProjectBench(Workbench):
     """The face that comes nearest to a photo; see `nst.ui.task_tab.Workbench`."""
 
     def lay_out_inputs(self) -> None:
-        told = "<p>The face should fill the middle square, from the forehead to the chin, and look ahead.</p>"
+        told = "The face should fill the middle square, from the forehead to the chin, and look ahead."
         with gr.Column(elem_classes="card"):
             self.slots.append(pictures.slot_of(self.task.input("content"), self.id("content")))
-            gr.HTML(told, elem_classes="estimate", apply_default_css=False)
+            markup.small_print(told)
         with gr.Column(elem_classes="card"):
             self.controls |= settings.main_controls(self.task)
 
@@ -156,15 +155,15 @@ def create_tab(run: Run | None = None) -> list[Workbench]:
     Args:
         run: makes the pictures for all of them, in place of the tasks' own runs.
     """
-    gr.HTML(LINE, elem_classes="line", apply_default_css=False)
+    markup.html(LINE, classes="line")
     bar, made = tabs.inner(
         "Faces",
         "faces-tabs",
         lambda task: SPECIAL.get(task.name, Workbench)(task, run, None if task.name == "faces" else _nothing),
     )
     with bar, gr.Tab("How it learned", id="learned"), gr.Column(elem_classes="card prose"):
-        gr.HTML(viewer.prose(ABOUT), apply_default_css=False, elem_id="faces-about")
-        gr.HTML(_strip(), apply_default_css=False, elem_id="faces-strip")
+        markup.html(markup.prose(ABOUT), "faces-about")
+        markup.html(_strip(), "faces-strip")
     return made
 
 
@@ -176,6 +175,6 @@ def _strip() -> str:
     """The same latents through the training."""
     if not faces.STRIP.is_file():
         return f"<p>{STAGES}</p>"
-    data = base64.b64encode(faces.STRIP.read_bytes()).decode()
     alt = "Eight faces, one a row, at several moments of the training, from the left to the right"
-    return f'<p>{STAGES}</p><img src="data:image/webp;base64,{data}" alt="{alt}" style="width:640px;max-width:100%">'
+    strip = markup.webp(faces.STRIP.read_bytes())
+    return f'<p>{STAGES}</p><img src="{strip}" alt="{alt}" style="width:640px;max-width:100%">'

@@ -16,7 +16,7 @@ from nst.tasks import TASKS
 from nst.tasks.recipe import SEPARATOR, from_query, names_of, settings_from_recipe
 from nst.tasks.result import Layout
 from nst.ui import hubrow, pictures, progress, settings, stylerow, tabs, teach
-from nst.ui.errors import as_message
+from nst.ui.errors import as_message, refusal
 from nst.ui.events import QUICK, TELLING
 from nst.ui.live import OWN, Live
 from nst.ui.painting import Load, Order, Painting, Run
@@ -307,7 +307,7 @@ class FastTab(Workbench):
 
         def hand_over(painting: Painting | None) -> dict[Any, Any]:
             if painting is None or not painting.last or painting.order.several:
-                raise gr.Error("Paint a picture first; then it can be refined.", print_exception=False)
+                raise refusal("Paint a picture first; then it can be refined.")
             path, name = str(painting.order.pictures["content"]), painting.order.names["content"]
             updates: dict[Any, Any] = photo.filled([path, pictures.row_html("content", name), Choice(path, name)])
             try:

@@ -12,6 +12,8 @@ from nst.server.address import home, remix_query, result_link
 from nst.server.results import Result
 from nst.server.results.record import CLIP
 from nst.ui import share
+from nst.ui.events import QUICK
+from nst.ui.markup import html, moved_by
 
 PAGE = 24
 """How many results are shown at first, and how many more each time."""
@@ -25,15 +27,14 @@ EMPTY = (
 
 def create_tab() -> None:
     """Lay the tab out and wire it; to be called inside a `gr.Tab`."""
-    gr.HTML("<p>What was shared with everybody, the newest first.</p>", elem_classes="line", apply_default_css=False)
-    grid = gr.HTML("", elem_id="gallery", apply_default_css=False, js_on_load=SEEN)
+    html("<p>What was shared with everybody, the newest first.</p>", classes="line")
+    grid = html(element="gallery", js_on_load=moved_by("sighted"))  # then what is newest is asked for
     count = gr.State(PAGE)
     with gr.Row(elem_classes="toolbar"):
         more = gr.Button("Show more", elem_id="gallery-more", size="md", visible=False)
-    private: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-    gr.on([grid.select], show, [count], [grid, more], **private)
-    counted = more.click(lambda count: min(count + PAGE, MOST), count, count, **private)
-    counted.then(show, [count], [grid, more], **private)
+    gr.on([grid.select], show, [count], [grid, more], **QUICK)
+    counted = more.click(lambda count: min(count + PAGE, MOST), count, count, **QUICK)
+    counted.then(show, [count], [grid, more], **QUICK)
 
 
 def show(count: int, request: gr.Request) -> list[Any]:
@@ -58,9 +59,3 @@ def grid_html(results: list[Result], home: str, why: str = "") -> str:
             f'<a href="?{escape(remix_query(result))}" aria-label="Remix: {title}">Remix</a></div></li>'
         )
     return f'<ul class="shared-results">{cards}</ul>'
-
-
-SEEN = """new IntersectionObserver(entries => {
-    if (entries.some(entry => entry.isIntersecting)) trigger('select', {});
-}).observe(element);"""
-"""Whenever the tab comes into sight, ask for what is newest."""

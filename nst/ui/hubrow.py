@@ -13,6 +13,7 @@ from typing import Any
 from nst import fast, taught, weights
 from nst.registry import list_models, offered
 from nst.server import limits, visits
+from nst.ui.markup import button
 from nst.ui.stylerow import title
 from nst.weights import Weights, repository
 from nst.weights.repository import Offer
@@ -136,10 +137,7 @@ def _offer_html(offer: Offer, chosen: Sequence[str]) -> str:
 
 def _button(name: str, shown: str, terms: str, about: str, chosen: Sequence[str]) -> str:
     small = f" <small>{escape(terms)}</small>" if terms else ""
-    return (
-        f'<button type="button" data-name="{escape(name)}" aria-pressed="{str(name in chosen).lower()}" '
-        f'title="{escape(about)}">{escape(shown)}{small}</button>'
-    )
+    return button(f"{escape(shown)}{small}", data_name=name, aria_pressed=name in chosen, title=about)
 
 
 FORM = """<form><input type="text" name="repository" placeholder="OWNER/NAME" aria-label="A repository of the Hub"

@@ -17,6 +17,7 @@ from nst.device import lock
 from nst.images import ImageError, Picture, decode, resize, to_tensor
 from nst.server import inputs
 from nst.ui import pictures, settings, stylerow
+from nst.ui.markup import small_print
 from nst.video.optimized import to_bytes
 from nst.video.steady import Steady
 
@@ -51,9 +52,7 @@ class Live:
             with gr.Row():
                 self.camera = pictures.Camera(sources="webcam", streaming=True, label="Camera", height=240)
                 self.shown = gr.Image(streaming=True, interactive=False, label="Painted", height=240, buttons=[])
-            self.rate = gr.HTML(
-                "<p>Choose a style above, then start the camera.</p>", elem_classes="estimate", apply_default_css=False
-            )
+            self.rate = small_print("Choose a style above, then start the camera.")
 
     def wire(self, given: Sequence[Component]) -> None:
         """Have the camera's pictures painted; `given` are the further arguments of `paint`."""

@@ -16,8 +16,8 @@ from nst import fast, styles
 from nst.collection import KINDS, Collection, analyze, map_page, read_collection, write_table
 from nst.images import save
 from nst.server import limits, queue, tempfiles
-from nst.ui import pictures, progress, tabs
-from nst.ui.errors import KIND_ERRORS
+from nst.ui import markup, pictures, progress, tabs
+from nst.ui.errors import as_message, refusal
 from nst.ui.events import QUICK, RUNNING
 
 MOST, MOST_OF_STRANGERS = 1000, 200
@@ -26,9 +26,9 @@ MOST, MOST_OF_STRANGERS = 1000, 200
 Reading = Callable[..., Collection]
 
 ABOUT = (
-    "<p>Give pictures, by the dozen or by the hundred. A network looks at each once; what resembles what stands "
+    "Give pictures, by the dozen or by the hundred. A network looks at each once; what resembles what stands "
     "side by side. <i>By style</i> is how they are painted, wherever what is; <i>by content</i> is what stands "
-    "where.</p>"
+    "where."
 )
 
 
@@ -51,7 +51,7 @@ class Atlas:
     def __init__(self, read: Reading) -> None:
         self.read = read
         with gr.Column(elem_classes="card"):
-            gr.HTML(ABOUT, elem_classes="estimate", apply_default_css=False)
+            markup.small_print(ABOUT)
             self.files = pictures.Files(
                 label="Pictures",
                 file_count="multiple",
@@ -66,8 +66,8 @@ class Atlas:
                 self.start = gr.Button("Draw the map", variant="primary", elem_id="map-draw", min_width=140)
                 self.examples = gr.Button("Map the examples", elem_id="map-examples", min_width=140)
             ready = progress.status("Ready", "Without pictures of your own, the examples show what it does.")
-            self.status = gr.HTML(ready, elem_id="map-status", apply_default_css=False)
-        self.page = gr.HTML("", elem_id="map-page", apply_default_css=False)
+            self.status = markup.html(ready, "map-status")
+        self.page = markup.html(element="map-page")
         with gr.Row(elem_classes="actions"):
             self.download = gr.DownloadButton("Download the map", visible=False, elem_id="map-download", size="md")
             self.table = gr.DownloadButton("Download the table", visible=False, elem_id="map-table", size="md")
@@ -78,10 +78,10 @@ class Atlas:
     def draw(self, files: Sequence[str] | None) -> Iterator[list[Any]]:
         """Press on Draw the map."""
         if not files:
-            raise gr.Error("Choose some pictures first, two at least.", print_exception=False)
+            raise refusal("Choose some pictures first, two at least.")
         most = MOST_OF_STRANGERS if limits.current() is limits.STRICT else MOST
         if len(files) > most:
-            raise gr.Error(f"Here a map holds {most} pictures at most; choose fewer.", print_exception=False)
+            raise refusal(f"Here a map holds {most} pictures at most; choose fewer.")
         each = [Path(file) for file in dict.fromkeys(files)]
         yield from self._drawn(each, [file.name for file in each])
 
@@ -138,9 +138,8 @@ class Atlas:
                 visit.stopped = True  # whoever leaves the page lets go of the device
                 thread.join()
         if failed:
-            if isinstance(failed[0], KIND_ERRORS):
-                raise gr.Error(str(failed[0]), print_exception=False)
-            raise failed[0]
+            with as_message():
+                raise failed[0]
         yield self._shown(found[0], time.monotonic() - visit.started)
 
     def _shown(self, found: Collection, seconds: float) -> list[Any]:

@@ -11,12 +11,12 @@ import gradio as gr
 
 from nst.images import ImageError
 from nst.metrics import Score, pastiche_score
-from nst.server import inputs
 from nst.tasks.recipe import names_of
 from nst.ui import pictures, progress, score_view, tabs, theme
 from nst.ui.errors import as_message
 from nst.ui.events import QUICK, TELLING
-from nst.ui.pictures import Choice, Slot
+from nst.ui.markup import html, small_print
+from nst.ui.pictures import Slot
 from nst.ui.result_panel import Updates
 
 EXAMPLE = theme.PICTURES / "first-after.webp"
@@ -25,8 +25,8 @@ EXAMPLE = theme.PICTURES / "first-after.webp"
 Scoring = Callable[..., Score]
 
 ABOUT = (
-    "<p>Give a result, and the photo and the style that it was made from. The judge looks at brushwork, colors and "
-    "shapes with fixed filters; no network that paints has any part in it.</p>"
+    "Give a result, and the photo and the style that it was made from. The judge looks at brushwork, colors and "
+    "shapes with fixed filters; no network that paints has any part in it."
 )
 
 
@@ -50,18 +50,15 @@ class MeasureTab:
             with gr.Column(scale=7, min_width=340, elem_id="measured", elem_classes="result-side"):
                 with gr.Row(elem_classes="toolbar"):
                     self.start = gr.Button("Measure", variant="primary", elem_id="measure", min_width=140)
-                self.status = gr.HTML(
-                    progress.status("Ready", "Press Measure: it takes a second."),
-                    elem_id="measure-status",
-                    apply_default_css=False,
-                )
-                self.verdict = gr.HTML("", elem_id="measure-verdict", apply_default_css=False)
+                ready = progress.status("Ready", "Press Measure: it takes a second.")
+                self.status = html(ready, "measure-status")
+                self.verdict = html(element="measure-verdict")
         self._wire(tab)
 
     def _lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
             self.result = pictures.picture_input("Result", "result", "measure-result")
-            gr.HTML(ABOUT, elem_classes="estimate", apply_default_css=False)
+            small_print(ABOUT)
         self.slots: list[Slot] = []
         with gr.Row(elem_classes="pair"):
             for kind, title in zip(pictures.KINDS, ("Photo", "Style"), strict=True):
@@ -72,15 +69,7 @@ class MeasureTab:
         self.opened = gr.State(False)
         parts = [part for slot in self.slots for part in slot.parts]
         for slot in self.slots:
-
-            def choose(event: gr.EventData, slot: Slot = slot) -> list[Any]:
-                return pictures.choose(slot.kind, inputs.word(event, "name"))
-
-            def take(path: str | None, before: Choice | None, slot: Slot = slot) -> list[Any]:
-                return pictures.take(slot.kind, path, before)
-
-            slot.row.select(choose, None, slot.parts, **TELLING)
-            slot.picture.input(take, [slot.picture, slot.chosen], slot.parts, **TELLING)
+            slot.wire()
         self.result.input(self.take, [self.result], [self.result, *parts], **TELLING)
         given = [self.result, *(slot.picture for slot in self.slots)]
         self.start.click(self.measure, given, [self.status, self.verdict], **TELLING | {"show_progress": "minimal"})

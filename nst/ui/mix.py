@@ -11,13 +11,15 @@ from gradio.components import Component
 from torch import Tensor
 
 from nst import stylize
-from nst.images import ImageError, resize, save, to_pil
+from nst.images import resize, save, to_pil
 from nst.optimize import Step
 from nst.server import inputs, limits, tempfiles
 from nst.tasks import TASKS
 from nst.tasks.recipe import UNNAMED
 from nst.ui import canvas, pictures, settings
+from nst.ui.errors import as_message
 from nst.ui.events import QUICK, TELLING
+from nst.ui.markup import small_print
 from nst.ui.painting import Load, Order, Run
 from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench
@@ -96,13 +98,9 @@ class MixTab(Workbench):
                 info="How far a region fades, in percent of the picture.",
                 elem_id=self.id("softness"),
             )
-            gr.HTML(f"<p>{ABOUT_REGIONS}</p>", elem_classes="estimate", apply_default_css=False)
+            small_print(ABOUT_REGIONS)
             with gr.Accordion("Masks from files", open=False, elem_id=self.id("masks"), elem_classes="more-box masks"):
-                gr.HTML(
-                    "<p>White where it goes. A file takes the place of what is painted.</p>",
-                    elem_classes="estimate",
-                    apply_default_css=False,
-                )
+                small_print("White where it goes. A file takes the place of what is painted.")
                 with gr.Row():
                     for i, title in enumerate([*(f"Style {n + 1}" for n in range(STYLES)), "Untouched"]):
                         self.extra[f"mask-{i + 1}"] = pictures.picture_input(title, "style", self.id(f"mask-{i + 1}"))
@@ -222,10 +220,8 @@ class MixTab(Workbench):
         """The canvas, over this photo; or nothing."""
         if sharing != REGIONS:
             return {self.regions: gr.update(visible=False)}
-        try:
+        with as_message():
             under = canvas.upon(photo)
-        except ImageError as error:
-            raise gr.Error(str(error), print_exception=False) from None
         meanings = [*(f"Style {i + 1}" for i in range(STYLES)), "Left untouched"]
         shown = canvas.palette_html(list(zip(COLORS, meanings, strict=True)))
         return {

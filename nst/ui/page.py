@@ -7,7 +7,11 @@ import os
 
 import gradio as gr
 
+from nst.ui.markup import html
 from nst.ui.theme import PICTURES, STATIC
+
+HEAD = ("head.html", "stream.js", "page.js", "parts.js")
+"""What goes into the head of the page: tags, and then scripts."""
 
 PRIVACY = (
     "Your pictures stay on the machine that runs this page. They are used for your own runs only and deleted after a "
@@ -17,36 +21,34 @@ PRIVACY = (
 
 def head() -> str:
     """What goes into the head of the page: the scripts among it, so that it is there before gradio."""
-    tags, *scripts = ((STATIC / name).read_text(encoding="utf-8") for name in ("head.html", "stream.js", "page.js"))
+    tags, *scripts = ((STATIC / name).read_text(encoding="utf-8") for name in HEAD)
     return "\n".join([tags, *(f"<script>\n{script}</script>" for script in scripts)])
 
 
 def header() -> gr.HTML:
     """The mark, the wordmark and what this is, in one sentence."""
     mark, word = ((PICTURES / name).read_text(encoding="utf-8") for name in ("mark.svg", "wordmark.svg"))
-    return gr.HTML(
+    return html(
         '<a class="skip" href="#paint">Skip to Paint</a>'
         f"<header><span class='mark' aria-hidden='true'>{mark}</span><h1>{word}</h1>"
         "<p>A photo, repainted in the manner of a painting.</p></header>",
-        elem_id="masthead",
-        apply_default_css=False,
+        "masthead",
     )
 
 
 def hint() -> gr.HTML:
     """A word for who is here for the first time; goes away when it is closed, or with the first press anywhere."""
-    return gr.HTML(
+    return html(
         "<aside hidden><p><strong>New here?</strong> Drag the line, then press <b>Paint</b>.</p>"
         "<button type='button' aria-label='Close this hint'>&times;</button></aside>",
-        elem_id="hint",
-        apply_default_css=False,
+        "hint",
         js_on_load="pastiche.hint(element)",
     )
 
 
 def footer() -> gr.HTML:
     """The privacy line."""
-    return gr.HTML(f"<p>{PRIVACY}</p>", elem_id="privacy", apply_default_css=False)
+    return html(f"<p>{PRIVACY}</p>", "privacy")
 
 
 def told(task: str) -> str:

@@ -19,6 +19,9 @@ from nst import styles, video
 from nst.images import ImageError, Picture, decode, encode, read_recipe, save, size_of
 from nst.server import clips, inputs, limits, memory, tempfiles
 from nst.tasks.task import Input
+from nst.ui.errors import as_message
+from nst.ui.events import TELLING
+from nst.ui.markup import button, html, moved_by, webp
 from nst.ui.viewer import component
 
 KINDS = ("content", "style")
@@ -86,6 +89,18 @@ class Slot:
         shown = picture if isinstance(picture, dict) else gr.update(value=picture)
         return {self.picture: shown, self.row: row, self.chosen: chosen}
 
+    def wire(self) -> None:
+        """Have an example that is clicked fill it, and a picture that is dropped."""
+
+        def chosen(event: gr.EventData) -> list[Any]:
+            return choose(self.kind, inputs.word(event, "name"))
+
+        def taken(path: str | None, before: Choice | None) -> list[Any]:
+            return take(self.kind, path, before)
+
+        self.row.select(chosen, None, self.parts, **TELLING)
+        self.picture.input(taken, [self.picture, self.chosen], self.parts, **TELLING)
+
 
 def slot(
     role: str, title: str, element: str, *, kind: str | None = None, default: str | None = None, needed: bool = True
@@ -98,7 +113,7 @@ def slot(
         kind,
         title,
         picture_input(title, kind, element),
-        example_row(kind, f"{element}-examples"),
+        example_row(f"{element}-examples"),
         gr.State(None),
         first,
         needed,
@@ -211,31 +226,20 @@ def name_of(path: str, choice: Choice | None) -> str | None:
     return choice.name if choice and choice.name and Path(path).stem == Path(choice.path).stem else None
 
 
-def example_row(kind: str, element: str) -> gr.HTML:
+def example_row(element: str) -> gr.HTML:
     """A row of thumbnails, empty until `row_html` fills it; a click triggers `select` with the example's name."""
-    return gr.HTML(
-        '<div class="thumbs"></div>',
-        elem_id=element,
-        elem_classes="example-row",
-        apply_default_css=False,
-        js_on_load="""element.addEventListener('click', event => {
-            const button = event.target.closest('button[data-name]');
-            if (button) trigger('select', {name: button.dataset.name});
-        });""",
-    )
+    return html('<div class="thumbs"></div>', element, "example-row", js_on_load=moved_by("named"))
 
 
 def row_html(kind: str, chosen: str | None = None) -> str:
     """The thumbnails of a kind, then the names of those that are still to be fetched."""
     here = away = ""
     for example in list_examples(kind):
-        name, about = escape(example.name), escape(example.about)
-        named = f'<button type="button" data-name="{name}" title="{about}" aria-label="{about}"'
+        named = {"data_name": example.name, "title": example.about, "aria_label": example.about}
         if example.thumbnail:
-            pressed = str(example.name == chosen).lower()
-            here += f'{named} aria-pressed="{pressed}"><img src="{example.thumbnail}" alt=""></button>'
+            here += button(f'<img src="{example.thumbnail}" alt="">', **named, aria_pressed=example.name == chosen)
         else:
-            away += f"{named}>{escape(example.title)}</button>"
+            away += button(escape(example.title), **named)
     more = f"<details><summary>Paintings to download</summary><div>{away}</div></details>" if away else ""
     return f'<div class="thumbs" role="group" aria-label="Examples: {kind}">{here}</div>{more}'
 
@@ -323,7 +327,7 @@ def _poster(name: str) -> str:
     """A small square of the first frame of an example clip, as a data URI."""
     frame = next(video.read_frames(video.probe(video.example_file(name)), (2 * THUMBNAIL, THUMBNAIL)))
     square = Image.fromarray(frame.image).crop((THUMBNAIL // 2, 0, THUMBNAIL * 3 // 2, THUMBNAIL))
-    return "data:image/webp;base64," + base64.b64encode(encode(square, format="webp", quality=72)).decode()
+    return webp(encode(square, format="webp", quality=72))
 
 
 @lru_cache(maxsize=256)
@@ -336,16 +340,13 @@ def _thumbnail(name: str) -> str | None:
     if small:
         small = small.copy()
         small.thumbnail((THUMBNAIL, THUMBNAIL))
-    data = encode(small, format="webp", quality=72) if small else b""
-    return "data:image/webp;base64," + base64.b64encode(data).decode() if data else None
+    return webp(encode(small, format="webp", quality=72)) if small else None
 
 
 def choose(kind: str, name: str) -> list[Any]:
     """Picture, row and choice after an example was chosen; one that has to be fetched first may be out of reach."""
-    try:
+    with as_message():
         path = packed_file(video.example_file(name)) if kind == "clip" else shown_file(kind, name)
-    except (styles.StyleNotFound, ImageError) as error:
-        raise gr.Error(str(error), print_exception=False) from None
     return [str(path), row_html(kind, name), Choice(str(path), name)]
 
 

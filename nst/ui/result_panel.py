@@ -11,6 +11,7 @@ from gradio.components import Component
 from nst.tasks.recipe import UNNAMED
 from nst.tasks.task import Panel, Task
 from nst.ui import pictures, progress, share, theme, viewer
+from nst.ui.markup import button, html
 from nst.ui.painting import Painting, View
 from nst.ui.viewer import Pair, Sheet
 
@@ -81,20 +82,18 @@ class Stage:
         with gr.Column(elem_classes="stage"):
             self._lay_out_views()
         ready = progress.status("Ready", f"Press {self.panel.verb}. {self.panel.hint}".strip())
-        self.status = gr.HTML(ready, elem_id=self.id("status"), apply_default_css=False)
+        self.status = html(ready, self.id("status"))
         self.snapshots = viewer.sheet_view(self.id("snapshots"))
         with gr.Row(elem_classes="actions"):
             self.share = gr.Button("Share", elem_id=self.id("share"), elem_classes="share", size="md")
             self.judge = gr.Button(
                 "Score", interactive=False, elem_id=self.id("score"), size="md", visible=self.panel.scored
             )
-            gr.HTML(self._tries(), elem_classes="try-it", apply_default_css=False)
+            html(self._tries(), classes="try-it")
         with gr.Column(elem_id=self.id("sheet"), elem_classes="share-sheet"):
             self._lay_out_sharing()
-        self.verdict = gr.HTML("", elem_id=self.id("verdict"), apply_default_css=False)
-        self.curves = gr.HTML(
-            "", elem_id=self.id("curves"), apply_default_css=False, elem_classes="record", visible=self.panel.traces
-        )
+        self.verdict = html(element=self.id("verdict"))
+        self.curves = html(element=self.id("curves"), classes="record", visible=self.panel.traces)
         self.shown: list[Component] = [
             self.status,
             self.preview,
@@ -127,7 +126,7 @@ class Stage:
             self.go_on = gr.Button(
                 "Continue", elem_id=self.id("continue"), elem_classes="go-on", visible=False, min_width=110
             )
-            self.estimate = gr.HTML("", elem_id=self.id("estimate"), elem_classes="estimate", apply_default_css=False)
+            self.estimate = html(element=self.id("estimate"), classes="estimate")
 
     def _lay_out_views(self) -> None:
         """The picture while it is painted, and what is shown once it is."""
@@ -163,28 +162,22 @@ class Stage:
 
     def _tries(self) -> str:
         own = self.panel.home or self.panel.title
-        buttons = "".join(
-            f'<button type="button" data-tab="{escape(tab)}">{escape(tab)}</button>' for tab in TRIED if tab != own
-        )
+        buttons = "".join(button(escape(tab), data_tab=tab) for tab in TRIED if tab != own)
         takes = any(name in self.panel.slots for name in ("content", "style")) and self.panel.prefix != "doodle"
         return f'<nav aria-label="Try it in another tab"><span>Try it in</span>{buttons}</nav>' if takes else ""
 
     def _lay_out_sharing(self) -> None:
         """Three ways of giving it away, each with what it holds."""
-        gr.HTML(
-            '<h3>Share</h3><button type="button" class="close" aria-label="Close">&times;</button>',
-            elem_classes="sheet-head",
-            apply_default_css=False,
-        )
-        gr.HTML(
+        close = '<button type="button" class="close" aria-label="Close">&times;</button>'
+        html(f"<h3>Share</h3>{close}", classes="sheet-head")
+        html(
             "<p><b>A link to the settings.</b> It opens this page with the same settings, and with the same examples. "
-            "Pictures of your own are not in it.</p>",
-            apply_default_css=False,
+            "Pictures of your own are not in it.</p>"
         )
         self.link = gr.Button("Copy link", elem_id=self.id("copy-link"), elem_classes="copy-link", size="md")
         self.query = gr.Textbox(visible=False)
         share.create(self.painting, _offer, self.id("share"))
-        gr.HTML("<p><b>The picture itself.</b> A PNG with its settings inside.</p>", apply_default_css=False)
+        html("<p><b>The picture itself.</b> A PNG with its settings inside.</p>")
         self.download = gr.DownloadButton(
             "Download PNG", interactive=False, elem_id=self.id("download"), elem_classes="download", size="md"
         )

@@ -16,7 +16,7 @@ from nst.server import limits
 from nst.settings.setting import COMPARED, COMPUTED, OPTIMIZED, SINGLE, Setting
 from nst.tasks.recipe import valid_settings
 from nst.tasks.task import Task
-from nst.ui.viewer import prose
+from nst.ui.markup import html, prose
 from nst.weights import repository
 
 SIZES = (256, 384, 512, 768, 1024, 1536, 2048)
@@ -53,12 +53,12 @@ def more_controls(task: Task) -> dict[str, Component]:
     for place, group in groupby(listed, key=lambda name: _place(rows[name].group)):
         names = list(group)
         if place >= 0:
-            gr.HTML(f"<h3>{HEADED[place]}</h3>", apply_default_css=False)
+            html(f"<h3>{HEADED[place]}</h3>")
         for i in range(0, len(names), 2):
             with gr.Row():
                 made |= {name: control(name, task) for name in names[i : i + 2]}
         for paper in filter(None, (rows[name].paper for name in names)):
-            gr.HTML(prose(paper), elem_classes="papers", apply_default_css=False)
+            html(prose(paper), classes="papers")
     return made
 
 

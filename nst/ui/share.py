@@ -18,7 +18,9 @@ from nst.server import limits, log, tempfiles
 from nst.server.address import client, home, result_link
 from nst.server.results import Result, ResultsError, Store
 from nst.server.results.desk import Desk, desk
+from nst.ui.errors import refusal
 from nst.ui.events import TELLING
+from nst.ui.markup import html, moved_by
 
 REMEMBERED = 10_000
 """Shared pictures of which it is known that they are."""
@@ -62,16 +64,16 @@ def create(source: Component, offer: Callable[[Any], Offer | None], element: str
     """
     here = desk()
     if here.why or here.store is None:
-        gr.HTML(f'<p class="no-share">{escape(here.why)}</p>', apply_default_css=False)
+        html(f'<p class="no-share">{escape(here.why)}</p>')
         return
-    gr.HTML(f"<p><b>A link to the picture.</b> {about(here.store)}</p>", apply_default_css=False)
+    html(f"<p><b>A link to the picture.</b> {about(here.store)}</p>")
     asked = [
         gr.Checkbox(label="With the photo beside it", elem_id=f"{element}-before"),
         gr.Checkbox(label="With photo and style, for remixes", elem_id=f"{element}-inputs"),
         gr.Checkbox(label="Show it to everybody in the gallery", elem_id=f"{element}-public"),
     ]
     button = gr.Button("Create link", elem_id=f"{element}-create", size="md")
-    told = gr.HTML("", elem_id=f"{element}d", elem_classes="shared", apply_default_css=False, js_on_load=COPY)
+    told = html(element=f"{element}d", classes="shared", js_on_load=moved_by("copied"))
 
     def share(value: Any, before: bool, inputs: bool, public: bool, request: gr.Request) -> str:
         return add(here, offer(value), request, before=before, inputs=inputs, public=public)
@@ -97,9 +99,9 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
         gr.Error: with a sentence that says why not.
     """
     if offer is None or not Path(offer.result).is_file():
-        raise gr.Error("There is no finished picture to share yet: press Paint first.", print_exception=False)
+        raise refusal("There is no finished picture to share yet: press Paint first.")
     if here.store is None or not _claim(here, here.store, offer.result):
-        raise gr.Error("This picture was shared already; it can be again once that was deleted.", print_exception=False)
+        raise refusal("This picture was shared already; it can be again once that was deleted.")
     clock = log.Stopwatch()
     try:
         if not (here.shares.spend(client(request)) and here.daily.spend(client(request))):
@@ -120,7 +122,7 @@ def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: 
         here.shared.pop(offer.result, None)
         log.note("share failed", reason=type(error).__name__)
         if isinstance(error, (ImageError, ResultsError)):
-            raise gr.Error(str(error), print_exception=False) from None
+            raise refusal(str(error)) from None
         raise
     here.shared[offer.result] = id
     result = here.store.get(id)
@@ -154,11 +156,9 @@ def remix(here: Desk, query: Mapping[str, str], request: Any) -> Remix | None:
     result = here.store.get(id) if here.store else None
     if here.store is None or result is None:
         here.misses.spend(client(request))
-        told = "The picture to remix is no longer there; the settings are those in the link."
-        raise gr.Error(told, print_exception=False)
+        raise refusal("The picture to remix is no longer there; the settings are those in the link.")
     if result.inputs and not here.remixes.spend(client(request)):
-        told = "That was a lot of remixes: wait some minutes, then try again."
-        raise gr.Error(told, print_exception=False)
+        raise refusal("That was a lot of remixes: wait some minutes, then try again.")
     beside = f"r/{result.id}/before.webp" if "before.webp" in result.files else None
     return Remix(result.recipe, _files(here.store, result), (beside, f"r/{result.id}.webp"))
 
@@ -184,14 +184,3 @@ def _links(link: str, token: str, kept_smaller: bool) -> str:
         f'<label>To delete it, keep this link to yourself<input readonly value="{gone}"></label>'
         f'<p><a href="{gone}" target="_blank" rel="noopener noreferrer">Delete it now</a></p>{smaller}</div>'
     )
-
-
-COPY = """element.addEventListener('click', event => {
-    const button = event.target.closest('[data-copy]');
-    const field = element.querySelector('[data-link]');
-    if (event.target.tagName === 'INPUT') event.target.select();
-    if (!button || !field) return;
-    const done = () => { button.textContent = 'Copied'; setTimeout(() => { button.textContent = 'Copy'; }, 2000); };
-    if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(done, () => field.select());
-    else field.select();
-});"""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
@@ -10,6 +9,7 @@ from html import escape
 import gradio as gr
 
 from nst import fast, styles
+from nst.ui.markup import button, html, moved_by, webp
 
 MIDDLE = (0.5, 0.5)
 """Where a blend begins."""
@@ -22,7 +22,7 @@ THREE = ("top left", "top right", "bottom middle")
 def gallery(element: str) -> gr.HTML:
     """Where `gallery_html` goes, and `nst.ui.hubrow.html`; a click triggers `select` with the style's name, and what is
     typed `submit`."""
-    return gr.HTML("", elem_id=element, apply_default_css=False, js_on_load=CLICK)
+    return html(element=element, js_on_load=moved_by("named", "typed"))
 
 
 def gallery_html(
@@ -34,13 +34,9 @@ def gallery_html(
     here, with their pictures."""
     cells = ""
     for name, picture in {**(taught or {}), **{name: _thumbnail(name) for name in names}}.items():
-        shown_title = escape(title(name))
-        pressed, quoted = str(name in chosen).lower(), escape(name)
         shown = f'<img src="{picture}" alt="" width="96" height="96">' if picture else ""
-        cells += (
-            f'<button type="button" data-name="{quoted}" aria-pressed="{pressed}" title="{shown_title}">{shown}'
-            f"<span>{shown_title}</span></button>"
-        )
+        shown += f"<span>{escape(title(name))}</span>"
+        cells += button(shown, data_name=name, aria_pressed=name in chosen, title=title(name))
     return f'<div class="gallery-of-styles" role="group" aria-label="Styles">{cells}</div>'
 
 
@@ -64,12 +60,12 @@ def toggled(chosen: Sequence[str], name: str, blending: bool) -> list[str]:
 @lru_cache(maxsize=64)
 def _thumbnail(name: str) -> str | None:
     data = fast.thumbnail(name)
-    return f"data:image/webp;base64,{base64.b64encode(data).decode()}" if data else None
+    return webp(data) if data else None
 
 
 def pad(element: str) -> gr.HTML:
     """Where `pad_html` goes; a drag or an arrow key triggers `select` with x and y from 0 to 1."""
-    return gr.HTML("", elem_id=element, apply_default_css=False, js_on_load=DRAG)
+    return html(element=element, js_on_load=moved_by("pad"))
 
 
 def pad_html(names: Sequence[str], corner: tuple[float, float]) -> str:
@@ -111,38 +107,3 @@ def corner(shares: Sequence[float]) -> tuple[float, float]:
     if len(w) == 3:
         return (w[1] / (w[0] + w[1]) if w[0] + w[1] else 0.5), w[2]
     return w[1] + w[3], w[2] + w[3]
-
-
-CLICK = """element.addEventListener('click', event => {
-    const button = event.target.closest('button[data-name]');
-    if (button) trigger('select', {name: button.dataset.name});
-});
-element.addEventListener('submit', event => {
-    event.preventDefault();
-    trigger('submit', {name: event.target.elements[0].value});
-});"""
-
-DRAG = """let held = false;
-const go = (x, y) => {
-    const mark = element.querySelector('b');
-    const [left, top] = [x, y].map(at => Math.min(1, Math.max(0, at)));
-    mark.style.left = 100 * left + '%'; mark.style.top = 100 * top + '%';
-    return {x: left, y: top};
-};
-const at = event => {
-    const box = element.querySelector('.pad').getBoundingClientRect();
-    return go((event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height);
-};
-element.addEventListener('pointerdown', event => {
-    if (!event.target.closest('.pad')) return;
-    held = true; element.setPointerCapture(event.pointerId); at(event);
-});
-element.addEventListener('pointermove', event => { if (held) at(event); });
-element.addEventListener('pointerup', event => { if (held) { held = false; trigger('select', at(event)); } });
-element.addEventListener('keydown', event => {
-    const move = {ArrowLeft: [-.1, 0], ArrowRight: [.1, 0], ArrowUp: [0, -.1], ArrowDown: [0, .1]}[event.key];
-    if (!move || !event.target.closest('.pad')) return;
-    event.preventDefault();
-    const mark = element.querySelector('b');
-    trigger('select', go(parseFloat(mark.style.left) / 100 + move[0], parseFloat(mark.style.top) / 100 + move[1]));
-});"""

@@ -81,23 +81,12 @@ def turn(bars: Mapping[gr.Tabs, Mapping[str, str]]) -> None:
         found = {bar: gr.Tabs(selected=homes[task]) for bar, homes in bars.items() if task in homes}
         return found | {asked: task if found else ""}
 
-    turner.click(turned, None, [*bars, asked], **QUICK).then(None, asked, js=LOOK)
+    turner.click(turned, None, [*bars, asked], **QUICK).then(None, asked, js="(task) => pastiche.look(task)")
 
 
 def look(task: str) -> gr.Button:
     """What is pressed, by no hand, when a link has turned the page to a tab: the tab itself does not always tell."""
     return gr.Button(elem_id=f"look-{task}", elem_classes="look")
-
-
-LOOK = """(task) => {
-    const look = (tries) => {
-        const button = document.getElementById('look-' + task);
-        if (button && !button.dataset.looked) { button.dataset.looked = 'yes'; button.click(); }
-        else if (!button && tries) setTimeout(() => look(tries - 1), 50);
-    };
-    if (task) look(400);
-}"""
-"""Presses it, once the tab is laid out."""
 
 
 def current() -> gr.Tab | None:

@@ -18,8 +18,9 @@ from nst.tasks import TASKS
 from nst.tasks.task import Task
 from nst.ui import forecast, pictures, progress, score_view, settings
 from nst.ui.arrival import Arrival
-from nst.ui.errors import as_message, explained
+from nst.ui.errors import as_message, explained, refusal
 from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
+from nst.ui.markup import html
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot, UploadButton
 from nst.ui.result_panel import Updates, Values
@@ -53,7 +54,7 @@ class Workbench(Arrival):
         self.restore = None
         self.looked = look(self.task.name)
         if self.panel.line:
-            gr.HTML(f"<p>{self.panel.line}</p>", elem_classes="line", apply_default_css=False)
+            html(f"<p>{self.panel.line}</p>", classes="line")
         with gr.Row(elem_classes="workbench"):
             with gr.Column(scale=5, min_width=340, elem_classes="inputs"):
                 self.lay_out_inputs()
@@ -202,14 +203,11 @@ class Workbench(Arrival):
     def begin_again(self, before: Painting | None, values: Values) -> Updates:
         """Press on Continue: go on from the last result, with the settings as they are now."""
         if before is None or not before.last:
-            told = f"The last picture is no longer kept here; press {self.panel.verb} for a new one."
-            raise gr.Error(told, print_exception=False)
+            raise refusal(f"The last picture is no longer kept here; press {self.panel.verb} for a new one.")
         order = self.asked(values)
         if order.pictures.get("content") != before.order.pictures.get("content"):
-            told = (
-                f"The photo is another one now: press {self.panel.verb} to begin with it, or choose the former again."
-            )
-            raise gr.Error(told, print_exception=False)
+            verb = self.panel.verb
+            raise refusal(f"The photo is another one now: press {verb} to begin with it, or choose the former again.")
         return self.prepared(before.go_on(order), before)
 
     def asked(self, values: Values) -> Order:
@@ -259,7 +257,7 @@ class Workbench(Arrival):
             told = explained(error)
             view = painting.finish() | {"status": progress.status("This did not work", told, kind="error")}
             yield self.updates(view) | self.buttons(painting)
-            raise gr.Error(told, print_exception=False) from None
+            raise refusal(told) from None
         if not painting.stopped:
             yield self.updates(painting.finish()) | self.buttons(painting)
 

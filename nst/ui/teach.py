@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
@@ -16,8 +15,8 @@ from nst.server import inputs, limits, queue, tempfiles, visits
 from nst.tasks import TASKS
 from nst.taught import Taught
 from nst.teach import expected_seconds
-from nst.ui import forecast, pictures, progress
-from nst.ui.errors import as_message, explained
+from nst.ui import forecast, markup, pictures, progress
+from nst.ui.errors import as_message, explained, refusal
 from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
 from nst.ui.painting import Order, Painting, Run
 from nst.ui.pictures import Choice
@@ -48,8 +47,7 @@ def thumbnails() -> dict[str, str]:
 
 @lru_cache(maxsize=taught.KNOWN)
 def _thumbnail(style: Taught) -> str:
-    data = limits.on_painter(fast.paint_thumbnail, style)
-    return f"data:image/webp;base64,{base64.b64encode(data).decode()}"
+    return markup.webp(limits.on_painter(fast.paint_thumbnail, style))
 
 
 class Teaching:
@@ -71,7 +69,7 @@ class Teaching:
                 self.start = gr.Button(self.task.panel.verb, elem_id=f"{prefix}-start", size="md")
                 self.stop = gr.Button("Stop", variant="stop", elem_id=f"{prefix}-stop", size="md", visible=False)
             ready = progress.status("Ready", f"{self.task.panel.line} {_expected()}")
-            self.status = gr.HTML(ready, elem_id=f"{prefix}-status", apply_default_css=False)
+            self.status = markup.html(ready, f"{prefix}-status")
             self.preview = gr.Image(
                 show_label=False,
                 format="jpeg",
@@ -101,8 +99,7 @@ class Teaching:
         """
         slot = self.slot
         self.box.expand(lambda: pictures.row_html("style"), None, slot.row, **QUICK)
-        slot.row.select(_choose, None, slot.parts, **TELLING)
-        slot.picture.input(_take, [slot.picture, slot.chosen], slot.parts, **TELLING)
+        slot.wire()
         shown = [self.painting, self.status, self.preview, self.start, self.stop]
         asked = [photo, slot.picture, slot.chosen, self.name]
         ready = self.start.click(self.begin, asked, shown, **BEGINNING)
@@ -127,7 +124,7 @@ class Teaching:
     def begin(self, photo: str | None, style: str | None, choice: Choice | None, name: str) -> Updates:
         """Press on Teach."""
         if not style:
-            raise gr.Error("Choose what it learns from: drop a painting, or take an example.", print_exception=False)
+            raise refusal("Choose what it learns from: drop a painting, or take an example.")
         with as_message():
             settings = {"name": taught.checked_name(name)}
         given: dict[str, str | list[str]] = {"style": pictures.whole(style)}
@@ -153,7 +150,7 @@ class Teaching:
         except Exception as error:
             told = explained(error)
             yield {self.status: progress.status("This did not work", told, kind="error")} | self._buttons()
-            raise gr.Error(told, print_exception=False) from None
+            raise refusal(told) from None
         if not painting.steps or not find(name):
             yield {self.status: progress.status("Stopped", "Before anything was learned.")} | self._buttons()
             return
@@ -179,14 +176,6 @@ def _halt(painting: Painting | None) -> None:
     """Press on Stop: the run ends after the step that it is in, with what it has learned."""
     if painting is not None:
         painting.stopped = True
-
-
-def _choose(event: gr.EventData) -> list[Any]:
-    return pictures.choose("style", inputs.word(event, "name"))
-
-
-def _take(path: str | None, before: Choice | None) -> list[Any]:
-    return pictures.take("style", path, before)
 
 
 def _nothing(_: str, **__: Any) -> None:

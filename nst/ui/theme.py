@@ -11,127 +11,64 @@ from gradio.themes.utils import sizes
 STATIC = Path(__file__).parent / "static"
 PICTURES = Path(__file__).parents[1] / "pictures"
 
-ULTRAMARINE = gr.themes.Color(
-    "#eef1ff",
-    "#dfe4ff",
-    "#c3ccff",
-    "#9fadff",
-    "#7386f7",
-    "#4d61e6",
-    "#2f44c8",
-    "#2438b4",
-    "#1d2c8c",
-    "#17226a",
-    "#0f1748",
-    name="ultramarine",
-)
-CADMIUM = gr.themes.Color(
-    "#fff8e6",
-    "#ffefc4",
-    "#ffe08a",
-    "#ffd166",
-    "#ffbe2e",
-    "#f5a800",
-    "#d18c00",
-    "#a66c00",
-    "#7f5200",
-    "#5e3d00",
-    "#3a2500",
-    name="cadmium",
-)
-SLATE = gr.themes.Color(
-    "#f4f5f8",
-    "#e9ebf0",
-    "#d6dae3",
-    "#b8bfcd",
-    "#8f98ab",
-    "#636d83",
-    "#475066",
-    "#2f374b",
-    "#1b2236",
-    "#121828",
-    "#0b101d",
-    name="slate",
-)
+
+def hue(name: str, shades: str) -> gr.themes.Color:
+    """A hue, from its lightest shade to its darkest."""
+    return gr.themes.Color(*shades.split(), name=name)  # type: ignore[misc]
 
 
-COLORS = {
-    "body_background_fill": "*neutral_50",
-    "body_background_fill_dark": "*neutral_950",
-    "body_text_color": "*neutral_900",
-    "body_text_color_dark": "*neutral_100",
-    "body_text_color_subdued": "*neutral_600",
-    "body_text_color_subdued_dark": "*neutral_300",
-    "background_fill_primary": "white",
-    "background_fill_primary_dark": "*neutral_900",
-    "background_fill_secondary": "*neutral_50",
-    "background_fill_secondary_dark": "*neutral_950",
-    "border_color_primary": "*neutral_200",
-    "border_color_primary_dark": "*neutral_700",
-    "border_color_accent": "*primary_500",
-    "border_color_accent_dark": "*secondary_300",
-    "color_accent": "*primary_600",
-    "color_accent_soft": "*primary_50",
-    "color_accent_soft_dark": "*neutral_800",
-    "block_background_fill": "white",
-    "block_background_fill_dark": "*neutral_900",
-    "block_border_width": "0px",
-    "block_border_width_dark": "0px",
-    "block_info_text_color": "*neutral_600",
-    "block_info_text_color_dark": "*neutral_300",
-    "block_info_text_size": "*text_sm",
-    "block_label_background_fill": "white",
-    "block_label_background_fill_dark": "*neutral_900",
-    "block_label_text_color": "*neutral_700",
-    "block_label_text_color_dark": "*neutral_200",
-    "block_label_text_weight": "600",
-    "block_label_border_width": "0px",
-    "block_label_border_width_dark": "0px",
-    "block_title_text_color": "*neutral_800",
-    "block_title_text_color_dark": "*neutral_100",
-    "block_title_text_weight": "600",
-    "block_shadow": "none",
-    "block_shadow_dark": "none",
-    "input_background_fill": "*neutral_50",
-    "input_background_fill_dark": "*neutral_800",
-    "input_placeholder_color": "*neutral_500",
-    "input_placeholder_color_dark": "*neutral_400",
-    "input_border_color": "*neutral_300",
-    "input_border_color_dark": "*neutral_600",
-    "input_border_color_focus": "*primary_500",
-    "input_border_color_focus_dark": "*secondary_300",
-    "slider_color": "*primary_600",
-    "slider_color_dark": "*secondary_400",
-    "loader_color": "*primary_600",
-    "loader_color_dark": "*secondary_400",
-    "button_primary_background_fill": "*primary_700",
-    "button_primary_background_fill_hover": "*primary_600",
-    "button_primary_background_fill_dark": "*secondary_400",
-    "button_primary_background_fill_hover_dark": "*secondary_300",
-    "button_primary_text_color": "white",
-    "button_primary_text_color_dark": "*neutral_950",
-    "button_secondary_background_fill": "*neutral_100",
-    "button_secondary_background_fill_hover": "*neutral_200",
-    "button_secondary_background_fill_dark": "*neutral_800",
-    "button_secondary_background_fill_hover_dark": "*neutral_700",
-    "button_secondary_text_color": "*neutral_800",
-    "button_secondary_text_color_dark": "*neutral_100",
-    "button_cancel_background_fill": "#c8321f",
-    "button_cancel_background_fill_hover": "#ad2716",
-    "button_cancel_background_fill_dark": "#ff7d66",
-    "button_cancel_background_fill_hover_dark": "#ff9a87",
-    "button_cancel_text_color": "white",
-    "button_cancel_text_color_dark": "*neutral_950",
-    "checkbox_border_color": "*neutral_500",
-    "checkbox_border_color_dark": "*neutral_400",
-    "checkbox_label_background_fill_selected": "*primary_700",
-    "checkbox_label_background_fill_selected_dark": "*secondary_400",
-    "checkbox_label_text_color_selected": "white",
-    "checkbox_label_text_color_selected_dark": "*neutral_950",
-    "link_text_color": "*primary_600",
-    "link_text_color_dark": "*secondary_300",
+ULTRAMARINE = hue(
+    "ultramarine", "#eef1ff #dfe4ff #c3ccff #9fadff #7386f7 #4d61e6 #2f44c8 #2438b4 #1d2c8c #17226a #0f1748"
+)
+CADMIUM = hue("cadmium", "#fff8e6 #ffefc4 #ffe08a #ffd166 #ffbe2e #f5a800 #d18c00 #a66c00 #7f5200 #5e3d00 #3a2500")
+SLATE = hue("slate", "#f4f5f8 #e9ebf0 #d6dae3 #b8bfcd #8f98ab #636d83 #475066 #2f374b #1b2236 #121828 #0b101d")
+
+PLEX, QUICKSAND = gr.themes.LocalFont("IBM Plex Sans", (400, 700)), gr.themes.LocalFont("Quicksand", (700,))
+"""Several of gradio's font files hold no Latin letters (Lexend, Lora and Plex's semibold, in 6.31); these do. Quicksand
+stands last only to be declared: style.css uses it for labels and buttons."""
+
+COLORS: dict[str, tuple[str, str]] = {
+    "body_background_fill": ("*neutral_50", "*neutral_950"),
+    "body_text_color": ("*neutral_900", "*neutral_100"),
+    "body_text_color_subdued": ("*neutral_600", "*neutral_300"),
+    "background_fill_primary": ("white", "*neutral_900"),
+    "background_fill_secondary": ("*neutral_50", "*neutral_950"),
+    "border_color_primary": ("*neutral_200", "*neutral_700"),
+    "border_color_accent": ("*primary_500", "*secondary_300"),
+    "color_accent_soft": ("*primary_50", "*neutral_800"),
+    "block_background_fill": ("white", "*neutral_900"),
+    "block_border_width": ("0px", "0px"),
+    "block_info_text_color": ("*neutral_600", "*neutral_300"),
+    "block_label_background_fill": ("white", "*neutral_900"),
+    "block_label_text_color": ("*neutral_700", "*neutral_200"),
+    "block_label_border_width": ("0px", "0px"),
+    "block_title_text_color": ("*neutral_800", "*neutral_100"),
+    "block_shadow": ("none", "none"),
+    "input_background_fill": ("*neutral_50", "*neutral_800"),
+    "input_placeholder_color": ("*neutral_500", "*neutral_400"),
+    "input_border_color": ("*neutral_300", "*neutral_600"),
+    "input_border_color_focus": ("*primary_500", "*secondary_300"),
+    "slider_color": ("*primary_600", "*secondary_400"),
+    "loader_color": ("*primary_600", "*secondary_400"),
+    "button_primary_background_fill": ("*primary_700", "*secondary_400"),
+    "button_primary_background_fill_hover": ("*primary_600", "*secondary_300"),
+    "button_primary_text_color": ("white", "*neutral_950"),
+    "button_secondary_background_fill": ("*neutral_100", "*neutral_800"),
+    "button_secondary_background_fill_hover": ("*neutral_200", "*neutral_700"),
+    "button_secondary_text_color": ("*neutral_800", "*neutral_100"),
+    "button_cancel_background_fill": ("#c8321f", "#ff7d66"),
+    "button_cancel_background_fill_hover": ("#ad2716", "#ff9a87"),
+    "button_cancel_text_color": ("white", "*neutral_950"),
+    "checkbox_border_color": ("*neutral_500", "*neutral_400"),
+    "checkbox_label_background_fill_selected": ("*primary_700", "*secondary_400"),
+    "checkbox_label_text_color_selected": ("white", "*neutral_950"),
+    "link_text_color": ("*primary_600", "*secondary_300"),
 }
-"""By the names that Gradio has for them."""
+"""By day and by night, by the names that Gradio has for them."""
+
+ALWAYS = {"color_accent": "*primary_600", "block_info_text_size": "*text_sm"}
+ALWAYS |= {"block_label_text_weight": "600", "block_title_text_weight": "600"}
+"""What is the same by day and by night."""
 
 
 def appearance() -> dict[str, Any]:
@@ -146,20 +83,13 @@ def appearance() -> dict[str, Any]:
 
 def theme() -> gr.themes.Base:
     """The colors, fonts and radii of the app; its fonts come with gradio and are served from here."""
-    # Several of gradio's font files hold no Latin letters (Lexend, Lora and Plex's semibold, in 6.31); these three
-    # do. Quicksand stands last only to be declared: style.css uses it for labels and buttons.
     base = gr.themes.Base(
         primary_hue=ULTRAMARINE,
         secondary_hue=CADMIUM,
         neutral_hue=SLATE,
         radius_size=sizes.radius_lg,
-        font=[
-            gr.themes.LocalFont("IBM Plex Sans", (400, 700)),
-            "ui-sans-serif",
-            "system-ui",
-            "sans-serif",
-            gr.themes.LocalFont("Quicksand", (700,)),
-        ],
+        font=[PLEX, "ui-sans-serif", "system-ui", "sans-serif", QUICKSAND],
         font_mono=["ui-monospace", "Consolas", "monospace"],
     )
-    return base.set(**COLORS)
+    night = {f"{name}_dark": dark for name, (_, dark) in COLORS.items()}
+    return base.set(**{name: light for name, (light, _) in COLORS.items()}, **night, **ALWAYS)

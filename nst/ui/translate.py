@@ -12,12 +12,13 @@ from nst.images import save
 from nst.server import tempfiles
 from nst.tasks import TASKS
 from nst.ui import pictures, settings
+from nst.ui.errors import as_message
 from nst.ui.events import TELLING
+from nst.ui.markup import html, prose
 from nst.ui.painting import Order, Run
 from nst.ui.pictures import Choice
 from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench
-from nst.ui.viewer import prose
 
 BEGINNING = "photo2vangogh"
 """The direction that the tab opens with."""
@@ -47,7 +48,7 @@ class TranslateTab(Workbench):
         with gr.Column(elem_classes="card"):
             self.controls = settings.main_controls(self.task)
             with gr.Accordion("What these networks are", open=False, elem_id=self.id("about"), elem_classes="more-box"):
-                gr.HTML(prose(ABOUT), apply_default_css=False)
+                html(prose(ABOUT))
 
     def order(self, values: Values) -> Order:
         (content,), (photo,), asked = self.read(values)
@@ -67,10 +68,8 @@ class TranslateTab(Workbench):
 
     def fetch_horse(self) -> list[Any]:
         """Press on the button: picture, row and choice; what is wrong is told."""
-        try:
+        with as_message():
             path = save(tempfiles.new_file("horse.jpg"), styles.open_horse())
-        except styles.StyleNotFound as error:
-            raise gr.Error(str(error), print_exception=False) from None
         gr.Info(f"{styles.HORSE.title}, by the {styles.HORSE.author} ({styles.HORSE.license}).")
         return [str(path), pictures.row_html("content"), Choice(str(path))]
 

@@ -17,7 +17,7 @@ from nst.registry import list_models, load_model
 from nst.server import clips, limits
 from nst.tasks import TASKS
 from nst.tasks.recipe import from_query, names_of, settings_from_recipe
-from nst.ui import hubrow, pictures, progress, settings, teach, theme
+from nst.ui import hubrow, markup, pictures, progress, settings, teach, theme
 from nst.ui.painting import Order, Run, View
 from nst.ui.pictures import Slot
 from nst.ui.result_panel import Updates, Values
@@ -60,17 +60,6 @@ def _players(_: Component, value: Any) -> str:
 
 PlayersView: type[gr.HTML] = component("PlayersView", gr.HTML, postprocess=_players)
 
-TOGETHER = """const follow = event => {
-    const [painted, before] = element.querySelectorAll('video');
-    if (!before || event.target !== painted) return;
-    if (Math.abs(before.currentTime - painted.currentTime) > 0.1) before.currentTime = painted.currentTime;
-    if (event.type === 'play') before.play().catch(() => {});
-    if (event.type === 'pause') before.pause();
-};
-for (const type of ['play', 'pause', 'seeked', 'timeupdate']) element.addEventListener(type, follow, true);
-element.addEventListener('error', event => { if (event.target.muted) event.target.remove(); }, true);"""
-"""The clip before plays along with the painted one; one that the browser does not know goes."""
-
 
 class VideoTab(Workbench):
     """See `nst.ui.task_tab.Workbench`; its result is a file, and what is shown of it while it is painted a frame."""
@@ -86,7 +75,7 @@ class VideoTab(Workbench):
         with gr.Column(elem_classes="card"):
             self.slots.append(_clip_slot(self.id("content")))
             if told := clips.told():
-                gr.HTML(f"<p>{escape(told)}</p>", elem_classes="estimate", apply_default_css=False)
+                markup.small_print(escape(told))
         with gr.Column(elem_classes="card"):
             self.slots.append(pictures.slot("style", "Style", self.id("style")))
             self.mine = gr.Dropdown(value=NONE, elem_id=self.id("mine"), **self._offered())
@@ -97,7 +86,9 @@ class VideoTab(Workbench):
     def _lay_out_views(self) -> None:
         super()._lay_out_views()
         first = Pair(None, str(pictures.packed_file(theme.PICTURES / "first-video.mp4")), FIRST)
-        self.players = PlayersView(first, elem_id=self.id("players"), apply_default_css=False, js_on_load=TOGETHER)
+        self.players = PlayersView(
+            first, elem_id=self.id("players"), apply_default_css=False, js_on_load=markup.moved_by("together")
+        )
 
     def lay_out_result(self) -> None:
         super().lay_out_result()
@@ -196,7 +187,7 @@ def _clip_slot(element: str) -> Slot:
         sources=["upload", "webcam"],
         visible=False,
     )
-    row = pictures.example_row("clip", f"{element}-examples")
+    row = pictures.example_row(f"{element}-examples")
     return Slot(
         "content", "clip", "Clip", picture, row, gr.State(None), default=TASKS["video"].input("content").default
     )

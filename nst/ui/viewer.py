@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import ABCMeta
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError, size_of
+from nst.ui.markup import button, moved_by
 
 
 def component(name: str, base: type[Component], **own: Any) -> Any:
@@ -70,9 +70,9 @@ def _pair(_: Component, value: Any) -> str | None:
             '<input type="range" min="0" max="100" value="50" aria-label="Before and after: how much of the photo is '
             'shown"><span class="was" aria-hidden="true">Before</span><span class="is" aria-hidden="true">After</span>'
         )
-    larger = '<button type="button" class="larger" data-large aria-label="The result, large">&#x2922;</button>'
     kind = "frame" if pair.before is None else "frame two"
-    return f'<figure class="pair-view{_shape(pair.after)}><div class="{kind}">{shown}{larger}</div>{told}</figure>'
+    shown += _larger("The result")
+    return f'<figure class="pair-view{_shape(pair.after)}><div class="{kind}">{shown}</div>{told}</figure>'
 
 
 def _shape(path: str) -> str:
@@ -99,33 +99,21 @@ def _sheet(_: Component, value: Any) -> str | None:
 
 def _cell(number: int, path: str, caption: str, chosen: int | None) -> str:
     """A picture that opens large; where one can be chosen, by a button of its own."""
-    about, picture = escape(caption), f'<img src="{address(path)}" alt="" loading="lazy">'
+    picture = f'<img src="{address(path)}" alt="" loading="lazy">'
     if chosen is None:
-        return f'<button type="button" data-large aria-label="{about}, large">{picture}</button>'
-    pressed = str(number == chosen).lower()
-    return (
-        f'<button type="button" data-number="{number}" aria-pressed="{pressed}" aria-label="Choose {about}">{picture}'
-        f'</button><button type="button" class="larger" data-large aria-label="{about}, large">&#x2922;</button>'
-    )
+        return button(picture, data_large="", aria_label=f"{caption}, large")
+    choice = button(picture, data_number=number, aria_pressed=number == chosen, aria_label=f"Choose {caption}")
+    return choice + _larger(caption)
+
+
+def _larger(about: str) -> str:
+    """A button that shows a picture large."""
+    return button("&#x2922;", **{"class": "larger"}, data_large="", aria_label=f"{about}, large")
 
 
 PairView: type[gr.HTML] = component("PairView", gr.HTML, postprocess=_pair)
 SheetView: type[gr.HTML] = component("SheetView", gr.HTML, postprocess=_sheet)
 """Their values are a `Pair` or a `Sheet`; a click on a cell that can be chosen triggers `select` with its number."""
-
-PICK = """element.addEventListener('click', event => {
-    const button = event.target.closest('button[data-number]');
-    if (!button) return;
-    for (const one of element.querySelectorAll('[data-number]')) one.setAttribute('aria-pressed', one === button);
-    trigger('select', {number: Number(button.dataset.number)});
-});"""
-
-
-def prose(text: str) -> str:
-    """HTML of paragraphs in which **this** is bold and [this](address) a link."""
-    html = re.sub(r"\*\*(.+?)\*\*", r"<b>\1</b>", escape(text, quote=False), flags=re.DOTALL)
-    html = re.sub(r"\[(.+?)\]\((.+?)\)", r'<a href="\2" target="_blank" rel="noopener">\1</a>', html)
-    return "".join(f"<p>{paragraph}</p>" for paragraph in html.split("\n\n"))
 
 
 def pair_view(element: str, value: Pair | None = None, *, visible: bool = True) -> gr.HTML:
@@ -136,5 +124,10 @@ def pair_view(element: str, value: Pair | None = None, *, visible: bool = True) 
 def sheet_view(element: str) -> gr.HTML:
     """Where a sheet is shown, once there is one."""
     return SheetView(
-        None, elem_id=element, elem_classes="snapshots", apply_default_css=False, js_on_load=PICK, visible=False
+        None,
+        elem_id=element,
+        elem_classes="snapshots",
+        apply_default_css=False,
+        js_on_load=moved_by("numbered"),
+        visible=False,
     )
