@@ -14,7 +14,7 @@ from nst.settings.setting import Preset
 from nst.video import Frame
 from nst.video.flow import MotionFinder
 from nst.video.optimized import paint_optimized, to_bytes, to_float
-from nst.video.steady import Steady
+from nst.video.steady import Steady, shots
 
 
 def scene(seed: int = 0, height: int = 120, width: int = 160) -> np.ndarray:
@@ -109,6 +109,26 @@ def test_flickering_light_is_not_amplified():
     steady = Steady(80)
     results = [steady.fuse(*pair) for pair in zip(frames, painted, strict=True)]
     assert np.std([image.mean() for image in results]) < 0.5 * np.std([image.mean() for image in painted])
+
+
+def test_what_both_neighbors_show_need_not_be_painted():
+    """Every other frame of a scene that moves evenly; and it looks as if it were painted all the same."""
+    frames = [Frame(seen(scene(), 2 * i), i, 1) for i in range(6)]
+    coming = list(shots(frames, MotionFinder(), spares=True))
+    assert [shot.frame.time for shot in coming] == list(range(6))
+    assert [shot.back is not None for shot in coming] == [False, True, False, True, False, False]
+    steady, whole = Steady(80), Steady(80)
+    for number, (frame, motion, back) in enumerate(coming):
+        own = 255 - coming[number + 1 if back else number].frame.image
+        spared, painted = steady.hold(own, motion, back), whole.hold(255 - frame.image, motion)
+        assert np.abs(spared.astype(float) - painted)[8:-8, 8:-8].mean() < 3
+    assert not any(shot.back for shot in shots(frames, MotionFinder(), spares=False))
+
+
+def test_frames_beside_a_cut_are_painted():
+    frames = [Frame(seen(scene(i // 3), 2 * i), i, 1) for i in range(6)]
+    back = [shot.back is not None for shot in shots(frames, MotionFinder(), spares=True)]
+    assert back == [False, True, False, False, True, False]
 
 
 def test_the_temporal_loss_counts_only_what_is_trusted():

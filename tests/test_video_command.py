@@ -131,7 +131,7 @@ def test_a_killed_run_has_lost_nothing_that_was_painted(tmp_path, monkeypatch):
     done = frames_on_disk(out)
     assert done >= 2 and not out.exists()
     painted = []
-    monkeypatch.setattr(nst.video.run, "paint_frames", counted(nst.video.run.paint_frames, painted))
+    monkeypatch.setattr(nst.video.run, "paint_steadily", counted(nst.video.run.paint_steadily, painted))
     assert main(["video", str(clip), *STYLE, "-o", str(out)]) == 0
     assert len(painted) == 20 - done
     assert probe(out).frames == 20
@@ -139,9 +139,9 @@ def test_a_killed_run_has_lost_nothing_that_was_painted(tmp_path, monkeypatch):
 
 def counted(paint, painted):
     def paint_and_count(*given, **named):
-        for picture in paint(*given, **named):
+        for frame in paint(*given, **named):
             painted.append(1)
-            yield picture
+            yield frame
 
     return paint_and_count
 

@@ -9,6 +9,7 @@ once both frames are equally bright.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache, reduce
 from typing import Any
 
 import cv2
@@ -55,53 +56,89 @@ class MotionFinder:
 
     def __init__(self) -> None:
         self.search: Any = getattr(cv2, "DISOpticalFlow_create")(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # noqa: B009
-        self.before: tuple[Array, Array] | None = None
+        self.frames: tuple[_Small, ...] = ()
+        self.flows: tuple[Array, Array] | None = None
 
     def next(self, frame: Array) -> Motion | None:
         """The motion from the last frame to this one; None for the first."""
+        new = _Small.of(frame)
+        self.frames, self.flows = (*self.frames[-1:], new), None
+        if len(self.frames) < 2 or self.frames[0].size != new.size:
+            return None
+        old = self.frames[0]
+        self.flows = self.search.calc(new.gray, old.gray, None), self.search.calc(old.gray, new.gray, None)
+        return _motion(new, old, *self.flows)
+
+    def reverse(self) -> Motion | None:
+        """The same two frames the other way round: for each pixel of the last but one, where it is in the last."""
+        if self.flows is None:
+            return None
+        (old, new), (back, forth) = self.frames, self.flows
+        return _motion(old, new, forth, back)
+
+
+@dataclass(frozen=True)
+class _Small:
+    """A frame as motion is looked for in it: bytes (h, w, 3), and (h, w) in gray; `size` is width and height that the
+    frame itself has."""
+
+    image: Array
+    gray: Array
+    size: tuple[int, int]
+
+    @classmethod
+    def of(cls, frame: Array) -> _Small:
         height, width = frame.shape[:2]
         scale = min(1.0, LONG_SIDE / max(height, width))
         size = max(16, round(width * scale)), max(16, round(height * scale))
-        small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        gray = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
-        last, self.before = self.before, (small, gray)
-        if last is None or last[0].shape != small.shape:
-            return None
-        back, forth = self.search.calc(gray, last[1], None), self.search.calc(last[1], gray, None)
-        place = _grid(*size) + back
-        trust = _agreement(back, forth, place) * _likeness(small, last[0], place)
-        cut = float(trust.mean()) < CUT
-        trust = cv2.GaussianBlur(cv2.erode(trust, np.ones((3, 3), np.uint8)), (5, 5), 0)
-        if size != (width, height):
-            trust = cv2.resize(trust, (width, height), interpolation=cv2.INTER_LINEAR)
-            back = cv2.resize(back, (width, height), interpolation=cv2.INTER_LINEAR)
-            back = back * np.array([width / size[0], height / size[1]], np.float32)
-        back[np.abs(back).max(2) < 0.1] = 0  # what stands still stays as crisp as it is
-        return Motion(_grid(width, height) + back, trust, cut)
+        image = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+        return cls(image, cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (width, height))
 
 
+def _motion(new: _Small, old: _Small, back: Array, forth: Array) -> Motion:
+    """What flows of small frames, from the new one to the old one and the other way, say of the frames themselves."""
+    (height, width), full = new.gray.shape, new.size
+    place = _grid(width, height) + back
+    trust = _agreement(back, forth, place) * _likeness(new.image, old.image, place)
+    cut = float(trust.mean()) < CUT
+    trust = cv2.GaussianBlur(cv2.erode(trust, np.ones((3, 3), np.uint8)), (5, 5), 0)
+    stretch = np.array([full[0] / width, full[1] / height], np.float32)
+    still = (np.abs(back[..., 0]) < 0.1 / stretch[0]) & (np.abs(back[..., 1]) < 0.1 / stretch[1])
+    back = back * stretch
+    back[still] = 0  # what stands still stays as crisp as it is
+    if full != (width, height):
+        trust, back = (cv2.resize(one, full, interpolation=cv2.INTER_LINEAR) for one in (trust, back))
+    return Motion(_grid(*full) + back, trust, cut)
+
+
+@lru_cache(maxsize=4)
 def _grid(width: int, height: int) -> Array:
+    """Where each pixel is, (height, width, 2), columns first; not to be written to."""
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.stack([columns, rows], 2)
+
+
+def _square(flow: Array) -> Array:
+    """The squared length of each vector, (H, W, 2) to (H, W); a sum over an axis of two takes twenty times as long."""
+    across, down = cv2.split(flow)
+    return across * across + down * down  # type: ignore[no-any-return]
 
 
 def _agreement(back: Array, forth: Array, place: Array) -> Array:
     """1 where both ways agree and nothing begins to move, else 0; eqs. 5 and 6 of the paper."""
     height, width = back.shape[:2]
-    found = sample(forth, place)
-    square = (back**2).sum(2)
-    agree = ((found + back) ** 2).sum(2) <= 0.01 * ((found**2).sum(2) + square) + 0.5
-    across, down = (cv2.Sobel(back, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
-    slope = (across**2 + down**2).sum(2)
-    smooth = slope <= 0.01 * square + 0.02  # the paper has 0.002: dense search is rougher than what it used
-    inside = (place >= 0).all(2) & (place <= (width - 1, height - 1)).all(2)
+    found, square = sample(forth, place), _square(back)
+    agree = _square(found + back) <= 0.01 * (_square(found) + square) + 0.5
+    slopes = (cv2.Sobel(back, cv2.CV_32F, *way, scale=1 / 8) for way in ((1, 0), (0, 1)))
+    smooth = sum(map(_square, slopes)) <= 0.01 * square + 0.02  # the paper has 0.002: dense search is rougher
+    inside = cv2.inRange(place, (0, 0), (width - 1, height - 1)) > 0  # type: ignore[call-overload]
     return (agree & smooth & inside).astype(np.float32)
 
 
 def _likeness(new: Array, old: Array, place: Array) -> Array:
     """From 1 where the pixels look alike down to 0; a change of brightness of the whole counts for nothing."""
-    warped = sample(old, place).astype(np.float32)
-    now = new.astype(np.float32)
-    gain = (now.mean((0, 1)) + 1) / (warped.mean((0, 1)) + 1)
-    unlike = cv2.blur(np.abs(now - np.minimum(warped * gain, 255)).max(2), (5, 5)) / 255
-    return np.exp(-((unlike / UNLIKE) ** 2)).astype(np.float32)
+    warped = sample(old, place)
+    gain = [(has + 1) / (had + 1) for has, had in zip(cv2.mean(new)[:3], cv2.mean(warped)[:3], strict=True)]
+    unlike = cv2.absdiff(new, cv2.multiply(warped, (*gain, 0)))  # type: ignore[call-overload]
+    most = reduce(cv2.max, cv2.split(unlike))
+    return np.exp(-((cv2.blur(most.astype(np.float32), (5, 5)) / (255 * UNLIKE)) ** 2))  # type: ignore[no-any-return]

@@ -25,7 +25,7 @@ from nst.styles import load_style
 from nst.video.clips import Clip, Frame, read_frames
 from nst.video.flow import Array
 from nst.video.optimized import paint_optimized, to_bytes, to_float
-from nst.video.steady import Steady
+from nst.video.steady import Shot, Steady, shots
 from nst.video.writing import Reel
 
 ROWS = SETTINGS | {
@@ -151,21 +151,25 @@ def paint_steadily(
         last: the frame before the first and its result, to go on from.
         strength, preserve_color, seed: of `nst.fast.fast_stylize`.
     """
-    steady, waiting = Steady(consistency), deque[Frame]()
+    steady, waiting = Steady(consistency), deque[Shot]()
     if last is not None:
         steady.start_from(*last)
+    spares = painter.device.torch_device.type == "cpu"  # a GPU paints a frame sooner than its motion is found
+    coming = shots(frames, steady.finder, spares) if consistency else (Shot(frame, None) for frame in frames)
 
     def pictures() -> Iterator[Tensor]:
-        for frame in frames:
-            waiting.append(frame)
-            yield torch.from_numpy(frame.image)
+        for shot in coming:
+            waiting.append(shot)
+            if shot.back is None:
+                yield torch.from_numpy(shot.frame.image)
 
     for painted in paint_frames(painter, pictures(), strength, seed):
-        frame = waiting.popleft()
         image = painted.numpy()
+        own = next(number for number, shot in enumerate(waiting) if shot.back is None)
         if preserve_color != "none":
-            image = to_bytes(recolor_result(to_float(image), to_float(frame.image), preserve_color))
-        yield frame, steady.fuse(frame.image, image)
+            image = to_bytes(recolor_result(to_float(image), to_float(waiting[own].frame.image), preserve_color))
+        for frame, motion, back in [waiting.popleft() for _ in range(own + 1)]:
+            yield frame, steady.hold(image, motion, back)
 
 
 def _step(image: Array, index: int, total: int) -> Step:

@@ -2,15 +2,21 @@
 
 Each frame that a network paints is fused with the last result, moved along. Coarse colors take that as it is; fine
 strokes, which rarely lie quite on each other, get back the contrast that mixing takes from them.
+
+Every other frame need not be painted at all where the scene allows it: what it shows was seen in the frame before, or
+is seen in the one after, whose painting then stands for its own, moved back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from nst.video.clips import Frame
 from nst.video.flow import Array, Motion, MotionFinder
 
 COARSE = 4.0
@@ -24,6 +30,47 @@ SMALLER = 4
 
 SHARPER = 1.25
 """How much contrast fine strokes get back at most, in one frame."""
+
+UNSEEN = 0.1
+"""Share of a frame that may be trusted in neither of its neighbors, and yet it is not painted itself. Even at 0.1 that
+shows as no more than a doubled line along what moves fast, for one frame."""
+
+
+class Shot(NamedTuple):
+    """A frame, the motion that led to it (None for the first), and the way back to it from the next one where that
+    one's painting stands for its own (None where it is painted itself)."""
+
+    frame: Frame
+    motion: Motion | None
+    back: Motion | None = None
+
+
+def shots(frames: Iterable[Frame], finder: MotionFinder, spares: bool) -> Iterator[Shot]:
+    """Frames with their motion; with `spares`, some need not be painted, and for that one frame is looked ahead."""
+    held: Shot | None = None
+    for frame in frames:
+        motion = finder.next(frame.image)
+        moves = motion is not None and not motion.cut
+        if held is not None:
+            back = finder.reverse() if moves else None
+            if back is not None and held.motion is not None and _unseen(held.motion, back) <= UNSEEN:
+                yield held._replace(back=back)
+                yield Shot(frame, motion)
+                held = None
+                continue
+            yield held
+        held = Shot(frame, motion)
+        if not moves or not spares:
+            yield held
+            held = None
+    if held is not None:
+        yield held
+
+
+def _unseen(before: Motion, after: Motion) -> float:
+    """How much of a frame, of 1, is trusted in neither neighbor."""
+    every = slice(None, None, SMALLER)
+    return float(((1 - before.trust[every, every]) * (1 - after.trust[every, every])).mean())
 
 
 @dataclass
@@ -48,23 +95,38 @@ class Steady:
 
     def fuse(self, frame: Array, painted: Array) -> Array:
         """A painted frame, bytes (H, W, 3), held steady; both of one size."""
-        share = MOST * self.consistency / 100
-        motion = self.finder.next(frame) if share else None
+        return self.hold(painted, self.finder.next(frame) if self.consistency else None)
+
+    def hold(self, painted: Array, motion: Motion | None, back: Motion | None = None) -> Array:
+        """A painted frame, bytes (H, W, 3), held steady; of a `Shot` that has a way back, the next painted frame."""
         new = painted.astype(np.float32)
+        if back is not None:
+            new = back.warp(new)
         if motion is not None and not motion.cut and self.last is not None and self.last.shape == new.shape:
-            new = fused(new, self.last, motion, share)
+            share = MOST * self.consistency / 100
+            new = fused(new, self.last, motion, share if back is None else 1 - (1 - share) * back.trust)
         self.last = new
-        return np.clip(np.rint(new), 0, 255).astype(np.uint8)
+        return to_whole(new)
 
 
-def fused(new: Array, last: Array, motion: Motion, share: float) -> Array:
-    """A painted frame and the last result, moved along; `share` is how much of the latter where it is trusted."""
-    mixed = new + (share * motion.trust)[..., None] * (motion.warp(last) - new)
+def to_whole(image: Array) -> Array:
+    """Rounded to bytes, and cut off below 0 and above 255."""
+    return cv2.addWeighted(image, 1, image, 0, 0, dtype=cv2.CV_8U)
+
+
+def fused(new: Array, last: Array, motion: Motion, share: float | Array) -> Array:
+    """A painted frame and the last result, moved along; `share`, a number or (H, W), is how much of the latter where it
+    is trusted."""
+    mixed = _blend(new, motion.warp(last), share * motion.trust)
     coarse = _coarse(mixed)
-    fine = mixed - coarse
-    had, has = _energy(new - _coarse(new)), _energy(fine)
+    had, has = _energy(new, _coarse(new)), _energy(mixed, coarse)
     gain = np.sqrt((had + 1) / (has + 1)).clip(1, SHARPER)
-    return coarse + cv2.resize(gain, new.shape[1::-1], interpolation=cv2.INTER_LINEAR)[..., None] * fine
+    return _blend(coarse, mixed, cv2.resize(gain, new.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+
+
+def _blend(one: Array, other: Array, share: Array) -> Array:
+    """The way from one to the other, (H, W, 3), as far as each pixel's share (H, W) says."""
+    return cv2.blendLinear(other, one, share, 1 - share)
 
 
 def _coarse(image: Array) -> Array:
@@ -72,9 +134,10 @@ def _coarse(image: Array) -> Array:
     return cv2.resize(blurred, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
 
 
-def _energy(fine: Array) -> Array:
-    """The mean square around each pixel, of a smaller picture."""
-    return cv2.GaussianBlur(_small(fine * fine).mean(2), (0, 0), 2 * COARSE / SMALLER)
+def _energy(image: Array, coarse: Array) -> Array:
+    """The mean square of what is fine around each pixel, of a smaller picture."""
+    fine = cv2.subtract(image, coarse)
+    return cv2.GaussianBlur(_small(cv2.multiply(fine, fine)).mean(2), (0, 0), 2 * COARSE / SMALLER)
 
 
 def _small(image: Array) -> Array:

@@ -39,7 +39,7 @@ class Format:
     own: str = ""
 
 
-_H264 = ("libx264", {"crf": "18", "preset": "fast", "bf": "0"})  # in the order in which they are shown: exact times
+_H264 = ("libx264", {"crf": "17", "preset": "veryfast", "bf": "0"})  # in the order in which they are shown: exact times
 FORMATS = {
     ".mp4": Format("mp4", *_H264, sound=SOUND, own="aac"),
     ".mov": Format("mov", *_H264, sound=SOUND | {"pcm_s16le", "pcm_s24le", "pcm_s16be"}, own="aac"),
