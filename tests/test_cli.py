@@ -91,7 +91,7 @@ def test_version(capsys):
         (["stylize", *PAINTED, "x.png", "--steps", "many"], "'many' is not a whole number"),
         (["stylize", *PAINTED, "x.png", "--preset", "superb"], "choose from"),
         (["train", "nothing"], "invalid choice: 'nothing'"),
-        (["evaluate", "encoders"], "--judge, --contents, --styles"),
+        (["evaluate", "encoders"], "--contents, --styles, --judge"),
         (["models", "pull"], "NAME"),
     ],
 )

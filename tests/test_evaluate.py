@@ -16,7 +16,7 @@ from nst.metrics import style_closure
 from nst.research.evaluate.disagreement import compare_disagreement, disagreement
 from nst.research.evaluate.encoders import compare_encoders
 from nst.research.evaluate.fast import WORST, compare_fast
-from nst.research.evaluate.grid import Pair, averaged
+from nst.research.evaluate.grid import GridConfig, averaged
 from nst.research.evaluate.judges import JudgePanel, find_judges
 from nst.research.evaluate.presets import PLAIN, compare_presets
 from nst.research.evaluate.sheets import LABEL, load, side_by_side, write
@@ -105,10 +105,10 @@ def test_fast_styles_are_judged_by_all_who_are_there(files):
 
 def test_the_real_vgg19_looks_at_its_deepest_layer_alone(files):
     file = tiny_encoder_file(files)
-    content, style, image = (picture(seed, 48, 64) for seed in (1, 2, 3))
-    pair = Pair("cat", "wave", content, style, content, style)
-    panel = JudgePanel(find_judges(file, file), [pair], choose_device("cpu", "float32"))
-    found = panel.closures(image, pair)
+    pictures = {"contents": [str(files / "cat.png")], "styles": [str(files / "wave.png")], "size": 64}
+    config, image = GridConfig(**pictures, judge=file, vgg19=file), picture(3, 48, 64)
+    (pair,), content, style = config.pairs, load(files / "cat.png"), load(files / "wave.png")
+    found = JudgePanel(config, choose_device("cpu", "float32")).closures(image, pair)
     assert found["vgg19"] == pytest.approx(style_closure(image, content, style, tiny_encoder(), ["relu3_1"]), rel=1e-3)
     assert found["closed"] == pytest.approx(style_closure(image, content, style, tiny_encoder()), rel=1e-3)
     assert found["closed"] != pytest.approx(found["vgg19"], abs=1e-3)

@@ -8,6 +8,7 @@ from clips import make_clip
 
 from nst.images import decode
 from nst.research.bench.video import bench_video
+from nst.research.evaluate.sheets import LABEL
 from nst.research.evaluate.video import compare_video, warping_error
 from nst.video import EXAMPLES, example_file, probe, read_frames
 from nst.video.flow import MotionFinder
@@ -23,8 +24,8 @@ def test_each_clip_is_painted_both_ways_and_steady_ones_flicker_less(tmp_path):
     )
     assert [(row["clip"], row["by"]) for row in rows] == [("clip", "fast"), ("mean of 1", "fast")]
     assert rows[0]["ratio"] == pytest.approx(rows[0]["steady"] / rows[0]["each"]) and rows[0]["ratio"] < 0.6
-    assert decode(tmp_path / "sheet-clip-fast.png").rgb.size == (2 * 96, 3 * 64)
-    assert decode(tmp_path / "difference-clip-fast.png").rgb.size == (2 * 96, 2 * 64)
+    assert decode(tmp_path / "sheet-clip-fast.png").rgb.size == (3 * 96, LABEL + 2 * 64)
+    assert decode(tmp_path / "difference-clip-fast.png").rgb.size == (2 * 96, LABEL + 2 * 64)
 
 
 def test_the_warping_error_is_that_of_what_does_not_move_along():

@@ -22,9 +22,8 @@ from nst.losses import GAMES
 from nst.registry import load_model
 from nst.research.train.augment import POLICIES, augment
 from nst.research.train.config import GanConfig
-from nst.research.train.faces import train_gan, train_progan, train_stylegan
-from nst.research.train.gan_loop import GanLearner, GanNetworks
-from nst.research.train.gan_run import Faces
+from nst.research.train.faces import Faces, train_gan, train_progan, train_stylegan
+from nst.research.train.gan_loop import GanLearner
 from nst.research.train.loop import TrainingFailed, train
 from nst.weights import WeightsError
 
@@ -138,20 +137,25 @@ class Point(nn.Module):
 
 def toy(made):
     """Two networks on numbers (N, 1, 1, 1); what is made is told by a function of the step."""
-    generator, discriminator = Point(), nn.Linear(1, 1)
-    return GanNetworks(
-        generator,
-        discriminator,
-        lambda network, rng, step: made(step, rng) + 0 * network.value,
-        lambda image, step: discriminator(image.flatten(1)),
-        lambda rng, step: torch.randn(8, 1, 1, 1, generator=rng),
-    )
+
+    class Toy(GanLearner):
+        def make(self, rng, step):
+            return made(step, rng) + 0 * self.generator.value
+
+        def judge(self, image, step):
+            return self.discriminator(image.flatten(1))
+
+        def real(self, rng, step):
+            return torch.randn(8, 1, 1, 1, generator=rng)
+
+    return Toy, Point(), nn.Linear(1, 1)
 
 
-def play(networks, out, **config):
+def play(learner, out, **config):
+    kind, *networks = learner
     common = {"data": "", "out": str(out), "steps": 20, "interval": 2, "sheet": 0, "learning_rate": 1e-3}
-    learner = GanLearner(networks, GanConfig(**common | config), choose_device("cpu", "float32"))
-    return train(learner, out=out, finish=lambda *_: None)
+    made = kind(*networks, GanConfig(**common | config), choose_device("cpu", "float32"))
+    return train(made, out=out, finish=lambda *_: None)
 
 
 def test_a_collapse_is_told_with_the_step_to_resume_from(tmp_path):
@@ -181,7 +185,7 @@ def test_a_generator_that_starts_with_one_picture_has_not_collapsed(tmp_path):
 def test_clipping_and_penalties_are_played_by(tmp_path):
     networks = toy(lambda step, rng: torch.randn(8, 1, 1, 1, generator=rng))
     list(play(networks, tmp_path, game="wasserstein", clip=0.01, r1=1.0, gradient_penalty=1.0))
-    assert float(networks.discriminator.weight.detach().abs().max()) <= 0.01
+    assert float(networks[2].weight.detach().abs().max()) <= 0.01
 
 
 def test_the_kernel_distance_by_hand_and_of_equal_draws():
@@ -227,16 +231,14 @@ def test_a_mixture_of_gaussians_is_learned(name, tmp_path, capsys):
     torch.manual_seed(0)
     generator, discriminator = perceptron(4, 2), perceptron(2, 1)
 
-    def real(rng, step):
-        return CENTERS[torch.randint(8, (128,), generator=rng)] + 0.05 * torch.randn(128, 2, generator=rng)
+    class Circle(GanLearner):
+        def make(self, rng, step):
+            return self.generator(torch.randn(128, 4, generator=rng))
 
-    networks = GanNetworks(
-        generator,
-        discriminator,
-        lambda network, rng, step: network(torch.randn(128, 4, generator=rng)),
-        lambda points, step: discriminator(points),
-        real,
-    )
+        def real(self, rng, step):
+            return CENTERS[torch.randint(8, (128,), generator=rng)] + 0.05 * torch.randn(128, 2, generator=rng)
+
+    networks = Circle, generator, discriminator
     list(play(networks, tmp_path, **{"r1_every": 1, "betas": (0.0, 0.9), "steps": 4000, "interval": 500, **TOYS[name]}))
     made = generator(torch.randn(4000, 4, generator=torch.Generator().manual_seed(1))).detach()
     near = torch.cdist(made, CENTERS) < 0.3

@@ -18,7 +18,7 @@ from nst.images import decode, read_recipe, save, to_pil
 from nst.models.cyclegan import Generator, PatchGAN, ResNet, Translator
 from nst.models.unet import UNet
 from nst.registry import load_model
-from nst.research.evaluate.translate import background_of, color_shift, compare_cycle, compare_translate
+from nst.research.evaluate.translate import background_of, color_shift, compare_translate
 from nst.tasks.recipe import from_query, make_recipe, settings_from_recipe, to_query
 from nst.translate import Translation, translate, translate_run
 from nst.weights import WeightsError
@@ -300,14 +300,14 @@ def test_translators_and_cycles_are_compared(tmp_path):
         network.look(image, ("relu5_4",))
     model = translator_file(tmp_path)
     given = {"photos": [str(photo)], "size": 64, "out": str(tmp_path)}
-    one, mean = compare_translate(judge=str(judge), models=[model], **given)
+    one, mean = compare_translate(squeezenet=str(judge), models=[model], **given)
     assert one["photo"] == "photo" and one["top"] in (0.0, 1.0) and mean["label"] == one["label"]
-    one, mean = compare_cycle(judge=tiny_encoder_file(tmp_path), styles=[str(photo)], model=model, **given)
-    assert one["cycle"] > 0 and mean["closed"] == one["closed"] < 1
-    assert (tmp_path / "translate.png").is_file() and (tmp_path / "cycle.png").is_file()
-    one_way = translator_file(tmp_path, ("only",))
-    with pytest.raises(ValueError, match="so there is no cycle"):
-        list(compare_cycle(judge=tiny_encoder_file(tmp_path), styles=[str(photo)], model=one_way, **given))
+    (tmp_path / "other").mkdir()
+    one_way = Path(translator_file(tmp_path / "other", ("only",))).rename(tmp_path / "one_way.safetensors")
+    asked = {"judge": tiny_encoder_file(tmp_path), "styles": [str(photo)], "models": [model, str(one_way)]}
+    both, only, mean, _ = compare_translate(**asked, **given)
+    assert both["cycle"] > 0 and only["cycle"] is None and mean["closed"] == both["closed"] < 1
+    assert "label" not in both and decode(tmp_path / "translate.png").rgb.width == 4 * 64, "photo, two ways, one way"
 
 
 def test_the_background_keeps_away_from_the_thing():

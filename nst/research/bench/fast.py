@@ -30,29 +30,27 @@ class PlainNet(nn.Module):
         sizes = {"conv1": (3, 32, 9), "conv2": (32, 64, 3), "conv3": (64, 128, 3)}
         sizes |= {f"res{i}_{k}": (128, 128, 3) for i in range(1, blocks + 1) for k in (1, 2)}
         sizes |= {"deconv1": (128, 64, 3), "deconv2": (64, 32, 3), "deconv3": (32, 3, 9)}
-        strides = {"conv2": 2, "conv3": 2}
-        self.blocks = blocks
-        self.convs = nn.ModuleDict({n: nn.Conv2d(a, b, k, strides.get(n, 1)) for n, (a, b, k) in sizes.items()})
-        self.norms = nn.ModuleDict(
-            {n: nn.InstanceNorm2d(b, affine=True) for n, (_, b, _) in sizes.items() if n != "deconv3"}
-        )
+        self.blocks, self.convs, self.norms = blocks, nn.ModuleDict(), nn.ModuleDict()
+        for name, (inside, outside, kernel) in sizes.items():
+            stride = 2 if name in ("conv2", "conv3") else 1
+            self.convs[name] = nn.Conv2d(inside, outside, kernel, stride, kernel // 2, padding_mode="reflect")
+            if name != "deconv3":
+                self.norms[name] = nn.InstanceNorm2d(outside, affine=True)
 
     def forward(self, image: Tensor) -> Tensor:
         """(N, 3, H, W), 0 to 255, to the same."""
 
-        def conv(x: Tensor, name: str) -> Tensor:
-            size = self.convs[name].kernel_size[0] // 2  # type: ignore[union-attr, index, operator]
-            return self.convs[name](F.pad(x, (size,) * 4, mode="reflect"))  # type: ignore[arg-type]
+        def layer(x: Tensor, name: str) -> Tensor:
+            return self.norms[name](self.convs[name](x))  # type: ignore[no-any-return]
 
         x = image
         for name in ("conv1", "conv2", "conv3"):
-            x = F.relu(self.norms[name](conv(x, name)))
+            x = F.relu(layer(x, name))
         for i in range(1, self.blocks + 1):
-            inner = F.relu(self.norms[f"res{i}_1"](conv(x, f"res{i}_1")))
-            x = x + self.norms[f"res{i}_2"](conv(inner, f"res{i}_2"))
+            x = x + layer(F.relu(layer(x, f"res{i}_1")), f"res{i}_2")
         for name in ("deconv1", "deconv2"):
-            x = F.relu(self.norms[name](conv(F.interpolate(x, scale_factor=2, mode="nearest"), name)))
-        return conv(x, "deconv3")
+            x = F.relu(layer(F.interpolate(x, scale_factor=2, mode="nearest"), name))
+        return self.convs["deconv3"](x)  # type: ignore[no-any-return]
 
 
 def bench_fast(

@@ -14,7 +14,7 @@ from nst.faces import MODEL, sample_faces
 from nst.fidelity import distance_to
 from nst.images import resize
 from nst.registry import load_model
-from nst.research.train.gan_run import Faces
+from nst.research.train.faces import Faces
 
 
 def compare_faces(

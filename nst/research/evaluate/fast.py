@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
@@ -21,26 +22,35 @@ from nst.metrics import (
     stroke_scale,
 )
 from nst.registry import load_model
-from nst.research.evaluate.grid import Maker, Pair, Row, compared, found_in, others, read_pairs
-from nst.research.evaluate.judges import JudgePanel, aim, find_judges
+from nst.research.evaluate.grid import GridConfig, Maker, Pair, Row, compared, found_in, others
+from nst.research.evaluate.judges import JudgePanel, aim
+from nst.research.options import options
 from nst.taught import find
 
 WORST = ("closed", "vgg19", "squeezenet", "ssim")
 """What must not be low anywhere."""
 
 
-def compare_fast(
-    *,
-    contents: Sequence[str],
-    styles: Sequence[str],
-    judge: str | None = None,
-    vgg19: str | None = None,
-    squeezenet: str | None = None,
-    model: str | None = None,
-    against: str | None = None,
-    size: int = 512,
-    out: str | None = None,
-) -> Iterator[Row]:
+@dataclass(frozen=True, kw_only=True)
+class FastConfig(GridConfig):
+    """The comparison of networks that paint in one pass.
+
+    Args:
+        styles: picture files, names of styles, or NAME=FILE where a network knows by name what the file shows, or was
+            taught it here.
+        model: a network by name or file; or a folder of results, each called STYLE--CONTENT.jpg (or .png); None means
+            the network that fits the style.
+        against: a folder of such folders, one for each other network, to lay beside: their style `wave` is taken for
+            `great_wave`. Those of styles that are named, not files, are shown and not measured: they learned others.
+    """
+
+    model: str | None = None
+    against: str | None = None
+    size: int = 512
+
+
+@options
+def compare_fast(config: FastConfig) -> Iterator[Row]:
     """How well networks that paint in one pass do: a row for each pair of pictures, then the means of each style, and
     of all.
 
@@ -52,26 +62,11 @@ def compare_fast(
     areas, relative to the style's; `lattice` (in levels from 0 to 255) and `hatching` are what it has more of than
     style and photo; `blob` is the share of its largest blob in thousandths. `clean` is the pastiche score's part
     cleanness, and `score` the score.
-
-    Args:
-        contents: picture files.
-        styles: picture files, names of styles, or NAME=FILE where a network knows by name what the file shows, or was
-            taught it here.
-        judge: an encoder that has trained none of the networks, by name or file; left out is none.
-        vgg19: file of the real VGG-19, at least as far as relu3_1; skipped where there is none.
-        squeezenet: file of SqueezeNet 1.1; skipped where there is none.
-        model: a network by name or file; or a folder of results, each called STYLE--CONTENT.jpg (or .png); None means
-            the network that fits the style.
-        against: a folder of such folders, one for each other network, to lay beside: their style `wave` is taken for
-            `great_wave`. Those of styles that are named, not files, are shown and not measured: they learned others.
-        size: long side in pixels.
-        out: folder for a sheet of each style, sheet-STYLE.png, in original size.
     """
-    pairs, own = read_pairs(contents, styles, size), Path(model or "ours").stem
-    named = {text.partition("=")[0] for text in styles if not Path(text.rpartition("=")[2]).is_file()}
-    makers = {own: found_in(Path(model)) if model and Path(model).is_dir() else _painting(model, size)}
-    makers |= {by: make for by, make in others(against).items() if by != own}
-    panel = JudgePanel(find_judges(judge, vgg19, squeezenet), pairs)
+    model, panel, own = config.model, JudgePanel(config), Path(config.model or "ours").stem
+    named = {text.partition("=")[0] for text in config.styles if not Path(text.rpartition("=")[2]).is_file()}
+    makers = {own: found_in(Path(model)) if model and Path(model).is_dir() else _painting(model, config.size)}
+    makers |= {by: make for by, make in others(config.against).items() if by != own}
 
     def measure(pair: Pair, by: str, image: Tensor) -> Row | None:
         if by != own and pair.style in named:
@@ -81,7 +76,7 @@ def compare_fast(
         row |= {"clean": score.parts["cleanness"], "score": score.total}
         return row | {f"{name}_worst": row[name] for name in WORST if name in row}
 
-    yield from compared(pairs, makers, measure, out)
+    yield from compared(config, makers, measure)
 
 
 def _seen(pair: Pair, image: Tensor) -> Row:

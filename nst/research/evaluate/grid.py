@@ -10,9 +10,10 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -61,18 +62,44 @@ Measure = Callable[[Pair, str, Tensor], Row | None]
 """A pair, its maker's name, and a result as large as the photo, to numbers; None for what is shown and not measured."""
 
 
-def read_pairs(contents: Sequence[str], styles: Sequence[str], size: int, every: bool = True) -> list[Pair]:
-    """Every photo in every style, or one in one: files, NAME=FILE, or names of examples.
+@dataclass(frozen=True, kw_only=True)
+class GridConfig:
+    """An evaluation of pairs of a photo and a style.
 
-    Raises:
-        ValueError: pairs are asked for, and there are not as many photos as styles.
+    Args:
+        contents: picture files, NAME=FILE, or names of examples.
+        styles: picture files, NAME=FILE, or names of styles; each photo is painted in every one.
+        judge: an encoder that made none of the pictures, by name or file, for the column `closed`; left out is none.
+        vgg19: file of the real VGG-19, at least as far as relu3_1, where alone it looks, for the column `vgg19`;
+            skipped where there is none.
+        squeezenet: file of SqueezeNet 1.1, for the column `squeezenet`; skipped where there is none.
+        size: long side in pixels.
+        out: folder for a sheet of each style in original size, sheet-STYLE.png.
     """
-    photos, manners = (
-        [(name, picture, resize(picture, size)) for name, picture in map(open_, words)]
-        for open_, words in ((named_content, contents), (named_style, styles))
-    )
-    chosen = ((c, s) for s in manners for c in photos) if every else zip(photos, manners, strict=True)
-    return [Pair(c[0], s[0], c[1], s[1], c[2], s[2]) for c, s in chosen]
+
+    contents: Sequence[str]
+    styles: Sequence[str]
+    judge: str | None = None
+    vgg19: str | None = None
+    squeezenet: str | None = None
+    size: int = 256
+    out: str | None = None
+
+    every: ClassVar[bool] = True
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """Every photo in every style, or one in one.
+
+        Raises:
+            ValueError: pairs are asked for, and there are not as many photos as styles.
+        """
+        photos, manners = (
+            [(name, picture, resize(picture, self.size)) for name, picture in map(open_, words)]
+            for open_, words in ((named_content, self.contents), (named_style, self.styles))
+        )
+        chosen = ((c, s) for s in manners for c in photos) if self.every else zip(photos, manners, strict=True)
+        return [Pair(c[0], s[0], c[1], s[1], c[2], s[2]) for c, s in chosen]
 
 
 def optimizing(size: int, **settings: Any) -> Maker:
@@ -187,16 +214,16 @@ def timed(paint: Callable[[], Tensor | None]) -> tuple[Tensor | None, dict[str, 
     return image, {"seconds": seconds, "memory": peak() / 1e6}
 
 
-def compared(pairs: Sequence[Pair], makers: Mapping[str, Maker], measure: Measure, out: str | None) -> Iterator[Row]:
+def compared(config: GridConfig, makers: Mapping[str, Maker], measure: Measure) -> Iterator[Row]:
     """A row for each pair and maker, then the means of each maker: for each style, if there are several rows of one,
-    and for all.
+    and for all. In the folder `out` lies a sheet of each style, with its photos and results.
 
     Args:
-        pairs: what is painted.
+        config: pairs and sheets.
         makers: by name; a pair that one does not know is left out.
         measure: the numbers of a row.
-        out: folder for a sheet of each style in original size, sheet-STYLE.png: style, photos, results.
     """
+    pairs, out = config.pairs, config.out
     rows, styles = list[Row](), dict[str, list[Pair]]()
     for pair in pairs:
         styles.setdefault(pair.style, []).append(pair)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
@@ -19,7 +18,7 @@ from nst.metrics import Aim
 from nst.models.squeezenet import SqueezeNet
 from nst.optimize import Encoding
 from nst.registry import load_model
-from nst.research.evaluate.grid import Pair
+from nst.research.evaluate.grid import GridConfig, Pair
 
 DEEPEST = ("relu3_1",)
 """Where the real VGG-19 looks: its shallow layers are closed by any network, even one that paints no strokes."""
@@ -75,13 +74,13 @@ class JudgePanel:
     """Judges who have looked at all styles and photos before, to say what any number of results closes.
 
     Args:
-        judges: by the names of their columns.
-        pairs: of photos and styles.
+        config: pairs and judges.
         device: they compute; None means the fastest device.
     """
 
-    def __init__(self, judges: Mapping[str, StyleJudge], pairs: Sequence[Pair], device: Device | None = None) -> None:
-        self.judges, self.device = judges, device or choose_device()
+    def __init__(self, config: GridConfig, device: Device | None = None) -> None:
+        self.device, pairs = device or choose_device(), config.pairs
+        self.judges = judges = find_judges(config.judge, config.vgg19, config.squeezenet)
         self.targets: dict[tuple[str, str], StyleLoss] = {}
         self.starts: dict[tuple[str, str], float] = {}
         for (name, judge), pair in itertools.product(judges.items(), pairs):

@@ -20,15 +20,13 @@ from nst.device import choose_device
 from nst.fast import make_painter
 from nst.losses import STYLE_LOSSES
 from nst.registry import list_models, load_model
-from nst.research.evaluate.grid import Maker, Pair, Row, compared, costs, keeping, optimizing, read_pairs
-from nst.research.evaluate.judges import JudgePanel, aim, find_judges
+from nst.research.evaluate.grid import GridConfig, Maker, Pair, Row, compared, costs, keeping, optimizing
+from nst.research.evaluate.judges import JudgePanel, aim
+from nst.research.options import options
 from nst.settings import PRESETS
 from nst.styles import list_styles
 from nst.translate import directions_of_all, placed
 from nst.weights import WeightsNotFound
-
-CONTENTS = ("chelsea", "coffee", "astronaut")
-STYLES = ("glass", "mosaic", "ink", "waves")
 
 
 @dataclass(frozen=True)
@@ -46,19 +44,27 @@ class Method:
     training: str = "none"
 
 
-def compare_methods(
-    *,
-    out: str = "methods",
-    contents: Sequence[str] = CONTENTS,
-    styles: Sequence[str] = STYLES,
-    methods: Sequence[str] | None = None,
-    models: Sequence[str] = (),
-    judge: str | None = None,
-    vgg19: str | None = None,
-    squeezenet: str | None = None,
-    encoder: str = "compact",
-    size: int = 256,
-) -> Iterator[Row]:
+@dataclass(frozen=True, kw_only=True)
+class MethodsConfig(GridConfig):
+    """The comparison of all methods.
+
+    Args:
+        methods: those to compare whose names contain one of these words; left out is all.
+        models: files of further networks that paint in one pass.
+        encoder: to optimize on, by name or file.
+        out: folder for pictures, what they took (costs.json), and a sheet of each style.
+    """
+
+    contents: Sequence[str] = ("chelsea", "coffee", "astronaut")
+    styles: Sequence[str] = ("glass", "mosaic", "ink", "waves")
+    methods: Sequence[str] | None = None
+    models: Sequence[str] = ()
+    encoder: str = "compact"
+    out: str = "methods"
+
+
+@options
+def compare_methods(config: MethodsConfig) -> Iterator[Row]:
     """Every method that the package holds, on every photo in every style: a row for each picture, then the means.
 
     `seconds` (of one core where there is no GPU, whatever else the machine does) and `memory` (MB above what the
@@ -66,37 +72,20 @@ def compare_methods(
     its parts (see `nst.metrics.pastiche_score`); `closed`, `vgg19` and `squeezenet` are the shares of these judges'
     style distances that are closed. A method that knows certain styles only is judged on those. Pictures and what they
     took are kept in `out`, and found ones not painted again.
-
-    Args:
-        out: folder for pictures, what they took (costs.json), and a sheet of each style.
-        contents: picture files, or names of examples.
-        styles: picture files or names of styles; or NAME=FILE where a network knows by name what the file shows.
-        methods: those to compare whose names contain one of these words; left out is all.
-        models: files of further networks that paint in one pass.
-        judge: an encoder by name or file that painted none of them, for the column `closed`; left out is none.
-        vgg19: file of the real VGG-19, at least as far as relu3_1, for the column `vgg19`; skipped where there is none.
-        squeezenet: file of SqueezeNet 1.1, for the column `squeezenet`; skipped where there is none.
-        encoder: to optimize on, by name or file.
-        size: long side in pixels.
     """
-    known = find_methods(encoder, models, size)
-    wanted = {name: one for name, one in known.items() if not methods or any(word in name for word in methods)}
+    known, out = find_methods(config.encoder, config.models, config.size), Path(config.out)
+    asked = config.methods or [""]
+    wanted = {name: one for name, one in known.items() if any(word in name for word in asked)}
     if not wanted:
         raise ValueError(f"No method is called like that. There are: {', '.join(known)}.")
-    pairs = read_pairs(contents, styles, size)
-    panel, makers = JudgePanel(find_judges(judge, vgg19, squeezenet), pairs), {n: m.paint for n, m in wanted.items()}
+    panel = JudgePanel(config)
 
     def measure(pair: Pair, by: str, image: Tensor) -> Row:
         told, score = {"styles": wanted[by].styles, "training": wanted[by].training}, aim(pair).score(image)
-        return {
-            **costs(Path(out), by, pair),
-            **told,
-            "score": score.total,
-            **score.parts,
-            **panel.closures(image, pair),
-        }
+        return {**costs(out, by, pair), **told, "score": score.total, **score.parts, **panel.closures(image, pair)}
 
-    yield from compared(pairs, keeping(Path(out), makers), measure, out)
+    makers = {name: method.paint for name, method in wanted.items()}
+    yield from compared(config, keeping(out, makers), measure)
 
 
 def find_methods(encoder: str = "compact", models: Sequence[str] = (), size: int = 256) -> dict[str, Method]:

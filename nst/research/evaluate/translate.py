@@ -14,7 +14,7 @@ from torch import Tensor
 from nst.color import to_lab
 from nst.encoders import load_encoder
 from nst.images import resize
-from nst.metrics import style_distance
+from nst.metrics import style_closure
 from nst.registry import load_model
 from nst.research.evaluate.grid import Row, averaged
 from nst.research.evaluate.sheets import named_content, named_style, side_by_side, write
@@ -26,89 +26,62 @@ BACKGROUND, AROUND = 0.1, 3
 
 def compare_translate(
     *,
-    judge: str,
     photos: Sequence[str],
     models: Sequence[str] = (MODEL,),
+    squeezenet: str | None = None,
     source: int = 339,
     label: int = 340,
+    judge: str = "compact",
+    styles: Sequence[str] = (),
     size: int = 256,
     out: str | None = None,
 ) -> Iterator[Row]:
     """How well translators do, side by side: a row for each photo and model, and each model's mean.
 
-    `label` is the probability, by the judge, that the result shows what it should, and `top` whether that is what it
-    finds likeliest; `background` is how far the colors moved (CIE Lab, see `color_shift`) where the judge sees nothing
-    of what was to be translated; `changed` the mean absolute change of all pixels; `seconds` the time.
+    `label` is the probability, by SqueezeNet, that the result shows what it should, and `top` whether that is what it
+    finds likeliest; `background` is how far the colors moved (CIE Lab, see `color_shift`) where it sees nothing of what
+    was to be translated; `closed` the share of the judge's style distance to the pictures of the other kind that is
+    closed, all of them side by side as one picture, since the style of a painter is what his pictures have in common;
+    `cycle` is the mean absolute difference (L1) between the photo and what came back, where the way back is known;
+    `changed` the mean absolute change of all pixels; `seconds` the time.
 
     Args:
-        judge: SqueezeNet's file.
         photos: picture files.
         models: translators, by name or file; of layouts of others too.
-        source: number of the judge's class that is to be translated; 339 is a brown horse.
+        squeezenet: SqueezeNet's file, for `label`, `top` and `background`; left out is none.
+        source: number of its class that is to be translated; 339 is a brown horse.
         label: number of the class that it should become; 340 is a zebra.
+        judge: an encoder that had no part in the training, by name or file, for `closed`.
+        styles: picture files of the other kind, for `closed`; left out is none.
         size: long side in pixels.
-        out: folder for a sheet: a row for each photo, which stands first.
+        out: folder for a sheet: a row for each photo, what became of it, and what came back.
     """
-    network: Any = load_model(Path(judge), architecture="squeezenet")
-    rows, columns = list[Row](), {name: dict[str, Tensor]() for name in ("photo", *models)}
+    classifier: Any = load_model(Path(squeezenet), architecture="squeezenet") if squeezenet else None
+    encoder = load_encoder(judge)
+    kind = torch.cat([_square(named_style(text)[1], size) for text in styles], 3) if styles else None
+    rows, columns = list[Row](), {"photo": dict[str, Tensor]()}
     for name, whole in map(named_content, photos):
         columns["photo"][name] = photo = resize(whole, size)
-        background = background_of(network.locate(resize(photo, 384), source))
+        background = background_of(classifier.locate(resize(photo, 384), source)) if classifier else photo
         for model in models:
             translate(photo, model=model, size=size)  # once for nothing: what follows is timed
             began = time.perf_counter()
             found = translate(photo, model=model, size=size)
-            seconds = time.perf_counter() - began
-            judged = network(resize(found.image, (227, 227)))[0]
-            row: Row = {"photo": name, "by": Path(model).stem, "label": float(judged[label])}
-            row |= {"top": float(judged.argmax() == label)}
-            row |= {"background": color_shift(found.image, photo, background)}
-            rows.append(row | {"changed": found.changed, "seconds": seconds})
-            columns[model][name] = found.image
+            row: Row = {"photo": name, "by": Path(model).stem, "seconds": time.perf_counter() - began}
+            if classifier:
+                judged = classifier(resize(found.image, (227, 227)))[0]
+                row |= {"label": float(judged[label]), "top": float(judged.argmax() == label)}
+                row |= {"background": color_shift(found.image, photo, background)}
+            if kind is not None:
+                row |= {"closed": style_closure(found.image, found.photo, kind, encoder)}
+            rows.append(row | {"cycle": found.cycle, "changed": found.changed})
+            columns.setdefault(row["by"], {})[name] = found.image
+            if found.back is not None:
+                columns.setdefault(f"{row['by']}, back", {})[name] = found.back
             yield rows[-1]
     yield from averaged(rows, "by")
     if out:
         write(Path(out) / "translate.png", side_by_side(columns))
-
-
-def compare_cycle(
-    *,
-    judge: str,
-    photos: Sequence[str],
-    styles: Sequence[str],
-    model: str = "photo2vangogh",
-    size: int = 256,
-    out: str | None = None,
-) -> Iterator[Row]:
-    """What a translator of two directions does to photos, and what comes back: a row for each, and their mean.
-
-    `cycle` is the mean absolute difference (L1) between the photo and what came back; `closed` the share of the
-    judge's style distance to the pictures of the other kind that is closed, all of them side by side as one picture,
-    since the style of a painter is what his pictures have in common; `changed` the mean absolute change of all pixels.
-
-    Args:
-        judge: an encoder that had no part in the training, by name or file.
-        photos: picture files.
-        styles: picture files of the other kind.
-        model: the translator, by name or file.
-        size: long side in pixels.
-        out: folder for a sheet: a row for each photo, what became of it, and what came back.
-    """
-    network, kind = load_encoder(judge), torch.cat([_square(named_style(text)[1], size) for text in styles], 3)
-    rows, columns = list[Row](), {name: dict[str, Tensor]() for name in ("photo", "there", "back")}
-    for name, photo in map(named_content, photos):
-        found = translate(photo, model=model, size=size)
-        if found.back is None or found.cycle is None:
-            raise ValueError(f'"{model}" knows one direction only, so there is no cycle.')
-        before, after = (style_distance(image, kind, network) for image in (found.photo, found.image))
-        row: Row = {"photo": name, "by": Path(model).stem, "cycle": found.cycle, "closed": 1 - after / before}
-        rows.append(row | {"changed": found.changed})
-        for column, image in zip(columns.values(), (found.photo, found.image, found.back), strict=True):
-            column[name] = image
-        yield rows[-1]
-    yield from averaged(rows, "by")
-    if out:
-        write(Path(out) / "cycle.png", side_by_side(columns))
 
 
 def _square(image: Tensor, size: int) -> Tensor:

@@ -8,14 +8,13 @@ from statistics import mean
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from torch import Tensor
 
 from nst.encoders import load_encoder
 from nst.fast import NAMED, fast_styles, make_painter
 from nst.metrics import style_closure
 from nst.research.evaluate.grid import Row, averaged
-from nst.research.evaluate.sheets import named_style, write
+from nst.research.evaluate.sheets import named_style, side_by_side, write
 from nst.video import Frame, probe, read_frames
 from nst.video.flow import Array, Motion, MotionFinder
 from nst.video.optimized import paint_optimized, to_float
@@ -125,18 +124,20 @@ def _draw(
 ) -> None:
     """The two sheets of a clip."""
     chosen = range(EVERY - 1, len(seen), EVERY)
-    rows = [[frame.image for frame in seen], each, steady]
-    write(out / f"sheet-{name}.png", _sheet([[images[i] for i in chosen] for images in rows]))
-    changes = []
-    for images in (each, steady):
-        moved = [(images[i], motion.warp(images[i - 1].astype(np.float32))) for i in chosen if (motion := motions[i])]
-        changes.append([np.clip(2 * np.abs(image - before), 0, 255).astype(np.uint8) for image, before in moved])
-    write(out / f"difference-{name}.png", _sheet(changes))
+    frames = {"clip": [frame.image for frame in seen], "each": each, "steady": steady}
+    sheet = {by: {str(i): _middle(images[i]) for i in chosen} for by, images in frames.items()}
+    write(out / f"sheet-{name}.png", side_by_side(sheet))
+    changes: dict[str, dict[str, Tensor]] = {"each": {}, "steady": {}}
+    for i in chosen:
+        if motion := motions[i]:
+            for by, column in changes.items():
+                images = frames[by]
+                change = 2 * np.abs(images[i] - motion.warp(images[i - 1].astype(np.float32)))
+                column[str(i)] = _middle(np.clip(change, 0, 255).astype(np.uint8))
+    write(out / f"difference-{name}.png", side_by_side(changes))
 
 
-def _sheet(rows: Sequence[Sequence[Array]]) -> Image.Image:
-    """The middle of each, in original size."""
-    height, width = rows[0][0].shape[:2]
-    top, left = max(0, (height - CROP) // 2), max(0, (width - CROP) // 2)
-    strips = [np.concatenate([one[top : top + CROP, left : left + CROP] for one in row], 1) for row in rows]
-    return Image.fromarray(np.concatenate(strips))
+def _middle(image: Array) -> Tensor:
+    """The middle of a frame, in original size."""
+    top, left = (max(0, (side - CROP) // 2) for side in image.shape[:2])
+    return to_float(image[top : top + CROP, left : left + CROP])

@@ -15,13 +15,12 @@ from nst.device import Device
 from nst.models.adain import AdaIN
 from nst.models.predictor import StylePredictor
 from nst.registry import load_model
-from nst.research.train.config import NetConfig, PerceptualConfig, Records, options
+from nst.research.options import Records, options
+from nst.research.train.config import NetConfig, PerceptualConfig
 from nst.research.train.data import named_style, other_colors, rows, strengths
-from nst.research.train.descent import Descent
-from nst.research.train.loop import train, training_device
-from nst.research.train.model_file import seed_weights, warm_start, write_model
+from nst.research.train.lesson import Lesson
 from nst.styles import list_styles, load_style
-from nst.teach.crops import PHOTO_SIDE, SMALLEST, Pictures, Stock
+from nst.teach.crops import SMALLEST, Pictures, Stock
 from nst.teach.perceptual import ZOOMS, Perceptual, loss_networks, random_view
 
 STYLE_SIDE = 512
@@ -103,26 +102,20 @@ class PredictorConfig(AnyStyleConfig, NetConfig):
 @options
 def train_adain(config: AdainConfig) -> Records:
     """Train AdaIN's decoder, for any style."""
-    seed_weights(config.seed, config.encoder)
-    shape = {"encoder": config.encoder}
-    yield from _train(AdaIN(**shape), "adain", shape, config)
+    yield from _train(Lesson(config, "adain", AdaIN, {"encoder": config.encoder}))
 
 
 @options
 def train_predictor(config: PredictorConfig) -> Records:
     """Train a network whose style is predicted from a picture."""
-    seed_weights(config.seed, config.encoder)
     shape = config.shape(encoder=config.encoder, embedding=config.embedding, peak=config.peak or None)
-    yield from _train(StylePredictor(**shape), "predictor", shape, config)
+    yield from _train(Lesson(config, "predictor", StylePredictor, shape))
 
 
-def _train(model: AdaIN | StylePredictor, name: str, shape: dict[str, Any], config: AnyStyleConfig) -> Records:
-    device, size, batch = training_device(config.device), config.size, config.batch
-    if config.start:
-        warm_start(model, config.start)
-    model = device.place(model)
+def _train(lesson: Lesson) -> Records:
+    config, model, device, photos = lesson.config, lesson.model, lesson.device, lesson.photos
+    size, batch = config.size, config.batch
     terms = loss_networks(config.losses, device, config.weights(ENOUGH))
-    photos = Stock(Pictures(config.data), max(size, PHOTO_SIDE), device)
     paintings, drawn = style_pictures(config.style)
     styles = [(Stock(kind, STOCK_SIDE, device), share) for kind, share in ((paintings, 0.65), (drawn, 0.15)) if kind]
     styles.append((photos, 0.2))
@@ -146,19 +139,12 @@ def _train(model: AdaIN | StylePredictor, name: str, shape: dict[str, Any], conf
             imitate(model, config.start, config.style, device)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
-        rng.manual_seed(step_seed)
-        crops = photos.batch(batch, size, rng, smallest=SMALLEST)
+        crops = lesson.crops(batch, step_seed, SMALLEST)
         return crops, style_batch(batch), strengths(batch, rng), *random_view(batch, rng)
 
-    objective = AnyStyleObjective(model, terms).to(device.torch_device)
     about = f"Paints photos in any picture's style. Trained on {config.data}, with styles {', '.join(config.style)}."
-    yield from train(
-        Descent(objective, draw, model, config.plan, device, turns=len(terms)),
-        out=config.folder,
-        finish=lambda trained, record: write_model(trained, config.folder, name, shape, record, about),
-        sheet=lambda trained, _: sheet(trained, *samples),
-        notes=lambda: {"skipped": photos.skipped},
-    )
+    learner = lesson.descent(AnyStyleObjective(model, terms), draw, turns=len(terms))
+    yield from lesson.learn(learner, about, lambda trained: sheet(trained, *samples))
 
 
 def imitate(model: StylePredictor, start: str, style: Sequence[str], device: Device, steps: int = 400) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -14,13 +14,11 @@ from torch import Tensor, nn
 from nst.device import Device
 from nst.images import decode, save, to_pil, to_tensor
 from nst.models.autoencoder import Autoencoder
-from nst.research.train.config import PhotoConfig, Records, options
+from nst.research.options import Records, options
+from nst.research.train.config import PhotoConfig
 from nst.research.train.data import named_style, rows
-from nst.research.train.descent import Descent
-from nst.research.train.loop import train, training_device
-from nst.research.train.model_file import warm_start, write_model
+from nst.research.train.lesson import Lesson
 from nst.stylize import style_transfer
-from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
 
 LOSSES = ("mse", "cross-entropy")
 
@@ -55,6 +53,8 @@ class AutoencoderConfig(PhotoConfig):
         encoder: the network that the pairs are painted with, by name or file.
     """
 
+    optimizer: ClassVar[str] = "adagrad"
+
     style: str
     pairs: int = 32
     paint_steps: int = 80
@@ -74,15 +74,9 @@ def train_autoencoder(config: AutoencoderConfig) -> Records:
     """
     if config.loss not in LOSSES:
         raise ValueError(f'No loss "{config.loss}": choose {" or ".join(LOSSES)}.')
-    device, count = training_device(config.device), config.pairs
-    name, picture = named_style(config.style)
-    photos = Stock(Pictures(config.data), max(config.size, PHOTO_SIDE), device)
-    painted = [_pair(config, i, photos, to_tensor(picture), device) for i in range(count)]
-    torch.manual_seed(config.seed)
-    shape = {"widths": list(config.widths)}
-    model = device.place(Autoencoder(**shape))
-    if config.start:
-        warm_start(model, config.start)
+    (name, picture), count = named_style(config.style), config.pairs
+    lesson = Lesson(config, "autoencoder", Autoencoder, {"widths": list(config.widths)})
+    painted = [_pair(lesson, i, to_tensor(picture)) for i in range(count)]
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
         rng = random.Random(step_seed)
@@ -91,24 +85,18 @@ def train_autoencoder(config: AutoencoderConfig) -> Records:
         mirrored = torch.tensor([rng.random() < 0.5 for _ in chosen], device=inputs.device)[:, None, None, None]
         return tuple(torch.where(mirrored, x.flip(-1), x) for x in (inputs, targets))
 
+    def sheet(trained: nn.Module) -> Tensor:
+        return rows([[photo[0], trained(photo)[0], result[0]] for photo, result in painted[:4]])
+
     about = f"A baseline to compare with: learned {name} by {config.loss} from {count} pairs. Trained on {config.data}."
-    yield from train(
-        Descent(
-            PairObjective(model, device, config.loss), draw, model, replace(config.plan, optimizer="adagrad"), device
-        ),
-        out=config.folder,
-        finish=lambda trained, record: write_model(trained, config.folder, "autoencoder", shape, record, about),
-        sheet=lambda trained, _: rows([[photo[0], trained(photo)[0], result[0]] for photo, result in painted[:4]]),
-        notes=lambda: {"skipped": photos.skipped},
-    )
+    yield from lesson.learn(lesson.descent(PairObjective(lesson.model, lesson.device, config.loss), draw), about, sheet)
 
 
-def _pair(
-    config: AutoencoderConfig, number: int, photos: Stock, style: Tensor, device: Device
-) -> tuple[Tensor, Tensor]:
+def _pair(lesson: Lesson, number: int, style: Tensor) -> tuple[Tensor, Tensor]:
     """A photo and its stylization, which is kept in a file, both (1, 3, size, size)."""
+    config, device = lesson.config, lesson.device
     path, seed = config.folder / "pairs" / f"{number:04d}.png", config.seed + number
-    photo = photos.batch(1, config.size, photos.rng.manual_seed(seed))
+    photo = lesson.crops(1, seed)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         settings: dict[str, Any] = {"size": config.size, "num_steps": config.paint_steps, "preset": "draft"}

@@ -15,12 +15,11 @@ from nst.images import to_tensor
 from nst.models.cin import ConditionalNet
 from nst.models.johnson import Johnson
 from nst.registry import load_model
-from nst.research.train.config import NetConfig, Records, options
+from nst.research.options import Records, options
+from nst.research.train.config import NetConfig
 from nst.research.train.data import named_style, rows, strengths
-from nst.research.train.descent import Descent
-from nst.research.train.loop import train, training_device
-from nst.research.train.model_file import warm_start, write_model
-from nst.teach.crops import PHOTO_SIDE, SMALLEST, Pictures, Stock
+from nst.research.train.lesson import Lesson
+from nst.teach.crops import SMALLEST
 from nst.teach.perceptual import NamedStyles, loss_networks, random_view
 
 
@@ -60,33 +59,29 @@ def train_cin(config: CinConfig) -> Records:
         raise ValueError(f"There are {count} styles; give as many numbers to keep, not {len(config.keep)}.")
     if config.only_styles and not config.start:
         raise ValueError("To learn only styles, name the network to start from.")
-    device = training_device(config.device)
-    terms = loss_networks(config.losses, device, config.weights())
-    torch.manual_seed(config.seed)
     shape = config.shape(styles=names, brushes=list(config.brushes), peak=config.peak or None)
-    model = ConditionalNet(**shape)
+    lesson = Lesson(config, "cin", ConditionalNet, shape, without=("table",))
+    model, device = lesson.model, lesson.device
     with torch.no_grad():
         model.table.normal_(std=0.1)
     if config.start:
-        warm_start(model, config.start, without=("table",))
         _known_styles(model, config.start)
     if config.only_styles:
         model.net.requires_grad_(False)
         model.plain.requires_grad_(False)
-    model = device.place(model)
+    terms = loss_networks(config.losses, device, config.weights())
     pictures = [device.place(to_tensor(picture)) for _, picture in named]
     sizes = [round(config.style_size * brush) for brush in config.brushes]
-    objective = NamedStyles(model, terms, pictures, sizes, config.keep or [1.0] * count).to(device.torch_device)
-    photos = Stock(Pictures(config.data), max(config.size, PHOTO_SIDE), device)
-    samples = photos.batch(3, config.size, photos.rng.manual_seed(config.seed))
+    objective = NamedStyles(model, terms, pictures, sizes, config.keep or [1.0] * count)
+    samples = lesson.crops(3, config.seed)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
-        rng, batch = photos.rng.manual_seed(step_seed), config.batch
+        rng, batch = lesson.photos.rng.manual_seed(step_seed), config.batch
         index, brush = (torch.randint(n, (batch,), generator=rng, device=rng.device) for n in (count, len(sizes)))
-        crops = photos.batch(batch, config.size, rng, smallest=SMALLEST)
+        crops = lesson.photos.batch(batch, config.size, rng, smallest=SMALLEST)
         return crops, index, brush, strengths(batch, rng), *random_view(batch, rng)
 
-    def sheet(trained: nn.Module, _: int) -> Tensor:
+    def sheet(trained: nn.Module) -> Tensor:
         """Photos down; across the photo, what strength 0 makes of it, and the styles."""
         one = torch.cat([torch.eye(count)[:1], torch.eye(count)]).to(device.torch_device)
         strength = torch.ones(len(one), 1, device=device.torch_device)
@@ -95,13 +90,7 @@ def train_cin(config: CinConfig) -> Records:
         return rows([[photos[0], *trained(photos, one, strength)] for photos in many])
 
     about = f"One network for {count} styles: {', '.join(names)}. Trained on {config.data}."
-    yield from train(
-        Descent(objective, draw, model, config.plan, device, turns=len(terms)),
-        out=config.folder,
-        finish=lambda trained, record: write_model(trained, config.folder, "cin", shape, record, about),
-        sheet=sheet,
-        notes=lambda: {"skipped": photos.skipped},
-    )
+    yield from lesson.learn(lesson.descent(objective, draw, turns=len(terms)), about, sheet)
 
 
 def _known_styles(model: ConditionalNet, start: str | Path) -> None:
@@ -141,29 +130,19 @@ class JohnsonConfig(NetConfig):
 def train_johnson(config: JohnsonConfig) -> Records:
     """Train a network for one style."""
     name, picture = named_style(config.style)
-    device, batch = training_device(config.device), config.batch
-    terms = loss_networks(config.losses, device, config.weights())
-    torch.manual_seed(config.seed)
-    shape = config.shape(norm=config.norm)
-    model = Johnson(**shape)
-    if config.start:
-        warm_start(model, config.start)
-    model = device.place(model)
-    styles = [device.place(to_tensor(picture))]
-    objective = NamedStyles(model, terms, styles, [config.style_size], [1.0]).to(device.torch_device)
-    photos = Stock(Pictures(config.data), max(config.size, PHOTO_SIDE), device)
-    samples = photos.batch(4, config.size, photos.rng.manual_seed(config.seed))
+    lesson, batch = Lesson(config, "johnson", Johnson, config.shape(norm=config.norm)), config.batch
+    terms = loss_networks(config.losses, lesson.device, config.weights())
+    styles = [lesson.device.place(to_tensor(picture))]
+    objective = NamedStyles(lesson.model, terms, styles, [config.style_size], [1.0])
+    samples = lesson.crops(4, config.seed)
     none, whole = torch.zeros(batch, dtype=torch.long), torch.ones(batch)
 
     def draw(step_seed: int) -> tuple[Tensor, ...]:
-        crops = photos.batch(batch, config.size, photos.rng.manual_seed(step_seed), smallest=SMALLEST)
-        return crops, none, none, whole, *random_view(batch, photos.rng)
+        crops = lesson.crops(batch, step_seed, SMALLEST)
+        return crops, none, none, whole, *random_view(batch, lesson.photos.rng)
 
-    about = f"Paints photos as {name}. Trained on {config.data}."
-    yield from train(
-        Descent(objective, draw, model, config.plan, device, turns=len(terms)),
-        out=config.folder,
-        finish=lambda trained, record: write_model(trained, config.folder, "johnson", shape, record, about),
-        sheet=lambda trained, _: rows([samples, trained(samples)]),
-        notes=lambda: {"skipped": photos.skipped},
+    yield from lesson.learn(
+        lesson.descent(objective, draw, turns=len(terms)),
+        f"Paints photos as {name}. Trained on {config.data}.",
+        lambda trained: rows([samples, trained(samples)]),
     )

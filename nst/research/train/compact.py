@@ -13,7 +13,6 @@ see `nst.research.train.painted`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,12 +26,14 @@ from torch import Tensor, nn
 from nst.device import Device
 from nst.encoders import STYLE_LAYERS, Encoder, load_encoder
 from nst.registry import load_model
-from nst.research.train.config import CropConfig, Records, options
+from nst.research.options import Records, options
+from nst.research.train.config import CropConfig
 from nst.research.train.descent import Descent
 from nst.research.train.loop import train, training_device
+from nst.research.train.model_file import write_model
 from nst.research.train.painted import PaintedPictures, distances, gram
 from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
-from nst.weights import load_tensors, save_tensors
+from nst.weights import load_tensors
 
 STAGES = [[24, 32], [64, 64], [160, 160], [256, 256], [256]]
 HEAD_RATE = 3
@@ -345,31 +346,13 @@ def train_compact(config: CompactConfig) -> Records:
 
 
 def export(student: Encoder, folder: Path, record: Mapping[str, Any]) -> None:
-    """Write the student as float16 safetensors, its configuration in the metadata, and a model card."""
-    tensors = {k: v.detach().half().cpu() for k, v in student.state_dict().items()}
+    """Write the student, its configuration in the metadata, and a model card."""
     config = {"stages": STAGES, "pooling": "average", "padding": "reflect", "content_gain": CONTENT_GAIN, **INPUT}
-    metadata = {"architecture": "encoder", "config": json.dumps(config)}
-    save_tensors(folder / "compact.safetensors", tensors, metadata)
-    errors = [f"| {layer} | {record[layer]:.3f} |" for layer in Teachers.layers if layer in record]
-    (folder / "README.md").write_text(CARD.format(**record, errors="\n".join(errors)), encoding="utf-8")
+    told = {"file": "compact", "source": "nst/research/train/compact.py"}
+    write_model(student, folder, "encoder", config, record, ABOUT, **told)
 
 
-CARD = """---
-license: mit
-library_name: nst
-tags: [feature-extraction, neural-style-transfer, distillation]
----
-# compact
-
-A VGG-shaped encoder of nine 3x3 convolutions for neural style transfer: RGB in [0, 1] in, features relu1_1 to
-relu5_1 out. Distilled by `python -m nst train compact` from VGG-19 (relu1_1 to relu3_1), a 16x-compressed VGG-19
-(relu4_1, relu5_1) and SqueezeNet 1.1, for {step} of {steps} steps.
-
-What the features, mapped by a linear head, leave unexplained of the teachers' variance on training crops:
-
-| layer | share |
-| --- | --- |
-{errors}
-
-It is made to compare pictures, not to name what is on them.
-"""
+ABOUT = """A VGG-shaped encoder of nine 3x3 convolutions for neural style transfer: features relu1_1 to relu5_1 of RGB
+pictures, distilled from VGG-19 (relu1_1 to relu3_1), a 16x-compressed VGG-19 (relu4_1, relu5_1) and SqueezeNet 1.1. It
+is made to compare pictures, not to name what is on them. Below, a layer's figure is what its features, mapped by a
+linear head, leave unexplained of the teachers' variance."""

@@ -2,37 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import wraps
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from nst.device import Device
 from nst.research.train.loop import Plan
 from nst.teach.perceptual import Weights
-
-Records = Iterator[dict[str, Any]]
-
-
-def options(function: Callable[[Any], Records]) -> Callable[..., Records]:
-    """A training that takes a configuration, as a function of the configuration's fields by name.
-
-    Its section "Args:" is that of the configuration's classes, of which the most derived one has the last word.
-    """
-    kind = get_type_hints(function)["config"]
-
-    @wraps(function)
-    def run(**given: Any) -> Records:
-        return function(kind(**given))
-
-    sections = (inspect.cleandoc(c.__doc__ or "").partition("Args:\n")[2] for c in reversed(kind.__mro__[:-1]))
-    args = "\n".join(section.partition("\n\n")[0] for section in sections if section)
-    run.__doc__ = f"{inspect.getdoc(function)}\n\nArgs:\n{args}\n"
-    run.__annotations__ = get_type_hints(kind)
-    run.__signature__ = inspect.signature(kind)  # type: ignore[attr-defined]
-    return run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +41,8 @@ class RunConfig:
     @property
     def plan(self) -> Plan:
         """How long and how fast to learn."""
-        sheet, seconds = getattr(self, "sheet", Plan.sheet), getattr(self, "seconds", 0.0)
-        return Plan(self.steps, self.learning_rate, self.seed, self.interval, sheet, seconds=seconds)
+        told = {name: getattr(self, name) for name in ("sheet", "seconds", "optimizer") if hasattr(self, name)}
+        return Plan(self.steps, self.learning_rate, self.seed, self.interval, **told)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,11 +20,12 @@ from torch import Tensor, nn
 from nst.encoders import load_encoder
 from nst.images import decode
 from nst.models.cyclegan import PatchGAN, Translator
-from nst.research.train.config import CropConfig, Records, options
+from nst.research.options import Records, options
+from nst.research.train.config import CropConfig
 from nst.research.train.cycle import CYCLE_LOSSES, Cycle, StyleTerm, Terms
 from nst.research.train.data import rows
-from nst.research.train.loop import Learner, average_weights, drop_numbers_gone_wrong, train, training_device
-from nst.research.train.model_file import seed_weights, warm_start, write_model
+from nst.research.train.lesson import Lesson
+from nst.research.train.loop import Learner, average_weights, descend
 from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
 
 MANY = 48
@@ -133,14 +134,10 @@ def train_cyclegan(config: CycleGANConfig) -> Records:
     """
     if len(config.names) != 2 or config.cycle_loss not in CYCLE_LOSSES:
         raise ValueError('Give two names, of the way there and the way back, and "l1" or "l2" as the cycle\'s loss.')
-    device, size = training_device(config.device), config.size
-    seed_weights(config.seed, config.encoder)
-    translator = Translator(**config.shape)
-    critics = [PatchGAN(config.critic_width, config.critic_layers) for _ in config.names]
-    for module in (translator, *critics):
-        module.apply(_small_weights)
-    if config.start:
-        warm_start(translator, config.start)
+    size, weighed = config.size, Terms(config.cycle_weight, config.identity_weight, config.cycle_loss)
+    lesson = Lesson(config, "cyclegan", lambda **shape: Translator(**shape).apply(_small_weights), config.shape)
+    critics = [PatchGAN(config.critic_width, config.critic_layers).apply(_small_weights) for _ in config.names]
+    device = lesson.device
     sources = (config.data, PHOTO_SIDE, 0.6), (config.other, config.other_size, config.least)
     kinds = [Domain(Stock(gathered(p), max(size, side), device), size, least) for p, side, least in sources]
     rng = torch.Generator(device.torch_device).manual_seed(config.seed)
@@ -148,10 +145,9 @@ def train_cyclegan(config: CycleGANConfig) -> Records:
     if config.manner_weight:
         compared = load_encoder(config.encoder).to(device.torch_device)
         style_term = StyleTerm(compared, kinds[1].batch(MANY, rng), config.manner_weight, device)
-    terms = Terms(config.cycle_weight, config.identity_weight, config.cycle_loss)
-    cycle = device.place(Cycle(translator, critics, size, terms, device, style_term))
+    cycle = device.place(Cycle(lesson.model, critics, size, weighed, device, style_term))
 
-    def sheet(trained: nn.Module, _: int) -> Tensor:
+    def sheet(trained: nn.Module) -> Tensor:
         """For each kind a row of pictures, of what they become, and of what comes back of it."""
         found: list[Tensor] = []
         for way, pictures in enumerate(samples):
@@ -161,13 +157,8 @@ def train_cyclegan(config: CycleGANConfig) -> Records:
 
     learned = ", ".join(Path(path).name for path in (*config.data, *config.other))
     about = f"Translates {' and '.join(config.names)}. Trained on {learned}."
-    yield from train(
-        CycleLearner(cycle, kinds, config),
-        out=config.folder,
-        finish=lambda trained, record: write_model(trained, config.folder, "cyclegan", config.shape, record, about),
-        sheet=sheet,
-        notes=lambda: {"skipped": sum(kind.stock.skipped for kind in kinds)},
-    )
+    skipped = sum(kind.stock.skipped for kind in kinds)
+    yield from lesson.learn(CycleLearner(cycle, kinds, config), about, sheet, skipped=lambda: skipped)
 
 
 class CycleLearner(Learner):
@@ -176,9 +167,9 @@ class CycleLearner(Learner):
     def __init__(self, cycle: Cycle, kinds: Sequence[Domain], config: CycleGANConfig) -> None:
         super().__init__(plan := config.plan, cycle.device)
         self.cycle, self.kinds, self.config = cycle, kinds, config
-        self.players: list[nn.Module] = [cycle.translator, cycle.critics]
+        players: list[nn.Module] = [cycle.translator, cycle.critics]
         self.optimizers = [
-            torch.optim.Adam(player.parameters(), lr=plan.learning_rate, betas=(0.5, 0.99)) for player in self.players
+            torch.optim.Adam(player.parameters(), lr=plan.learning_rate, betas=(0.5, 0.99)) for player in players
         ]
         self.averaged = copy.deepcopy(cycle.translator).requires_grad_(False)
         self.parts = {"model": cycle, "averaged": self.averaged}
@@ -198,19 +189,12 @@ class CycleLearner(Learner):
         progress, ramp = self.plan.progress(step - 1, self.elapsed), self.config.cycle_ramp
         terms, made = cycle.generators(pictures, min(1.0, progress / ramp) if ramp else 1.0)
         if step > self.config.critics_first:
-            self._descend(torch.stack(list(terms.values())).sum(), 0)
+            descend(torch.stack(list(terms.values())).sum(), self.optimizers[0], cycle.translator.parameters(), 10.0)
         cycle.critics.requires_grad_(True)
         terms["critics"] = cycle.judge(pictures, made, random.Random(seed + 2))
-        self._descend(terms["critics"], 1)
+        descend(terms["critics"], self.optimizers[1], cycle.critics.parameters(), 10.0)
         average_weights(self.averaged, cycle.translator, self.plan.share(step))
         self.add(terms)
-
-    def _descend(self, loss: Tensor, number: int) -> None:
-        self.optimizers[number].zero_grad(set_to_none=True)
-        loss.backward()
-        nn.utils.clip_grad_norm_(self.players[number].parameters(), 10.0)
-        drop_numbers_gone_wrong(self.players[number].parameters())
-        self.optimizers[number].step()
 
 
 def _small_weights(module: nn.Module) -> None:

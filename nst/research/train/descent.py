@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from nst.device import Device
-from nst.research.train.loop import Learner, Plan, Terms, average_weights, drop_numbers_gone_wrong
+from nst.research.train.loop import Learner, Plan, Terms, average_weights, descend
 
 LOGGER = logging.getLogger(__name__)
 
@@ -121,11 +121,7 @@ class Descent(Learner):
 
     def _descend(self, inputs: tuple[Tensor, ...], told: Mapping[str, int]) -> None:
         terms: Terms = self.objective(*inputs, **told)
-        self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(terms.values())).sum().backward()
-        nn.utils.clip_grad_norm_(self.learning, 1.0)
-        drop_numbers_gone_wrong(self.learning)
-        self.optimizer.step()
+        descend(torch.stack(list(terms.values())).sum(), self.optimizer, self.learning, 1.0)
         average_weights(self.averaged, self.model, self.moved)
         for name, term in terms.items():  # always in the same memory, as a graph writes to it
             if name not in self.sums:

@@ -36,12 +36,11 @@ from nst.losses import EPS
 from nst.models.cyclegan import Translator
 from nst.models.squeezenet import ZEBRA
 from nst.registry import load_model
-from nst.research.train.config import PhotoConfig, Records, options
+from nst.research.options import Records, options
+from nst.research.train.config import PhotoConfig
 from nst.research.train.data import rows
-from nst.research.train.descent import Descent
 from nst.research.train.drawn import drawn
-from nst.research.train.loop import train, training_device
-from nst.research.train.model_file import seed_weights, warm_start, write_model
+from nst.research.train.lesson import Lesson
 from nst.research.train.teacher_filter import Varied, teacher_filter
 from nst.teach.crops import Pictures
 
@@ -195,19 +194,14 @@ class DistillConfig(PhotoConfig):
 @options
 def train_distill(config: DistillConfig) -> Records:
     """Train a slim translator on what a larger one makes of photos, whose background stays that of the photo."""
-    device, folder = training_device(config.device), config.folder
-    seed_weights(config.seed, config.encoder)
-    guide: Any = copy.deepcopy(load_model(Path(config.teacher), architecture="cyclegan")).to(device.torch_device)
+    guide: Any = load_model(Path(config.teacher), architecture="cyclegan")
     shape: dict[str, Any] = {**guide.config, "directions": [config.name], "output": "blend", "sees": config.sees}
-    if config.inner:
-        shape["inner"] = list(config.inner)
-    model = Translator(**shape)
-    if config.start:
-        warm_start(model, config.start)
-    model = device.place(model)
+    shape |= {"inner": list(config.inner)} if config.inner else {}
+    lesson, folder = Lesson(config, "cyclegan", Translator, shape), config.folder
+    device, guide = lesson.device, copy.deepcopy(guide).to(lesson.device.torch_device)
     compared = load_encoder(config.encoder).to(device.torch_device)
     weights = (config.hint_weight, config.pixel_weight, config.texture_weight, config.share_weight)
-    objective = Imitation(model, guide, compared, device, *weights)
+    objective = Imitation(lesson.model, guide, compared, device, *weights)
     photos = Pictures(config.data)
     folder.mkdir(parents=True, exist_ok=True)
     kinds: tuple[Sequence[int], Sequence[int]] = (range(len(photos)), [])
@@ -221,18 +215,11 @@ def train_distill(config: DistillConfig) -> Records:
         rng = crops.rng.manual_seed(step_seed)
         return *crops.batch(config.batch, rng), torch.rand(stages, generator=rng, device=rng.device) < config.led
 
-    def sheet(trained: nn.Module, _: int) -> Tensor:
+    def sheet(trained: nn.Module) -> Tensor:
         """Photos, what the teacher makes of them, what the student was to make of them, and what it makes."""
         painted, strength = objective.target(samples, of_kind)
         return rows([samples, painted, torch.lerp(samples, painted, strength), trained(samples)])
 
     about = f"Translates photos: {config.name}. Distilled from {Path(config.teacher).name} on {config.data}."
-    yield from train(
-        Descent(objective, draw, model, config.plan, device),
-        out=folder,
-        finish=lambda trained, record: write_model(
-            trained, folder, "cyclegan", shape, record, about, command="distill"
-        ),
-        sheet=sheet,
-        notes=lambda: {"skipped": crops.skipped},
-    )
+    told: dict[str, Any] = {"skipped": lambda: crops.skipped, "command": "distill"}
+    yield from lesson.learn(lesson.descent(objective, draw), about, sheet, **told)

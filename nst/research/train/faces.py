@@ -2,21 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from nst.encoders import load_encoder
+from nst.fidelity import distance_to
+from nst.images import ImageError, grid, to_tensor
 from nst.models.dcgan import DCGAN, DCGANDiscriminator
-from nst.models.progan import WIDTHS, ProGAN
+from nst.models.progan import WIDTHS, GrowingDiscriminator, ProGAN, enlarge
 from nst.models.stylegan import StyleGAN, mix_styles
-from nst.research.train.config import GanConfig, Records, options
-from nst.research.train.gan_loop import GanNetworks
-from nst.research.train.gan_run import GanRun
-from nst.research.train.growth import Growth
-from nst.research.train.model_file import seed_weights
+from nst.research.options import Records, options
+from nst.research.train.config import GanConfig
+from nst.research.train.gan_loop import GanLearner
+from nst.research.train.growth import Growth, shrink
+from nst.research.train.loop import train, training_device
+from nst.research.train.model_file import seed_weights, write_model
+from nst.teach.crops import Pictures
+
+SHEET, SHEET_COLUMNS, TRUNCATION = 64, 8, 0.7
+"""How many faces a sheet shows, and how near to the mean one."""
+
+ABOUT = (
+    "Faces that never existed, {side} pixels a side, from {dim} normally distributed numbers. Trained on {count} "
+    "pictures. It repeats what they have, in the shares they have it: it is a toy, and says nothing about people."
+)
+
+
+class Faces:
+    """Pictures of faces, all of one size and kept in memory; a file that cannot be read is left out and counted.
+
+    Args:
+        source: folder or tar file.
+        size: side in pixels; a picture's middle square is taken.
+        held: how many of the last ones are kept from the training, to measure by.
+
+    Raises:
+        ImageError: there are no pictures, or too few for so many held out.
+    """
+
+    def __init__(self, source: str | Path, size: int, held: int = 0) -> None:
+        pictures, kept = Pictures(source), []
+        self.skipped = 0
+        for index in range(len(pictures)):
+            try:
+                image = pictures[index]
+            except ImageError:
+                self.skipped += 1
+                continue
+            short = min(image.size)
+            left, top = (image.width - short) // 2, (image.height - short) // 2
+            cut = image.resize((size, size), box=(left, top, left + short, top + short))
+            kept.append((to_tensor(cut)[0] * 255).round().byte())
+        if len(kept) - held < 2:
+            raise ImageError(f"{source} holds {len(kept)} pictures that can be read: too few, with {held} held out.")
+        self.seen = torch.stack(kept[: len(kept) - held])
+        self.held = torch.stack(kept[len(kept) - held :]) if held else self.seen[:0]
+
+    def batch(self, count: int, generator: torch.Generator) -> Tensor:
+        """`count` pictures (count, 3, size, size) in [0, 1], half of them mirrored."""
+        chosen = self.seen[torch.randint(len(self.seen), (count,), generator=generator)].float() / 255
+        mirrored = torch.rand(count, 1, 1, 1, generator=generator) < 0.5
+        return torch.where(mirrored, chosen.flip(-1), chosen).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,59 +129,159 @@ class StyleGANConfig(GrowingConfig):
     r1: float = 0.1
 
 
+class FaceLearner(GanLearner):
+    """The training of a generator of faces: data, sheets, the kernel distance, the file.
+
+    Args:
+        name: of the architecture.
+        shape: its arguments.
+        config: what the training was told.
+        generator, discriminator: the networks.
+        size: side of the pictures in pixels.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        shape: Mapping[str, Any],
+        config: GanConfig,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        size: int,
+    ) -> None:
+        device = training_device(config.device)
+        super().__init__(device.place(generator), device.place(discriminator), config, device)
+        self.name, self.shape, self.faces = name, shape, Faces(config.data, size, config.held)
+
+    def real(self, rng: torch.Generator, step: int) -> Tensor:
+        return self.faces.batch(self.config.batch, rng)
+
+    def latent(self, rng: torch.Generator) -> Tensor:
+        """What a batch of faces comes from."""
+        return torch.randn(self.config.batch, self.config.latent_dim, generator=rng).to(self.device.torch_device)
+
+    def grown(self, step: int) -> bool:
+        """Whether nothing is left to be faded in."""
+        return True
+
+    def center(self, averaged: Any) -> None:
+        """Find the mean face's style, of a network that has one."""
+
+    def finish(self, averaged: Any, record: Mapping[str, Any]) -> None:
+        """Write the generator, if it is grown up."""
+        if not self.grown(record["step"]):
+            return
+        self.center(averaged)
+        about = ABOUT.format(side=averaged.resolution, dim=averaged.latent_dim, count=len(self.faces.seen))
+        told = {"command": self.name.removeprefix("dc"), "license": self.config.license}
+        write_model(averaged, self.config.folder, self.name, self.shape, record, about, **told)
+
+    def sheet(self, averaged: Any, step: int) -> Tensor:
+        """64 faces at a truncation of 0.7, the same at every step."""
+        return grid(averaged.sample(SHEET, 0, TRUNCATION), SHEET_COLUMNS)
+
+    def measure(self, averaged: Any, step: int) -> dict[str, float]:
+        """The kernel distance of as many faces as were held out, to these."""
+        if not self.grown(step) or len(self.faces.held) < 2:
+            return {}
+        count, encoder = len(self.faces.held), load_encoder(self.config.judge).to(self.device.torch_device)
+        made = [averaged.sample(min(50, count - i), i, 1.0).cpu() for i in range(0, count, 50)]
+        return {"kernel_distance": round(distance_to(self.faces.held, torch.cat(made), encoder, self.device), 5)}
+
+    def play(self) -> Records:
+        """Train; yields a record per interval."""
+        shown: dict[str, Any] = {"finish": self.finish, "sheet": self.sheet, "measure": self.measure}
+        yield from train(self, out=self.config.folder, notes=lambda: {"skipped": self.faces.skipped}, **shown)
+
+
+class GrowingLearner(FaceLearner):
+    """The training of a generator that grows, with a discriminator of the same widths; see `FaceLearner`.
+
+    Args:
+        first_level: what the growth begins with; 0 is 4 x 4.
+    """
+
+    def __init__(self, name: str, config: GrowingConfig, generator: Any, first_level: int = 0) -> None:
+        discriminator, last = GrowingDiscriminator(config.widths, config.patch), len(config.widths) - 1
+        self.growth, self.patch = Growth(min(first_level, last), last, config.level_steps), config.patch
+        super().__init__(name, config.shape, config, generator, discriminator, generator.resolution)
+
+    def real(self, rng: torch.Generator, step: int) -> Tensor:
+        return shrink(super().real(rng, step), self.growth.at(step), self.patch)
+
+    def judge(self, image: Tensor, step: int) -> Tensor:
+        return self.discriminator(image, *self.growth.at(step))  # type: ignore[no-any-return]
+
+    def grown(self, step: int) -> bool:
+        return self.growth.at(step) == (self.growth.last, 1.0)
+
+    def shown(self, averaged: Any) -> Tensor:
+        """What the faces of a sheet come from."""
+        return averaged.latents(SHEET, 0).to(self.device.torch_device)  # type: ignore[no-any-return]
+
+    def sheet(self, averaged: Any, step: int) -> Tensor:
+        self.center(averaged)
+        stage = self.growth.at(step)
+        painted = averaged.paint(self.shown(averaged), level=stage.level, blend=stage.blend).clamp(0, 1)
+        while painted.shape[-1] < averaged.resolution:
+            painted = enlarge(painted)
+        return grid(painted, SHEET_COLUMNS)
+
+
+class DCGANLearner(FaceLearner):
+    """The training of the plain network."""
+
+    def make(self, rng: torch.Generator, step: int) -> Tensor:
+        return self.generator(self.latent(rng))  # type: ignore[no-any-return]
+
+
+class ProGANLearner(GrowingLearner):
+    """The training of ProGAN."""
+
+    def make(self, rng: torch.Generator, step: int) -> Tensor:
+        return self.generator.paint(self.latent(rng), *self.growth.at(step))  # type: ignore[no-any-return]
+
+
+class StyleGANLearner(GrowingLearner):
+    """The training of StyleGAN."""
+
+    config: StyleGANConfig
+
+    def make(self, rng: torch.Generator, step: int) -> Tensor:
+        stage, batch, network = self.growth.at(step), self.config.batch, self.generator
+        first, second = self.latent(rng), self.latent(rng)
+        alone = torch.rand(batch, generator=rng) >= self.config.mixing
+        crossover = torch.randint(1, 2 * stage.level + 2, (batch,), generator=rng)  # at the end there is no second
+        crossover = crossover.masked_fill(alone, network.layers).to(self.device.torch_device)
+        styles = mix_styles(network.styles(first), network.styles(second), crossover, network.layers)
+        return network.paint(styles, network.noise(rng, batch), stage.level, stage.blend)  # type: ignore[no-any-return]
+
+    def center(self, averaged: Any) -> None:
+        averaged.center()
+
+    def shown(self, averaged: Any) -> Tensor:
+        return averaged.styles(super().shown(averaged), TRUNCATION)  # type: ignore[no-any-return]
+
+
 @options
 def train_gan(config: DCGANConfig) -> Records:
     """Train the plain adversarial network, made of convolutions (DCGAN), at any of the games."""
     seed_weights(config.seed, config.judge)
     shape = {"latent_dim": config.latent_dim, "width": config.width, "resolution": config.size}
-    run = GanRun("dcgan", shape, config, config.size)
     mixing = not (config.r1 or config.gradient_penalty)
-    generator = run.device.place(DCGAN(**shape))
-    discriminator = run.device.place(DCGANDiscriminator(config.width, config.size, mixing))
-
-    def make(network: nn.Module, rng: torch.Generator, step: int) -> Tensor:
-        return network(torch.randn(config.batch, config.latent_dim, generator=rng).to(run.device.torch_device))
-
-    networks = GanNetworks(
-        generator,
-        discriminator,
-        make,
-        lambda image, step: discriminator(image),
-        lambda rng, step: run.faces.batch(config.batch, rng),
-    )
-    yield from run.play(networks)
+    networks = DCGAN(**shape), DCGANDiscriminator(config.width, config.size, mixing)
+    yield from DCGANLearner("dcgan", shape, config, *networks, config.size).play()
 
 
 @options
 def train_progan(config: ProGANConfig) -> Records:
     """Train the growing adversarial network (ProGAN), from 4 x 4 features on."""
     seed_weights(config.seed, config.judge)
-    generator = ProGAN(**config.shape)
-    growth = Growth(0, len(config.widths) - 1, config.level_steps)
-    run = GanRun("progan", config.shape, config, generator.resolution, growth)
-
-    def make(network: Any, rng: torch.Generator, step: int) -> Tensor:
-        latent = torch.randn(config.batch, config.latent_dim, generator=rng).to(run.device.torch_device)
-        return network.paint(latent, *growth.at(step))
-
-    yield from run.grow(generator, make)
+    yield from ProGANLearner("progan", config, ProGAN(**config.shape)).play()
 
 
 @options
 def train_stylegan(config: StyleGANConfig) -> Records:
     """Train the style-based adversarial network (StyleGAN)."""
     seed_weights(config.seed, config.judge)
-    generator, last = StyleGAN(**config.shape), len(config.widths) - 1
-    growth = Growth(min(config.first_level, last), last, config.level_steps)
-    run = GanRun("stylegan", config.shape, config, generator.resolution, growth)
-
-    def make(network: Any, rng: torch.Generator, step: int) -> Tensor:
-        stage, batch, device = growth.at(step), config.batch, run.device.torch_device
-        first, second = (torch.randn(batch, config.latent_dim, generator=rng).to(device) for _ in range(2))
-        alone = torch.rand(batch, generator=rng) >= config.mixing
-        crossover = torch.randint(1, 2 * stage.level + 2, (batch,), generator=rng)  # at the end there is no second
-        crossover = crossover.masked_fill(alone, network.layers).to(device)
-        styles = mix_styles(network.styles(first), network.styles(second), crossover, network.layers)
-        return network.paint(styles, network.noise(rng, batch), stage.level, stage.blend)
-
-    yield from run.grow(generator, make)
+    yield from StyleGANLearner("stylegan", config, StyleGAN(**config.shape), config.first_level).play()

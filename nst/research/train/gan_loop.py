@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -21,37 +20,37 @@ from nst.research.train.config import GanConfig
 from nst.research.train.loop import Learner, average_weights
 
 
-@dataclass(frozen=True)
-class GanNetworks:
-    """The two networks, and how each is used at a step.
+class GanLearner(Learner):
+    """A generator and a discriminator as they learn from each other. The learning rate stays as it is.
 
-    Attributes:
-        generator, discriminator: the networks.
-        make: (generator, source of randomness, step) to made pictures (N, ...).
-        judge: (pictures, step) to logits.
-        real: (source of randomness, step) to real pictures (N, ...), on the CPU.
+    Args:
+        generator, discriminator: the networks, on the device.
+        config: what the training was told.
+        device: device and number format.
     """
 
-    generator: nn.Module
-    discriminator: nn.Module
-    make: Callable[[nn.Module, torch.Generator, int], Tensor]
-    judge: Callable[[Tensor, int], Tensor]
-    real: Callable[[torch.Generator, int], Tensor]
-
-
-class GanLearner(Learner):
-    """The two networks as they learn from each other. The learning rate stays as it is."""
-
-    def __init__(self, networks: GanNetworks, config: GanConfig, device: Device) -> None:
+    def __init__(self, generator: Any, discriminator: Any, config: GanConfig, device: Device) -> None:
         super().__init__(config.plan, device)
-        self.networks, self.config, self.most = networks, config, 0.0
-        self.parts = {"model": networks.generator, "discriminator": networks.discriminator}
+        self.generator, self.discriminator, self.config, self.most = generator, discriminator, config, 0.0
+        self.parts = {"model": generator, "discriminator": discriminator}
         self.learning = {n: [p for p in part.parameters() if p.requires_grad] for n, part in self.parts.items()}
         for name, parameters in self.learning.items():
             self.parts[f"{name}_optimizer"] = torch.optim.Adam(
                 parameters, config.learning_rate, (config.betas[0], config.betas[1])
             )
-        self.parts["averaged"] = copy.deepcopy(networks.generator).eval().requires_grad_(False)
+        self.parts["averaged"] = copy.deepcopy(generator).eval().requires_grad_(False)
+
+    def make(self, rng: torch.Generator, step: int) -> Tensor:
+        """Pictures (N, ...) that the generator makes at a step."""
+        raise NotImplementedError
+
+    def real(self, rng: torch.Generator, step: int) -> Tensor:
+        """Real pictures (N, ...), on the CPU."""
+        raise NotImplementedError
+
+    def judge(self, image: Tensor, step: int) -> Tensor:
+        """The discriminator's logits of pictures."""
+        return self.discriminator(image)  # type: ignore[no-any-return]
 
     def rate(self, step: int) -> float:
         return self.plan.learning_rate
@@ -77,18 +76,17 @@ class GanLearner(Learner):
 
     def step(self, step: int, seed: int) -> None:
         """The discriminator's steps and the generator's."""
-        rng, networks, config = torch.Generator().manual_seed(seed), self.networks, self.config
-        played = game(config.game)
+        rng, config, played = torch.Generator().manual_seed(seed), self.config, game(self.config.game)
 
         def judge(image: Tensor) -> Tensor:
             with self.device.autocast():
-                return networks.judge(image, step)
+                return self.judge(image, step)
 
         for k in range(config.discriminator_steps):
             # The last pictures are the generator's own step's, too.
             with self.device.autocast(), torch.set_grad_enabled(k == config.discriminator_steps - 1):
-                made = networks.make(networks.generator, rng, step)
-            real = networks.real(rng, step).to(self.device.torch_device)
+                made = self.make(rng, step)
+            real = self.real(rng, step).to(self.device.torch_device)
             shown = augment(real, config.augment, rng)
             faked = augment(made.detach(), config.augment, rng)
             true, false = judge(shown), judge(faked)
@@ -99,14 +97,14 @@ class GanLearner(Learner):
                 loss = loss + config.gradient_penalty * gradient_penalty(judge, shown, faked, rng)
             self._move("discriminator", loss)
             if config.clip:
-                clip_weights(networks.discriminator, config.clip)
+                clip_weights(self.discriminator, config.clip)
         for parameter in self.learning["discriminator"]:
             parameter.requires_grad_(False)
         loss = played.generator(judge(augment(made, config.augment, rng)))
         self._move("model", loss)
         for parameter in self.learning["discriminator"]:
             parameter.requires_grad_(True)
-        average_weights(self.parts["averaged"], networks.generator, self.plan.share(step))
+        average_weights(self.parts["averaged"], self.generator, self.plan.share(step))
         variety = float(made.detach().float().std(0).mean() / real.std(0).mean().clamp_min(1e-6))
         right = float(((true > 0).float().mean() + (false < 0).float().mean()).detach() / 2)
         terms = {"discriminator": float(lost.detach()), "generator": float(loss.detach())}

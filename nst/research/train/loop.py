@@ -223,11 +223,19 @@ def average_weights(averaged: nn.Module, model: nn.Module, share: float | Tensor
             tensor.copy_(new[name])
 
 
-def drop_numbers_gone_wrong(parameters: Iterable[nn.Parameter]) -> None:
-    """Put zeros in place of gradients that are no numbers: one step of bfloat16 gone wrong must not end a training."""
-    for parameter in parameters:
+def descend(loss: Tensor, optimizer: torch.optim.Optimizer, parameters: Iterable[nn.Parameter], longest: float) -> None:
+    """Take a step down a loss, along a gradient of a norm of `longest` at most.
+
+    Zeros are put in place of gradients that are no numbers: one step of bfloat16 gone wrong must not end a training.
+    """
+    learning = list(parameters)
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    nn.utils.clip_grad_norm_(learning, longest)
+    for parameter in learning:
         if parameter.grad is not None:
             parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
+    optimizer.step()
 
 
 def training_device(name: str | Device) -> Device:

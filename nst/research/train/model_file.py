@@ -14,13 +14,14 @@ from nst.encoders import load_encoder
 from nst.weights import WeightsError, load_tensors, save_tensors
 
 
-def seed_weights(seed: int, encoder: str) -> None:
+def seed_weights(seed: int, encoder: str | None = None) -> None:
     """Make the initial weights of what is built next those of this seed.
 
     A network that looks through an encoder loads it while it is built, if it is not loaded yet, which would use up
     random numbers: it is loaded here first.
     """
-    load_encoder(encoder)
+    if encoder:
+        load_encoder(encoder)
     torch.manual_seed(seed)
 
 
@@ -46,34 +47,40 @@ def write_model(
     record: Mapping[str, Any],
     about: str,
     *,
+    file: str | None = None,
     command: str | None = None,
     license: str = "mit",
+    source: str | None = None,
 ) -> None:
     """Write a model as float16 safetensors, its configuration in the metadata, and a card beside it.
 
     Args:
         model: what was trained.
-        folder: where `ARCHITECTURE.safetensors` and README.md go.
+        folder: where `FILE.safetensors` and README.md go.
         architecture: the name of its builder.
         config: the builder's arguments.
         record: the last one of the training, for the card.
         about: what the model does and what it was trained on.
-        command: what trains it; None means the one of the architecture's name.
+        file: what it is called; None means as its architecture.
+        command: what trains it; None means the one of that name.
         license: what may be done with it.
+        source: where the papers are named; None means where the architecture is.
     """
     tensors = {k: v.detach().half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     tensors = {k: v.cpu() for k, v in tensors.items()}
     metadata = {"architecture": architecture, "config": json.dumps(config)}
-    save_tensors(folder / f"{architecture}.safetensors", tensors, metadata)
+    file = file or architecture
+    save_tensors(folder / f"{file}.safetensors", tensors, metadata)
     terms = "\n".join(f"| {name} | {value} |" for name, value in record.items() if name not in ("step", "steps"))
     card = CARD.format(
-        name=architecture,
-        command=command or architecture,
+        name=file,
+        command=command or file,
         license=license,
         about=about,
         terms=terms,
         step=record["step"],
         steps=record["steps"],
+        source=source or f"nst/models/{architecture}.py",
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
 
@@ -94,5 +101,5 @@ ones. At the end, on training crops:
 | --- | --- |
 {terms}
 
-RGB in [0, 1] in and out. `nst/models/{name}.py` names the paper, and says where this differs from it.
+RGB in [0, 1]. `{source}` names the papers, and says where this differs from them.
 """

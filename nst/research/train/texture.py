@@ -11,12 +11,10 @@ from torch import Tensor, nn
 from nst.encoders import CONTENT_LAYERS, load_encoder
 from nst.images import resize, to_tensor
 from nst.models.texture import TextureNet
-from nst.research.train.config import CropConfig, Records, options
+from nst.research.options import Records, options
+from nst.research.train.config import CropConfig
 from nst.research.train.data import named_style, rows
-from nst.research.train.descent import Descent
-from nst.research.train.loop import train, training_device
-from nst.research.train.model_file import seed_weights, warm_start, write_model
-from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
+from nst.research.train.lesson import Lesson
 from nst.teach.perceptual import Perceptual, Weights
 
 
@@ -85,40 +83,26 @@ class TextureConfig(CropConfig):
 def train_texture(config: TextureConfig) -> Records:
     """Train a texture network: for textures from noise, or with photos for stylizing."""
     name, picture = named_style(config.style)
-    device, batch, size = training_device(config.device), config.batch, config.size
-    seed_weights(config.seed, config.encoder)
-    shape: dict[str, Any] = {"scales": config.scales, "width": config.width, "photo": config.data is not None}
-    model = device.place(TextureNet(**shape))
-    if config.start:
-        warm_start(model, config.start)
+    batch, size, photos = config.batch, config.size, config.data is not None
+    lesson = Lesson(config, "texture", TextureNet, {"scales": config.scales, "width": config.width, "photo": photos})
+    model, device = lesson.model, lesson.device
     weights = Weights(content=config.content_weight, color=config.color_weight, tv=config.tv_weight, plain=0)
     perceptual = Perceptual(load_encoder(config.encoder).to(device.torch_device), device, weights)
     target = device.place(resize(to_tensor(picture), config.style_size))
     objective = TextureObjective(model, perceptual, target, config.diversity_weight if batch > 1 else 0)
-    photos = Stock(Pictures(config.data), max(size, PHOTO_SIDE), device) if config.data else None
 
     def crops(count: int, seed: int) -> tuple[Tensor, ...]:
-        return (photos.batch(count, size, photos.rng.manual_seed(seed), smallest=0.75),) if photos else ()
+        return (lesson.crops(count, seed, smallest=0.75),) if photos else ()
 
-    shown = crops(4, config.seed)
+    def draw(seed: int) -> tuple[Tensor, ...]:
+        return (*model.noise((size, size), seed, batch), *crops(batch, seed))
 
-    def sheet(trained: Any, _: int) -> Tensor:
+    def sheet(trained: Any) -> Tensor:
         """Four pictures; those of a network for textures are larger than it has ever seen."""
         noise = trained.noise((size, size) if photos else (2 * size, 2 * size), 0, 4)
         return rows([trained([device.place(z) for z in noise], *shown)])
 
-    yield from train(
-        Descent(
-            objective,
-            lambda seed: (*model.noise((size, size), seed, batch), *crops(batch, seed)),
-            model,
-            config.plan,
-            device,
-        ),
-        out=config.folder,
-        finish=lambda trained, record: write_model(
-            trained, config.folder, "texture", shape, record, f"Textures after {name}, from noise."
-        ),
-        sheet=sheet,
-        notes=lambda: {"skipped": photos.skipped if photos else 0},
-    )
+    shown = crops(4, config.seed)
+    skipped = None if photos else lambda: 0
+    about = f"Textures after {name}, from noise."
+    yield from lesson.learn(lesson.descent(objective, draw), about, sheet, skipped=skipped)

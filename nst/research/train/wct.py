@@ -10,12 +10,10 @@ from torch import Tensor, nn
 from nst.device import Device
 from nst.losses import content_loss
 from nst.models.wct import WCT
-from nst.research.train.config import PhotoConfig, Records, options
+from nst.research.options import Records, options
+from nst.research.train.config import PhotoConfig
 from nst.research.train.data import rows
-from nst.research.train.descent import Descent
-from nst.research.train.loop import train, training_device
-from nst.research.train.model_file import seed_weights, warm_start, write_model
-from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
+from nst.research.train.lesson import Lesson
 
 
 class Reconstruction(nn.Module):
@@ -51,27 +49,12 @@ class WCTConfig(PhotoConfig):
 @options
 def train_wct(config: WCTConfig) -> Records:
     """Train WCT's decoders to give pictures back; styles are not needed."""
-    device, size = training_device(config.device), config.size
-    seed_weights(config.seed, config.encoder)
-    shape = {"encoder": config.encoder}
-    model = WCT(**shape)
-    if config.start:
-        warm_start(model, config.start)
-    model = device.place(model)
-    photos = Stock(Pictures(config.data), max(size, PHOTO_SIDE), device)
-    samples = photos.batch(4, size, photos.rng.manual_seed(config.seed))
+    lesson = Lesson(config, "wct", WCT, {"encoder": config.encoder})
+    samples = lesson.crops(4, config.seed)
 
-    def sheet(trained: Any, _: int) -> Tensor:
+    def sheet(trained: Any) -> Tensor:
         return rows([samples, *(trained.reconstruct(samples, layer)[0] for layer in trained.layers)])
 
-    def draw(step_seed: int) -> tuple[Tensor, ...]:
-        return (photos.batch(config.batch, size, photos.rng.manual_seed(step_seed)),)
-
     about = f"Decoders of five layers of {config.encoder}, for any style. Trained on {config.data}."
-    yield from train(
-        Descent(Reconstruction(model, device, config.feature_weight), draw, model, config.plan, device),
-        out=config.folder,
-        finish=lambda trained, record: write_model(trained, config.folder, "wct", shape, record, about),
-        sheet=sheet,
-        notes=lambda: {"skipped": photos.skipped},
-    )
+    objective = Reconstruction(lesson.model, lesson.device, config.feature_weight)
+    yield from lesson.learn(lesson.descent(objective, lambda seed: (lesson.crops(config.batch, seed),)), about, sheet)
