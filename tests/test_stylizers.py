@@ -14,8 +14,9 @@ from nst.__main__ import main
 from nst.losses import moments
 from nst.metrics import psnr
 from nst.models.adain import AdaIN, adaptive_instance_norm
-from nst.models.blocks import Conv, ResizeConv, instance_norm, pad_reflecting
+from nst.models.blocks import Conv, ResizeConv, instance_norm, interleaved, pad_reflecting
 from nst.models.johnson import TransformNet
+from nst.models.phases import beside, conv_beside
 from nst.models.texture import TextureNet
 from nst.models.wct import WCT, whiten_and_color
 from nst.registry import load_model
@@ -54,6 +55,37 @@ def test_resize_convolution_is_enlargement_and_convolution():
     layer, x = ResizeConv(4, 5), torch.randn(2, 4, 7, 6)
     padded = F.pad(F.interpolate(x, scale_factor=2, mode="nearest"), (1, 1, 1, 1), mode="reflect")
     assert torch.allclose(layer(x), F.conv2d(padded, layer.weight, layer.bias), atol=1e-6)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("kernel", [3, 5, 7, 9])
+def test_the_last_convolution_of_pixels_sorted_by_phase_is_that_of_the_picture(kernel):
+    torch.manual_seed(0)
+    last, x = Conv(4, 3, kernel), torch.randn(2, 16, 7, 6).contiguous(memory_format=torch.channels_last)
+    ours = interleaved(conv_beside(beside(x), last.weight, last.bias))
+    assert torch.allclose(ours, last(interleaved(x)), atol=1e-5)
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_what_lies_too_far_from_the_mean_is_cut_off_the_same_in_place(relu):
+    torch.manual_seed(0)
+    x, scale, shift = torch.randn(1, 5, 9, 8), torch.randn(1, 5), 3 * torch.randn(1, 5)
+    x[0, :, 4, 4] = torch.tensor([40.0, -40, 40, -40, 40])
+    with_gradient = instance_norm(x.clone().requires_grad_(), scale, shift, relu, peak=2.0)
+    with torch.no_grad():
+        assert torch.allclose(instance_norm(x.clone(), scale, shift, relu, peak=2.0), with_gradient, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (33, 47), (6, 90)])
+@pytest.mark.parametrize("kernel", [5, 9])
+def test_the_network_paints_alike_with_and_without_a_gradient(size, kernel):
+    """Without one, the last layers work on pixels sorted by phase, and normalization in place."""
+    torch.manual_seed(0)
+    net = TransformNet((4, 6, 8), 1, kernel, upsampling="smooth", peak=2.0, ground=True).eval()
+    photo, style = picture(0, *size), 0.3 * torch.randn(1, net.num_parameters)
+    with torch.no_grad():
+        fast = net(photo, style)
+    assert torch.allclose(fast, net(photo, style).detach(), atol=1e-4)
 
 
 def test_a_convolution_of_a_thin_picture_repeats_its_edge():

@@ -131,6 +131,12 @@ def _in_strips(x: Tensor, size: int, stride: int, zoom: int, layer: Callable[[Te
     return out
 
 
+def stays_apart(x: Tensor) -> bool:
+    """Whether what becomes of features (N, C, H, W), twice as large, is better computed by `nst.models.phases`."""
+    plain = torch.is_grad_enabled() or _is_plain(x) or min(x.shape[2:]) < 4
+    return not plain and 4 * x.shape[2] * x.shape[3] <= LARGE
+
+
 def _is_large(x: Tensor) -> bool:
     most = LARGE if x.device.type == "cpu" else LARGE_ON_GPU
     large = not torch.is_grad_enabled() and x.shape[2] * x.shape[3] > most and min(x.shape[2:]) > 16
@@ -169,16 +175,23 @@ class ResizeConv(nn.Conv2d):
         self.smooth = smooth
 
     def forward(self, x: Tensor) -> Tensor:
-        # The reflection of an enlarged picture's border is the edge repeated, at the low resolution.
-        weight = torch.cat(
-            [self._taps(self._taps(self.weight, row, 2), column, 3) for row in (0, 1) for column in (0, 1)]
-        )
-        bias = self.bias.repeat(4) if self.bias is not None else None
+        weight, bias = self._phases()
         if _is_large(x):
-            return _in_strips(x, 1, 1, 2, lambda part: _interleaved(F.conv2d(part, weight, bias)))
+            return _in_strips(x, 1, 1, 2, lambda part: interleaved(F.conv2d(part, weight, bias)))
         plain = torch.is_grad_enabled() or _is_plain(x)
         padded = F.pad(x, (1,) * 4, mode="replicate") if plain else _padded(x, 1, 0)
-        return _interleaved(conv2d(padded, weight, bias))
+        return interleaved(conv2d(padded, weight, bias))
+
+    def apart(self, x: Tensor) -> Tensor:
+        """The same before the four pictures are put together: (N, 4 D, H, W), on a processor, without a gradient."""
+        return F.conv2d(_padded(x, 1, 0), *self._phases())
+
+    def _phases(self) -> tuple[Tensor, Tensor | None]:
+        """The kernel and the shift of the four pixels that one becomes. What is reflected at an enlarged picture's
+        border is, at the low resolution, the edge repeated."""
+        rows = (self._taps(self.weight, row, 2) for row in (0, 1))
+        weight = torch.cat([self._taps(row, column, 3) for row in rows for column in (0, 1)])
+        return weight, None if self.bias is None else self.bias.repeat(4)
 
     def _taps(self, w: Tensor, phase: int, dim: int) -> Tensor:
         """What the three taps along a dimension are at the low resolution, for the even (0) or odd (1) pixels."""
@@ -193,7 +206,7 @@ class ResizeConv(nn.Conv2d):
         return torch.stack(sums, dim)
 
 
-def _interleaved(x: Tensor) -> Tensor:
+def interleaved(x: Tensor) -> Tensor:
     """Four pictures (N, 4 C, H, W), of the pixels at even and odd rows and columns, as one (N, C, 2 H, 2 W).
 
     `F.pixel_shuffle` but for the order of channels, which leaves those of a pixel beside each other in memory.
@@ -244,13 +257,16 @@ def _normalize_whole(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: 
 def _normalize_one(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:
     """As `instance_norm`, but overwrites x: to get as much memory anew takes longer than the arithmetic."""
     x = x.contiguous(memory_format=torch.channels_last)
-    out = (x, torch.empty(0), torch.empty(0))
-    gain, lift = (scale[0], shift[0]) if peak is None else (torch.ones_like(scale[0]), torch.zeros_like(shift[0]))
-    torch.native_batch_norm(x, gain, lift, None, None, True, 0.0, EPS, out=out)
-    if peak is not None:
-        x.clamp_(-peak, peak)
-        torch.addcmul(shift.to(x)[:, :, None, None], x, scale.to(x)[:, :, None, None], out=x)
-    return x.relu_() if relu else x
+    torch.native_batch_norm(x, scale[0], shift[0], None, None, True, 0.0, EPS, out=(x, torch.empty(0), torch.empty(0)))
+    if peak is None:
+        return x.relu_() if relu else x
+    reach, rows = peak * scale[0].abs(), x[0].permute(1, 2, 0).flatten(1)  # many pixels at a time are fast to bound
+    low, high = ((shift[0] + side).to(x).repeat(x.shape[3]) for side in (-reach, reach))
+    torch.minimum(rows, high.clamp_min_(0) if relu else high, out=rows)
+    if relu and bool((low <= 0).all()):
+        return x.relu_()
+    torch.maximum(rows, low.clamp_min_(0) if relu else low, out=rows)
+    return x
 
 
 def _normalize_in_place(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:

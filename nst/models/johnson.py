@@ -20,7 +20,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst.models.blocks import EPS, Conv, ResizeConv, instance_norm
+from nst.models.blocks import EPS, Conv, ResizeConv, instance_norm, interleaved, stays_apart
+from nst.models.phases import beside, conv_beside
 from nst.models.preprocess import prepare_ground
 from nst.registry import register
 
@@ -105,9 +106,14 @@ class TransformNet(nn.Module):
             x = normalize(conv(x))
         for block in self.blocks:
             x = x + normalize(block[1](normalize(block[0](x))), relu=False)  # type: ignore[index]
-        for conv in self.up:
+        for conv in self.up[:-1]:
             x = normalize(conv(x))
-        painted = self.last(x)[..., : image.shape[2], : image.shape[3]].float()
+        if isinstance(self.up[-1], ResizeConv) and stays_apart(x):
+            x = normalize(beside(self.up[-1].apart(x)))
+            painted = interleaved(conv_beside(x, self.last.weight, self.last.bias))
+        else:
+            painted = self.last(normalize(self.up[-1](x)))
+        painted = painted[..., : image.shape[2], : image.shape[3]].float()
         return torch.sigmoid(2 * painted) if self.output == "sigmoid" else painted.clamp(0, 1)
 
 
