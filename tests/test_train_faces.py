@@ -101,10 +101,10 @@ def test_faces_that_cannot_be_read_are_counted(tmp_path, places):
     photo_folder(tmp_path / "photos")
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
     faces = Faces(tmp_path / "photos", 16, 1)
-    assert (len(faces.seen), len(faces.held), faces.skipped) == (3, 1, 1)
-    batch = faces.batch(6, torch.Generator().manual_seed(0))
+    assert (len(faces), len(faces.held), faces.skipped) == (3, 1, 1)
+    batch = faces.batch(6, 16, torch.Generator().manual_seed(0), smallest=1.0)
     assert batch.shape == (6, 3, 16, 16) and float(batch.max()) <= 1
-    assert torch.equal(batch, faces.batch(6, torch.Generator().manual_seed(0)))
+    assert torch.equal(batch, faces.batch(6, 16, torch.Generator().manual_seed(0), smallest=1.0))
 
 
 def test_a_sheet_has_its_pictures_row_by_row():

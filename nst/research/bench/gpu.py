@@ -18,9 +18,7 @@ from nst.device import Device, choose_device
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder, load_encoder
 from nst.fast import fast_styles, make_painter
 from nst.frames import paint_frames
-from nst.losses import ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
-from nst.optimize import Step, optimize, throttle
-from nst.params import PixelImage
+from nst.optimize import Step, throttle
 from nst.research.bench import loops
 from nst.research.bench.events import heard, told
 from nst.research.bench.turns import wait
@@ -189,12 +187,7 @@ class GpuBench:
     def run(self, network: str, kind: str, size: int, capture: bool = True) -> Iterator[Step]:
         """Our optimization with the losses of `style_transfer`, without end."""
         model, content, style = self.encoder(network), self.picture(1, size), self.picture(2, size)
-        with torch.no_grad(), self.device.autocast():
-            kept, wanted = model(content, CONTENT_LAYERS), model(style, STYLE_LAYERS)
-        losses: list[nn.Module] = [ContentLoss(kept, CONTENT_LAYERS, 0.004)]
-        losses += [StyleLoss(wanted, STYLE_LAYERS, kind=kind, weight=0.996), TotalVariationLoss(content, weight=0.01)]
-        criterion = PerceptualLoss(losses) if capture else _Uncaptured(losses)
-        return optimize(PixelImage(content), model, criterion, device=self.device, num_steps=10**6, average=0.9)
+        return loops.ours(model, content, style, self.device, kind=kind, capture=capture)
 
     def ours(self, network: str, kind: str, size: int, capture: bool = True) -> Row:
         """A step of ours."""
@@ -333,7 +326,3 @@ class GpuBench:
         gc.collect()
         if self.cuda:
             torch.cuda.empty_cache()
-
-
-class _Uncaptured(PerceptualLoss):
-    capturable = False

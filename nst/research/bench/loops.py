@@ -1,10 +1,10 @@
-"""Other people's loops, restated plainly, to compare ours with; and VGG-19 to run them on."""
+"""Loops to be timed: ours, and other people's, restated plainly; and VGG-19 to run them on."""
 
 from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from nst.device import Device
 from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS, VGG_WIDTHS, Encoder, build, load_encoder
+from nst.losses import ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
+from nst.optimize import Step, optimize
+from nst.params import PixelImage
 from nst.weights import WeightsNotFound
 
 
@@ -55,6 +59,42 @@ class PlainEncoder:
                 if len(found) == len(set(layers)):
                     break
         return found
+
+
+def ours(
+    encoder: Encoder,
+    content: Tensor,
+    style: Tensor,
+    device: Device,
+    *,
+    kind: str = "gram",
+    weights: tuple[float, float] = (0.004, 0.996),
+    tv_weight: float = 0.01,
+    capture: bool = True,
+) -> Iterator[Step]:
+    """Our optimization with the losses of `style_transfer`, without end.
+
+    Args:
+        encoder: on the device.
+        content, style: pictures (1, 3, H, W), on the device.
+        device: device and number format.
+        kind: see `StyleLoss`.
+        weights: of content and style.
+        tv_weight: of total variation; 0 for none, and for no average of the iterates either.
+        capture: whether steps may become a graph.
+    """
+    with torch.no_grad(), device.autocast():
+        kept, wanted = encoder(content, CONTENT_LAYERS), encoder(style, STYLE_LAYERS)
+    losses: list[nn.Module] = [ContentLoss(kept, CONTENT_LAYERS, weights[0])]
+    losses.append(StyleLoss(wanted, STYLE_LAYERS, kind=kind, weight=weights[1]))
+    losses += [TotalVariationLoss(content, weight=tv_weight)] if tv_weight else []
+    criterion = PerceptualLoss(losses) if capture else _Uncaptured(losses)
+    average = 0.9 if tv_weight else 0.0
+    return optimize(PixelImage(content), encoder, criterion, device=device, num_steps=10**6, average=average)
+
+
+class _Uncaptured(PerceptualLoss):
+    capturable = False
 
 
 class Loop:

@@ -17,29 +17,17 @@ from torch import Tensor
 
 from nst.color import COLOR_MODES
 from nst.device import Device, choose_device
-from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, Encoder, load_encoder
+from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, load_encoder
 from nst.images import resize, to_tensor
-from nst.losses import STYLE_LOSSES, ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
-from nst.optimize import Encoding, optimize
-from nst.params import PixelImage
-from nst.research.bench.loops import PlainEncoder, PlainLoop, vgg19
+from nst.losses import STYLE_LOSSES
+from nst.optimize import Encoding
+from nst.research.bench.loops import PlainEncoder, PlainLoop, ours, vgg19
 from nst.research.bench.turns import in_turn
 from nst.settings.setting import Preset
 from nst.styles import load_content, load_style
 from nst.stylize import style_transfer
 
 STEP = "a whole step"
-
-
-def our_loop(
-    encoder: Encoder, content: Tensor, style: Tensor, weights: tuple[float, float], device: Device
-) -> Callable[[], float]:
-    """Our loop as a function that takes one step and gives its loss."""
-    with torch.no_grad(), device.autocast():
-        kept, wanted = encoder(content, CONTENT_LAYERS), encoder(style, STYLE_LAYERS)
-    losses = [ContentLoss(kept, CONTENT_LAYERS, weights[0]), StyleLoss(wanted, STYLE_LAYERS, weight=weights[1])]
-    run = optimize(PixelImage(content), encoder, PerceptualLoss(losses), device=device, num_steps=10**6)
-    return lambda: next(run).loss
 
 
 def bench_optimize(
@@ -78,7 +66,8 @@ def bench_optimize(
             network = network.to(device.torch_device)
             plain = PlainLoop(network, content.contiguous(), style.contiguous(), weights)
             loops[name, "plain, float32"] = plain.step
-            loops[name, f"ours, {device.name}"] = our_loop(network, content, style, weights, device)
+            run = ours(network, content, style, device, weights=weights, tv_weight=0)
+            loops[name, f"ours, {device.name}"] = lambda run=run: next(run).loss  # type: ignore[misc]
         taken = in_turn(loops, device, rounds, steps)
         for (name, loop), own in taken.items():
             same = taken[name, "plain, float32"]
@@ -124,12 +113,7 @@ def bench_encoders(
             leaf = image.to(on.torch_device, memory_format=layout).requires_grad_()
             calls[name, title] = partial(_forward_backward, network, leaf, layers, on)
         x = fast.place(image)
-        with torch.no_grad(), fast.autocast():
-            features = model(x, layers)
-        terms = [ContentLoss(features, CONTENT_LAYERS), StyleLoss(features, STYLE_LAYERS)]
-        terms.append(TotalVariationLoss(x, weight=0.1))
-        run = optimize(PixelImage(x), model, PerceptualLoss(terms), device=fast, num_steps=10**6, average=0.9)
-        calls[name, STEP] = partial(next, run)
+        calls[name, STEP] = partial(next, ours(model, x, x, fast, weights=(1.0, 1.0), tv_weight=0.1))
     best = {key: min(taken.times) for key, taken in in_turn(calls, fast, rounds, 2).items()}
     for (name, title), seconds in best.items():
         if title != STEP:

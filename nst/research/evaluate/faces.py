@@ -50,7 +50,7 @@ def compare_faces(
     def distance(made: torch.Tensor) -> float:
         return round(1000 * distance_to(faces.held, made, encoder, device), 2)
 
-    yield {"faces": "real", "truncation": 1.0, "distance": distance(faces.seen[:held]), "per_second": ""}
+    yield {"faces": "real", "truncation": 1.0, "distance": distance(faces.images[:held]), "per_second": ""}
     for model in models:
         for truncation in truncations:
             began = time.monotonic()

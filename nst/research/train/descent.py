@@ -123,16 +123,7 @@ class Descent(Learner):
         terms: Terms = self.objective(*inputs, **told)
         descend(torch.stack(list(terms.values())).sum(), self.optimizer, self.learning, 1.0)
         average_weights(self.averaged, self.model, self.moved)
-        for name, term in terms.items():  # always in the same memory, as a graph writes to it
-            if name not in self.sums:
-                self.sums[name] = torch.zeros((), device=self.device.torch_device)
-            self.sums[name] += term.detach()
-
-    def totals(self) -> dict[str, float]:
-        found = {name: float(total) for name, total in self.sums.items()}
-        for total in self.sums.values():
-            total.zero_()
-        return found
+        self.add(terms)
 
     def take_over(self, state: Mapping[str, Any]) -> None:
         super().take_over(state)

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nst.device import choose_device
 from nst.encoders import load_encoder
 from nst.fidelity import distance_to
-from nst.images import ImageError, grid, to_tensor
+from nst.images import ImageError, grid
 from nst.models.dcgan import DCGAN, DCGANDiscriminator
 from nst.models.progan import WIDTHS, GrowingDiscriminator, ProGAN, enlarge
 from nst.models.stylegan import StyleGAN, mix_styles
@@ -22,7 +23,7 @@ from nst.research.train.gan_loop import GanLearner
 from nst.research.train.growth import Growth, shrink
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import seed_weights, write_model
-from nst.teach.crops import Pictures
+from nst.teach.crops import Pictures, Stock
 
 SHEET, SHEET_COLUMNS, TRUNCATION = 64, 8, 0.7
 """How many faces a sheet shows, and how near to the mean one."""
@@ -33,41 +34,24 @@ ABOUT = (
 )
 
 
-class Faces:
+class Faces(Stock):
     """Pictures of faces, all of one size and kept in memory; a file that cannot be read is left out and counted.
 
     Args:
         source: folder or tar file.
-        size: side in pixels; a picture's middle square is taken.
-        held: how many of the last ones are kept from the training, to measure by.
+        size: side in pixels.
+        held: how many of the last ones are kept from the training, to measure by; they are bytes (held, 3, size, size).
 
     Raises:
         ImageError: there are no pictures, or too few for so many held out.
     """
 
     def __init__(self, source: str | Path, size: int, held: int = 0) -> None:
-        pictures, kept = Pictures(source), []
-        self.skipped = 0
-        for index in range(len(pictures)):
-            try:
-                image = pictures[index]
-            except ImageError:
-                self.skipped += 1
-                continue
-            short = min(image.size)
-            left, top = (image.width - short) // 2, (image.height - short) // 2
-            cut = image.resize((size, size), box=(left, top, left + short, top + short))
-            kept.append((to_tensor(cut)[0] * 255).round().byte())
-        if len(kept) - held < 2:
-            raise ImageError(f"{source} holds {len(kept)} pictures that can be read: too few, with {held} held out.")
-        self.seen = torch.stack(kept[: len(kept) - held])
-        self.held = torch.stack(kept[len(kept) - held :]) if held else self.seen[:0]
-
-    def batch(self, count: int, generator: torch.Generator) -> Tensor:
-        """`count` pictures (count, 3, size, size) in [0, 1], half of them mirrored."""
-        chosen = self.seen[torch.randint(len(self.seen), (count,), generator=generator)].float() / 255
-        mirrored = torch.rand(count, 1, 1, 1, generator=generator) < 0.5
-        return torch.where(mirrored, chosen.flip(-1), chosen).contiguous(memory_format=torch.channels_last)
+        super().__init__(Pictures(source), size, choose_device("cpu"))
+        count = len(self) - held
+        if count < 2:
+            raise ImageError(f"{source} holds {len(self)} pictures that can be read: too few, with {held} held out.")
+        self.images, self.held = self.images[:count], self.images[count:]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,10 +135,10 @@ class FaceLearner(GanLearner):
     ) -> None:
         device = training_device(config.device)
         super().__init__(device.place(generator), device.place(discriminator), config, device)
-        self.name, self.shape, self.faces = name, shape, Faces(config.data, size, config.held)
+        self.name, self.shape, self.size, self.faces = name, shape, size, Faces(config.data, size, config.held)
 
     def real(self, rng: torch.Generator, step: int) -> Tensor:
-        return self.faces.batch(self.config.batch, rng)
+        return self.faces.batch(self.config.batch, self.size, rng, smallest=1.0)
 
     def latent(self, rng: torch.Generator) -> Tensor:
         """What a batch of faces comes from."""
@@ -172,7 +156,7 @@ class FaceLearner(GanLearner):
         if not self.grown(record["step"]):
             return
         self.center(averaged)
-        about = ABOUT.format(side=averaged.resolution, dim=averaged.latent_dim, count=len(self.faces.seen))
+        about = ABOUT.format(side=averaged.resolution, dim=averaged.latent_dim, count=len(self.faces))
         told = {"command": self.name.removeprefix("dc"), "license": self.config.license}
         write_model(averaged, self.config.folder, self.name, self.shape, record, about, **told)
 

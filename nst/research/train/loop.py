@@ -91,7 +91,7 @@ class Learner:
         self.plan, self.device = plan, device
         self.parts: dict[str, Any] = {}
         self.elapsed = 0.0
-        self.sums: dict[str, Any] = {}
+        self.sums: dict[str, Tensor] = {}
         self.rank, self.world = process_rank(device)
 
     def step(self, step: int, seed: int) -> None:
@@ -104,13 +104,16 @@ class Learner:
 
     def add(self, terms: Mapping[str, Any]) -> None:
         """Add a step's terms to their sums."""
-        for name, term in terms.items():
-            self.sums[name] = self.sums.get(name, 0.0) + (term.detach() if isinstance(term, Tensor) else term)
+        for name, term in terms.items():  # always in the same memory, as a graph writes to it
+            if name not in self.sums:
+                self.sums[name] = torch.zeros((), device=self.device.torch_device)
+            self.sums[name] += term.detach() if isinstance(term, Tensor) else term
 
     def totals(self) -> dict[str, float]:
         """The terms' sums since they were last asked for."""
         found = {name: float(total) for name, total in self.sums.items()}
-        self.sums = {}
+        for total in self.sums.values():
+            total.zero_()
         return found
 
     def trouble(self, record: Mapping[str, Any]) -> str:
