@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.benchmark import Timer
 
 from nst.capture import Repeated
 from nst.device import Device, choose_device
@@ -26,8 +27,8 @@ from nst.stylize import style_transfer
 
 LAYERS = (*STYLE_LAYERS[:4], *CONTENT_LAYERS, *STYLE_LAYERS[4:])
 KEYS = ("row", "size", "ms", "rate", "floor_ms", "times_floor", "times_pass", "memory", "note", "seconds")
-LONGEST, SHORTEST_TIMES = 0.4, 3
-"""Seconds for which a thing is repeated to be timed, and how often at least."""
+LONGEST = 0.4
+"""Seconds for which a thing is repeated to be timed."""
 
 PRINT, ALLOWED = 8192, 4 * 2**30
 """Long side in pixels of a print, and bytes of the GPU's memory for it."""
@@ -305,16 +306,8 @@ class GpuBench:
             torch.cuda.reset_peak_memory_stats()
         for _ in range(4):
             step()
-        wait(self.device)
-        began = time.perf_counter()
-        step()
-        wait(self.device)
-        times = max(SHORTEST_TIMES, min(200, int(LONGEST / max(time.perf_counter() - began, 1e-6))))
-        began = time.perf_counter()
-        for _ in range(times):
-            step()
-        wait(self.device)
-        return 1000 * (time.perf_counter() - began) / times
+        timer = Timer("step()", globals={"step": step}, num_threads=torch.get_num_threads())
+        return 1000 * timer.blocked_autorange(min_run_time=LONGEST).median
 
     def captured(self, repeated: Repeated) -> str:
         return "a graph" if repeated.graph is not None else "no graph"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from nst.images import IMAGE_SUFFIXES, ImageError
 from nst.metrics import PARTS, find_judge, pastiche_score
-from nst.research.evaluate.grid import Row, averaged
+from nst.research.evaluate.grid import BETWEEN, Row, averaged
 from nst.research.evaluate.sheets import load, named_content, named_style
 from nst.styles import StyleNotFound
 
-LIST, BETWEEN = "results.csv", "--"
+LIST = "results.csv"
 HOW = (
     f"name each picture CONTENT{BETWEEN}STYLE.png or CONTENT{BETWEEN}STYLE{BETWEEN}METHOD.png, or write a {LIST} with "
     "the columns result, content, style and, if you like, method"

@@ -17,10 +17,10 @@ from nst.models.predictor import StylePredictor
 from nst.registry import load_model
 from nst.research.options import Records, options
 from nst.research.train.config import NetConfig, PerceptualConfig
-from nst.research.train.data import named_style, other_colors, rows, strengths
+from nst.research.train.data import gathered, named_style, other_colors, rows, strengths
 from nst.research.train.lesson import Lesson
 from nst.styles import list_styles, load_style
-from nst.teach.crops import SMALLEST, Pictures, Stock
+from nst.teach.crops import SMALLEST, Stock
 from nst.teach.perceptual import ZOOMS, Perceptual, loss_networks, random_view
 
 STYLE_SIDE = 512
@@ -177,16 +177,10 @@ def imitate(model: StylePredictor, start: str, style: Sequence[str], device: Dev
 
 def style_pictures(names: Sequence[str]) -> tuple[list[Image.Image], list[Image.Image]]:
     """Pictures of files and folders, and drawn styles by name, no larger than `STYLE_SIDE`."""
-    painted: list[Image.Image] = []
-    drawn: list[Image.Image] = []
     known = {style.name for style in list_styles()}
-    for name in names:
-        if Path(name).is_dir() or Path(name).suffix == ".tar":
-            painted += list(Pictures(name))
-        elif name in known and not Path(name).exists():
-            drawn.append(load_style(name, STYLE_SIDE))
-        else:
-            painted.append(named_style(name)[1])
+    own = [name for name in names if name in known and not Path(name).exists()]
+    painted = list(gathered([name for name in names if name not in own]))
+    drawn = [load_style(name, STYLE_SIDE) for name in own]
     for image in painted + drawn:
         image.thumbnail((STYLE_SIDE, STYLE_SIDE), Image.Resampling.LANCZOS)
     return painted, drawn

@@ -28,6 +28,7 @@ from nst.encoders import STYLE_LAYERS, Encoder, load_encoder
 from nst.registry import load_model
 from nst.research.options import Records, options
 from nst.research.train.config import CropConfig
+from nst.research.train.data import gathered
 from nst.research.train.descent import Descent
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import write_model
@@ -306,7 +307,7 @@ def train_compact(config: CompactConfig) -> Records:
         _warm_start(student, config.start)
     model = device.place(Distillation(student, teacher, device, config.relation_weight, config.gradient_weight))
     photos = Stock(Pictures(config.data), PHOTO_SIDE, device)
-    paintings = [picture for source in config.paintings for picture in Pictures(source)]
+    paintings = gathered(config.paintings)
     art, rng = Stock(paintings, PHOTO_SIDE, device) if paintings else photos, photos.rng
     painted = PaintedPictures(model, photos, art, network, size, config.bank, device) if config.bank else None
     if not (folder / "checkpoint.pt").exists():

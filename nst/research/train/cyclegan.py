@@ -8,41 +8,27 @@ from __future__ import annotations
 
 import copy
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from nst.encoders import load_encoder
-from nst.images import decode
 from nst.models.cyclegan import PatchGAN, Translator
 from nst.research.options import Records, options
 from nst.research.train.config import CropConfig
 from nst.research.train.cycle import CYCLE_LOSSES, Cycle, StyleTerm, Terms
-from nst.research.train.data import rows
+from nst.research.train.data import gathered, rows
 from nst.research.train.lesson import Lesson
 from nst.research.train.loop import Learner, average_weights, descend
-from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
+from nst.teach.crops import PHOTO_SIDE, Stock
 
 MANY = 48
 """Crops that tell what the other kind's pictures have in common."""
-
-
-@dataclass(frozen=True)
-class Domain:
-    """Pictures of one kind, and crops of them of `size` pixels, no smaller than `smallest` of a picture's side."""
-
-    stock: Stock
-    size: int
-    smallest: float
-
-    def batch(self, count: int, rng: torch.Generator) -> Tensor:
-        """Crops (count, 3, size, size)."""
-        return self.stock.batch(count, self.size, rng, smallest=self.smallest)
 
 
 def linear_decay(progress: float, top: float) -> float:
@@ -138,13 +124,14 @@ def train_cyclegan(config: CycleGANConfig) -> Records:
     lesson = Lesson(config, "cyclegan", lambda **shape: Translator(**shape).apply(_small_weights), config.shape)
     critics = [PatchGAN(config.critic_width, config.critic_layers).apply(_small_weights) for _ in config.names]
     device = lesson.device
-    sources = (config.data, PHOTO_SIDE, 0.6), (config.other, config.other_size, config.least)
-    kinds = [Domain(Stock(gathered(p), max(size, side), device), size, least) for p, side, least in sources]
+    sources, least = ((config.data, PHOTO_SIDE), (config.other, config.other_size)), (0.6, config.least)
+    stocks = [Stock(gathered(paths), max(size, side), device) for paths, side in sources]
+    kinds = [partial(stock.batch, size=size, smallest=one) for stock, one in zip(stocks, least, strict=True)]
     rng = torch.Generator(device.torch_device).manual_seed(config.seed)
-    samples, style_term = [kind.batch(4, rng) for kind in kinds], None
+    samples, style_term = [kind(4, rng=rng) for kind in kinds], None
     if config.manner_weight:
         compared = load_encoder(config.encoder).to(device.torch_device)
-        style_term = StyleTerm(compared, kinds[1].batch(MANY, rng), config.manner_weight, device)
+        style_term = StyleTerm(compared, kinds[1](MANY, rng=rng), config.manner_weight, device)
     cycle = device.place(Cycle(lesson.model, critics, size, weighed, device, style_term))
 
     def sheet(trained: nn.Module) -> Tensor:
@@ -157,14 +144,14 @@ def train_cyclegan(config: CycleGANConfig) -> Records:
 
     learned = ", ".join(Path(path).name for path in (*config.data, *config.other))
     about = f"Translates {' and '.join(config.names)}. Trained on {learned}."
-    skipped = sum(kind.stock.skipped for kind in kinds)
+    skipped = sum(stock.skipped for stock in stocks)
     yield from lesson.learn(CycleLearner(cycle, kinds, config), about, sheet, skipped=lambda: skipped)
 
 
 class CycleLearner(Learner):
     """Both translators, and then both critics, a step each."""
 
-    def __init__(self, cycle: Cycle, kinds: Sequence[Domain], config: CycleGANConfig) -> None:
+    def __init__(self, cycle: Cycle, kinds: Sequence[Callable[..., Tensor]], config: CycleGANConfig) -> None:
         super().__init__(plan := config.plan, cycle.device)
         self.cycle, self.kinds, self.config = cycle, kinds, config
         players: list[nn.Module] = [cycle.translator, cycle.critics]
@@ -184,7 +171,7 @@ class CycleLearner(Learner):
         cycle, rng = self.cycle, self.rng.manual_seed(seed)
         for optimizer in self.optimizers:
             optimizer.param_groups[0]["lr"] = self.rate(step)
-        pictures = [kind.batch(self.config.batch, rng) for kind in self.kinds]
+        pictures = [kind(self.config.batch, rng=rng) for kind in self.kinds]
         cycle.critics.requires_grad_(False)
         progress, ramp = self.plan.progress(step - 1, self.elapsed), self.config.cycle_ramp
         terms, made = cycle.generators(pictures, min(1.0, progress / ramp) if ramp else 1.0)
@@ -203,17 +190,3 @@ def _small_weights(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0, 0.02)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
-
-
-def gathered(sources: Sequence[str]) -> Sequence[Image.Image]:
-    """The pictures of files, folders and tar files."""
-    if len(sources) == 1 and not _is_picture(sources[0]):
-        return Pictures(sources[0])
-    found: list[Image.Image] = []
-    for source in sources:
-        found += [decode(source).rgb] if _is_picture(source) else list(Pictures(source))
-    return found
-
-
-def _is_picture(path: str) -> bool:
-    return Path(path).is_file() and Path(path).suffix.lower() != ".tar"

@@ -1,14 +1,16 @@
-"""What several trainings draw: colors of another order, strengths, styles by name, and sheets."""
+"""What several trainings draw: colors of another order, strengths, pictures of files and folders, and sheets."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from nst.styles import load_style, open_named
+from nst.teach.crops import Pictures
 
 
 def other_colors(images: Tensor, rng: torch.Generator, share: float = 0.5) -> Tensor:
@@ -31,6 +33,17 @@ def strengths(count: int, rng: torch.Generator) -> Tensor:
 def named_style(text: str) -> tuple[str, Image.Image]:
     """A style's name and picture, of a name of `nst.styles`, FILE or NAME=FILE."""
     return open_named(text, load_style, 1024)
+
+
+def gathered(sources: Sequence[str]) -> Sequence[Image.Image]:
+    """The pictures of folders, tar files, and what `named_style` opens; those of a single folder are decoded later."""
+    many = [Path(source).is_dir() or Path(source).suffix.lower() == ".tar" for source in sources]
+    if many == [True]:
+        return Pictures(sources[0])
+    found: list[Image.Image] = []
+    for source, several in zip(sources, many, strict=True):
+        found += Pictures(source) if several else [named_style(source)[1]]
+    return found
 
 
 def rows(pictures: Sequence[Iterable[Tensor]]) -> Tensor:

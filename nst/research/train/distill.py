@@ -21,7 +21,7 @@ they are, and of those that do most is learned where the result is likeliest to 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,8 +59,7 @@ class Imitation(nn.Module):
         teacher: image to translated image.
         encoder: compares.
         device: device and number format.
-        hint_weight, pixel_weight, texture_weight, share_weight: of the errors of stages, pixels and textures, and of
-            where is painted.
+        weights: of the errors of stages (`hints`), `pixels` and `texture`, and of where is painted (`share`).
     """
 
     def __init__(
@@ -69,17 +68,12 @@ class Imitation(nn.Module):
         teacher: nn.Module,
         encoder: Encoder,
         device: Device,
-        hint_weight: float = 1.0,
-        pixel_weight: float = 3.0,
-        texture_weight: float = 1.0,
-        share_weight: float = 1.0,
+        weights: Mapping[str, float],
     ) -> None:
         super().__init__()
         self.student: Any = student
         self.teacher: Any = teacher
-        self.encoder, self.device = encoder, device
-        self.weights = {"hints": hint_weight, "pixels": pixel_weight, "texture": texture_weight}
-        self.weights |= {"share": share_weight}
+        self.encoder, self.device, self.weights = encoder, device, weights
 
     @torch.no_grad()
     def target(self, photo: Tensor, of_kind: Tensor) -> tuple[Tensor, Tensor]:
@@ -200,8 +194,9 @@ def train_distill(config: DistillConfig) -> Records:
     lesson, folder = Lesson(config, "cyclegan", Translator, shape), config.folder
     device, guide = lesson.device, copy.deepcopy(guide).to(lesson.device.torch_device)
     compared = load_encoder(config.encoder).to(device.torch_device)
-    weights = (config.hint_weight, config.pixel_weight, config.texture_weight, config.share_weight)
-    objective = Imitation(lesson.model, guide, compared, device, *weights)
+    weights = {"hints": config.hint_weight, "pixels": config.pixel_weight}
+    weights |= {"texture": config.texture_weight, "share": config.share_weight}
+    objective = Imitation(lesson.model, guide, compared, device, weights)
     photos = Pictures(config.data)
     folder.mkdir(parents=True, exist_ok=True)
     kinds: tuple[Sequence[int], Sequence[int]] = (range(len(photos)), [])
