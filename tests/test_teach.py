@@ -42,9 +42,11 @@ def _home(tmp_path, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch):
-    """Small crops of few photos, of a small style: what is tested is not how well it learns."""
-    for name, value in {"SIDE": 64, "CROPS": 2, "STYLE_SIZE": 64, "SHOWN": 48}.items():
+    """Small crops of few small photos, of a small style: what is tested is not how well it learns."""
+    for name, value in {"SIDE": 32, "CROPS": 2, "STYLE_SIZE": 48, "SHOWN": 48}.items():
         monkeypatch.setattr(f"nst.teach.{name}", value)
+    monkeypatch.setattr("nst.styles.load_content", lambda name: to_pil(picture(len(name), 64, 64)))
+    monkeypatch.setattr("nst.styles.load_style", lambda name, size: to_pil(picture(len(name), 64, 64)))
 
 
 def style(name: str = "mine", **more) -> Taught:
