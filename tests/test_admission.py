@@ -227,28 +227,6 @@ def test_who_waits_and_has_gone_is_not_waited_for(url, monkeypatch):
     first.close()
 
 
-def test_whose_address_has_had_the_device_for_long_waits_behind_the_others(monkeypatch):
-    heavy, light, again, new = (type("Visitor", (), {})() for _ in range(4))
-    monkeypatch.setattr(queue, "_line", [heavy, again, light, new])
-    monkeypatch.setattr(queue, "_had", {"a": (300.0, time.monotonic()), "b": (3.0, time.monotonic())})
-    monkeypatch.setattr(queue, "_address", {heavy: "a", again: "a", light: "b", new: "c"})
-    assert queue._turns() == [light, new, heavy, again]
-    queue._had["a"] = 300.0, time.monotonic() - 6 * queue.HALF
-    assert queue._turns() == [heavy, again, light, new], "it is forgiven with time"
-
-
-def test_who_is_there_to_see_it_comes_before_who_is_not(monkeypatch):
-    absent, there, heavy = (type("Visitor", (), {})() for _ in range(3))
-    monkeypatch.setattr(queue, "_line", [absent, there, heavy])
-    monkeypatch.setattr(queue, "_names", {absent: ("one",), there: ("two",), heavy: ("three",)})
-    monkeypatch.setattr(queue, "_address", {absent: "a", there: "b", heavy: "c"})
-    monkeypatch.setattr(queue, "_had", {"c": (300.0, time.monotonic())})
-    monkeypatch.setattr(presence, "heard_of", dict.fromkeys(("one", "two", "three"), time.monotonic() - 9))
-    with presence.told("two"), presence.told("three"):
-        assert queue._turns() == [there, heavy, absent]
-    assert presence.away("two") < 1 < presence.away("one"), "and it is known when they left"
-
-
 def test_a_long_run_ends_with_the_picture_so_far_while_others_wait(tmp_path, monkeypatch):
     monkeypatch.setenv("PASTICHE_LIMITS", "strict")
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")

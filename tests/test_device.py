@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -23,8 +24,8 @@ def test_automatic_choice_is_one_of_this_machine():
 
 @pytest.mark.parametrize(("amx", "avx", "expected"), [(True, False, True), (False, True, True), (False, False, False)])
 def test_bfloat16_where_the_processor_is_fast_at_it(monkeypatch, amx, avx, expected):
-    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
-    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: avx, raising=False)
+    processor = SimpleNamespace(_is_amx_tile_supported=lambda: amx, _is_avx512_bf16_supported=lambda: avx)
+    monkeypatch.setattr(torch, "cpu", processor)
     assert (choose_device("cpu").dtype is torch.bfloat16) is expected
     assert choose_device("cpu", "float32").dtype is None
     assert choose_device("cpu", "bfloat16").dtype is torch.bfloat16

@@ -15,7 +15,6 @@ import sys
 import threading
 import time
 import zlib
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -41,10 +40,10 @@ from nst.device import Device, free_memory, lock
 from nst.encoders import load_encoder
 from nst.images import decode, read_recipe
 from nst.optimize import Step
-from nst.server import limits, log, queue, serving, sessions, tempfiles
+from nst.server import limits, log, serving, sessions, tempfiles
 from nst.server.results import Store
 from nst.stylize import Estimate
-from nst.ui import endpoints, gallery, painting, progress, share
+from nst.ui import endpoints, gallery, share
 from nst.ui.app import launch_options
 from nst.ui.optimize import create_tab
 
@@ -145,27 +144,6 @@ def test_an_outage_of_the_hub_is_told_and_the_next_run_works(tmp_path, monkeypat
         visitor.set("encoder", "compact")
         assert visitor.click("paint") and "Finished" in visitor.show("status")
         visitor.close()
-
-
-def test_who_waits_is_told_their_place_and_about_how_long(monkeypatch):
-    first, second, third = (painting.Painting(painting.Order({}, {})) for _ in range(3))
-    monkeypatch.setattr(queue, "_line", [second])
-    monkeypatch.setattr(queue, "_running", [])
-    monkeypatch.setattr(queue, "_spent", deque())
-    assert queue._expected(1) == 0.0, "nobody can tell yet"
-    queue._running.append(first)
-    monkeypatch.setattr(queue.time, "monotonic", lambda: 1000.0)
-    first.started, first.work = 980.0, 0.5
-    assert queue._expected(0) == 20 and queue._expected(1) == 0.0
-    queue._spent.extend([50, 60, 70])
-    assert queue._expected(1) == 80
-    with lock:
-        waiting = queue.wait(third)
-        told = next(waiting)
-        assert told == (1, 80) and "1 more before yours, in about 80 s" in progress.waiting(*told)
-        third.stopped = True
-        assert not list(waiting)
-    assert queue._line == [second]
 
 
 # What a visitor may not do

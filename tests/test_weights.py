@@ -312,11 +312,14 @@ def test_wrong_range_is_refused(fake):
 
 
 def test_redirect_to_an_address_without_encryption_is_refused(fake, monkeypatch):
-    def answer(url, headers):
-        first = httpx.Response(302, request=httpx.Request("GET", "https://hub.example/file"))
-        return httpx.Response(206, request=httpx.Request("GET", "http://cdn.example/file"), history=[first])
+    def answer(request):
+        if request.url.scheme == "http":
+            return httpx.Response(206)
+        return httpx.Response(302, headers={"location": "http://cdn.example/file"})
 
-    monkeypatch.setattr(hub, "_send", answer)
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    monkeypatch.setattr(huggingface_hub, "get_session", lambda: client)
     with pytest.raises(WeightsNotFound, match="without encryption"):
         resolve(entry(fake.sha256))
 

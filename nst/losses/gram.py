@@ -42,7 +42,7 @@ class _Moments(torch.autograd.Function):
         x = features.permute(0, 2, 3, 1).flatten(1, 2)
         share = None if guide is None else shares(guide).transpose(1, 2)
         if centered:
-            center, square = (_by_parts if x.device.type == "cpu" else _at_once)(x, share)
+            center, square = (by_parts if x.device.type == "cpu" else at_once)(x, share)
         else:
             center = x.new_zeros(x.shape[0], 1, x.shape[2], dtype=torch.float32)
             square = squares(x if share is None else x * share, x) / (x.shape[1] if share is None else 1)
@@ -66,7 +66,7 @@ class _Moments(torch.autograd.Function):
         return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None, None
 
 
-def _by_parts(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
+def by_parts(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
     """Mean (N, 1, C) and covariance (N, C, C) of x (N, P, C), on a CPU: what is held in float32 fits into its cache."""
     count, positions, channels = x.shape
     rows = max(256, PART * torch.get_num_threads() // channels)
@@ -94,7 +94,7 @@ SAMPLED, PART = 4096, 2**17
 """Of how many positions a mean is guessed, and how many numbers are looked at together, on each thread."""
 
 
-def _at_once(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
+def at_once(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
     """The same on a GPU, whose products of half precision are exact and summed up in float32."""
     x = x if _exact(x) else x.float()
     if share is None:  # a mean that is not taken off first loses less than rounded differences do, and saves two rounds
