@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import gradio as gr
 import pytest
 from PIL import Image
 from torch import Tensor
@@ -47,6 +48,13 @@ class FakeRun:
 
 def no_load(name: str, **_: object) -> None:
     """An encoder that is there at once, and is not needed."""
+
+
+def laid_out(lay_out: Callable[[], Any]) -> Any:
+    """What a function lays out, among quick examples; a module's tests share it, as visitors do."""
+    with pytest.MonkeyPatch.context() as patch, gr.Blocks():
+        quick_examples(patch)
+        return lay_out()
 
 
 def quick_examples(patch: pytest.MonkeyPatch) -> None:

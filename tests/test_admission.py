@@ -42,21 +42,26 @@ RUNS: dict[str, Held] = {}
 """What a server runs, by its address."""
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PASTICHE_LIMITS", "strict")
+        patch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
+        patch.setattr(admission, "LOOK", 0.1)
+        with served(tmp_path_factory.mktemp("admission"), run := Held()) as address:
+            RUNS[address] = run
+            yield address
+
+
 @pytest.fixture
-def url(tmp_path, monkeypatch) -> Iterator[str]:
-    monkeypatch.setenv("PASTICHE_LIMITS", "strict")
-    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "127.0.0.1")
+def url(server, monkeypatch) -> Iterator[str]:
     monkeypatch.setattr(limits, "STRICT", limits.Limits(size=1024, num_steps=5000, seconds=300, memory=0.6))
-    monkeypatch.setattr(admission, "LOOK", 0.1)
     patience(monkeypatch, 600)  # however busy this machine is, nobody is taken to have gone
-    run = Held()
-    run.may.set()
-    with served(tmp_path, run) as address:
-        RUNS[address] = run
-        yield address
-        patience(monkeypatch, 0.5)
-        run.may.set()
-        assert soon(lambda: not list(admission.under_way(queue_of(address)))), "all have gone"
+    RUNS[server].may.set()
+    yield server
+    patience(monkeypatch, 0.5)
+    RUNS[server].may.set()
+    assert soon(lambda: not list(admission.under_way(queue_of(server)))), "all have gone"
 
 
 def patience(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:

@@ -264,7 +264,7 @@ def test_ctrl_c_leaves_finished_files_whole(photos, encoder):
         shutil.copy(photos / "a.png", photos / f"c{i:02d}.png")
     command = [sys.executable, "-m", "nst", "stylize", "photos", "--style", "painting.png", "-o", "out"]
     process = subprocess.Popen(
-        [*command, "--encoder", encoder, "--size", "64", "--device", "cpu", "--steps", "60"],
+        [*command, "--encoder", encoder, "--size", "64", "--device", "cpu", "--steps", "30"],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 import torch
-from fake_run import quick_examples
+from fake_run import laid_out, quick_examples
 from PIL import Image
 
 from nst.device import lock
@@ -42,15 +42,26 @@ def _own_folder(tmp_path, monkeypatch):
     quick_examples(monkeypatch)
 
 
-@pytest.fixture
-def run() -> FakeNetwork:
-    return FakeNetwork()
+@pytest.fixture(scope="module")
+def shared() -> tuple[FakeNetwork, dict[str, Any]]:
+    run = FakeNetwork()
+
+    def lay_out() -> dict[str, Any]:
+        with gr.Tabs(), gr.Tab("Faces"):
+            return {bench.task.name: bench for bench in create_tab(run)}
+
+    return run, laid_out(lay_out)
 
 
 @pytest.fixture
-def benches(run) -> dict[str, Any]:
-    with gr.Blocks(), gr.Tabs(), gr.Tab("Faces"):
-        return {bench.task.name: bench for bench in create_tab(run)}
+def run(shared) -> FakeNetwork:
+    shared[0].calls.clear()
+    return shared[0]
+
+
+@pytest.fixture
+def benches(run, shared) -> dict[str, Any]:
+    return shared[1]
 
 
 def asked(bench, *before: Any, **changes: Any) -> Values:

@@ -10,7 +10,7 @@ import gradio as gr
 import numpy as np
 import pytest
 import torch
-from fake_run import quick_examples
+from fake_run import laid_out, quick_examples
 from PIL import Image
 
 from nst import fast
@@ -52,15 +52,21 @@ def _own_folder(tmp_path, monkeypatch):
     quick_examples(monkeypatch)
 
 
-@pytest.fixture
-def run() -> FakePaint:
-    return FakePaint()
+@pytest.fixture(scope="module")
+def shared() -> tuple[FakePaint, FastTab]:
+    run = FakePaint()
+    return run, laid_out(lambda: create_tab(run, lambda: NAMES, run.look))
 
 
 @pytest.fixture
-def tab(run) -> FastTab:
-    with gr.Blocks():
-        return create_tab(run, lambda: NAMES, run.look)
+def run(shared) -> FakePaint:
+    shared[0].calls.clear()
+    return shared[0]
+
+
+@pytest.fixture
+def tab(run, shared) -> FastTab:
+    return shared[1]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import gradio as gr
 import pytest
 import torch
 from clips import make_clip
-from fake_run import quick_examples
+from fake_run import laid_out, quick_examples
 from test_browser import PATIENCE, browser, expect, serving_page, too_wide  # noqa: F401  (fixtures)
 from test_browser_axe import findings
 from test_fast import files  # noqa: F401  (a fixture)
@@ -64,10 +64,14 @@ def put(fake: Any, repo: str, path: Path, kind: str) -> str:  # noqa: F811
     return fake.commit(repo, held | {"README.md": CARD % kind.encode()})
 
 
+@pytest.fixture(scope="module")
+def shared() -> FastTab:
+    return laid_out(lambda: create_tab(fast.fast_run))
+
+
 @pytest.fixture
-def tab(hub) -> FastTab:
-    with gr.Blocks():
-        return create_tab(fast.fast_run)
+def tab(hub, shared) -> FastTab:
+    return shared
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from fake_run import FakeRun, no_load, quick_examples
+from fake_run import FakeRun, laid_out, no_load, quick_examples
 from PIL import Image
 from tiny import picture, tiny_encoder_file
 
@@ -35,10 +35,9 @@ def _own_folder(tmp_path, monkeypatch):
     quick_examples(monkeypatch)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tab() -> MeasureTab:
-    with gr.Blocks():
-        return create_tab()
+    return laid_out(create_tab)
 
 
 @pytest.fixture

@@ -90,8 +90,7 @@ def style_features(encoder: Encoder) -> list[dict[str, Tensor]]:
     return [encoder(picture(seed, 60, 80), encoder.layers) for seed in (2, 3)]
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("mixing", ["statistics", "losses"])
+@pytest.mark.parametrize(("mixing", "size"), [*(("statistics", size) for size in SIZES), ("losses", SIZES[1])], ids=str)
 @pytest.mark.parametrize("kind", DIVISIBLE)
 def test_statistics_of_two_styles_are_sums_over_tiles(kind, mixing, size):
     encoder = tiny_encoder()

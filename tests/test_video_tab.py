@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import gradio as gr
 import pytest
 from clips import make_clip
-from fake_run import quick_examples
+from fake_run import laid_out, quick_examples
 from test_teach import style
 
 from nst import taught
@@ -30,10 +30,9 @@ def _own_folder(tmp_path, monkeypatch):
     quick_examples(monkeypatch)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tab():
-    with gr.Blocks():
-        return create_tab()
+    return laid_out(create_tab)
 
 
 def upload(name: str = "clip.mp4", **form) -> str:
