@@ -264,7 +264,7 @@ def test_the_first_press_of_every_tab_works(space: tuple[Scheduler, dict[str, st
         before = len(scheduler.durations)
         for number in visitor.first_looks():
             visitor.call(number)
-        presses = [f"{task.panel.prefix}-paint".lstrip("-") for task in TASKS.values()]
+        presses = [f"{task.prefix}-paint".lstrip("-") for task in TASKS.values()]
         for press in filter(visitor.has, presses):
             assert visitor.click(press), f"{press}: {visitor.toasts}"
         painted = ROOT / "nst" / "pictures" / "fast" / "waves.webp"

@@ -26,11 +26,10 @@ def runs(settings: Values) -> float:
 TASK = Task(
     "colors",
     color_modes,
-    (style_transfer, color_modes),
     (PHOTO, replace(PAINTING, most=1)),
-    caption="{content} in the manner of {style}",
     example="photo.jpg --style waves -o colors.png",
     without=frozenset({"preserve_color"}),
+    functions=(style_transfer, color_modes),
     panel=Panel(
         "Color",
         "color",
@@ -39,7 +38,6 @@ TASK = Task(
         main=(("strength", "photoreal"), ("preset", "size"), ("color_when", "style_scale")),
         more=("tv_weight", "init", "seed", *OPTIMIZED, *COMPARED, *LAYERS, "device"),
         compares=False,
-        scored=True,
         continues=False,
     ),
     layout=lambda settings: PHOTOREAL if settings["photoreal"] else MODES,

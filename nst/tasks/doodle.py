@@ -23,7 +23,6 @@ def with_map(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) ->
 TASK = Task(
     "doodle",
     doodle,
-    (doodle,),
     (
         Input("content", MAP, "Doodle", "a picture in the colors of the style's map", least=0),
         replace(PAINTING, title="Painting", most=1),
@@ -41,12 +40,10 @@ TASK = Task(
     example="drawn.png --style night -o lake.png",
     panel=Panel(
         "Doodle",
-        "doodle",
         line="Draw patches of color; each is painted as what it stands for.",
         hint="It paints what is drawn, in the manner of the painting.",
         main=(("preset", "size"), ("style_scale",)),
         more=("tv_weight", "semantic_weight", "init", "seed", *OPTIMIZED, *COMPARED, "patch_size", "device"),
-        scored=True,
     ),
     prepare=with_map,
     times=lambda settings: DEARER,

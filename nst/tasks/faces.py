@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from nst.faces import ROWS, face_grid, sample_faces
-from nst.registry import list_models, load_model
+from nst.registry import list_models
 from nst.tasks.result import ONE, Layout
 from nst.tasks.task import Panel, Task, Values
 
@@ -36,26 +36,20 @@ def numbered(settings: Values) -> Layout:
 TASK = Task(
     "faces",
     face_grid,
-    (sample_faces, face_grid),
     (),
     caption="Faces that never existed",
     example="--seed 3 --count 25 --truncation 0.7 -o grid.png",
     rows=FACE_ROWS,
+    functions=(sample_faces, face_grid),
     panel=Panel(
         "Sample",
-        "faces",
         home="Faces",
         verb="Sample",
         also="Next faces",
         hint="A face has a number, and is always the same for it.",
-        slots=(),
         main=(("seed", "count"), ("truncation",), ("like", "likeness"), ("model",)),
         compares=False,
-        traces=False,
         several="One by one",
-        continues=False,
     ),
     layout=numbered,
-    optimizes=False,
-    load=load_model,
 )

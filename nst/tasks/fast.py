@@ -58,12 +58,10 @@ def with_network(inputs: dict[str, Any], names: Values, settings: dict[str, Any]
 TASK = Task(
     "fast",
     fast_run,
-    (fast_stylize, fast_run),
     (
         PHOTO,
         replace(PAINTING, help="a name, or any picture; up to four", least=0, most=MAX_STYLES, by_name=True),
     ),
-    caption="{content} in the manner of {style}",
     example="photo.jpg --style starry_night:2 --style waves:1 -o result.png",
     rows={
         **ROWS,
@@ -77,17 +75,12 @@ TASK = Task(
         ),
         "weights": replace(ROWS["weights"], group=STYLES),
     },
+    functions=(fast_stylize, fast_run),
     panel=Panel(
         "Fast styles",
-        "fast",
         line="One tap, one painting: networks that have learned a style.",
         main=(("strength", "keep_faces"), ("size", "preserve_color"), ("brush",)),
-        traces=False,
-        scored=True,
-        continues=False,
     ),
     layout=every_style,
     prepare=with_network,
-    optimizes=False,
-    load=load_model,
 )

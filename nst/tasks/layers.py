@@ -22,13 +22,11 @@ GRID = Layout(
 TASK = Task(
     "layers",
     layer_grid,
-    (layer_grid,),
     (PHOTO, replace(PAINTING, most=1)),
     caption="What the layers of a network keep of {content} and of {style}",
     example="photo.jpg --style waves -o layers.png",
     panel=Panel(
         "What layers keep",
-        "layers",
         home="Lab",
         line="What each layer of the network keeps of a photo and of a style.",
         verb="Survey",
@@ -36,8 +34,8 @@ TASK = Task(
         main=(("preset", "size"),),
         more=("seed", *OPTIMIZED[:2], *COMPARED, "device"),
         compares=False,
+        scored=False,
         traces=False,
-        continues=False,
     ),
     layout=lambda settings: GRID,
     shape=lambda shape, settings: (1, 1) if shape else None,

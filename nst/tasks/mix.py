@@ -36,14 +36,12 @@ def path(settings: Values) -> Layout:
 TASK = Task(
     "mix",
     run,
-    (style_transfer, mix_path),
     (PHOTO, replace(PAINTING, help=f"{PAINTING.help}; given twice", least=2, most=2)),
-    caption="{content} in the manner of {style}",
     example="photo.jpg --style waves --style night -o path.gif --pictures 7",
     without=frozenset({"photoreal"}),
+    functions=(style_transfer, mix_path),
     panel=Panel(
         "Mix",
-        "mix",
         line="Several styles in one picture: blended, or each in a region of its own.",
         also="Path",
         hint="Path paints several pictures, on the way from the first style to the second.",
@@ -62,7 +60,6 @@ TASK = Task(
             *SINGLE,
             "device",
         ),
-        scored=True,
         several="Snapshots",
     ),
     layout=path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from nst.faces import mix_faces
-from nst.registry import load_model
 from nst.tasks.faces import FACE_ROWS
 from nst.tasks.result import Layout
 from nst.tasks.task import Panel, Task
@@ -24,24 +23,17 @@ PAIR = Layout(
 TASK = Task(
     "mix_faces",
     mix_faces,
-    (mix_faces,),
     (),
     caption="Two faces that never existed, mixed",
     example="--first 3 --second 8 -o mixed.png",
     rows=FACE_ROWS,
     panel=Panel(
         "Mix two",
-        "mix-faces",
         home="Faces",
         verb="Mix",
         hint="Each face comes out with the pose, the features or the fine traits of the other.",
-        slots=(),
         main=(("first", "second"), ("truncation",)),
         compares=False,
-        traces=False,
-        continues=False,
     ),
     layout=lambda settings: PAIR,
-    optimizes=False,
-    load=load_model,
 )

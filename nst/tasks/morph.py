@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from nst.faces import morph, morph_run
-from nst.registry import load_model
 from nst.tasks.faces import FACE_ROWS
 from nst.tasks.result import Layout
 from nst.tasks.task import Panel, Task, Values
@@ -24,24 +23,18 @@ def film(settings: Values) -> Layout:
 TASK = Task(
     "morph",
     morph_run,
-    (morph, morph_run),
     (),
     caption="From one face that never existed to the next",
     example="--faces 3 8 21 -o morph.webp",
     rows=FACE_ROWS,
+    functions=(morph, morph_run),
     panel=Panel(
         "Morph",
-        "morph",
         home="Faces",
         verb="Film",
         hint="From each face to the next, and back to the first.",
-        slots=(),
         main=(("faces",), ("frames", "truncation")),
         compares=False,
-        traces=False,
-        continues=False,
     ),
     layout=film,
-    optimizes=False,
-    load=load_model,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from nst.faces import project
-from nst.registry import load_model
 from nst.tasks.faces import FACE_ROWS
 from nst.tasks.style_transfer import PHOTO
 from nst.tasks.task import Panel, Task
@@ -13,21 +12,15 @@ from nst.tasks.task import Panel, Task
 TASK = Task(
     "project",
     project,
-    (project,),
     (replace(PHOTO, title="Face", default="portrait"),),
     caption="The face that never existed nearest to {content}",
     example="portrait.jpg -o found.png",
     rows=FACE_ROWS,
     panel=Panel(
         "Project",
-        "project",
         home="Faces",
         verb="Find it",
         hint="The network's own face that is most like the photo, step by step from the mean face.",
-        slots=("content",),
         main=(("num_steps", "pixel_weight"),),
-        continues=False,
     ),
-    optimizes=False,
-    load=load_model,
 )

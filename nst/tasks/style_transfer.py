@@ -69,9 +69,7 @@ MOMENT = 0.05
 TASK = Task(
     "style_transfer",
     style_transfer,
-    (style_transfer,),
     (PHOTO, PAINTING, *REGIONS),
-    caption="{content} in the manner of {style}",
     example="photo.jpg --style painting.jpg -o result.png --preset best --size 1024",
     panel=Panel(
         "Optimize",
@@ -93,7 +91,6 @@ TASK = Task(
             "correlations",
             "device",
         ),
-        scored=True,
     ),
     prepare=by_meaning,
     times=lambda settings: MOMENT if settings["photoreal"] else 1.0,

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from nst.encoders import load_encoder
 from nst.optimize import Step
+from nst.registry import load_model
 from nst.settings import SETTINGS
 from nst.settings.setting import Setting
 from nst.tasks.result import ONE, Layout
@@ -80,32 +81,30 @@ class Panel:
     Attributes:
         title: of its tab; `home` of the one that this stands in, if it has none for itself.
         line: what one does there, in a sentence.
-        prefix: what the names of its elements in the page begin with.
+        prefix: what the names of its elements in the page begin with; None is the task's name.
         verb: what the button says; `also` a second one, if there is one, and `hint` what it is for.
-        slots: the inputs that have a place in sight.
         main: the settings that are always in sight, in rows; `more` those in the closed section.
         compares: whether photo and result can be laid over each other.
         tiles: whether the result is shown tiled, too.
-        traces: whether there are losses to draw.
-        scored: whether a result is to be like a style, so that it can be told how good a pastiche it is.
+        traces: whether losses are drawn, where there are some.
+        scored: whether a result is to be like its style, where there is one, so that it can be scored.
         several: what the gallery of a result's pictures is called.
-        continues: whether one can go on from the result.
+        continues: whether one can go on from the result, where a run can start from a picture.
     """
 
     title: str
-    prefix: str
+    prefix: str | None = None
     home: str = ""
     line: str = ""
     verb: str = "Paint"
     also: str = ""
     hint: str = ""
-    slots: tuple[str, ...] = ("content", "style")
     main: tuple[tuple[str, ...], ...] = ()
     more: tuple[str, ...] = ()
     compares: bool = True
     tiles: bool = False
     traces: bool = True
-    scored: bool = False
+    scored: bool = True
     several: str = ""
     continues: bool = True
 
@@ -121,19 +120,18 @@ class Task:
     Attributes:
         name: in recipes and links.
         run: takes the inputs and the settings by name.
-        functions: whose keyword-only arguments are the settings, with their defaults.
         inputs: what it takes.
-        caption: what a result is called, with {content} and {style} in it.
         example: of the command line, without the program's name.
         panel: its place in the app.
+        caption: what a result is called, with {content} and {style} in it.
+        functions: whose keyword-only arguments are the settings, with their defaults, where that is not `run`.
         rows: the table of settings.
         without: arguments that are not to be set.
         layout: what a result with such settings consists of.
         prepare: completes inputs and settings, given what the pictures are called.
         shape: height and width of what is painted, of those of the first picture and the settings; None for none.
         times: how many plain runs such settings amount to.
-        optimizes: whether it needs time and memory as `style_transfer` does.
-        load: loads the network that it needs, by name.
+        loads: loads the network that it needs, by name; None is what loads encoders, or models.
         extras: further pictures that can be written.
         memory: bytes that a run takes whatever the size of its pictures.
         keeps: the file that a run itself writes, by its settings; None where it writes none.
@@ -141,19 +139,18 @@ class Task:
 
     name: str
     run: Run
-    functions: tuple[Callable[..., Any], ...]
     inputs: tuple[Input, ...]
-    caption: str
     example: str
     panel: Panel
+    caption: str = "{content} in the manner of {style}"
+    functions: tuple[Callable[..., Any], ...] = ()
     rows: Mapping[str, Setting] = field(default_factory=lambda: SETTINGS)
     without: frozenset[str] = frozenset()
     layout: Callable[[Values], Layout] = lambda settings: ONE
     prepare: Callable[[dict[str, Any], Values, dict[str, Any]], None] = nothing_changes
     shape: Callable[[tuple[int, int] | None, Values], tuple[int, int] | None] = lambda shape, settings: shape
     times: Callable[[Values], float] = lambda settings: 1.0
-    optimizes: bool = True
-    load: Callable[..., object] = load_encoder
+    loads: Callable[..., object] | None = None
     extras: tuple[Extra, ...] = ()
     memory: int = 0
     keeps: Callable[[Values], Path] | None = None
@@ -162,7 +159,7 @@ class Task:
     def settings(self) -> dict[str, Setting]:
         """Its settings by name, in the order of the table, each with its default here."""
         found: dict[str, Any] = {}
-        for function in self.functions:
+        for function in self.functions or (self.run,):
             for parameter in inspect.signature(function).parameters.values():
                 if parameter.default is not parameter.empty and parameter.name not in self.without:
                     found[parameter.name] = parameter.default
@@ -182,6 +179,41 @@ class Task:
     def role(self, name: str) -> str:
         """The role of an input, "" for what is none."""
         return next((one.role for one in self.inputs if one.name == name), "")
+
+    @property
+    def slots(self) -> tuple[Input, ...]:
+        """The inputs that have a place in sight."""
+        return tuple(one for one in self.inputs if one.name in (PAINTED, "style"))
+
+    @property
+    def optimizes(self) -> bool:
+        """Whether it needs time and memory as `style_transfer` does."""
+        return "preset" in self.settings
+
+    @property
+    def load(self) -> Callable[..., object]:
+        """Loads the network that it needs, by name."""
+        return self.loads or (load_encoder if self.optimizes else load_model)
+
+    @property
+    def traces(self) -> bool:
+        """Whether there are losses to draw."""
+        return self.panel.traces and "num_steps" in self.settings
+
+    @property
+    def scored(self) -> bool:
+        """Whether it can be told how good a pastiche a result is."""
+        return self.panel.scored and any(one.role == STYLE for one in self.inputs)
+
+    @property
+    def continues(self) -> bool:
+        """Whether one can go on from a result."""
+        return self.panel.continues and "init" in self.settings
+
+    @property
+    def prefix(self) -> str:
+        """What the names of its elements in the page begin with."""
+        return self.name.replace("_", "-") if self.panel.prefix is None else self.panel.prefix
 
     @property
     def paints_clips(self) -> bool:

@@ -24,7 +24,6 @@ def named(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) -> No
 TASK = Task(
     "teach",
     teach,
-    (teach,),
     (
         replace(PAINTING, option="", most=1),
         replace(PHOTO, name="photo", option="photo", help="what is shown while it learns", least=0),
@@ -42,12 +41,9 @@ TASK = Task(
         home="Fast styles",
         line="A network learns a style from its picture, and paints in it from then on.",
         verb="Teach",
-        slots=("style",),
         compares=False,
-        continues=False,
     ),
     prepare=named,
-    optimizes=False,
     memory=MEMORY,
     keeps=lambda settings: (network_place if settings["all"] else place)(settings["name"]),
 )

@@ -11,22 +11,18 @@ from nst.tasks.task import Panel, Task
 TASK = Task(
     "texture",
     texture,
-    (texture,),
     (replace(PAINTING, option=""),),
     caption="A texture of {style}",
     example="painting.jpg -o tile.png --width 512 --height 512 --seamless",
     panel=Panel(
         "Texture",
-        "texture",
         home="Lab",
         line="A style alone, woven to any size.",
         verb="Weave",
-        slots=("style",),
         main=(("width", "height"), ("seamless",), ("style_scale",), ("preset",)),
         more=("tv_weight", "seed", *OPTIMIZED, *COMPARED, "style_layers", "style_layer_weights", "device"),
         compares=False,
         tiles=True,
-        scored=True,
     ),
     shape=lambda shape, settings: (settings["height"], settings["width"]) if shape else None,
 )

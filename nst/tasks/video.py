@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from nst.registry import load_model
 from nst.tasks import fast
 from nst.tasks.result import Layout
 from nst.tasks.style_transfer import PAINTING
@@ -22,13 +21,11 @@ def with_style(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) 
 TASK = Task(
     "video",
     video_run,
-    (video_run,),
     (
         Input("content", CLIP, "Clip", "a clip, or the name of an example", default="river"),
         replace(PAINTING, help="a name, or any picture; up to four", least=0, most=fast.MAX_STYLES, by_name=True),
         Input("mask", MASK, "Mask", "white where it is painted", "mask", 0),
     ),
-    caption="{content} in the manner of {style}",
     example="clip.mp4 --style starry_night -o painted.mp4 --size 1280",
     rows={
         **ROWS,
@@ -37,18 +34,14 @@ TASK = Task(
     },
     panel=Panel(
         "Video",
-        "video",
         line="A clip in, a painted clip out, and nothing flickers.",
         also="First second",
         hint="First second shows soon what will come of it.",
         main=(("consistency",), ("size", "preserve_color"), ("start", "end")),
         more=("strength", "optimize", "frame_steps", "seed", "device"),
-        traces=False,
         compares=False,
-        continues=False,
+        scored=False,
     ),
     layout=lambda settings: Layout(clip=True),
     prepare=with_style,
-    optimizes=False,
-    load=load_model,
 )

@@ -45,7 +45,7 @@ class Arrival(Stage):
     def inputs(self) -> list[Component]:
         raise NotImplementedError
 
-    def asked(self, values: Values) -> Order:
+    def order(self, values: Values) -> Order:
         raise NotImplementedError
 
     def read(self, values: Values) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
@@ -85,9 +85,10 @@ class Arrival(Stage):
 
     # Links
 
+    @as_message()
     def make_query(self, values: Values) -> str:
         """The query string that opens this page with these settings, and these examples."""
-        order = self.asked(values)
+        order = self.order(values)
         asked = self.read(values)[2] | order.settings
         asked.pop("device", None)
         own = [role for role in order.pictures if role in pictures.KINDS and not _all_named(order.names.get(role))]
@@ -111,8 +112,7 @@ class Arrival(Stage):
         visit = visits.here() if opened else visits.enter(str(kept.get("visit")), request)
         if opened:
             return {self.opened: True} | self.arrive(visit)
-        query = dict(request.query_params)
-        query = query if bench_of(query) == self.task.name else {}
+        query = self.linked(request)
         if kept.get("again"):
             query.pop("remix", None)
         page, missing = self._linked(query, request)
@@ -120,8 +120,17 @@ class Arrival(Stage):
             page |= self.put_back(kept["settings"])
         page |= {self.opened: True} | self.arrive(visit, query if not kept.get("again") else {})
         if missing:
-            page[self.status] = progress.status("Not all of this link is here", " ".join(missing), kind="error")
+            page |= self.lacking(" ".join(missing))
         return page | self._returned(visit.results.get(self.task.name))
+
+    def linked(self, request: gr.Request) -> dict[str, str]:
+        """What the page's link asks of this tab."""
+        query = dict(request.query_params)
+        return query if bench_of(query) == self.task.name else {}
+
+    def lacking(self, told: str) -> Updates:
+        """The page where not all that a link asks for can be had."""
+        return {self.status: progress.status("Not all of this link is here", told, kind="error")}
 
     def _linked(self, query: dict[str, str], request: gr.Request) -> tuple[Updates, list[str]]:
         """The tab as a link has it, and sentences on what was not to be had."""
@@ -237,10 +246,10 @@ class Arrival(Stage):
                 updates |= slot.filled([None, pictures.row_html(slot.kind), None])
         return updates
 
+    @as_message()
     def open_picture(self, path: str) -> Updates:
         """Restore everything that the recipe in a picture tells."""
-        with as_message():
-            recipe = pictures.recipe_in(path)
+        recipe = pictures.recipe_in(path)
         if recipe is None:
             raise refusal("This picture carries no recipe; only those saved by Pastiche do.")
         updates = self.restored(recipe)

@@ -13,7 +13,7 @@ from nst import styles, stylize
 from nst.images import save, to_pil, to_tensor
 from nst.server import inputs, tempfiles
 from nst.tasks import TASKS
-from nst.ui import canvas, pictures, progress, settings
+from nst.ui import canvas, pictures, settings
 from nst.ui.errors import as_message
 from nst.ui.events import QUICK, TELLING
 from nst.ui.markup import small_print
@@ -130,7 +130,7 @@ class DoodleBench(Workbench):
                 return page | self.show_canvas(own.path, None, file.path if file else None, "example")
             return page | (self.mapped(style) if style else {})
         except gr.Error as error:
-            return page | {self.status: progress.status("Not all of this link is here", error.message, kind="error")}
+            return page | self.lacking(error.message)
 
     def mapped(self, style: Choice) -> Updates:
         """The map of a painting, its own or a proposal, and a canvas for it."""

@@ -13,7 +13,7 @@ from nst.server import inputs, tempfiles
 from nst.settings import LAST, SETTINGS
 from nst.tasks import TASKS
 from nst.ui import markup, pictures, settings, tabs
-from nst.ui.errors import refusal
+from nst.ui.errors import as_message, refusal
 from nst.ui.events import TELLING
 from nst.ui.painting import Order, Painting, Run, View
 from nst.ui.result_panel import Updates, Values
@@ -67,22 +67,19 @@ class SampleBench(Workbench):
         self.shown += [self.controls["seed"], self.controls["like"], self.chosen]
 
     def order(self, values: Values) -> Order:
-        _, _, asked = self.read(values)
-        return order_of(asked)
+        return order_of(self.read(values)[2])
 
-    def settings_of(self, values: Values) -> dict[str, Any]:
-        """What the controls say."""
-        return self.read(values)[2]
-
+    @as_message()
     def begin_also(self, before: Painting | None, values: Values) -> Updates:
         """Press on Next faces."""
-        asked = self.told(self.settings_of, values)
+        asked = self.read(values)[2]
         whole = self.task.defaults | asked
         seed = min(whole["seed"] + whole["count"], LAST - MOST)
         asked = {name: value for name, value in asked.items() if name != "like"} | {"seed": seed}
-        updates = self.prepared(Painting(self.told(order_of, asked)), before)
+        updates = self.prepared(Painting(order_of(asked)), before)
         return updates | {self.controls["seed"]: seed, self.controls["like"]: None}
 
+    @as_message()
     def begin_alike(self, before: Painting | None, chosen: int | None, values: Values) -> Updates:
         """Press on More like the chosen one."""
         if before is None or chosen is None:
@@ -91,8 +88,8 @@ class SampleBench(Workbench):
         if whole["like"] is not None and chosen:
             raise refusal("That one is a variation, and has no number of its own; choose one with a number.")
         number = whole["like"] if whole["like"] is not None else whole["seed"] + chosen
-        asked = self.told(self.settings_of, values) | {"like": number}
-        return self.prepared(Painting(self.told(order_of, asked)), before) | {self.controls["like"]: number}
+        asked = self.read(values)[2] | {"like": number}
+        return self.prepared(Painting(order_of(asked)), before) | {self.controls["like"]: number}
 
     def prepared(self, painting: Painting, before: Painting | None = None) -> Updates:
         return super().prepared(painting, before) | {self.chosen: None}

@@ -15,7 +15,7 @@ from nst.server import inputs, limits, visits
 from nst.tasks import TASKS
 from nst.tasks.recipe import SEPARATOR, from_query, names_of, settings_from_recipe
 from nst.tasks.result import Layout
-from nst.ui import hubrow, pictures, progress, settings, stylerow, tabs, teach
+from nst.ui import hubrow, pictures, progress, settings, stylerow, teach
 from nst.ui.errors import as_message, refusal
 from nst.ui.events import QUICK, TELLING
 from nst.ui.live import OWN, Live
@@ -148,20 +148,20 @@ class FastTab(Workbench):
 
     # Which styles
 
+    @as_message()
     def pick(self, event: gr.EventData, chosen: list[str], blending: bool) -> list[Any]:
         """A click on a style."""
         name = inputs.word(event, "name")
-        with as_message():
-            blends = self.blends(name, name)
-            others = [other for other in chosen if self.blends(name, other)]
+        blends = self.blends(name, name)
+        others = [other for other in chosen if self.blends(name, other)]
         if any(example.name == name and example.thumbnail for example in pictures.list_examples("style")):
             self.travels_on(self.slots[1], pictures.choose("style", name))
         return self.picked(stylerow.toggled(others, name, blending and blends))
 
+    @as_message()
     def look_up(self, event: gr.EventData, chosen: list[str]) -> list[Any]:
         """A repository of the Hub was typed."""
-        with as_message():
-            hubrow.look_up(inputs.word(event, "name"))
+        hubrow.look_up(inputs.word(event, "name"))
         return self.picked(chosen)
 
     def pick_own(self, chosen: list[str], blending: bool) -> list[Any]:
@@ -221,9 +221,10 @@ class FastTab(Workbench):
         ready = values[self.slots[0].picture] and values[self.chosen]
         return self.begin(before, values) if ready else {self.painting: before}
 
+    @as_message()
     def begin_all(self, before: Painting | None, values: Values) -> Updates:
         """Press on All styles at once."""
-        return self.prepared(Painting(self.told(self.order_all, values)), before)
+        return self.prepared(Painting(self.order_all(values)), before)
 
     # Recipes
 
@@ -232,17 +233,17 @@ class FastTab(Workbench):
         return super()._named(asked | {"style": None})
 
     def open_page(self, opened: bool, told: str | None, request: gr.Request) -> Updates:
-        page, query = super().open_page(opened, told, request), dict(request.query_params)
+        page = super().open_page(opened, told, request)
         if opened:
             return page
-        asked = from_query(query if tabs.bench_of(query) == self.task.name else {}, self.task.name)
+        asked = from_query(self.linked(request), self.task.name)
         if not asked["style"]:
             if self.chosen in page:  # it came along from another tab
                 return page
             asked["style"] = SEPARATOR.join(visits.here().chosen.get("fast") or ())
         styled, lost = self.styled(names_of(asked["style"]), asked["settings"])
         if lost and self.status not in page:
-            page[self.status] = progress.status("Not all of this link is here", lost, kind="error")
+            page |= self.lacking(lost)
         return page | styled
 
     def filled_in(self, slot: Slot, choice: Choice) -> Updates:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -103,43 +103,26 @@ class Atlas:
         yield from self._drawn(list(found.values()), list(found))
 
     def _drawn(self, files: list[Path], names: list[str]) -> Iterator[list[Any]]:
-        visit, done, failed = Visit(), [0, len(files)], list[Exception]()
-        waiting = queue.wait(visit)
-        found: list[Collection] = []
-        try:
+        visit, found = Visit(), list[Collection]()
+        with closing(queue.wait(visit)) as waiting:
             for place in waiting:
                 yield [progress.waiting(*place), gr.skip(), gr.skip(), gr.skip()]
-        finally:
-            waiting.close()
         with queue.computing(visit):
             deadline = limits.Deadline()
 
-            def report(now: int, total: int) -> None:
-                if visit.stopped:
-                    raise ValueError("The map was left before it was drawn.")
-                deadline.check()
-                done[:] = now, total
-                visit.work = now / total
+            def work(report: progress.Report) -> None:
+                def noted(now: int, total: int) -> None:
+                    deadline.check()
+                    report(now, total)
 
-            def work() -> None:
-                try:
-                    found.append(self.read(files, names=names, keep=False, progress=report))
-                except Exception as error:  # told on the thread that waits
-                    failed.append(error)
+                found.append(self.read(files, names=names, keep=False, progress=noted))
 
-            thread = threading.Thread(target=work, daemon=True)
-            thread.start()
-            try:
-                while thread.is_alive():
-                    told = progress.status("Looking", f"{done[0]} of {done[1]} pictures.", done=visit.work, kind="busy")
+            # Whoever leaves the page lets go of the device.
+            with as_message(), closing(progress.watched(work, 0.3, to_its_end=True)) as looks:
+                for now, _ in looks:
+                    visit.work = now / len(files)
+                    told = progress.status("Looking", f"{now} of {len(files)} pictures.", done=visit.work, kind="busy")
                     yield [told, gr.skip(), gr.skip(), gr.skip()]
-                    thread.join(0.3)
-            finally:
-                visit.stopped = True  # whoever leaves the page lets go of the device
-                thread.join()
-        if failed:
-            with as_message():
-                raise failed[0]
         yield self._shown(found[0], time.monotonic() - visit.started)
 
     def _shown(self, found: Collection, seconds: float) -> list[Any]:

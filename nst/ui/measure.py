@@ -113,13 +113,13 @@ class MeasureTab:
                 updates |= slot.filled(pictures.choose(slot.kind, name))
         return updates
 
+    @as_message()
     def measure(self, result: str | None, photo: str | None, style: str | None) -> list[Any]:
         """Press on Measure."""
-        with as_message():
-            for path, what in ((result, "result"), (style, "style")):
-                if not path or not Path(path).is_file():
-                    raise ValueError(f"Choose a {what} first: drop a picture.")
-            found = score_view.judged(self.score, str(result), [str(style)], photo)
+        for path, what in ((result, "result"), (style, "style")):
+            if not path or not Path(path).is_file():
+                raise ValueError(f"Choose a {what} first: drop a picture.")
+        found = score_view.judged(self.score, str(result), [str(style)], photo)
         about = "" if photo else "Without a photo, what was kept of it is not judged."
         return [progress.status("Measured", about, kind="done"), score_view.html(found)]
 

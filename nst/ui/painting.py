@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,6 @@ class Order:
         task: what the recipe is of, a name of `nst.tasks.TASKS`.
         names: those of pictures that are examples, for the recipe.
         extras: further arguments that have no place in a recipe, such as masks; pictures among them as `Path`s.
-        by_name: how many of the last pictures are given to the run by name.
         layout: what the pictures of the result are.
         tiled: whether the result is shown tiled, too.
         continues: whether one can go on from the result.
@@ -63,7 +63,6 @@ class Order:
     task: str = "style_transfer"
     names: dict[str, Any] = field(default_factory=dict)
     extras: dict[str, Any] = field(default_factory=dict)
-    by_name: int = 0
     layout: Layout = ONE
     tiled: bool = False
     continues: bool = True
@@ -72,10 +71,6 @@ class Order:
     def several(self) -> bool:
         """Whether the result is several pictures."""
         return bool(self.layout.titles) and self.layout.main is None
-
-
-class Stopped(Exception):
-    """The visitor pressed Stop; ends a download."""
 
 
 @dataclass(eq=False)
@@ -170,16 +165,13 @@ class Painting:
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Of the run: pictures, and what is given by name."""
-        given = {role: self._open(role, paths) for role, paths in self.order.pictures.items()}
-        count = len(given) - self.order.by_name
-        named = dict(list(given.items())[count:])
-        if self.start:
-            named["init"] = to_tensor(opened(self.start))
+        given = tuple(self._open(role, paths) for role, paths in self.order.pictures.items())
+        start = {"init": to_tensor(opened(self.start))} if self.start else {}
         extras = {name: self._open_extra(name, value) for name, value in self.order.extras.items()}
         if self.order.layout.clip:
             self.clip = tempfiles.new_file(self._file_name("mp4"))
             extras |= {"out": self.clip, "recipe": self._recipe()}
-        return tuple(given.values())[:count], self.order.settings | extras | named
+        return given, self.order.settings | extras | start
 
     def _open(self, role: str, paths: str | list[str]) -> Any:
         """The picture as a tensor, or several, no larger than the run can use."""
@@ -229,34 +221,23 @@ class Painting:
 
     def _load(self, load: Load) -> Iterator[View]:
         """Load the network on a thread, showing how far a download is."""
-        done, failed, about, settings = [0, 0], list[Any](), list[str](), self.order.settings
+        about, settings = list[str](), self.order.settings
         what, name = ("model", settings["model"]) if settings.get("model") else ("encoder", settings.get("encoder"))
 
-        def report(now: int, total: int) -> None:
-            if self.stopped or self.closed:
-                raise Stopped
-            done[:] = now, total
+        def work(report: progress.Report) -> None:
+            if name and (offer := offered(name)):
+                about.append("" if offer.here else f"{offer.told}. ")
+                settings[what] = offer.name  # this very state, which is asked for no more
+            load(settings.get(what) or TASKS["style_transfer"].defaults["encoder"], progress=report)
 
-        def work() -> None:
-            try:
-                if name and (offer := offered(name)):
-                    about.append("" if offer.here else f"{offer.told}. ")
-                    settings[what] = offer.name  # this very state, which is asked for no more
-                load(settings.get(what) or TASKS["style_transfer"].defaults["encoder"], progress=report)
-            except BaseException as error:  # told on the thread that waits
-                failed.append(error)
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        thread.join(queue.POLL)
-        while thread.is_alive() and not self.stopped:
-            (now, total), detail = done, "".join(about)
-            detail += f"Downloading, {now / 1e6:.0f} of {total / 1e6:.0f} MB, this once." if total else ""
-            share = now / total if total else 0.0
-            yield {"status": progress.status(f"Getting the {what}", detail, done=share, kind="busy")}
-            thread.join(queue.POLL)
-        if failed and not isinstance(failed[0], Stopped):
-            raise failed[0]
+        with closing(progress.watched(work, queue.POLL)) as looks:
+            for now, total in looks:
+                if self.stopped:
+                    return
+                detail = f"Downloading, {now / 1e6:.0f} of {total / 1e6:.0f} MB, this once." if total else ""
+                share = now / total if total else 0.0
+                told = "".join(about) + detail
+                yield {"status": progress.status(f"Getting the {what}", told, done=share, kind="busy")}
 
     def _view(self, step: Step) -> View:
         """Note this step, and show it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, wait
 from html import escape
 
 CURVES = {"content": "content", "style": "style", "tv": "smoothness"}
@@ -13,6 +15,7 @@ MAX_POINTS = 240
 WIDTH, HEIGHT = 1000, 100  # of the drawing's own coordinates; CSS stretches them
 
 Losses = dict[str, float]
+Report = Callable[[int, int], None]
 
 
 def duration(seconds: float) -> str:
@@ -53,6 +56,47 @@ def waiting(ahead: int, seconds: float) -> str:
     if seconds:
         detail += f", in about {duration(seconds)}"
     return status("Waiting for the machine", f"It is still busy. {detail}.", done=0.0, kind="busy")
+
+
+class Left(Exception):
+    """Nobody waits any more; ends work that is watched."""
+
+
+def watched(
+    work: Callable[[Report], object], every: float, *, to_its_end: bool = False
+) -> Generator[tuple[int, int], None, None]:
+    """Do work on a thread of its own; yields how far it is, (done, in all). Closing this ends it at its next report.
+
+    Args:
+        work: is given a function to report to.
+        every: seconds between two looks.
+        to_its_end: whether closing this waits until it has ended.
+
+    Raises:
+        Whatever the work raises.
+    """
+    done, left, ended = [(0, 0)], threading.Event(), Future[object]()
+
+    def report(now: int, total: int) -> None:
+        if left.is_set():
+            raise Left
+        done[0] = now, total
+
+    def run() -> None:
+        try:
+            ended.set_result(work(report))
+        except BaseException as error:  # told on the thread that waits
+            ended.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        while not wait([ended], every).done:
+            yield done[0]
+    finally:
+        left.set()
+        if to_its_end:
+            wait([ended])
+    ended.result()
 
 
 def thin(points: list[tuple[int, Losses]]) -> None:

@@ -10,10 +10,10 @@ from gradio.components import Component
 
 from nst.tasks.recipe import UNNAMED
 from nst.tasks.task import Panel, Task
-from nst.ui import pictures, progress, share, theme, viewer
-from nst.ui.markup import button, html
+from nst.ui import pictures, progress, share, theme
+from nst.ui.markup import button, html, moved_by
 from nst.ui.painting import Painting, View
-from nst.ui.viewer import Pair, Sheet
+from nst.ui.viewer import Pair, PairView, Sheet, SheetView
 
 Updates = dict[Component, Any]
 Values = dict[Component, Any]
@@ -73,7 +73,7 @@ class Stage:
 
     def id(self, name: str) -> str:
         """The name of an element in the page, which no other tab has."""
-        return f"{self.panel.prefix}-{name}" if self.panel.prefix else name
+        return f"{self.task.prefix}-{name}" if self.task.prefix else name
 
     def lay_out_result(self) -> None:
         """Lay all of it out where this is called."""
@@ -83,17 +83,18 @@ class Stage:
             self._lay_out_views()
         ready = progress.status("Ready", f"Press {self.panel.verb}. {self.panel.hint}".strip())
         self.status = html(ready, self.id("status"))
-        self.snapshots = viewer.sheet_view(self.id("snapshots"))
+        form: dict[str, Any] = {"apply_default_css": False, "js_on_load": moved_by("numbered"), "visible": False}
+        self.snapshots = SheetView(None, elem_id=self.id("snapshots"), elem_classes="snapshots", **form)
         with gr.Row(elem_classes="actions"):
             self.share = gr.Button("Share", elem_id=self.id("share"), elem_classes="share", size="md")
             self.judge = gr.Button(
-                "Score", interactive=False, elem_id=self.id("score"), size="md", visible=self.panel.scored
+                "Score", interactive=False, elem_id=self.id("score"), size="md", visible=self.task.scored
             )
             html(self._tries(), classes="try-it")
         with gr.Column(elem_id=self.id("sheet"), elem_classes="share-sheet"):
             self._lay_out_sharing()
         self.verdict = html(element=self.id("verdict"))
-        self.curves = html(element=self.id("curves"), classes="record", visible=self.panel.traces)
+        self.curves = html(element=self.id("curves"), classes="record", visible=self.task.traces)
         self.shown: list[Component] = [
             self.status,
             self.preview,
@@ -135,7 +136,8 @@ class Stage:
             names, told = FIRST[self.task.name]
             *before, after = (str(pictures.packed_file(theme.PICTURES / name)) for name in names.split())
             first = Pair(before[0] if before else None, after, told)
-        self.compare = viewer.pair_view(self.id("compare"), first, visible=first is not None)
+        form: dict[str, Any] = {"apply_default_css": False, "visible": first is not None}
+        self.compare = PairView(first, elem_id=self.id("compare"), elem_classes="compared", **form)
         if self.panel.tiles:
             with gr.Tabs():
                 with gr.Tab("Picture"):
@@ -163,7 +165,7 @@ class Stage:
     def _tries(self) -> str:
         own = self.panel.home or self.panel.title
         buttons = "".join(button(escape(tab), data_tab=tab) for tab in TRIED if tab != own)
-        takes = any(name in self.panel.slots for name in ("content", "style")) and self.panel.prefix != "doodle"
+        takes = self.task.slots and self.task.prefix != "doodle"
         return f'<nav aria-label="Try it in another tab"><span>Try it in</span>{buttons}</nav>' if takes else ""
 
     def _lay_out_sharing(self) -> None:

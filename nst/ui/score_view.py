@@ -90,17 +90,13 @@ def _of_several(painting: Painting, paths: Sequence[str], photo: str | None, wei
         one = to_tensor(pictures.opened(path))
         share = i / max(len(painting.singles) - 1, 1)  # a film leads from one style to another
         mixed = [1 - share, share] if painting.order.layout.seconds else weights
-        found[title] = limits.on_painter(_score, one, styles, content, mixed)
+        found[title] = limits.on_painter(partial(pastiche_score, style_weights=mixed), one, styles, content)
     return found
 
 
 def _looked_at(paths: Sequence[str]) -> list[Tensor]:
     """Photos and styles, at more than the size at which they are judged."""
     return [to_tensor(pictures.opened(path, 4 * SIZE)) for path in paths]
-
-
-def _score(image: Any, styles: Any, content: Any, weights: Any) -> Score:
-    return pastiche_score(image, styles, content, style_weights=weights)
 
 
 def _styles(painting: Painting) -> list[str]:

@@ -68,7 +68,7 @@ def _place(group: str) -> int:
 
 def control(name: str, task: Task) -> Component:
     """The control of one setting."""
-    row, prefix = task.settings[name], task.panel.prefix
+    row, prefix = task.settings[name], task.prefix
     default = shown(name, row.default, task)
     form: dict[str, Any] = {"label": row.title, "info": row.help, "elem_id": f"{prefix}-{name}" if prefix else name}
     if row.options or name in LAYER_DEFAULTS or name == "layer":

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import gradio as gr
 from gradio.components import Component
@@ -26,9 +26,6 @@ from nst.ui.pictures import Choice, Slot, UploadButton
 from nst.ui.result_panel import Updates, Values
 from nst.ui.tabs import current, look
 from nst.ui.viewer import Pair
-
-T = TypeVar("T")
-V = TypeVar("V")
 
 
 class Workbench(Arrival):
@@ -70,10 +67,10 @@ class Workbench(Arrival):
 
     def lay_out_inputs(self) -> None:
         """Lay out the slots and controls."""
-        with gr.Row(elem_classes="pair") if len(self.panel.slots) > 1 else nullcontext():
-            for name in self.panel.slots:
+        with gr.Row(elem_classes="pair") if len(self.task.slots) > 1 else nullcontext():
+            for one in self.task.slots:
                 with gr.Column(min_width=140, elem_classes="card"):
-                    self.slots.append(pictures.slot_of(self.task.input(name), self.id(name)))
+                    self.slots.append(pictures.slot_of(one, self.id(one.name)))
         with gr.Column(elem_classes="card"):
             self.controls |= settings.main_controls(self.task)
             if self.panel.more:
@@ -96,7 +93,7 @@ class Workbench(Arrival):
     def ordered(self, asked: dict[str, Any], pictures: dict[str, Any], names: dict[str, Any], **more: Any) -> Order:
         """An order of this task."""
         form: dict[str, Any] = {"layout": self.task.layout(self.task.defaults | asked)}
-        form |= {"tiled": self.panel.tiles, "continues": self.panel.continues}
+        form |= {"tiled": self.panel.tiles, "continues": self.task.continues}
         return Order(asked, pictures, task=self.task.name, names=names, **form | more)
 
     def order_also(self, values: Values) -> Order:
@@ -169,7 +166,7 @@ class Workbench(Arrival):
             (self.go_on, self.begin_again),
         ):
             self.paints(button.click, prepare)
-        if self.panel.scored:
+        if self.task.scored:
             self.judge.click(self.tell_score, [self.painting], self.verdict, **TELLING | {"show_progress": "minimal"})
         # What the run still sends must not cover the result: only once it is cancelled is the result shown.
         halted = self.stop.click(self.halt, [self.painting], None, cancels=self.runs, **QUICK)
@@ -192,32 +189,26 @@ class Workbench(Arrival):
         ready = event(begin, {self.painting, *more, *self.inputs}, [self.painting, *self.shown], **BEGINNING)
         self.runs.append(ready.success(self.paint, [self.painting], self.shown, **RUNNING))
 
+    @as_message()
     def begin(self, before: Painting | None, values: Values) -> Updates:
         """Press on the button: a new painting from what the page says."""
-        return self.prepared(Painting(self.asked(values)), before)
+        return self.prepared(Painting(self.order(values)), before)
 
+    @as_message()
     def begin_also(self, before: Painting | None, values: Values) -> Updates:
         """Press on the second button."""
-        return self.prepared(Painting(self.told(self.order_also, values)), before)
+        return self.prepared(Painting(self.order_also(values)), before)
 
+    @as_message()
     def begin_again(self, before: Painting | None, values: Values) -> Updates:
         """Press on Continue: go on from the last result, with the settings as they are now."""
         if before is None or not before.last:
             raise refusal(f"The last picture is no longer kept here; press {self.panel.verb} for a new one.")
-        order = self.asked(values)
+        order = self.order(values)
         if order.pictures.get("content") != before.order.pictures.get("content"):
             verb = self.panel.verb
             raise refusal(f"The photo is another one now: press {verb} to begin with it, or choose the former again.")
         return self.prepared(before.go_on(order), before)
-
-    def asked(self, values: Values) -> Order:
-        """What `order` says, and what is wrong with it as a message."""
-        return self.told(self.order, values)
-
-    def told(self, order: Callable[[V], T], values: V) -> T:
-        """What an order says, or something else of the inputs, and what is wrong with it as a message."""
-        with as_message():
-            return order(values)
 
     def prepared(self, painting: Painting, before: Painting | None = None) -> Updates:
         """The page as a run begins, which overtakes the one before."""
@@ -276,10 +267,10 @@ class Workbench(Arrival):
         """A moment after Stop: the same once more, unless something else is painted by now."""
         return self.end(painting) if painting is not None and painting.stopped else {self.status: gr.skip()}
 
+    @as_message()
     def tell_score(self, painting: Painting | None) -> str:
         """Press on Score this result: how good a pastiche it is, and why."""
-        with as_message():
-            return score_view.of_painting(painting)
+        return score_view.of_painting(painting)
 
     def _wire_estimate(self) -> None:
         depends = [self.controls[name] for name in self.task.costs if name in self.controls]

@@ -17,12 +17,11 @@ from nst.registry import list_models, load_model
 from nst.server import clips, limits
 from nst.tasks import TASKS
 from nst.tasks.recipe import from_query, names_of, settings_from_recipe
-from nst.ui import hubrow, markup, pictures, progress, settings, teach, theme
+from nst.ui import hubrow, markup, pictures, settings, teach, theme
 from nst.ui.painting import Order, Run, View
 from nst.ui.pictures import Slot
 from nst.ui.result_panel import Updates, Values
 from nst.ui.stylerow import title
-from nst.ui.tabs import bench_of
 from nst.ui.task_tab import Workbench
 from nst.ui.viewer import Pair, address, component
 from nst.weights import repository
@@ -100,10 +99,9 @@ class VideoTab(Workbench):
         page |= {clip: gr.update(**page.get(clip, {}) | {"visible": True})}
         if opened:
             return page | {self.mine: gr.update(**self._offered())}
-        query = dict(request.query_params)
-        mine, _, missing = self._instead(from_query(query if bench_of(query) == self.task.name else {}, self.task.name))
+        mine, _, missing = self._instead(from_query(self.linked(request), self.task.name))
         if missing:
-            page[self.status] = progress.status("Not all of this link is here", missing, kind="error")
+            page |= self.lacking(missing)
         return page | {self.mine: gr.update(value=mine, **self._offered())}
 
     def _named(self, asked: dict[str, Any]) -> list[str | None]:

@@ -14,7 +14,7 @@ import gradio as gr
 from gradio.components import Component
 
 from nst.images import ImageError, size_of
-from nst.ui.markup import button, moved_by
+from nst.ui.markup import button
 
 
 def component(name: str, base: type[Component], **own: Any) -> Any:
@@ -114,20 +114,3 @@ def _larger(about: str) -> str:
 PairView: type[gr.HTML] = component("PairView", gr.HTML, postprocess=_pair)
 SheetView: type[gr.HTML] = component("SheetView", gr.HTML, postprocess=_sheet)
 """Their values are a `Pair` or a `Sheet`; a click on a cell that can be chosen triggers `select` with its number."""
-
-
-def pair_view(element: str, value: Pair | None = None, *, visible: bool = True) -> gr.HTML:
-    """Where a pair is shown."""
-    return PairView(value, elem_id=element, elem_classes="compared", apply_default_css=False, visible=visible)
-
-
-def sheet_view(element: str) -> gr.HTML:
-    """Where a sheet is shown, once there is one."""
-    return SheetView(
-        None,
-        elem_id=element,
-        elem_classes="snapshots",
-        apply_default_css=False,
-        js_on_load=moved_by("numbered"),
-        visible=False,
-    )
