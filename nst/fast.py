@@ -76,7 +76,17 @@ class Painter:
         preserve_color: str = "none",
         seed: int = 0,
     ) -> Tensor:
-        """The painted picture (1, 3, H, W) in [0, 1], on the CPU; arguments as of `fast_stylize`."""
+        """The painted picture (1, 3, H, W) in [0, 1], on the CPU.
+
+        Args:
+            content: the photo (1, 3, H, W) in [0, 1], of any size.
+            strength: 0 gives the photo back, 100 the style in full.
+            keep_faces: how much gentler faces are painted; 0 as all else, 100 at half the strength.
+            size: long side of the result in pixels; None means the photo's own, at most 4096.
+            brush: size of the strokes; above 1 is larger.
+            preserve_color: "none", or how the photo's colors are kept; see `nst.color.COLOR_MODES`.
+            seed: of the noise, for a texture network.
+        """
         check(ROWS, strength=strength, keep_faces=keep_faces, size=size, brush=brush, preserve_color=preserve_color)
         height, width = content.shape[-2:]
         long = size or min(max(height, width), MAX_SIZE)
@@ -128,13 +138,8 @@ def fast_stylize(
     weights: Sequence[float] | None = None,
     *,
     model: str | None = None,
-    strength: float = 100.0,
-    keep_faces: float = 50.0,
-    size: int | None = None,
-    brush: float = 1.0,
-    preserve_color: str = "none",
-    seed: int = 0,
     device: str | Device = "auto",
+    **how: Any,
 ) -> Tensor:
     """Paint a photo in one pass; the result (1, 3, H, W) in [0, 1], on the CPU.
 
@@ -149,28 +154,14 @@ def fast_stylize(
         weights: of the styles in the mixture, made to sum to 1; None means equal.
         model: a name of `list_models("style")`, a file, or a repository of the Hub; None means the one that fits the
             styles.
-        strength: 0 gives the photo back, 100 the style in full.
-        keep_faces: how much gentler faces are painted; 0 as all else, 100 at half the strength.
-        size: long side of the result in pixels; None means the photo's own, at most 4096.
-        brush: size of the strokes; above 1 is larger.
-        preserve_color: "none", or how the photo's colors are kept; see `nst.color.COLOR_MODES`.
-        seed: of the noise, for a texture network.
         device: see `nst.device.choose_device`.
+        how: see `Painter.paint`.
 
     Raises:
         ValueError: an unknown style or model (the nearest names are offered), or a number out of range.
         nst.weights.WeightsError: the weights are missing or damaged.
     """
-    painter = make_painter(styles, weights, model=model, device=device)
-    return painter.paint(
-        content,
-        strength=strength,
-        keep_faces=keep_faces,
-        size=size,
-        brush=brush,
-        preserve_color=preserve_color,
-        seed=seed,
-    )
+    return make_painter(styles, weights, model=model, device=device).paint(content, **how)
 
 
 def make_painter(

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -285,7 +285,7 @@ def fit(width: int, height: int, size: int) -> tuple[int, int]:
     return max(1, round(width * size / long)), max(1, round(height * size / long))
 
 
-def resize(tensor: torch.Tensor, size: int | tuple[int, int]) -> torch.Tensor:
+def resize(tensor: torch.Tensor, size: int | Sequence[int]) -> torch.Tensor:
     """Resample (N, C, H, W) in [0, 1] to (h, w), or to a long side of `size` pixels, by antialiased bicubic,
     clamped to [0, 1]. A tensor that has the size already is returned itself."""
     height, width = tensor.shape[-2:]

@@ -188,7 +188,7 @@ class Aim:
         if not 0.95 < self.shape[1] / self.shape[0] * image.shape[-2] / image.shape[-1] < 1.05:
             sizes = f"{self.shape[1]} x {self.shape[0]} and {image.shape[-1]} x {image.shape[-2]}"
             raise ValueError(f"Photo and result must have the same proportions, not {sizes} pixels; crop one of them.")
-        return resize(image.float(), (self.photo.shape[-2], self.photo.shape[-1]))
+        return resize(image.float(), self.photo.shape[-2:])
 
     def _agreement(self, seen: Features, kept: Features) -> dict[str, float]:
         """How well what is seen where agrees, by layer. Of the roots of the features: what is faint counts, too, so

@@ -61,7 +61,7 @@ def _once(photo: Tensor, style: Tensor, size: int, settings: dict[str, Any]) -> 
     """One run, and every way applied to it."""
 
     def recolored(image: Tensor) -> Tensor:
-        fitted = resize(photo, (image.shape[-2], image.shape[-1])).to(image)
+        fitted = resize(photo, image.shape[-2:]).to(image)
         return torch.cat([fitted, *(recolor_result(image, fitted, mode) for mode in COLOR_MODES)])
 
     for step in style_transfer(photo, style, size=size, **settings):

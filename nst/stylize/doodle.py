@@ -88,7 +88,7 @@ def doodle(
     chosen, device = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     style, colors = fitted_style(style.float(), size * style_scale), map_colors(style_map)
     drawn = _picked(content, fit(content.shape[-1], content.shape[-2], size)[::-1])
-    wanted, given = (meaning_planes(one, colors) for one in (drawn, _picked(style_map, _shape(style))))
+    wanted, given = (meaning_planes(one, colors) for one in (drawn, _picked(style_map, style.shape[-2:])))
     regions = [Region(mask, [k], [1.0], float(mask.mean())) for k, mask in enumerate(wanted.split(1, 1)) if mask.any()]
     style_images = [
         StyleImage(style, style_scale, map=given),
@@ -159,10 +159,6 @@ def scattered(wanted: Tensor, style: Tensor, given: Tensor, seed: int) -> Tensor
     return picture[None]
 
 
-def _picked(map: Tensor, shape: tuple[int, int]) -> Tensor:
+def _picked(map: Tensor, shape: Sequence[int]) -> Tensor:
     """A map at another size, without new colors in between."""
-    return F.interpolate(map.float(), shape, mode="nearest-exact")
-
-
-def _shape(image: Tensor) -> tuple[int, int]:
-    return image.shape[-2], image.shape[-1]
+    return F.interpolate(map.float(), list(shape), mode="nearest-exact")

@@ -76,7 +76,7 @@ def invert(
         if norm_weight:
             losses.append(NormLoss(norm_weight, norm_exponent))
         if part.steps_before:
-            pictures = resize(pictures, (small.shape[-2], small.shape[-1]))
+            pictures = resize(pictures, small.shape[-2:])
         else:
             pictures = torch.cat([first_picture("noise", small.cpu(), small, seed + i) for i in range(starts)])
         run = optimize(

@@ -59,16 +59,8 @@ def layer_grid(
     """
     check(**locals())
     photo, manner = _middle(content.float(), size), _middle(style.float(), size)
-    common: dict[str, Any] = {
-        "size": size,
-        "encoder": encoder,
-        "preset": preset,
-        "num_steps": num_steps,
-        "pooling": pooling,
-        "seed": seed,
-        "device": device,
-        "progress": progress,
-    }
+    common: dict[str, Any] = {"size": size, "encoder": encoder, "preset": preset, "num_steps": num_steps}
+    common |= {"pooling": pooling, "seed": seed, "device": device, "progress": progress}
     columns = len(GRID_LAYERS)
     runs, places = [], []
     for column, layer in enumerate(GRID_LAYERS):

@@ -83,7 +83,7 @@ def painted_map(ground: Tensor, layers: Sequence[Source], colors: Sequence[str])
     strokes = torch.zeros_like(planes)
     for k, mask in enumerate(painted_masks(layers, colors)):
         if mask is not None:
-            strokes[:, k : k + 1] = resize(mask, (planes.shape[-2], planes.shape[-1]))
+            strokes[:, k : k + 1] = resize(mask, planes.shape[-2:])
     covered = strokes.sum(1, keepdim=True) > 0.5
     palette = torch.stack([_rgb(color) for color in colors])
     return palette[torch.where(covered, strokes, planes)[0].argmax(0)].permute(2, 0, 1)[None]

@@ -23,7 +23,7 @@ def in_turn(runs: Sequence[Iterator[Step]], pictures: Tensor, places: Sequence[i
         pictures: (N, 3, H, W) in [0, 1], what stands where nothing is begun.
         places: of each run's picture.
     """
-    shape, count = (pictures.shape[-2], pictures.shape[-1]), len(runs)
+    shape, count = pictures.shape[-2:], len(runs)
     for i, (run, place) in enumerate(zip(runs, places, strict=True)):
 
         def together(image: Tensor, place: int = place, others: Tensor = pictures) -> Tensor:

@@ -37,7 +37,7 @@ class StyleImage:
     def at(self, size: int) -> StyleImage:
         """The same, of the size that suits a result with this long side."""
         picture = fitted_style(self.picture, size * self.scale)
-        shape = (picture.shape[-2], picture.shape[-1])
+        shape = picture.shape[-2:]
         mask = None if self.mask is None else resize(self.mask, shape)
         return StyleImage(picture, self.scale, mask, None if self.map is None else resize(self.map, shape))
 

@@ -230,7 +230,7 @@ class ColorTransfer:
         """What was painted in its final colors; where nothing may change, the content."""
         if self.mode == "none" or (self.when == "before" and self.mode != "luminance"):
             return image
-        shape = (image.shape[-2], image.shape[-1])
+        shape = image.shape[-2:]
         content = resize(self.content, shape).to(image)
         recolored = recolor_result(image, content, self.mode)
         return recolored if self.keep is None else torch.lerp(recolored, content, resize(self.keep, shape).to(image))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from nst import styles
-from nst.fast import MAX_STYLES, NAMED, ROWS, any_style_models, fast_run, fast_stylize, make_painter
+from nst.fast import MAX_STYLES, NAMED, ROWS, Painter, any_style_models, fast_run, make_painter
 from nst.registry import list_models, load_model
 from nst.settings.setting import STYLES
 from nst.tasks.result import ONE, Layout
@@ -75,7 +75,7 @@ TASK = Task(
         ),
         "weights": replace(ROWS["weights"], group=STYLES),
     },
-    functions=(fast_stylize, fast_run),
+    functions=(make_painter, Painter.paint, fast_run),
     panel=Panel(
         "Fast styles",
         line="One tap, one painting: networks that have learned a style.",

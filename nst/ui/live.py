@@ -97,7 +97,7 @@ class Live:
             painter = self.painter(tuple(known), own, tuple(stylerow.weights(len(known), corner)), which)
             painted = painter.paint(frame, size=LIVE, strength=strength)
             steady = self.steady(inputs.session(), tuple(names), tuple(corner))
-            shown = steady.fuse(to_bytes(resize(frame, (painted.shape[-2], painted.shape[-1]))), to_bytes(painted))
+            shown = steady.fuse(to_bytes(resize(frame, painted.shape[-2:])), to_bytes(painted))
             rate = 1 / max(time.monotonic() - began, 1e-3)
         finally:
             lock.release()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,15 +42,8 @@ def paint_optimized(
     consistency: float = 80.0,
     last: tuple[Array, Array] | None = None,
     *,
-    preset: str | Preset = "draft",
-    num_steps: int = 15,
-    strength: float = 50.0,
-    style_weights: Sequence[float] | None = None,
     preserve_color: str = "none",
-    encoder: str = "compact",
-    style_loss: str = "wasserstein",
-    seed: int = 0,
-    device: str = "auto",
+    **how: Any,
 ) -> Generator[tuple[Frame, Array], None, None]:
     """Frames, and what became of them, bytes (H, W, 3).
 
@@ -58,11 +52,10 @@ def paint_optimized(
         styles: pictures (1, 3, H, W) in [0, 1].
         consistency: from 0, every frame for itself, to 100.
         last: the frame before the first and its result, to go on from.
-        preset: for the first frame, and those after a cut.
-        num_steps: for each other one.
-        strength, style_weights, preserve_color, encoder, style_loss, seed, device: of `nst.stylize.style_transfer`.
+        preserve_color: of `nst.stylize.style_transfer`.
+        how: see `_Canvas`.
     """
-    canvas = _Canvas(styles, preset, num_steps, strength, style_weights, encoder, style_loss, seed, device)
+    canvas = _Canvas(styles, **how)
     finder, result = MotionFinder(), None
     if last is not None:
         finder.next(last[0])
@@ -79,19 +72,27 @@ def paint_optimized(
 
 
 class _Canvas:
-    """What is kept from frame to frame: encoder, targets of the style, Adam's state."""
+    """What is kept from frame to frame: encoder, targets of the style, Adam's state.
+
+    Args:
+        styles: pictures (1, 3, H, W) in [0, 1].
+        preset: for the first frame, and those after a cut.
+        num_steps: for each other one.
+        strength, style_weights, encoder, style_loss, seed, device: of `nst.stylize.style_transfer`.
+    """
 
     def __init__(
         self,
         styles: Sequence[Tensor],
-        preset: str | Preset,
-        num_steps: int,
-        strength: float,
-        style_weights: Sequence[float] | None,
-        encoder: str,
-        style_loss: str,
-        seed: int,
-        device: str,
+        *,
+        preset: str | Preset = "draft",
+        num_steps: int = 15,
+        strength: float = 50.0,
+        style_weights: Sequence[float] | None = None,
+        encoder: str = "compact",
+        style_loss: str = "wasserstein",
+        seed: int = 0,
+        device: str = "auto",
     ) -> None:
         self.device, self.preset = choose_device(device), chosen_preset(preset)
         self.num_steps, self.seed = num_steps, seed
