@@ -45,11 +45,17 @@ def cache_dir() -> Path:
     """The folder for what was fetched: `PASTICHE_CACHE`, or this system's place for such files."""
     if asked := os.environ.get("PASTICHE_CACHE"):
         return expanded(asked)
+    return user_folder("cache")
+
+
+def user_folder(kind: str) -> Path:
+    """This system's place for files of ours that are this user's: "cache", or "data", which is to last."""
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home() / "AppData" / "Local") / "pastiche"
     if sys.platform == "darwin":
-        return home() / "Library" / "Caches" / "pastiche"
-    return Path(os.environ.get("XDG_CACHE_HOME") or home() / ".cache") / "pastiche"
+        return home() / "Library" / {"cache": "Caches", "data": "Application Support"}[kind] / "pastiche"
+    usual = {"cache": ".cache", "data": ".local/share"}[kind]
+    return Path(os.environ.get(f"XDG_{kind.upper()}_HOME") or home() / usual) / "pastiche"
 
 
 @contextmanager

@@ -13,12 +13,12 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from nst.places import PROGRAM, cache_dir
+from nst.places import PROGRAM, cache_dir, replacing
 from nst.places import home as home_dir
 from nst.weights import manifest, partial_download
 from nst.weights.hub import HubError, RangesRefusedError, RemoteFile, derived_dir
@@ -178,25 +178,20 @@ def _is_pinned(weights: Weights, path: Path, expected: str | None = None) -> boo
     stat, expected = path.stat(), _expected(weights, path) if expected is None else expected
     seen = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": expected}
     note = derived_dir() / f"{weights.name}-{weights.revision[:10]}.whole.json"
-    try:
+    with suppress(OSError, ValueError):
         if json.loads(note.read_text()) == seen:
             return True
-    except (OSError, ValueError):
-        pass
     if expected and not file_sha256(path).startswith(expected):
         return False
-    try:
+    with suppress(OSError):  # a cache that cannot be written only means that the file is read again next time
         note.parent.mkdir(parents=True, exist_ok=True)
         _write(note, seen)
-    except OSError:
-        pass  # a cache that cannot be written only means that the file is read again next time
     return True
 
 
 def _write(path: Path, note: dict[str, object]) -> None:
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_text(json.dumps(note))
-    os.replace(fresh, path)
+    with replacing(path) as part:
+        part.write_text(json.dumps(note))
 
 
 def _pull(weights: Weights, progress: Progress | None) -> Path:

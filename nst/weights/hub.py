@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -115,11 +115,9 @@ class RemoteFile:
         Raises:
             HubError: as `read`, though a server that refuses ranges is fine.
         """
-        try:
+        with suppress(RangesRefusedError):
             for _ in self.read(0, 1):
                 pass
-        except RangesRefusedError:
-            pass
 
     def cached(self, sha256: str = "") -> Path | None:
         """The whole file in the Hub's own cache, or None; makes no request.

@@ -6,14 +6,13 @@ import dataclasses
 import difflib
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from nst.places import tomllib
+from nst.places import replacing, tomllib
 
 _ROOM = Path(__file__).resolve().parents[1]
 PRETRAINED = _ROOM / "pretrained" if (_ROOM / "pretrained").is_dir() else _ROOM.parent / "pretrained"
@@ -118,9 +117,8 @@ def record(name: str, path: str | Path, **fields: Any) -> Weights:
         block.insert(0, "")
     text = "\n".join([*lines[:start], *block, *lines[stop:]]) + "\n"
     entries = _parse(text, toml)  # nothing is written that could not be read again
-    fresh = toml.with_name("models.toml.new")
-    fresh.write_text(text, encoding="utf-8")
-    os.replace(fresh, toml)
+    with replacing(toml) as part:
+        part.write_text(text, encoding="utf-8")
     return entries[name]
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import secrets
 import sys
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
+from nst.places import replacing
 from nst.weights.onnx import OnnxError, read_initializers
 
 if TYPE_CHECKING:
@@ -114,16 +112,13 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     """
     from safetensors.torch import save_file
 
-    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    plain = {name: tensor.contiguous() for name, tensor in tensors.items()}
     try:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=dict(metadata or {}))
-        os.replace(part, path)
+        with replacing(path) as part:
+            save_file(plain, part, metadata=dict(metadata or {}))
     except (SafetensorError, OSError) as error:
         reason = "the disk is full" if "No space" in str(error) or "os error 112" in str(error) else str(error)
         raise WeightsError(f"{path} cannot be written ({reason}): choose another place, or free some space.") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()
 
 
 def check_finite(tensors: dict[str, Tensor], path: Path) -> None:

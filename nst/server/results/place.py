@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
-from nst.places import expanded, home
+from nst.places import expanded, user_folder
 
 DATA = Path("/data")
 """Where a Space has its storage bucket mounted, if it has one."""
@@ -31,12 +30,7 @@ def results_dir() -> Path:
         if not DATA.is_dir():
             raise ResultsError("Sharing needs a storage bucket mounted at /data, and this Space has none.")
         return DATA / "results"
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or home() / "AppData" / "Local") / "pastiche" / "results"
-    if sys.platform == "darwin":
-        return home() / "Library" / "Application Support" / "pastiche" / "results"
-    data = os.environ.get("XDG_DATA_HOME") or home() / ".local" / "share"
-    return Path(data) / "pastiche" / "results"
+    return user_folder("data") / "results"
 
 
 def on_a_space() -> bool:
