@@ -36,12 +36,12 @@ class StyleOptions:
     """What some of the statistics can be told; see there.
 
     Attributes:
-        kernel_degree, kernel_offset: of the polynomial kernel.
+        kernel_degree, kernel_offset: of the polynomial kernel, relative to the mean square of features.
         kernel_bandwidth: of the Gaussian kernel, in median distances.
         activation_shift: of the correlations, in mean activations.
         correlations: of which layers with which: "chain", "cross" or "own".
         patch_size: side of a patch, in positions of its layer.
-        semantic_weight: of the maps when patches are matched.
+        semantic_weight: how much meaning, as the maps have it, counts beside likeness when patches are matched.
         circular: whether opposite edges of the image are neighbors.
         seed: of the positions that are drawn.
     """

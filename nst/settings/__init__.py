@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from nst.color import COLOR_MODES, COLOR_MOMENTS
 from nst.encoders import KEPT_LAYERS, STYLE_LAYERS
@@ -39,7 +40,6 @@ PRESETS = {
     ),
 }
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
 LAST = 2**31 - 1
 
 
@@ -52,19 +52,37 @@ def named(values: Sequence[str], **titles: str) -> dict[str, str]:
 
 
 ENCODERS = named(("compact", "vgg19", "vgg16"), vgg19="VGG-19", vgg16="VGG-16")
+STARTS = named(("content", "noise", "style"), content="The photo", style="The style")
+MIXED = named(MIXING, statistics="Between the styles", losses="Each style at once")
+GUIDES = named(("inside", "soft", "all"), inside="Keep to the inside", soft="Soft edges", all="All they touch")
+KEPT_WHEN = named(COLOR_MOMENTS, before="Before painting", after="After painting")
+KEPT_COLORS = named(
+    COLOR_MODES,
+    none="The style's",
+    luminance="The photo's, only lightness is painted",
+    histogram="The photo's, tone by tone (histogram)",
+    cholesky="The photo's palette (Cholesky)",
+    pca="The photo's palette, axis by axis (PCA)",
+)
+HOW = named(tuple(OPTIMIZERS), lbfgs="L-BFGS", sgd="Gradient descent")
+POOLS = named(("average", "max"))
+DEVICES = named(("auto", "cpu", "cuda", "mps"), auto="Automatic", cpu="Processor", cuda="NVIDIA GPU", mps="Apple GPU")
+STYLE_LOSS_NAMES = named(
+    STYLE_LOSSES,
+    gram="Gram matrices",
+    wasserstein="Wasserstein distance",
+    mean_variance="Mean and variance",
+    mmd_linear="MMD, linear kernel",
+    mmd_polynomial="MMD, polynomial kernel",
+    mmd_gaussian="MMD, Gaussian kernel",
+    histogram="Histograms",
+    correlation="Shifted correlations",
+    relaxed_transport="Relaxed transport",
+)
+"""The words that there are for some settings, and what each is called."""
 
-
-STYLE_LOSS_TITLES = {
-    "gram": "Gram matrices",
-    "wasserstein": "Wasserstein distance",
-    "mean_variance": "Mean and variance",
-    "mmd_linear": "MMD, linear kernel",
-    "mmd_polynomial": "MMD, polynomial kernel",
-    "mmd_gaussian": "MMD, Gaussian kernel",
-    "histogram": "Histograms",
-    "correlation": "Shifted correlations",
-    "relaxed_transport": "Relaxed transport",
-}
+PHOTOREAL = "Only the style's colors and light are taken, region by region: no strokes."
+FRAMES = "Optimize each frame, with this care for the first; empty paints by a network."
 
 STYLE_LOSS_PAPERS = (
     "What the papers say: [Gram](https://arxiv.org/abs/1508.06576), "
@@ -78,47 +96,45 @@ LARGEST = 16384
 
 PRESET_SAYS = "as the preset says"
 
+
+def choice(name: str, title: str, help: str, choices: Mapping[str, str], **more: Any) -> Setting:
+    """One of some words."""
+    return Setting(name, str, title, help, choices=choices, **more)
+
+
+def share(name: str, title: str, help: str) -> Setting:
+    """From 0 to 100."""
+    return Setting(name, float, title, help, 0, 100, step=1)
+
+
+def numbers(name: str, title: str, help: str, **more: Any) -> Setting:
+    """How much of each of several."""
+    return Setting(name, float, title, help, 0, MOST_WEIGHT, many="list", **more)
+
+
+def layers(name: str, title: str, help: str, unset: str) -> Setting:
+    """Layers of an encoder, by name."""
+    return Setting(name, str, title, help, many="list", unset=unset)
+
+
+OF_STYLES, OF_LAYERS = "How much of each style; left out is equal.", "One number a layer; empty is equal."
+
 GROUPS: dict[str, tuple[Setting, ...]] = {
     PICTURE: (
         Setting("size", int, "Size", "Long side in pixels.", 64, LARGEST, costs=True),
         Setting("width", int, "Width", "Of the result in pixels.", 16, LARGEST, costs=True),
         Setting("height", int, "Height", "Of the result in pixels.", 16, LARGEST, costs=True),
         Setting("seamless", bool, "Seamless", "Tiles without a seam; sides are then multiples of 16."),
-        Setting(
-            "consistency", float, "Steadiness", "How much each frame goes on from the one before it.", 0, 100, step=1
-        ),
+        share("consistency", "Steadiness", "How much each frame goes on from the one before it."),
         Setting("start", float, "From", "The second at which it begins.", 0, 86400),
         Setting("end", float, "To", "The second at which it ends.", 0, 86400, unset="the end of the clip"),
         Setting("layer", str, "Layer", "Whose knowledge is shown, such as relu4_2."),
         Setting("starts", int, "Starts", "From how many different noises.", 1, 8, costs=True),
         Setting("pictures", int, "Pictures", "How many lead from one style to the other.", 2, 25, costs=True),
-        Setting("preset", str, "Preset", "How much care is taken.", choices=named(tuple(PRESETS)), costs=True),
-        Setting(
-            "strength",
-            float,
-            "Style strength",
-            "0 keeps the photo as it is, 100 asks for the style alone.",
-            0,
-            100,
-            step=1,
-        ),
-        Setting(
-            "keep_faces",
-            float,
-            "Keep faces",
-            "How much more care is taken of faces, and of what else stands out.",
-            0,
-            100,
-            step=1,
-        ),
-        Setting(
-            "init",
-            str,
-            "Start from",
-            "Noise moves furthest; a picture is gone on from.",
-            free="PICTURE",
-            choices=named(("content", "noise", "style"), content="The photo", style="The style"),
-        ),
+        choice("preset", "Preset", "How much care is taken.", named(tuple(PRESETS)), costs=True),
+        share("strength", "Style strength", "0 keeps the photo as it is, 100 asks for the style alone."),
+        share("keep_faces", "Keep faces", "How much more care is taken of faces, and of what else stands out."),
+        choice("init", "Start from", "Noise moves furthest; a picture is gone on from.", STARTS, free="PICTURE"),
         Setting("seed", int, "Seed", "The same seed gives the same picture.", 0, LAST),
         Setting("brush", float, "Brush size", "Larger takes coarser strokes.", 0.25, 4, step=0.05),
         Setting("direction", str, "What becomes of it", "Each is a network of its own."),
@@ -135,87 +151,23 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         Setting("name", str, "Name", "What it is called from now on.", unset="as its picture"),
     ),
     STYLES: (
-        Setting(
-            "weights",
-            float,
-            "Weights",
-            "How much of each style; left out is equal.",
-            0,
-            MOST_WEIGHT,
-            many="list",
-            option="",
-        ),
-        Setting(
-            "style_weights",
-            float,
-            "Style weights",
-            "How much of each style; left out is equal.",
-            0,
-            MOST_WEIGHT,
-            many="list",
-            option="style-weight",
-        ),
-        Setting(
-            "style_scale",
-            float,
-            "Brush size",
-            "Larger takes coarser strokes.",
-            0.1,
-            4,
+        numbers("weights", "Weights", OF_STYLES, option=""),
+        numbers("style_weights", "Style weights", OF_STYLES, option="style-weight"),
+        replace(
+            Setting("style_scale", float, "Brush size", "Larger takes coarser strokes.", 0.1, 4, step=0.05),
             many="each",
-            step=0.05,
             option="style-scale",
         ),
-        Setting(
-            "mixing",
-            str,
-            "Styles are mixed",
-            "Aim between the styles, or at all of them at once.",
-            choices=named(MIXING, statistics="Between the styles", losses="Each style at once"),
-        ),
+        choice("mixing", "Styles are mixed", "Aim between the styles, or at all of them at once.", MIXED),
     ),
     REGIONS: (
-        Setting(
-            "guide",
-            str,
-            "Edges of regions",
-            "How far a style reaches at the edges.",
-            choices=named(
-                ("inside", "soft", "all"), inside="Keep to the inside", soft="Soft edges", all="All they touch"
-            ),
-        ),
+        choice("guide", "Edges of regions", "How far a style reaches at the edges.", GUIDES),
         Setting("semantic_weight", float, "Meaning", "How much meaning counts beside likeness.", 0, 100),
     ),
     COLORS: (
-        Setting(
-            "preserve_color",
-            str,
-            "Colors",
-            "Keep the photo's colors, or take the style's.",
-            choices=named(
-                COLOR_MODES,
-                none="The style's",
-                luminance="The photo's, only lightness is painted",
-                histogram="The photo's, tone by tone (histogram)",
-                cholesky="The photo's palette (Cholesky)",
-                pca="The photo's palette, axis by axis (PCA)",
-            ),
-        ),
-        Setting(
-            "color_when",
-            str,
-            "Colors are kept",
-            "By recoloring the style, or the result.",
-            costs=True,
-            choices=named(COLOR_MOMENTS, before="Before painting", after="After painting"),
-        ),
-        Setting(
-            "photoreal",
-            bool,
-            "Photo-real",
-            "Only the style's colors and light are taken, region by region: no strokes.",
-            costs=True,
-        ),
+        choice("preserve_color", "Colors", "Keep the photo's colors, or take the style's.", KEPT_COLORS),
+        choice("color_when", "Colors are kept", "By recoloring the style, or the result.", KEPT_WHEN, costs=True),
+        Setting("photoreal", bool, "Photo-real", PHOTOREAL, costs=True),
     ),
     SMOOTHNESS: (
         Setting("tv_weight", float, "Smoothness", "Removes grain; empty is automatic.", 0, 100, unset=PRESET_SAYS),
@@ -224,108 +176,38 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         Setting("norm_exponent", float, "Softer colors exponent", "Higher spares the middle.", 1, 20),
     ),
     OPTIMIZED: (
-        Setting(
-            "encoder",
-            str,
-            "Encoder",
-            "The network that compares pictures.",
-            choices=ENCODERS,
-            free="FILE",
-            costs=True,
-        ),
-        Setting(
-            "num_steps",
-            int,
-            "Steps",
-            "Over all scales; empty is automatic.",
-            1,
-            5000,
+        choice("encoder", "Encoder", "The network that compares pictures.", ENCODERS, free="FILE", costs=True),
+        replace(
+            Setting("num_steps", int, "Steps", "Over all scales; empty is automatic.", 1, 5000, costs=True),
             unset=PRESET_SAYS,
-            costs=True,
             option="steps",
         ),
-        Setting(
-            "optimize",
-            str,
-            "Optimize",
-            "Optimize each frame, with this care for the first; empty paints by a network.",
-            choices=named(tuple(PRESETS)),
-            unset="paint by a network",
-            costs=True,
-        ),
+        choice("optimize", "Optimize", FRAMES, named(tuple(PRESETS)), unset="paint by a network", costs=True),
         Setting("frame_steps", int, "Steps a frame", "Of each but the first.", 1, 500, costs=True),
-        Setting(
-            "optimizer",
-            str,
-            "Optimizer",
-            "L-BFGS takes fewer, dearer steps.",
-            costs=True,
-            choices=named(tuple(OPTIMIZERS), lbfgs="L-BFGS", sgd="Gradient descent"),
-        ),
+        choice("optimizer", "Optimizer", "L-BFGS takes fewer, dearer steps.", HOW, costs=True),
         Setting(
             "learning_rate", float, "Learning rate", "How bold a step is.", 0.0001, 10, unset="what suits the optimizer"
         ),
     ),
     COMPARED: (
-        Setting(
-            "style_loss",
-            str,
-            "Style loss",
-            "How two textures are compared.",
+        replace(
+            choice("style_loss", "Style loss", "How two textures are compared.", STYLE_LOSS_NAMES, costs=True),
             joined=True,
-            costs=True,
-            choices=named(STYLE_LOSSES, **STYLE_LOSS_TITLES),
             paper=STYLE_LOSS_PAPERS,
             option="loss",
         ),
-        Setting(
-            "pooling",
-            str,
-            "Pooling",
-            "Average is smoother, max is crisper.",
-            choices=named(("average", "max")),
-            unset="as the encoder was trained",
-        ),
-        Setting(
-            "content_layers",
-            str,
-            "Content layers",
-            "Deeper ones keep less detail.",
-            many="list",
-            unset=" ".join(KEPT_LAYERS),
-        ),
-        Setting(
+        choice("pooling", "Pooling", "Average is smoother, max is crisper.", POOLS, unset="as the encoder was trained"),
+        layers("content_layers", "Content layers", "Deeper ones keep less detail.", " ".join(KEPT_LAYERS)),
+        layers(
             "style_layers",
-            str,
             "Style layers",
             "Shallow: color, grain; deep: motifs.",
-            many="list",
-            unset=f"{' '.join(STYLE_LAYERS)}, or as the loss needs",
+            f"{' '.join(STYLE_LAYERS)}, or as the loss needs",
         ),
-        Setting(
-            "style_layer_weights",
-            float,
-            "Style layer weights",
-            "One number a layer; empty is equal.",
-            0,
-            MOST_WEIGHT,
-            many="list",
-        ),
-        Setting(
-            "content_layer_weights",
-            float,
-            "Content layer weights",
-            "One number a layer; empty is equal.",
-            0,
-            MOST_WEIGHT,
-            many="list",
-        ),
-        Setting(
-            "content_encoder",
-            str,
-            "Content encoder",
-            "Another network that compares the content.",
-            choices=ENCODERS,
+        numbers("style_layer_weights", "Style layer weights", OF_LAYERS),
+        numbers("content_layer_weights", "Content layer weights", OF_LAYERS),
+        replace(
+            choice("content_encoder", "Content encoder", "Another network that compares the content.", ENCODERS),
             free="FILE",
             unset="the same",
             costs=True,
@@ -340,27 +222,13 @@ GROUPS: dict[str, tuple[Setting, ...]] = {
         Setting(
             "activation_shift", float, "Activation shift", "Shift of the correlations; −1 as in the paper.", -10, 10
         ),
-        Setting(
-            "correlations",
-            str,
-            "Correlations",
-            "Correlated within layers, across, or chained.",
-            choices=named(CORRELATIONS),
-        ),
+        choice("correlations", "Correlations", "Correlated within layers, across, or chained.", named(CORRELATIONS)),
         Setting("patch_size", int, "Patch size", "Side of a patch, in positions of a layer.", 1, 5),
     ),
     COMPUTED: (
         Setting("model", str, "Network", "By name or file; larger ones are fetched from the Hub.", free="FILE"),
         Setting("data", str, "Photos", "What it learns on.", free="FOLDER", unset="the examples"),
-        Setting(
-            "device",
-            str,
-            "Computed on",
-            "Automatic is the fastest device here.",
-            free="cuda:N",
-            costs=True,
-            choices=named(DEVICES, auto="Automatic", cpu="Processor", cuda="NVIDIA GPU", mps="Apple GPU"),
-        ),
+        choice("device", "Computed on", "Automatic is the fastest device here.", DEVICES, free="cuda:N", costs=True),
     ),
 }
 

@@ -49,15 +49,10 @@ def texture(
     norm_weight: float = 0.0,
     norm_exponent: float = 6.0,
     pooling: str | None = None,
-    kernel_degree: int = StyleOptions.kernel_degree,
-    kernel_offset: float = StyleOptions.kernel_offset,
-    kernel_bandwidth: float = StyleOptions.kernel_bandwidth,
-    activation_shift: float = StyleOptions.activation_shift,
-    correlations: str = StyleOptions.correlations,
-    patch_size: int = StyleOptions.patch_size,
     seed: int = 0,
     device: str | Device = "auto",
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> Iterator[Step]:
     """Make a picture of nothing but the texture of a style, or of several mixed; yields every step.
 
@@ -70,29 +65,19 @@ def texture(
         style_scale: long side of the style relative to the texture's, one for all or one for each style.
         tv_weight, tv_exponent: of total variation, relative to the style's own.
         encoder, preset, num_steps, optimizer, learning_rate, style_loss, style_layers, style_layer_weights,
-            style_weights, mixing, norm_weight, norm_exponent, pooling, kernel_degree, kernel_offset,
-            kernel_bandwidth, activation_shift, correlations, patch_size, seed, device, progress: see
+            style_weights, mixing, norm_weight, norm_exponent, pooling, seed, device, progress, options: see
             `nst.stylize.style_transfer`.
 
     Raises:
         ValueError: an argument out of its range; the sentence says which and what is possible.
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
-    check(**locals())
+    check(**locals(), **options)
     chosen, device = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     styles = [style.float() for style in ([style] if isinstance(style, Tensor) else style)]
     style_images, _ = gather_styles(styles, per_style(style_scale, len(styles), "style_scale"))
-    options = StyleOptions(
-        kernel_degree,
-        kernel_offset,
-        kernel_bandwidth,
-        activation_shift,
-        correlations,
-        patch_size,
-        circular=seamless,
-        seed=seed,
-    )
-    style_config = StyleConfig(split(style_loss), style_layers, style_layer_weights, mixing, options=options)
+    told = StyleOptions(**options, circular=seamless, seed=seed)
+    style_config = StyleConfig(split(style_loss), style_layers, style_layer_weights, mixing, options=told)
     model = load_onto(device, encoder, pooling, progress)
     objective = Objective(
         model,

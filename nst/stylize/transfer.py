@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -62,20 +63,14 @@ def style_transfer(
     guide: str = "inside",
     content_map: Tensor | None = None,
     style_map: Tensor | Sequence[Tensor | None] | None = None,
-    semantic_weight: float = StyleOptions.semantic_weight,
     content_encoder: str | None = None,
     content_layer_weights: Sequence[float] | None = None,
-    kernel_degree: int = StyleOptions.kernel_degree,
-    kernel_offset: float = StyleOptions.kernel_offset,
-    kernel_bandwidth: float = StyleOptions.kernel_bandwidth,
-    activation_shift: float = StyleOptions.activation_shift,
-    correlations: str = StyleOptions.correlations,
-    patch_size: int = StyleOptions.patch_size,
     norm_weight: float = 0.0,
     norm_exponent: float = 6.0,
     seed: int = 0,
     device: str | Device = "auto",
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> Iterator[Step]:
     """Paint `content` in the manner of one style or several; yields every step.
 
@@ -117,23 +112,19 @@ def style_transfer(
         guide: how masks act at deeper layers, see `nst.stylize.guides.propagate`.
         content_map, style_map: pictures (1, 3, h, w) of what is where, one color for each meaning, of the content
             and of each style; the style loss "patches" paints each meaning with what means the same in the style.
-        semantic_weight: how much meaning counts beside likeness.
         content_encoder: compares the content, if it is not `encoder` that is to do so.
-        kernel_degree, kernel_offset: of "mmd-polynomial", relative to the mean square of features.
-        kernel_bandwidth: of "mmd-gaussian", in median distances.
-        activation_shift, correlations: of "correlation": in mean activations, and across which layers.
-        patch_size: of "patches", in positions of a layer.
         norm_weight, norm_exponent: keep colors from burning out, see `nst.losses.alpha_norm`.
         seed: of the noise, and of positions that are drawn; the same seed gives the same picture on the same
             machine.
         device: see `nst.device.choose_device`.
         progress: called with bytes done and in all while weights are downloaded.
+        options: what single style losses can be told, see `nst.losses.StyleOptions`.
 
     Raises:
         ValueError: an argument out of its range; the sentence says which and what is possible.
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
-    check(**locals())
+    check(**locals(), **options)
     if photoreal:
         yield from (
             step.changed(lambda both: both[1:])
@@ -142,17 +133,8 @@ def style_transfer(
         return
     chosen, device = chosen_preset(preset, num_steps=num_steps, tv_weight=tv_weight), choose_device(device)
     styles = [style] if isinstance(style, Tensor) else list(style)
-    options = StyleOptions(
-        kernel_degree,
-        kernel_offset,
-        kernel_bandwidth,
-        activation_shift,
-        correlations,
-        patch_size,
-        semantic_weight,
-        seed=seed,
-    )
-    style_config = StyleConfig(split(style_loss), style_layers, style_layer_weights, mixing, guide, options)
+    told = StyleOptions(**options, seed=seed)
+    style_config = StyleConfig(split(style_loss), style_layers, style_layer_weights, mixing, guide, told)
     maps = _paired_maps(content_map, style_map, len(styles), style_config.kinds)
     content_image, notes = prepare_content(content, masks, style_weights, keep, content_map, len(styles))
     style_images, more = gather_styles(

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from nst.color import COLOR_MODES
 from nst.settings import SETTINGS
-from nst.stylize import color_modes, style_transfer
+from nst.stylize import color_modes
 from nst.tasks.result import Layout
-from nst.tasks.style_transfer import COMPARED, LAYERS, LUT, MOMENT, OPTIMIZED, PAINTING, PHOTO
+from nst.tasks.style_transfer import COMPARED, LAYERS, LUT, MOMENT, OPTIMIZED, PAINTED_BY, PAINTING, PHOTO
 from nst.tasks.task import Panel, Task, Values
 
 MODES = Layout(("The photo", *SETTINGS["preserve_color"].choices.values()), columns=3)
@@ -29,7 +29,7 @@ TASK = Task(
     (PHOTO, replace(PAINTING, most=1)),
     example="photo.jpg --style waves -o colors.png",
     without=frozenset({"preserve_color"}),
-    functions=(style_transfer, color_modes),
+    functions=(*PAINTED_BY, color_modes),
     panel=Panel(
         "Color",
         "color",

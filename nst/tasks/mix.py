@@ -9,9 +9,9 @@ from typing import Any
 from torch import Tensor
 
 from nst.optimize import Step
-from nst.stylize import mix_path, style_transfer
+from nst.stylize import mix_path
 from nst.tasks.result import Layout
-from nst.tasks.style_transfer import COMPARED, LAYERS, OPTIMIZED, PAINTING, PHOTO, SINGLE
+from nst.tasks.style_transfer import COMPARED, LAYERS, OPTIMIZED, PAINTED_BY, PAINTING, PHOTO, SINGLE
 from nst.tasks.task import Panel, Task, Values
 
 SECONDS = 0.4
@@ -39,7 +39,7 @@ TASK = Task(
     (PHOTO, replace(PAINTING, help=f"{PAINTING.help}; given twice", least=2, most=2)),
     example="photo.jpg --style waves --style night -o path.gif --pictures 7",
     without=frozenset({"photoreal"}),
-    functions=(style_transfer, mix_path),
+    functions=(*PAINTED_BY, mix_path),
     panel=Panel(
         "Mix",
         line="Several styles in one picture: blended, or each in a region of its own.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nst.losses import STATISTICS, STYLE_LOSSES
+from nst.losses import STATISTICS, STYLE_LOSSES, StyleOptions
 from nst.settings.setting import split
 from nst.stylize import color_table, style_transfer
 from nst.stylize.transfer import one_style
@@ -66,11 +66,15 @@ LUT = Extra(
 MOMENT = 0.05
 """How many plain runs a photo-real picture amounts to, about."""
 
+PAINTED_BY = (style_transfer, StyleOptions)
+"""What the settings of a run are the arguments of."""
+
 TASK = Task(
     "style_transfer",
     style_transfer,
     (PHOTO, PAINTING, *REGIONS),
     example="photo.jpg --style painting.jpg -o result.png --preset best --size 1024",
+    functions=PAINTED_BY,
     panel=Panel(
         "Optimize",
         "",

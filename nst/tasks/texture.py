@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from nst.losses import StyleOptions
 from nst.stylize import texture
 from nst.tasks.style_transfer import COMPARED, OPTIMIZED, PAINTING
 from nst.tasks.task import Panel, Task
@@ -14,6 +15,8 @@ TASK = Task(
     (replace(PAINTING, option=""),),
     caption="A texture of {style}",
     example="painting.jpg -o tile.png --width 512 --height 512 --seamless",
+    functions=(texture, StyleOptions),
+    without=frozenset({"semantic_weight"}),
     panel=Panel(
         "Texture",
         home="Lab",
