@@ -184,13 +184,7 @@ def load_encoder(name: str | Path, *, progress: Any = None, download: bool = Tru
     return model
 
 
-def load_onto(
-    device: Device,
-    name: str,
-    pooling: str | None,
-    progress: Any = None,
-    download: bool = True,
-) -> Encoder:
+def load_onto(device: Device, name: str, pooling: str | None, progress: Any = None, download: bool = True) -> Encoder:
     """An encoder of one's own to change, on this device."""
     model: Encoder = copy.deepcopy(load_encoder(name, progress=progress, download=download)).to(device.torch_device)
     model.pooling = pooling or model.native_pooling

@@ -192,13 +192,7 @@ def _is_name(name: str) -> bool:
 def _said(style: Taught) -> dict[str, str]:
     """What a file says of itself."""
     network = find_model(NETWORK).identity
-    return {
-        "format": FORMAT,
-        "name": style.name,
-        "network": network,
-        "source": style.source,
-        "steps": str(style.steps),
-    }
+    return {"format": FORMAT, "name": style.name, "network": network, "source": style.source, "steps": str(style.steps)}
 
 
 def load(source: Path | bytes) -> Taught:

@@ -69,12 +69,7 @@ class Translation:
 
 @torch.no_grad()
 def translate(
-    photo: Tensor,
-    *,
-    model: str = MODEL,
-    direction: str | None = None,
-    size: int = 384,
-    device: str | Device = "auto",
+    photo: Tensor, *, model: str = MODEL, direction: str | None = None, size: int = 384, device: str | Device = "auto"
 ) -> Translation:
     """Translate a picture, and back again where the model knows the way.
 

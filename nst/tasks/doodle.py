@@ -49,9 +49,7 @@ TASK = Task(
     times=lambda settings: DEARER,
     extras=(
         Extra(
-            "write-map",
-            "write the style's map, to take the colors from",
-            of_inputs=lambda inputs: inputs["style_map"],
+            "write-map", "write the style's map, to take the colors from", of_inputs=lambda inputs: inputs["style_map"]
         ),
     ),
 )

@@ -58,10 +58,7 @@ def with_network(inputs: dict[str, Any], names: Values, settings: dict[str, Any]
 TASK = Task(
     "fast",
     fast_run,
-    (
-        PHOTO,
-        replace(PAINTING, help="a name, or any picture; up to four", least=0, most=MAX_STYLES, by_name=True),
-    ),
+    (PHOTO, replace(PAINTING, help="a name, or any picture; up to four", least=0, most=MAX_STYLES, by_name=True)),
     example="photo.jpg --style starry_night:2 --style waves:1 -o result.png",
     rows={
         **ROWS,

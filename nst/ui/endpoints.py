@@ -146,9 +146,7 @@ def translate_photo(content: str, direction: str, size: int = TRANSLATE["size"])
 
 
 def make_faces(
-    count: int = FACES["count"],
-    seed: int = FACES["seed"],
-    truncation: float = FACES["truncation"],
+    count: int = FACES["count"], seed: int = FACES["seed"], truncation: float = FACES["truncation"]
 ) -> Order:
     """Make faces that never existed, side by side; for research, not for commercial use.
 

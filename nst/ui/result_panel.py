@@ -31,10 +31,7 @@ FIRST = {
         "first-before.webp first-translate.webp",
         "Made by Pastiche: a photo as if by Van Gogh. Drag the line.",
     ),
-    "mix": (
-        "first-before.webp first-mix.webp",
-        "Painted by Pastiche: a photo in two styles at once. Drag the line.",
-    ),
+    "mix": ("first-before.webp first-mix.webp", "Painted by Pastiche: a photo in two styles at once. Drag the line."),
     "faces": ("faces/sample.webp", "Drawn by Pastiche: twelve people who do not exist."),
     "mix_faces": ("faces/mixed.webp", "Drawn by Pastiche: two faces, and each with the other's traits."),
     "morph": ("faces/morph.webp", "Drawn by Pastiche: a film from face to face."),

@@ -29,12 +29,7 @@ TITLES = {
 }
 """The parts of the score in plain words."""
 
-SCALES = {
-    "scale2": "Fine strokes",
-    "scale3": "Middle strokes",
-    "scale4": "Broad strokes",
-    "scale5": "Large shapes",
-}
+SCALES = {"scale2": "Fine strokes", "scale3": "Middle strokes", "scale4": "Broad strokes", "scale5": "Large shapes"}
 """The pyramid's scales in plain words."""
 
 GRADES = ((65, "An excellent pastiche"), (50, "A good pastiche"), (35, "A fair pastiche"), (20, "A weak pastiche"))

@@ -25,11 +25,7 @@ def gallery(element: str) -> gr.HTML:
     return html(element=element, js_on_load=moved_by("named", "typed"))
 
 
-def gallery_html(
-    names: Sequence[str],
-    chosen: Sequence[str],
-    taught: Mapping[str, str] | None = None,
-) -> str:
+def gallery_html(names: Sequence[str], chosen: Sequence[str], taught: Mapping[str, str] | None = None) -> str:
     """Every style that a network has learned, as a picture that this network painted; first those that were taught
     here, with their pictures."""
     cells = ""
