@@ -7,28 +7,17 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "decode": "images",
-    "encode": "images",
-    "save": "images",
-    "to_pil": "images",
-    "to_tensor": "images",
-    "load_encoder": "encoders",
-    "list_models": "registry",
-    "load_model": "registry",
-    "list_styles": "styles",
-    "load_style": "styles",
-    "Step": "optimize",
-    "optimize": "optimize",
-    "throttle": "optimize",
-    "estimate": "stylize",
-    "style_transfer": "stylize",
-    "texture": "stylize",
-    "invert": "stylize",
-    "mix_path": "stylize",
-    "make_recipe": "tasks.recipe",
-    "style_distance": "metrics",
+_ROOMS = {
+    "images": "decode encode save to_pil to_tensor",
+    "encoders": "load_encoder",
+    "registry": "list_models load_model",
+    "styles": "list_styles load_style",
+    "optimize": "Step optimize throttle",
+    "stylize": "estimate style_transfer texture invert mix_path",
+    "tasks.recipe": "make_recipe",
+    "metrics": "style_distance",
 }
+_HOMES = {name: module for module, names in _ROOMS.items() for name in names.split()}
 """The public names, and the module that each lives in; imported when first asked for, since torch takes seconds."""
 
 __all__ = ["__version__", *_HOMES]

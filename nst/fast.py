@@ -178,7 +178,9 @@ def make_painter(
     network = moved(load_model(name), device)
     takes = getattr(network, "takes", "")
     if takes not in ("names", "pictures", "photo", "noise") or (takes == "noise" and not network.photo):
-        raise ValueError(f'"{name}" does not paint photos. There are: {", ".join(_painting_models())}.')
+        raise ValueError(
+            f'"{name}" does not paint photos. There are: {", ".join(entry.name for entry in list_models("style"))}.'
+        )
     if takes in ("photo", "noise"):
         if styles and not (len(styles) == 1 and isinstance(styles[0], str) and styles[0] == name):
             raise ValueError(f'"{name}" knows one style, its own; leave the styles out.')
@@ -280,15 +282,12 @@ def paint_all_styles(
     photo = device.place(resize(content, size))
     each = torch.eye(len(network.styles), device=device.torch_device)
     results: dict[str, Tensor] = {}
-    for rows, names in zip(each.split(batch), _chunks(network.styles, batch), strict=True):
+    for rows in each.split(batch):
         with device.autocast():
             painted = network(photo.expand(len(rows), -1, -1, -1), rows, strength / 100)
-        results |= {name: one[None].cpu() for name, one in zip(names, painted, strict=True)}
+        names = network.styles[len(results) :]
+        results |= {name: one[None].cpu() for name, one in zip(names, painted, strict=False)}
     return results
-
-
-def _chunks(names: Sequence[str], size: int) -> list[Sequence[str]]:
-    return [names[i : i + size] for i in range(0, len(names), size)]
 
 
 def _number(style: StyleLike, known: Sequence[str]) -> int:
@@ -308,10 +307,6 @@ def _unknown(style: str, known: Sequence[str] | Mapping[str, Any]) -> ValueError
     near = difflib.get_close_matches(style.lower().replace(" ", "_"), list(known), 3, 0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(known)}."
     return ValueError(f'There is no style "{style[:60]}". {hint}')
-
-
-def _painting_models() -> list[str]:
-    return [entry.name for entry in list_models("style")]
 
 
 def fast_run(

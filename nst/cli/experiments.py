@@ -80,7 +80,7 @@ def main(family: str, argv: Sequence[str]) -> int:
     typed = given(args, function)
     typed |= {one: found for one in NETWORKS if typed.get(one) and (found := pulled(str(typed[one])))}
     result = function(**typed)
-    rows = _rows(result)
+    rows = iter([result] if isinstance(result, Mapping) else result)
     for line in map(json.dumps, rows) if args.json == Path("-") else growing(_written(rows, args)):
         print(line, flush=True)
     return 0
@@ -93,10 +93,6 @@ def implied(family: str, argv: Sequence[str], known: Mapping[str, Entry]) -> Seq
     if argv and Path(argv[0]).is_dir():
         return ["results", "--folder", *argv]
     return ["methods", *argv] if not argv or argv[0].startswith("-") else argv
-
-
-def _rows(result: Any) -> Iterator[Mapping[str, Any]]:
-    yield from [result] if isinstance(result, Mapping) else result
 
 
 def _written(rows: Iterator[Mapping[str, Any]], args: argparse.Namespace) -> Iterator[Mapping[str, Any]]:

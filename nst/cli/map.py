@@ -65,12 +65,10 @@ def main(argv: Sequence[str]) -> int:
         print(f"{name}: {why}", file=sys.stderr)
     analyses = {kind: analyze(getattr(found, kind), layout=args.layout, clusters=args.clusters) for kind in KINDS}
     if near:
-        for line in table(nearest(found, analyses, near)):
-            print(line)
+        print(*table(nearest(found, analyses, near)), sep="\n")
     else:
         print(f"{len(found.names)} pictures, {len(found.broken)} left out")
-        for line in table(groups(found, analyses)):
-            print(line)
+        print(*table(groups(found, analyses)), sep="\n")
     if csv_out:
         print(kept(lambda path: write_table(path, found, analyses), csv_out))
     if out:

@@ -80,13 +80,8 @@ def main(command: str, argv: Sequence[str]) -> int:
     elif args.action == "import":
         print(import_model(args.file, args.architecture, args.output))
     else:
-        _list_models()
+        print(*table(model_rows()), sep="\n")
     return 0
-
-
-def _list_models() -> None:
-    for line in table(model_rows()):
-        print(line)
 
 
 def _list_styles() -> None:
@@ -104,8 +99,7 @@ def _list_styles() -> None:
         for style in list_styles()
     ]
     mine = {"title": "taught here", "by": "", "kind": "taught", "place": str(taught.folder()), "license": ""}
-    for line in table(rows + [{"name": name, **mine} for name in taught.names()]):
-        print(line)
+    print(*table(rows + [{"name": name, **mine} for name in taught.names()]), sep="\n")
 
 
 def _add(file: Path) -> Path:

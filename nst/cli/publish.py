@@ -144,14 +144,10 @@ def lay_out(name: str, repo: str, license: str, folder: Path) -> Weights | None:
 
 def _lay_out_style(style: Taught, path: Path, repo: str, license: str, folder: Path) -> None:
     """The same of a style that was taught: a point in the space of a network, and no network."""
-    from nst.fast import fast_stylize
-    from nst.styles import load_content
-
     shutil.copyfile(path, folder / WEIGHTS)
     config = {"format": taught.FORMAT, "name": style.name, "network": find_model(taught.NETWORK).identity}
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-    painted = fast_stylize(to_tensor(load_content("chelsea")), [style], size=384)
-    picture = save(folder / "example.png", to_pil(painted))
+    picture = _painted(folder, style)
     source = f"A style that {taught.NETWORK}, a network of Pastiche's, was taught in {style.steps} steps"
     entry = Weights(style.name, "", "style", path.name, license, source)
     (folder / "README.md").write_text(_card(entry, "style", repo, picture.name), encoding="utf-8")
@@ -160,15 +156,19 @@ def _lay_out_style(style: Taught, path: Path, repo: str, license: str, folder: P
 def _picture(kind: str, network: Any, used: str, folder: Path) -> Path:
     """What the card shows: an example photo, painted by a network for styles; else one of Pastiche's pictures."""
     if kind == "style":
-        from nst.fast import fast_stylize
-        from nst.styles import load_content, load_style
-
         learned = getattr(network, "styles", None)
-        style = learned[0] if learned else to_tensor(load_style("night"))
-        painted = fast_stylize(to_tensor(load_content("chelsea")), [style], model=used, size=384)
-        return save(folder / "example.png", to_pil(painted))
+        return _painted(folder, learned[0] if learned else "night", used)
     source = Path(nst.__file__).parent / "pictures" / PICTURES.get(kind, "card.jpg")
     return Path(shutil.copyfile(source, folder / f"example{source.suffix}"))
+
+
+def _painted(folder: Path, style: Taught | str, model: str | None = None) -> Path:
+    """An example photo in a style, as a network paints it."""
+    from nst.fast import fast_stylize
+    from nst.styles import load_content
+
+    painted = fast_stylize(to_tensor(load_content("chelsea")), [style], model=model, size=384)
+    return save(folder / "example.png", to_pil(painted))
 
 
 def _card(entry: Weights, kind: str, repo: str, picture: str) -> str:

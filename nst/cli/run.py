@@ -24,6 +24,7 @@ from nst.cli.recorder import Recorder
 from nst.images import ImageError, Picture, decode, to_tensor
 from nst.optimize import Step
 from nst.places import write_json
+from nst.settings import style_side
 from nst.stylize import estimate
 from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe, names_of, settings_from_recipe
@@ -193,9 +194,7 @@ def plan(order: Order, args: argparse.Namespace) -> tuple[list[Job], bool]:
 
 def prepare(order: Order, args: argparse.Namespace, several: bool) -> None:
     """Open what all pictures have in common, and have the networks here."""
-    scales = order.settings.get("style_scale", 1.0)
-    sides = [order.settings.get(name) or 0 for name in ("size", "width", "height")]
-    size = round(max(sides) * max(scales if isinstance(scales, list) else [scales]))
+    size = round(style_side(order.settings))
     for one in order.task.inputs:
         if one.name != PAINTED:
             names, order.inputs[one.name] = files.open_input(one, order.given[one.name], size)

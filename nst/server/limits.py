@@ -19,7 +19,7 @@ from nst.device import choose_device, free_memory
 from nst.optimize import Step
 from nst.server import log, memory, queue, zerogpu
 from nst.server.results import on_a_space
-from nst.settings import LARGEST, PRESETS
+from nst.settings import LARGEST, PRESETS, long_side, style_side
 from nst.tasks import TASKS
 from nst.video import MAX_PIXELS, Clip
 from nst.weights import repository
@@ -107,7 +107,7 @@ def check(
     what, most = ("clip", limits.clip_size) if TASKS[task].paints_clips else ("picture", limits.size)
     if shapes and "size" in whole and whole["size"] is None:
         asked["size"] = whole["size"] = min(max(shapes[0]), most, int(TASKS[task].settings["size"].high or most))
-    if _long_side(whole) > most:
+    if long_side(whole) > most:
         raise ValueError(f"On this server a {what} has at most {most} pixels a side; choose a smaller size.")
     if _steps(whole) > limits.num_steps:
         raise ValueError(f"On this server a run has at most {limits.num_steps} steps; choose fewer.")
@@ -118,7 +118,7 @@ def check(
 
 def _check_cost(least: int, shapes: Sequence[tuple[int, int]], whole: Mapping[str, Any], limits: Limits) -> None:
     """Refuse what would not fit into the memory that is free, before the machine begins to swap; and too long steps."""
-    side, step = max(64, _long_side(whole)), 0.0
+    side, step = max(64, long_side(whole)), 0.0
     if "encoder" not in whole:  # one pass of a network
         wanted = PASS * side**2
     else:
@@ -126,10 +126,8 @@ def _check_cost(least: int, shapes: Sequence[tuple[int, int]], whole: Mapping[st
         asked = {**whole, "size": side, "num_steps": 1}
         found = stylize.estimate(shape, **asked)
         wanted, step = found.memory, found.step
-        scales = whole.get("style_scale") or 1.0
-        largest = side * max(scales if isinstance(scales, list) else [scales])
         for other in shapes[1:]:
-            size = int(min(largest, max(other)))
+            size = int(min(style_side(asked), max(other)))
             if size > side:  # it is looked at once, and nothing is kept for a way back
                 wanted = max(wanted, stylize.estimate(other, **asked | {"size": size}).memory // 2)
     wanted = max(wanted, least)
@@ -217,15 +215,10 @@ def limited(run: Run, task: str = "style_transfer") -> Run:
         finally:
             do(steps.close)  # type: ignore[attr-defined]
             memory.give_back()
-            size, seconds = _long_side(TASKS[task].defaults | settings), deadline.clock.seconds
+            size, seconds = long_side(TASKS[task].defaults | settings), deadline.clock.seconds
             log.note("painted", outcome=outcome, size=size, steps=taken, seconds=seconds)
 
     return paint
-
-
-def _long_side(whole: Mapping[str, Any]) -> int:
-    """Of the picture that is asked for, in pixels; a texture has a width and a height. 0 if that is the network's."""
-    return int(max(whole.get(name) or 0 for name in ("size", "width", "height")))
 
 
 class Rate:

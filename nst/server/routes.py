@@ -159,11 +159,14 @@ class Pages:
             headers["Vary"] = "Host, X-Forwarded-Host, X-Forwarded-Proto"
         return JSONResponse(facts, headers=headers)
 
+    def _deletable(self, request: Request) -> Result | None:
+        """The result that is asked for, if whoever asks has the token that deletes it."""
+        result, token = self._result(request), request.query_params.get("token", "")
+        return result if result and self.store and self.store.may_delete(result.id, token) else None
+
     def ask(self, request: Request) -> Response:
         """Before deleting: a page with a button, since chats and browsers open links on their own."""
-        result = self._result(request)
-        token = request.query_params.get("token", "")
-        if result is None or not self.store or not self.store.may_delete(result.id, token):
+        if (result := self._deletable(request)) is None:
             return self.missing(request)
         title, thumbnail = words.title(result.recipe), f"../{result.id}/thumbnail.webp"
         body = _fill("delete.html", title=title, page=f"../{result.id}", thumbnail=thumbnail)
@@ -171,11 +174,9 @@ class Pages:
 
     def delete(self, request: Request) -> Response:
         """The button was pressed."""
-        result = self._result(request)
-        token = request.query_params.get("token", "")
-        if result is None or not self.store or not self.store.may_delete(result.id, token):
+        if (result := self._deletable(request)) is None or not self.store:
             return self.missing(request)
-        if not self.store.delete(result.id, token):
+        if not self.store.delete(result.id, request.query_params["token"]):
             return _message(request, 503, "Not deleted", "The folder for shared results cannot be written just now.")
         log.note("deleted")
         return _message(request, 200, "Deleted", "The picture and all that was shared with it are gone from here.")

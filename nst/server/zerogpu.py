@@ -141,8 +141,9 @@ def _kind(settings: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _side(settings: Mapping[str, Any]) -> int:
-    """Long side in pixels."""
-    return max(int(settings.get(name) or 0) for name in ("size", "width", "height")) or 512
+    from nst.settings import long_side
+
+    return long_side(settings) or 512
 
 
 def _steps(settings: Mapping[str, Any]) -> int:

@@ -236,6 +236,17 @@ SETTINGS = {row.name: replace(row, group=group) for group, rows in GROUPS.items(
 """Every setting by name, without a default."""
 
 
+def long_side(settings: Mapping[str, Any]) -> int:
+    """Of the picture that is asked for, in pixels; a texture has a width and a height. 0 where it is the network's."""
+    return int(max(settings.get(name) or 0 for name in ("size", "width", "height")))
+
+
+def style_side(settings: Mapping[str, Any]) -> float:
+    """Of the largest style, at which it is looked at."""
+    scales = settings.get("style_scale") or 1.0
+    return long_side(settings) * max(scales if isinstance(scales, list) else [scales])
+
+
 def check(rows: Mapping[str, Setting] = SETTINGS, **values: object) -> None:
     """Refuse values that their settings do not allow; what is no setting passes.
 

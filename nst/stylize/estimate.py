@@ -71,20 +71,14 @@ def estimate(
     return Estimate(seconds * passes, int(memory), step * passes)
 
 
-def is_measured(
-    *,
-    encoder: str,
-    style_loss: str = "wasserstein",
-    content_encoder: str | None = None,
-    device: str | Device = "auto",
-    **_: object,
-) -> bool:
+def is_measured(*, encoder: str, style_loss: str = "wasserstein", **settings: Any) -> bool:
     """Whether an estimate with these settings needs no measurement any more."""
-    return _key(encoder, content_encoder, style_loss, device) in _costs
+    device = choose_device(settings.get("device", "auto"))
+    return _key(encoder, settings.get("content_encoder"), style_loss, device) in _costs
 
 
-def _key(encoder: str, content_encoder: str | None, style_loss: str, device: str | Device) -> _Key:
-    return encoder, content_encoder, choose_device(device), tuple(sorted(set(split(style_loss))))
+def _key(encoder: str, content_encoder: str | None, style_loss: str, device: Device) -> _Key:
+    return encoder, content_encoder, device, tuple(sorted(set(split(style_loss))))
 
 
 def _measured(*key: Any) -> _Cost:

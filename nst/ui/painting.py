@@ -16,6 +16,7 @@ from nst.images import Picture, fit, save, save_cube, to_tensor
 from nst.optimize import Step, throttle
 from nst.registry import offered
 from nst.server import clips, inputs, limits, queue, tempfiles, zerogpu
+from nst.settings import long_side, style_side
 from nst.stylize import open_mask
 from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe
@@ -203,10 +204,9 @@ class Painting:
         asked = TASKS[self.order.task].defaults | self.order.settings
         if TASKS[self.order.task].role(role) == MAP:  # its flat colors must not be blended
             return None
-        size = max(asked.get(name) or 0 for name in ("size", "width", "height"))
-        scales = asked.get("style_scale") or 1.0
+        size = long_side(asked)
         if role == "style":
-            size = round(size * max([1.0, *(scales if isinstance(scales, list) else [scales])]))
+            size = max(size, round(style_side(asked)))
         return max(size, LEAST_OPENED) if size else None
 
     def _keep(self, content: Picture) -> None:

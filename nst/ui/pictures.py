@@ -131,7 +131,7 @@ def map_slot(role: str, title: str, element: str) -> Slot:
     return Slot(role, "map", title, picture, gr.HTML(visible=False), gr.State(None), needed=False)
 
 
-def _path(_: Component, payload: Any) -> str | None:
+def path_of(_: Component, payload: Any) -> str | None:
     return payload.path if payload else None
 
 
@@ -150,9 +150,9 @@ def _frame(_: Component, payload: Any) -> bytes | str | None:
 
 
 # Their value is what came in: gradio would open it with Pillow first, and fail before a kind word can be said.
-PathImage: type[gr.Image] = component("PathImage", gr.Image, preprocess=_path)
+PathImage: type[gr.Image] = component("PathImage", gr.Image, preprocess=path_of)
 Camera: type[gr.Image] = component("Camera", gr.Image, preprocess=_frame)
-UploadButton: type[gr.UploadButton] = component("UploadButton", gr.UploadButton, preprocess=_path)
+UploadButton: type[gr.UploadButton] = component("UploadButton", gr.UploadButton, preprocess=path_of)
 Files: type[gr.File] = component("Files", gr.File, preprocess=_paths)
 
 

@@ -8,7 +8,7 @@ from html import escape
 
 import gradio as gr
 
-from nst import fast, styles
+from nst import fast, tasks
 from nst.ui.markup import button, html, moved_by, webp
 
 MIDDLE = (0.5, 0.5)
@@ -41,8 +41,7 @@ def title(name: str) -> str:
     if "/" in name:  # of the Hub, see `nst.ui.hubrow`
         repo, _, name = name.partition(" ")
         return name.replace("_", " ").capitalize() or repo.partition("@")[0]
-    titles = {style.name: style.title for style in styles.list_styles()}
-    return titles.get(name, name.replace("_", " ").replace("-", " ").capitalize())
+    return tasks.fast.title(name)
 
 
 def toggled(chosen: Sequence[str], name: str, blending: bool) -> list[str]:

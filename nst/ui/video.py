@@ -35,15 +35,11 @@ TRIAL = 1.0
 """Seconds that are painted to try the settings out."""
 
 
-def _path(_: Component, payload: Any) -> str | None:
-    return payload.path if payload else None
-
-
 def _file(_: Component, value: str | None) -> FileData | None:
     return FileData(path=value, orig_name=Path(value).name) if value else None
 
 
-PathVideo: type[gr.Video] = component("PathVideo", gr.Video, preprocess=_path, postprocess=_file)
+PathVideo: type[gr.Video] = component("PathVideo", gr.Video, preprocess=pictures.path_of, postprocess=_file)
 """Its value is what came in: gradio would hand a stranger's clip to FFmpeg as it is."""
 
 
