@@ -95,30 +95,27 @@ def load_model(
         WeightsNotFound: the weights are nowhere; the message says what mends it.
         WeightsError: the file is damaged, is refused, or does not fit the architecture.
     """
-    offer = offered(name_or_path, download=download)
-    path = expanded(name_or_path) if _is_path(name_or_path) and not offer else None
-    if offer:
-        key: tuple[object, ...] = (offer.repo, offer.revision)
-    elif path is None:
+    how: dict[str, Any] = {"progress": progress, "download": download}
+    key: tuple[object, ...]
+    make: Callable[[], nn.Module]
+    if offer := offered(name_or_path, download=download):
+        key, make = (offer.repo, offer.revision), lambda: _from_offer(offer, repository.fetch(offer, **how))
+    elif not _is_path(name_or_path):
         entry = find_model(str(name_or_path))
-        key = (entry.name, entry.identity)
-    elif path.is_file():
-        stat = path.stat()
-        key = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, architecture)
+        key, make = (entry.name, entry.identity), lambda: _from_entry(entry, store.resolve(entry, **how))
+    elif (path := expanded(name_or_path)).is_file():
+        own = path.stat()
+        key, make = (
+            (str(path.resolve()), own.st_size, own.st_mtime_ns, architecture),
+            lambda: _from_file(path, architecture),
+        )
     else:
         raise store.WeightsNotFound(f"There is no file {path}.")
     with _guard:
         lock = _locks.setdefault(key, threading.Lock())
     with lock:  # one lock a model, so that nobody waits for a download that is not his
         if key not in _models:
-            if offer:
-                source = repository.fetch(offer, progress=progress, download=download)
-                _models[key] = _from_offer(offer, source)
-            elif path:
-                _models[key] = _from_file(path, architecture)
-            else:
-                source = store.resolve(entry, progress=progress, download=download)
-                _models[key] = _from_entry(entry, source)
+            _models[key] = make()
         return _models[key]
 
 

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from nst.tasks.recipe import UNNAMED
 from nst.tasks.task import Panel, Task
-from nst.ui import pictures, progress, share, theme
+from nst.ui import pictures, progress, share, theme, viewer
 from nst.ui.markup import button, html, moved_by
 from nst.ui.painting import Painting, View
 from nst.ui.viewer import Pair, PairView, Sheet, SheetView
@@ -92,23 +92,9 @@ class Stage:
             self._lay_out_sharing()
         self.verdict = html(element=self.id("verdict"))
         self.curves = html(element=self.id("curves"), classes="record", visible=self.task.traces)
-        self.shown: list[Component] = [
-            self.status,
-            self.preview,
-            self.curves,
-            self.snapshots,
-            self.compare,
-            self.tiled,
-            self.download,
-            self.film,
-            self.start,
-            self.start_also,
-            self.stop,
-            self.go_on,
-            self.estimate,
-            self.judge,
-            self.verdict,
-        ]
+        self.shown: list[Component] = [self.status, self.preview, self.curves, self.snapshots, self.compare, self.tiled]
+        self.shown += [self.download, self.film, self.start, self.start_also, self.stop, self.go_on, self.estimate]
+        self.shown += [self.judge, self.verdict]
 
     def _lay_out_buttons(self) -> None:
         with gr.Row(elem_classes="toolbar"):
@@ -138,26 +124,15 @@ class Stage:
         if self.panel.tiles:
             with gr.Tabs():
                 with gr.Tab("Picture"):
-                    self.preview = self._view("preview", "The painted picture", visible=False)
+                    self.preview = self._view("preview", "The painted picture")
                 with gr.Tab("Tiled"):
-                    self.tiled = self._view("tiled", "The texture, repeated twice each way", visible=False)
+                    self.tiled = self._view("tiled", "The texture, repeated twice each way")
         else:
-            self.preview = self._view("preview", "The painted picture", visible=False)
+            self.preview = self._view("preview", "The painted picture")
             self.tiled = gr.Image(visible=False)
 
-    def _view(self, name: str, about: str, *, visible: bool) -> gr.Image:
-        return gr.Image(
-            show_label=False,
-            format="jpeg",
-            interactive=False,
-            height=520,
-            buttons=["fullscreen"],
-            elem_id=self.id(name),
-            elem_classes="painted",
-            alt_text=about,
-            container=False,
-            visible=visible,
-        )
+    def _view(self, name: str, about: str) -> gr.Image:
+        return viewer.picture_view(self.id(name), about, height=520, buttons=["fullscreen"], elem_classes="painted")
 
     def _tries(self) -> str:
         own = self.panel.home or self.panel.title

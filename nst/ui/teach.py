@@ -15,7 +15,7 @@ from nst.server import inputs, limits, queue, tempfiles, visits
 from nst.tasks import TASKS
 from nst.taught import Taught
 from nst.teach import expected_seconds
-from nst.ui import forecast, markup, pictures, progress
+from nst.ui import forecast, markup, pictures, progress, viewer
 from nst.ui.errors import as_message, explained, refusal
 from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
 from nst.ui.painting import Order, Painting, Run
@@ -70,17 +70,8 @@ class Teaching:
                 self.stop = gr.Button("Stop", variant="stop", elem_id=f"{prefix}-stop", size="md", visible=False)
             ready = progress.status("Ready", f"{self.task.panel.line} {_expected()}")
             self.status = markup.html(ready, f"{prefix}-status")
-            self.preview = gr.Image(
-                show_label=False,
-                format="jpeg",
-                interactive=False,
-                height=240,
-                buttons=[],
-                elem_id=f"{prefix}-preview",
-                alt_text="The photo, painted with what was learned so far",
-                container=False,
-                visible=False,
-            )
+            told = "The photo, painted with what was learned so far"
+            self.preview = viewer.picture_view(f"{prefix}-preview", told, height=240, buttons=[])
             with gr.Row(elem_classes="actions"):
                 self.save = gr.DownloadButton("Save style", elem_id=f"{prefix}-save", size="md", interactive=False)
                 self.load = pictures.UploadButton("Load style", elem_id=f"{prefix}-load", size="md")

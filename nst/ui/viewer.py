@@ -111,6 +111,12 @@ def _larger(about: str) -> str:
     return button("&#x2922;", **{"class": "larger"}, data_large="", aria_label=f"{about}, large")
 
 
+def picture_view(element: str, about: str, **form: Any) -> gr.Image:
+    """Where a picture appears while it is painted; `form` are further arguments of `gr.Image`."""
+    form |= {"format": "jpeg", "show_label": False, "interactive": False, "container": False, "visible": False}
+    return gr.Image(elem_id=element, alt_text=about, **form)
+
+
 PairView: type[gr.HTML] = component("PairView", gr.HTML, postprocess=_pair)
 SheetView: type[gr.HTML] = component("SheetView", gr.HTML, postprocess=_sheet)
 """Their values are a `Pair` or a `Sheet`; a click on a cell that can be chosen triggers `select` with its number."""
