@@ -11,9 +11,10 @@ from torch import Tensor
 from nst.optimize import Step
 from nst.stylize import mix_path
 from nst.tasks.result import Layout
-from nst.tasks.style_transfer import COMPARED, LAYERS, OPTIMIZED, PAINTED_BY, PAINTING, PHOTO, SINGLE
+from nst.tasks.style_transfer import BEGUN, COMPARED, LAYERS, OPTIMIZED, PAINTED_BY, PAINTING, PHOTO, SINGLE
 from nst.tasks.task import Panel, Task, Values
 
+MIXED = ("mixing", "guide")
 SECONDS = 0.4
 """That each picture is shown in the film."""
 
@@ -46,20 +47,7 @@ TASK = Task(
         also="Path",
         hint="Path paints several pictures, on the way from the first style to the second.",
         main=(("strength",), ("preset",), ("size", "preserve_color")),
-        more=(
-            "mixing",
-            "guide",
-            "color_when",
-            "tv_weight",
-            "init",
-            "seed",
-            "pictures",
-            *OPTIMIZED,
-            *COMPARED,
-            *LAYERS,
-            *SINGLE,
-            "device",
-        ),
+        more=(*MIXED, "color_when", "tv_weight", *BEGUN, "pictures", *OPTIMIZED, *COMPARED, *LAYERS, *SINGLE, "device"),
         several="Snapshots",
     ),
     layout=path,

@@ -54,6 +54,8 @@ SMOOTHNESS = ("tv_weight", "tv_exponent", "norm_weight", "norm_exponent")
 OPTIMIZED = ("encoder", "num_steps", "optimizer", "learning_rate")
 COMPARED, LAYERS = ("style_loss", "pooling"), ("content_layers", "style_layers")
 SINGLE = ("kernel_degree", "kernel_offset", "kernel_bandwidth", "patch_size")
+COLORED, BEGUN = ("color_when", "photoreal"), ("init", "seed")
+OF_LAYERS, SHIFTED = ("style_layer_weights",), ("activation_shift", "correlations")
 """Settings that stand together in the closed sections of several tabs."""
 
 LUT = Extra(
@@ -82,17 +84,14 @@ TASK = Task(
         main=(("strength", "keep_faces"), ("preset", "size"), ("preserve_color", "style_scale")),
         more=(
             *SMOOTHNESS,
-            "color_when",
-            "photoreal",
-            "init",
-            "seed",
+            *COLORED,
+            *BEGUN,
             *OPTIMIZED,
             *COMPARED,
             *LAYERS,
-            "style_layer_weights",
+            *OF_LAYERS,
             *SINGLE,
-            "activation_shift",
-            "correlations",
+            *SHIFTED,
             "device",
         ),
     ),
