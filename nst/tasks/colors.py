@@ -39,6 +39,8 @@ TASK = Task(
         more=("tv_weight", "init", "seed", *OPTIMIZED, *COMPARED, *LAYERS, "device"),
         compares=False,
         continues=False,
+        first=("first-colors.webp",),
+        told="Painted by Pastiche: a photo, and its colors kept in every way there is.",
     ),
     layout=lambda settings: PHOTOREAL if settings["photoreal"] else MODES,
     times=runs,

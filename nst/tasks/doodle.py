@@ -44,6 +44,8 @@ TASK = Task(
         hint="It paints what is drawn, in the manner of the painting.",
         main=(("preset", "size"), ("style_scale",)),
         more=("tv_weight", "semantic_weight", "init", "seed", *OPTIMIZED, *COMPARED, "patch_size", "device"),
+        first=("doodle.webp", "first-doodle.webp"),
+        told="Painted by Pastiche: a doodle, and what became of it. Drag the line.",
     ),
     prepare=with_map,
     times=lambda settings: DEARER,

@@ -50,6 +50,8 @@ TASK = Task(
         main=(("seed", "count"), ("truncation",), ("like", "likeness"), ("model",)),
         compares=False,
         several="One by one",
+        first=("faces/sample.webp",),
+        told="Drawn by Pastiche: twelve people who do not exist.",
     ),
     layout=numbered,
 )

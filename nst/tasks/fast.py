@@ -77,6 +77,8 @@ TASK = Task(
         "Fast styles",
         line="One tap, one painting: networks that have learned a style.",
         main=(("strength", "keep_faces"), ("size", "preserve_color"), ("brush",)),
+        first=("first-before.webp", "first-fast.webp"),
+        told="Painted by Pastiche in one pass, by a network that has learned a style. Drag the line.",
     ),
     layout=every_style,
     prepare=with_network,

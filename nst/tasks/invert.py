@@ -30,6 +30,8 @@ TASK = Task(
         more=(*SMOOTHNESS, "seed", *OPTIMIZED, "pooling", "device"),
         compares=False,
         several="From each start",
+        first=("inversions.webp",),
+        told="Found by Pastiche: what layers take for a photo.",
     ),
     layout=starts,
     times=lambda settings: float(settings["starts"]),

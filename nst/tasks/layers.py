@@ -36,6 +36,8 @@ TASK = Task(
         compares=False,
         scored=False,
         traces=False,
+        first=("layers.webp",),
+        told="Found by Pastiche: what is left of a photo and of a style, layer by layer.",
     ),
     layout=lambda settings: GRID,
     shape=lambda shape, settings: (1, 1) if shape else None,

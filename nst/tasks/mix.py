@@ -49,6 +49,8 @@ TASK = Task(
         main=(("strength",), ("preset",), ("size", "preserve_color")),
         more=(*MIXED, "color_when", "tv_weight", *BEGUN, "pictures", *OPTIMIZED, *COMPARED, *LAYERS, *SINGLE, "device"),
         several="Snapshots",
+        first=("first-before.webp", "first-mix.webp"),
+        told="Painted by Pastiche: a photo in two styles at once. Drag the line.",
     ),
     layout=path,
     times=lambda settings: float(settings["pictures"]),

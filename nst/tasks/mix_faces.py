@@ -34,6 +34,8 @@ TASK = Task(
         hint="Each face comes out with the pose, the features or the fine traits of the other.",
         main=(("first", "second"), ("truncation",)),
         compares=False,
+        first=("faces/mixed.webp",),
+        told="Drawn by Pastiche: two faces, and each with the other's traits.",
     ),
     layout=lambda settings: PAIR,
 )

@@ -35,6 +35,8 @@ TASK = Task(
         hint="From each face to the next, and back to the first.",
         main=(("faces",), ("frames", "truncation")),
         compares=False,
+        first=("faces/morph.webp",),
+        told="Drawn by Pastiche: a film from face to face.",
     ),
     layout=film,
 )

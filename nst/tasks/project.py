@@ -22,5 +22,7 @@ TASK = Task(
         verb="Find it",
         hint="The network's own face that is most like the photo, step by step from the mean face.",
         main=(("num_steps", "pixel_weight"),),
+        first=("faces/photo.webp", "faces/found.webp"),
+        told="Found by Pastiche: the face that its network comes nearest with. Drag the line.",
     ),
 )

@@ -89,6 +89,8 @@ class Panel:
         traces: whether losses are drawn, where there are some.
         scored: whether a result is to be like its style, where there is one, so that it can be scored.
         several: what the gallery of a result's pictures is called.
+        first: what is to be seen before anything is made: one of `nst.pictures`, or a photo and what became of it.
+        told: what that is.
         continues: whether one can go on from the result, where a run can start from a picture.
     """
 
@@ -106,6 +108,8 @@ class Panel:
     traces: bool = True
     scored: bool = True
     several: str = ""
+    first: tuple[str, ...] = ()
+    told: str = ""
     continues: bool = True
 
 

@@ -26,6 +26,8 @@ TASK = Task(
         more=("tv_weight", "seed", *OPTIMIZED, *COMPARED, "style_layers", "style_layer_weights", "device"),
         compares=False,
         tiles=True,
+        first=("texture.jpg",),
+        told="Woven by Pastiche from one of its styles.",
     ),
     shape=lambda shape, settings: (settings["height"], settings["width"]) if shape else None,
 )

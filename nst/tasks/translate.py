@@ -91,6 +91,8 @@ TASK = Task(
         also="There and back",
         main=(("direction",), ("size",)),
         several="One by one",
+        first=("first-before.webp", "first-translate.webp"),
+        told="Made by Pastiche: a photo as if by Van Gogh. Drag the line.",
     ),
     layout=there_and_back,
     prepare=with_direction,

@@ -22,32 +22,6 @@ Values = dict[Component, Any]
 FILMS = {"gif": "GIF", "webp": "film", "cube": "LUT"}
 """What a film is called, or a table of colors in its place, by the end of its name."""
 
-FIRST = {
-    "fast": (
-        "first-before.webp first-fast.webp",
-        "Painted by Pastiche in one pass, by a network that has learned a style. Drag the line.",
-    ),
-    "translate": (
-        "first-before.webp first-translate.webp",
-        "Made by Pastiche: a photo as if by Van Gogh. Drag the line.",
-    ),
-    "mix": ("first-before.webp first-mix.webp", "Painted by Pastiche: a photo in two styles at once. Drag the line."),
-    "faces": ("faces/sample.webp", "Drawn by Pastiche: twelve people who do not exist."),
-    "mix_faces": ("faces/mixed.webp", "Drawn by Pastiche: two faces, and each with the other's traits."),
-    "morph": ("faces/morph.webp", "Drawn by Pastiche: a film from face to face."),
-    "project": (
-        "faces/photo.webp faces/found.webp",
-        "Found by Pastiche: the face that its network comes nearest with. Drag the line.",
-    ),
-    "colors": ("first-colors.webp", "Painted by Pastiche: a photo, and its colors kept in every way there is."),
-    "doodle": ("doodle.webp first-doodle.webp", "Painted by Pastiche: a doodle, and what became of it. Drag the line."),
-    "layers": ("layers.webp", "Found by Pastiche: what is left of a photo and of a style, layer by layer."),
-    "texture": ("texture.jpg", "Woven by Pastiche from one of its styles."),
-    "invert": ("inversions.webp", "Found by Pastiche: what layers take for a photo."),
-}
-"""What is to be seen before anything is painted, by task: a picture of `nst.pictures`, or a photo and what became of
-it; and what it is."""
-
 TRIED = ("Optimize", "Fast styles", "Mix", "Color", "Horse → Zebra", "Lab")
 """The tabs that take the photo and the style of another."""
 
@@ -115,10 +89,9 @@ class Stage:
     def _lay_out_views(self) -> None:
         """The picture while it is painted, and what is shown once it is."""
         first = self.first
-        if first is None and self.task.name in FIRST:
-            names, told = FIRST[self.task.name]
-            *before, after = (str(pictures.packed_file(theme.PICTURES / name)) for name in names.split())
-            first = Pair(before[0] if before else None, after, told)
+        if first is None and self.panel.first:
+            *before, after = (str(pictures.packed_file(theme.PICTURES / name)) for name in self.panel.first)
+            first = Pair(before[0] if before else None, after, self.panel.told)
         form: dict[str, Any] = {"apply_default_css": False, "visible": first is not None}
         self.compare = PairView(first, elem_id=self.id("compare"), elem_classes="compared", **form)
         if self.panel.tiles:
