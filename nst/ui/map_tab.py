@@ -108,17 +108,13 @@ class Atlas:
             for place in waiting:
                 yield [progress.waiting(*place), gr.skip(), gr.skip(), gr.skip()]
         with queue.computing(visit):
-            deadline = limits.Deadline()
 
             def work(report: progress.Report) -> None:
-                def noted(now: int, total: int) -> None:
-                    deadline.check()
-                    report(now, total)
-
-                found.append(self.read(files, names=names, keep=False, progress=noted))
+                found.append(self.read(files, names=names, keep=False, progress=report))
 
             # Whoever leaves the page lets go of the device.
-            with as_message(), closing(progress.watched(work, 0.3, to_its_end=True)) as looks:
+            check = limits.Deadline().check
+            with as_message(), closing(progress.watched(work, 0.3, check, to_its_end=True)) as looks:
                 for now, _ in looks:
                     visit.work = now / len(files)
                     told = progress.status("Looking", f"{now} of {len(files)} pictures.", done=visit.work, kind="busy")

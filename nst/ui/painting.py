@@ -230,7 +230,11 @@ class Painting:
                 settings[what] = offer.name  # this very state, which is asked for no more
             load(settings.get(what) or TASKS["style_transfer"].defaults["encoder"], progress=report)
 
-        with closing(progress.watched(work, queue.POLL)) as looks:
+        def check() -> None:
+            if self.stopped:
+                raise progress.Left
+
+        with closing(progress.watched(work, queue.POLL, check)) as looks:
             for now, total in looks:
                 if self.stopped:
                     return

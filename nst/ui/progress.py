@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from html import escape
 
 CURVES = {"content": "content", "style": "style", "tv": "smoothness"}
@@ -63,13 +64,18 @@ class Left(Exception):
 
 
 def watched(
-    work: Callable[[Report], object], every: float, *, to_its_end: bool = False
+    work: Callable[[Report], object],
+    every: float,
+    check: Callable[[], None] = lambda: None,
+    *,
+    to_its_end: bool = False,
 ) -> Generator[tuple[int, int], None, None]:
     """Do work on a thread of its own; yields how far it is, (done, in all). Closing this ends it at its next report.
 
     Args:
         work: is given a function to report to.
         every: seconds between two looks.
+        check: raises, at a report, what ends the work there; `Left` is told nobody.
         to_its_end: whether closing this waits until it has ended.
 
     Raises:
@@ -80,6 +86,7 @@ def watched(
     def report(now: int, total: int) -> None:
         if left.is_set():
             raise Left
+        check()
         done[0] = now, total
 
     def run() -> None:
@@ -96,7 +103,8 @@ def watched(
         left.set()
         if to_its_end:
             wait([ended])
-    ended.result()
+    with suppress(Left):
+        ended.result()
 
 
 def thin(points: list[tuple[int, Losses]]) -> None:
