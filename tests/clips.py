@@ -35,8 +35,10 @@ def make_clip(
     full: bool = False,
     squeeze: Fraction | None = None,
     draw: Any = drawn,
+    curve: int = 2,
 ) -> Path:
-    """A clip of `count` drawn frames; `times` in `unit` makes it one of variable rate, `sound` names an audio codec."""
+    """A clip of `count` drawn frames; `times` in `unit` makes it one of variable rate, `sound` names an audio codec;
+    `curve` is FFmpeg's number of the transfer curve."""
     unit = unit or Fraction(1, rate)
     with av.open(str(path), "w") as film:
         stream: Any = film.add_stream(codec, rate=rate)
@@ -46,6 +48,8 @@ def make_clip(
             stream.sample_aspect_ratio = stream.codec_context.sample_aspect_ratio = squeeze
         if full:
             stream.color_range = 2
+        if curve != 2:  # a high dynamic range has the primaries and the matrix of BT.2020
+            stream.color_trc, stream.color_primaries, stream.colorspace = curve, 9, 9
         track: Any = film.add_stream(sound, rate=48000) if sound else None
         film.start_encoding()
         for i in range(count):

@@ -101,6 +101,28 @@ def test_the_range_of_colors_is_kept_and_so_are_they(tmp_path, name):
     assert abs(first[0] - drawn(0)).mean() < 4
 
 
+@pytest.mark.parametrize(("curve", "white"), [(16, 0.5807), (18, 0.75)], ids=["PQ", "HLG"])
+def test_a_high_dynamic_range_becomes_that_of_common_screens(tmp_path, curve, white):
+    """What the standards take for white (203 nits, BT.2408) is white, and gray stays neutral."""
+
+    def halves(index: int, width: int, height: int) -> np.ndarray:
+        image = np.full((height, width, 3), round(255 * white), np.uint8)
+        image[:, : width // 2] //= 2
+        return image
+
+    clip = make_clip(tmp_path / "wide.mkv", count=2, codec="ffv1", pixels="yuv420p10le", curve=curve, draw=halves)
+    if av.__version__.startswith("17."):  # of Python 3.10: its FFmpeg does not know how
+        with pytest.raises(ImageError, match=r"Python 3\.11"):
+            probe(clip)
+        return
+    assert probe(clip).wide
+    for path in (clip, copied(clip, tmp_path / "out.mp4")):
+        frame = next(read_frames(probe(path))).image
+        assert frame[:, 40:].min() > 247 and frame[:, :24].max() < 130 and np.ptp(frame[4, 4].astype(int)) < 4
+    made = probe(tmp_path / "out.mp4")
+    assert not made.wide and (made.colors.matrix, made.colors.primaries, made.colors.curve) == (1, 1, 1)
+
+
 @pytest.mark.parametrize("suffix", [".webm", ".mov", ".mkv", ".gif"])
 def test_it_is_written_in_every_format(tmp_path, suffix):
     path = odd(tmp_path, "variable.mp4")

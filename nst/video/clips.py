@@ -53,6 +53,9 @@ MAX_PIXELS = 4096 * 4096
 PATIENCE = 20.0
 """Seconds that a file may take to answer, and from one frame to the next."""
 
+WIDE = (16, 18)
+"""The transfer curves of a high dynamic range, PQ and HLG, by FFmpeg's numbers."""
+
 _COMMENT = "pastiche:"
 """Before the recipe, in a clip's comment."""
 
@@ -86,7 +89,8 @@ class Clip:
         sound: the names of the audio codecs.
         time_base: the unit of times, in seconds.
         origin: the time at which the clip begins, in seconds.
-        colors: what its numbers stand for.
+        colors: what its numbers stand for once it is read; and `wide`, whether the file has a high dynamic range (PQ or
+            HLG), which becomes that of common screens as it is read.
         rotation: counterclockwise in degrees, and `squeeze`, the width of a pixel; both are undone in `read_frames`.
         container: FFmpeg's name of it; None lets FFmpeg find out.
         begin, end: what of it is wanted, in seconds; None is to the end.
@@ -103,6 +107,7 @@ class Clip:
     time_base: Fraction
     origin: float
     colors: Colors
+    wide: bool = False
     rotation: int = 0
     squeeze: Fraction = Fraction(1)
     container: str | None = None
@@ -184,6 +189,8 @@ def probe(path: str | Path, opened: Callable[[str], BinaryIO] | None = None, *, 
         frame = next(_decoded(source, stream), None)
         if frame is None or not frame.width or not frame.height:
             raise ImageError(f"'{path.name}' is damaged: no picture of it can be read; copy it again.")
+        if int(frame.color_trc) in WIDE and int(av.__version__.split(".")[0]) < 18:
+            raise ImageError(f"'{path.name}' has a high dynamic range, which needs Python 3.11; save it without HDR.")
         return _described(replace(first, container=container), source, stream, frame)
 
 
@@ -213,6 +220,7 @@ def _described(clip: Clip, source: Any, stream: Any, frame: VideoFrame) -> Clip:
         time_base=stream.time_base or Fraction(1, 1000),
         origin=(source.start_time or 0) / av.time_base,
         colors=_colors(frame),
+        wide=int(frame.color_trc) in WIDE,
         rotation=rotation,
         squeeze=squeeze,
     )
@@ -221,12 +229,15 @@ def _described(clip: Clip, source: Any, stream: Any, frame: VideoFrame) -> Clip:
 def _colors(frame: VideoFrame) -> Colors:
     """Where a file does not say, high definition has the colors of BT.709 and all else those of BT.601, as players
     take it."""
+    full = int(frame.color_range) == 2 or "yuvj" in frame.format.name
+    if int(frame.color_trc) in WIDE:
+        return Colors(1, 1, 1, full)
     high = frame.height >= 720 or frame.width >= 1280
     guess = 1 if high else 6
     matrix, primaries, curve = int(frame.colorspace), int(frame.color_primaries), int(frame.color_trc)
     matrix = guess if matrix in (0, 2, 3) else matrix  # RGB, unsaid, reserved
     primaries, curve = guess if primaries in (0, 2, 3) else primaries, guess if curve in (0, 2, 3) else curve
-    return Colors(matrix, primaries, curve, int(frame.color_range) == 2 or "yuvj" in frame.format.name)
+    return Colors(matrix, primaries, curve, full)
 
 
 @contextmanager
@@ -310,6 +321,8 @@ def _upright(frame: VideoFrame, clip: Clip, width: int, height: int) -> np.ndarr
     shrinks = form["width"] * form["height"] < frame.width * frame.height
     form |= {"interpolation": "AREA" if shrinks else "BICUBIC", "dst_color_range": 2}
     form |= {"src_color_range": 2 if clip.colors.full else 1} if "rgb" not in frame.format.name else {}
+    if clip.wide:  # white is what the standards take for a lit page (203 nits); lights above it are white as well
+        form |= {"dst_colorspace": 1, "dst_color_primaries": 1, "dst_color_trc": 1}
     shown = frame.reformat(format="rgb24", **form).to_ndarray()
     return np.ascontiguousarray(np.rot90(shown, clip.rotation // 90))
 

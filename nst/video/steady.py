@@ -31,9 +31,9 @@ SMALLER = 4
 SHARPER = 1.25
 """How much contrast fine strokes get back at most, in one frame."""
 
-UNSEEN = 0.1
-"""Share of a frame that may be trusted in neither of its neighbors, and yet it is not painted itself. Even at 0.1 that
-shows as no more than a doubled line along what moves fast, for one frame."""
+UNSEEN = 0.2
+"""Share of a frame that may be trusted in neither of its neighbors, and yet it is not painted itself. At 0.15, as with
+a camera held by hand, that shows as no more than a doubled line along what moves fast, for one frame."""
 
 
 class Shot(NamedTuple):
