@@ -69,6 +69,10 @@ def test_a_sheet_keeps_the_shapes():
     assert sheet.size == (80, 2 * LABEL + 10 + 20 + 40)
     assert sheet.getpixel((45, 2 * LABEL + 15)) == (255, 255, 255), "who has no result leaves a gap"
     assert side_by_side({"photo": {"a": wide}}).size == (40, LABEL + 20)
+    named = side_by_side({"p": {"a": wide}, "a name wider than its column": {"a": wide}, "q": {"a": wide}})
+    assert min(named.crop((78, 0, 83, LABEL)).getdata()) == (255, 255, 255), (
+        "a name does not reach into the next column"
+    )
 
 
 def test_means_are_of_numbers_and_of_what_is_worst_the_least():

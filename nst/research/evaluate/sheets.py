@@ -51,15 +51,21 @@ def side_by_side(columns: Mapping[str, Mapping[str, Tensor]], style: Tensor | No
     heights = [max(image.shape[-2] for image in row if image is not None) for row in rows]
     above = (0, 0) if style is None else (LABEL + style.shape[-2], style.shape[-1])
     sheet = Image.new("RGB", (max(width * len(names), above[1]), above[0] + LABEL + sum(heights)), "white")
-    draw, font, top = ImageDraw.Draw(sheet), ImageFont.load_default(size=LABEL - 8), above[0] + LABEL
+    draw, top = ImageDraw.Draw(sheet), above[0] + LABEL
     if style is not None:
-        draw.text((4, 2), "style", fill="black", font=font)
+        draw.text((4, 2), "style", fill="black", font=_font("style", width))
         sheet.paste(to_pil(style), (0, LABEL))
     for x, by in enumerate(names):
-        draw.text((4 + x * width, above[0] + 2), by, fill="black", font=font)
+        draw.text((4 + x * width, above[0] + 2), by, fill="black", font=_font(by, width))
     for row, height in zip(rows, heights, strict=True):
         for x, image in enumerate(row):
             if image is not None:
                 sheet.paste(to_pil(image), (x * width, top))
         top += height
     return sheet
+
+
+def _font(text: str, width: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    """In which a text is no wider than a column."""
+    largest = ImageFont.load_default(size=LABEL - 8)
+    return ImageFont.load_default(size=min(LABEL - 8, (LABEL - 8) * (width - 8) / largest.getlength(text)))
