@@ -107,27 +107,33 @@ class Painter:
         """The sizes of the brush that the network has learned."""
         return getattr(self.network, "brushes", (1.0,))
 
+    def ground(self, height: int, width: int) -> Tensor | None:
+        """The noise (1, 1, H / 2, W / 2), rounded up, of the ground that the network prepares for a photo of this size;
+        None where it prepares none."""
+        net: Any = getattr(self.network, "net", None)
+        return net.noise(height, width) if getattr(net, "ground", False) else None
+
     @torch.no_grad()
-    def pass_through(self, photo: Tensor, strength: float = 1.0, seed: int = 0, brush: float = 1.0) -> Tensor:
+    def pass_through(
+        self, photo: Tensor, strength: float = 1.0, seed: int = 0, brush: float = 1.0, noise: Tensor | None = None
+    ) -> Tensor:
         """The painted picture of a photo (1, 3, H, W) that is on the device already, at a strength from 0 to 1, with a
-        brush that the network has learned."""
+        brush that the network has learned; `noise` in place of that of its `ground`."""
         if strength == 0:
             return photo
+        more: dict[str, Any] = {} if noise is None else {"noise": noise}
         with self.device.autocast():
             if self.code is None:  # such a network knows nothing between photo and style
-                return torch.lerp(photo, self._of_one_style(photo, seed), strength)
-            painted = self._of_styles(photo, strength, brush)
+                return torch.lerp(photo, self._of_one_style(photo, seed, **more), strength)
+            more |= {"brush": brush} if len(self.brushes) > 1 else {}
+            painted = self.network(photo, self.code, strength, **more)
             if strength < 1:  # what the network cannot give back of the photo comes back with it
-                painted = painted + (1 - strength) * (photo - self._of_styles(photo, 0.0, brush))
-            return painted
+                painted = painted + (1 - strength) * (photo - self.network(photo, self.code, 0.0, **more))
+            return painted  # type: ignore[no-any-return]
 
-    def _of_styles(self, photo: Tensor, strength: float, brush: float) -> Tensor:
-        more = {"brush": brush} if len(self.brushes) > 1 else {}
-        return self.network(photo, self.code, strength, **more)  # type: ignore[no-any-return]
-
-    def _of_one_style(self, photo: Tensor, seed: int) -> Tensor:
+    def _of_one_style(self, photo: Tensor, seed: int, **more: Tensor) -> Tensor:
         if self.network.takes == "photo":
-            return self.network(photo)
+            return self.network(photo, **more)
         noise = self.network.noise(photo.shape[-2:], seed)  # type: ignore[operator]
         return self.network([self.device.place(z) for z in noise], photo)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -18,7 +19,7 @@ from nst.metrics import psnr
 from nst.models import blocks
 from nst.models.adain import AdaIN
 from nst.models.cin import ConditionalNet
-from nst.models.johnson import Johnson
+from nst.models.johnson import SLIM, Johnson
 from nst.models.predictor import StylePredictor
 from nst.models.texture import TextureNet
 from nst.models.wct import WCT
@@ -286,3 +287,16 @@ def test_frames_are_the_pictures_painted_one_by_one():
         alone = painter.paint(frame.permute(2, 0, 1)[None] / 255, strength=80)
         assert (result.permute(2, 0, 1)[None] / 255 - alone).abs().max() < 0.6 / 255
     assert not list(paint_frames(painter, []))
+
+
+def test_a_frame_may_come_with_the_noise_of_its_ground():
+    """The network's own gives what it paints of a photo, another one something else; who has no ground gives none."""
+    painter = make_painter([fast_styles()[0]], device="cpu")
+    frame = picture(1, 33, 46)[0].permute(1, 2, 0).mul(255).round().to(torch.uint8)
+    noise = painter.ground(33, 46)
+    assert noise.shape == (1, 1, 17, 23)
+    plain, same, other = paint_frames(painter, [frame]), *[paint_frames(painter, [(frame, n)]) for n in (noise, -noise)]
+    plain, same, other = (next(one).float() for one in (plain, same, other))
+    assert torch.equal(plain, same) and (plain - other).abs().mean() > 1
+    bare = replace(painter, network=Johnson(**SLIM))
+    assert bare.ground(33, 46) is None

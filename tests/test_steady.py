@@ -10,9 +10,11 @@ from clips import drawn
 from tiny import tiny_encoder_file
 
 from nst.losses import TemporalLoss
+from nst.models.preprocess import unevenness
 from nst.settings.setting import Preset
 from nst.video import Frame
 from nst.video.flow import MotionFinder
+from nst.video.ground import MovingGround
 from nst.video.optimized import paint_optimized, to_bytes, to_float
 from nst.video.steady import Steady, shots
 
@@ -129,6 +131,23 @@ def test_frames_beside_a_cut_are_painted():
     frames = [Frame(seen(scene(i // 3), 2 * i), i, 1) for i in range(6)]
     back = [shot.back is not None for shot in shots(frames, MotionFinder(), spares=True)]
     assert back == [False, True, False, False, True, False]
+
+
+def test_the_noise_of_the_ground_moves_with_the_scene():
+    """A camera that pans over a dim wall: a network that turns its ground into strokes paints them on the wall."""
+    wall = cv2.GaussianBlur(scene(height=160, width=240), (0, 0), 6)
+    frames = [wall[20:140, 10 + 4 * i : 170 + 4 * i].copy() for i in range(5)]
+    start = unevenness(60, 80)
+    finder, ground, still = MotionFinder(), MovingGround(start), start[0, 0].numpy()
+    finder.next(frames[0])
+    assert (ground.noise() == start).all(), "the first is as in a photo"
+    for number, frame in enumerate(frames[1:], 1):
+        ground.follow(finder.next(frame))
+        noise = ground.noise()[0, 0].numpy()
+        assert np.abs(noise - np.roll(still, -2 * number, 1))[10:-10, 10:60].mean() < 0.1 * np.abs(still).mean()
+        assert noise.std() > 0.9 * still.std(), "and it does not blur"
+    ground.follow(finder.next(scene(7, 120, 160)))
+    assert (ground.noise() == start).all(), "another scene begins anew"
 
 
 def test_the_temporal_loss_counts_only_what_is_trusted():

@@ -90,10 +90,15 @@ class ConditionalNet(nn.Module):
         return painted if isinstance(strength, float) and strength == 1 else torch.lerp(self.plain, painted, strength)
 
     def forward(
-        self, image: Tensor, weights: Tensor, strength: Tensor | float = 1.0, brush: Tensor | float = 1.0
+        self,
+        image: Tensor,
+        weights: Tensor,
+        strength: Tensor | float = 1.0,
+        brush: Tensor | float = 1.0,
+        noise: Tensor | None = None,
     ) -> Tensor:
-        """The painted image (N, 3, H, W) in [0, 1]; weights, strength and brush as of `mix`."""
-        return self.net(image, self.mix(weights, strength, brush))
+        """The painted image (N, 3, H, W) in [0, 1]; weights, strength and brush as of `mix`, noise as of the net."""
+        return self.net(image, self.mix(weights, strength, brush), noise)
 
 
 @register("cin")

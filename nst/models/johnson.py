@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from nst.models.blocks import EPS, Conv, ResizeConv, instance_norm, interleaved, stays_apart
 from nst.models.phases import beside, conv_beside
-from nst.models.preprocess import prepare_ground
+from nst.models.preprocess import prepare_ground, unevenness
 from nst.registry import register
 
 SLIM = {"widths": (16, 32, 64), "blocks": 4, "kernel": 5}
@@ -83,12 +83,17 @@ class TransformNet(nn.Module):
         """Length of the vector of all scales and shifts."""
         return 2 * sum(self.channels)
 
-    def forward(self, image: Tensor, parameters: Tensor) -> Tensor:
+    def noise(self, height: int, width: int) -> Tensor:
+        """What the ground of photos of this size is uneven by; see `nst.models.preprocess.unevenness`."""
+        return unevenness((height + 1) // 2, (width + 1) // 2)
+
+    def forward(self, image: Tensor, parameters: Tensor, noise: Tensor | None = None) -> Tensor:
         """The painted image (N, 3, H, W) in [0, 1] of an image (N, 3, H, W) in [0, 1], of any size.
 
         Args:
             image: the photo.
             parameters: (N or 1, num_parameters); for each normalization its scales less 1, then its shifts.
+            noise: of the ground; see `nst.models.preprocess.prepare_ground`.
         """
         pairs = iter(parameters.split([n for n in self.channels for _ in range(2)], 1))
         index = iter(range(len(self.channels)))
@@ -101,7 +106,7 @@ class TransformNet(nn.Module):
             x = torch.addcmul(shift.to(x)[:, :, None, None], x, scale.to(x)[:, :, None, None])
             return F.relu(x) if relu else x
 
-        x = (prepare_ground(image, self.training) if self.ground else image) - 0.5
+        x = (prepare_ground(image, self.training, noise) if self.ground else image) - 0.5
         for conv in self.down:
             x = normalize(conv(x))
         for block in self.blocks:
@@ -135,8 +140,8 @@ class Johnson(nn.Module):
         self.net = TransformNet(**net)
         self.parameters_of_style = nn.Parameter(torch.zeros(1, self.net.num_parameters))
 
-    def forward(self, image: Tensor) -> Tensor:
-        return self.net(image, self.parameters_of_style)
+    def forward(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
+        return self.net(image, self.parameters_of_style, noise)
 
 
 @register("johnson")

@@ -72,19 +72,22 @@ class StylePredictor(nn.Module):
         with torch.autocast(seen.device.type, enabled=False):
             return self.look((seen - self.center) / self.spread)
 
-    def forward(self, image: Tensor, code: Tensor, strength: Tensor | float = 1.0) -> Tensor:
+    def forward(
+        self, image: Tensor, code: Tensor, strength: Tensor | float = 1.0, noise: Tensor | None = None
+    ) -> Tensor:
         """The painted image (N, 3, H, W) in [0, 1].
 
         Args:
             image: the photo, (N, 3, H, W) in [0, 1].
             code: (N or 1, E), see `code`.
             strength: from 0, the photo, to 1, the style; a number or (N, 1).
+            noise: see `TransformNet.forward`.
         """
         with torch.autocast(image.device.type, enabled=False):
             painted = self.predict(code)
             strength = strength.to(painted) if isinstance(strength, Tensor) else strength
             parameters = torch.lerp(self.plain, painted, strength)
-        return self.net(image, parameters)
+        return self.net(image, parameters, noise)
 
 
 @register("predictor")

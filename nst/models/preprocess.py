@@ -24,13 +24,14 @@ UNEVENNESS = {8: 0.05, 16: 0.1, 32: 0.13}
 """Standard deviation, relative to the photo's, of noise whose forms are so many pixels apart."""
 
 
-def prepare_ground(image: Tensor, vary: bool = False) -> Tensor:
+def prepare_ground(image: Tensor, vary: bool = False, noise: Tensor | None = None) -> Tensor:
     """Photos (N, 3, H, W) in [0, 1] as a network is to see them, of the same shape; they may leave that range a little.
 
     Args:
         image: the photos.
         vary: whether each has a noise of its own, from PyTorch's global generator, as for a training; else it is always
             the same.
+        noise: (1, 1, H / 2, W / 2), both rounded up, in place of that; see `unevenness`.
     """
     image, (height, width) = image.float(), image.shape[-2:]
     contrast = image.std((1, 2, 3), correction=0, keepdim=True)
@@ -38,9 +39,14 @@ def prepare_ground(image: Tensor, vary: bool = False) -> Tensor:
     mean, gray = _mean(small), small.mean(1, keepdim=True)
     varies = (_mean(gray * gray) - mean.mean(1, keepdim=True) ** 2).clamp_min(0)
     share = varies / (varies + (GRAIN * contrast) ** 2).clamp_min(1e-12)
-    parts = _mean(share), _mean(mean - share * mean) + contrast * _noise(small, vary)
+    parts = _mean(share), _mean(mean - share * mean) + contrast * (_noise(small, vary) if noise is None else noise)
     share, rest = (F.interpolate(x, scale_factor=2, mode="bilinear")[..., :height, :width] for x in parts)
     return torch.addcmul(rest, share, image)
+
+
+def unevenness(height: int, width: int) -> Tensor:
+    """The noise (1, 1, H, W) that is always the same, of photos twice as large, on the CPU."""
+    return _same(height, width, torch.device("cpu"))
 
 
 def _mean(x: Tensor) -> Tensor:

@@ -98,7 +98,7 @@ class _Small:
 def _motion(new: _Small, old: _Small, back: Array, forth: Array) -> Motion:
     """What flows of small frames, from the new one to the old one and the other way, say of the frames themselves."""
     (height, width), full = new.gray.shape, new.size
-    place = _grid(width, height) + back
+    place = grid(width, height) + back
     trust = _agreement(back, forth, place) * _likeness(new.image, old.image, place)
     cut = float(trust.mean()) < CUT
     trust = cv2.GaussianBlur(cv2.erode(trust, np.ones((3, 3), np.uint8)), (5, 5), 0)
@@ -108,11 +108,11 @@ def _motion(new: _Small, old: _Small, back: Array, forth: Array) -> Motion:
     back[still] = 0  # what stands still stays as crisp as it is
     if full != (width, height):
         trust, back = (cv2.resize(one, full, interpolation=cv2.INTER_LINEAR) for one in (trust, back))
-    return Motion(_grid(*full) + back, trust, cut)
+    return Motion(grid(*full) + back, trust, cut)
 
 
 @lru_cache(maxsize=4)
-def _grid(width: int, height: int) -> Array:
+def grid(width: int, height: int) -> Array:
     """Where each pixel is, (height, width, 2), columns first; not to be written to."""
     columns, rows = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.stack([columns, rows], 2)

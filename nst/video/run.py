@@ -24,6 +24,7 @@ from nst.settings import SETTINGS, check
 from nst.styles import load_style
 from nst.video.clips import Clip, Frame, read_frames
 from nst.video.flow import Array
+from nst.video.ground import MovingGround
 from nst.video.optimized import paint_optimized, to_bytes, to_float
 from nst.video.steady import Shot, Steady, shots
 from nst.video.writing import Reel
@@ -157,11 +158,17 @@ def paint_steadily(
     spares = painter.device.torch_device.type == "cpu"  # a GPU paints a frame sooner than its motion is found
     coming = shots(frames, steady.finder, spares) if consistency else (Shot(frame, None) for frame in frames)
 
-    def pictures() -> Iterator[Tensor]:
+    def pictures() -> Iterator[Tensor | tuple[Tensor, Tensor]]:
+        ground: MovingGround | None = None
         for shot in coming:
             waiting.append(shot)
+            picture = torch.from_numpy(shot.frame.image)
+            if shot.motion is not None and ground is not None:
+                ground.follow(shot.motion)
+            elif consistency and (noise := painter.ground(*picture.shape[:2])) is not None:
+                ground = MovingGround(noise)
             if shot.back is None:
-                yield torch.from_numpy(shot.frame.image)
+                yield picture if ground is None else (picture, ground.noise())
 
     for painted in paint_frames(painter, pictures(), strength, seed):
         image = painted.numpy()
