@@ -22,7 +22,7 @@ LEAST = 32
 AROUND = (0.75, 0.95)
 """Half axes of a face across and down, relative to the square from brows to mouth that is found."""
 
-SALIENT = 0.6
+SALIENT = 0.3
 """How much what stands out counts beside a face."""
 
 QUIET, LOUD = 0.3, 0.98

@@ -255,7 +255,7 @@ class Tiling:
     def _look(self, window: Window, layers: Sequence[str]) -> tuple[Features, list[Leaf]]:
         """Features of a window, and the pixels that they are of with their rows and columns.
 
-        The picture itself is not moved, and has one more pixel around the window, for differences.
+        The picture itself is not moved, and is seen as far around the window as losses of it look.
         """
         seen, ring = self.cut.places(window), tuple(torch.arange(s.start, s.stop) for s in window.ring)
         pixels, shown = zip(*(self.image.part(*where) for where in (seen, ring)), strict=True)

@@ -100,4 +100,4 @@ def test_presets_take_the_longer_the_more_steps_they_have(tmp_path, monkeypatch)
     clock = SimpleNamespace(process_time=lambda: float(next(ticks)))  # a second between any two looks
     monkeypatch.setattr(presets, "time", clock)
     rows = list(presets.bench_presets(size=64, encoder=tiny_encoder_file(tmp_path), steps=2))
-    assert [(row["preset"], row["seconds"]) for row in rows] == [("draft", 60), ("good", 300), ("best", 900)]
+    assert [(row["preset"], row["seconds"]) for row in rows] == [("draft", 108), ("good", 300), ("best", 900)]

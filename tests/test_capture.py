@@ -20,6 +20,7 @@ from nst.losses import (
     NormLoss,
     PerceptualLoss,
     Sample,
+    StructureLoss,
     StyleLoss,
     StyleOptions,
     TotalVariationLoss,
@@ -88,6 +89,7 @@ def test_neither_do_regularizers_content_and_optimizers(exponent, optimizer):
     content = tiny_encoder()(picture(1), LAYERS)
     losses = [
         ContentLoss(content, LAYERS),
+        StructureLoss(picture(1), torch.rand(1, 1, 24, 32), weight=1.0),
         TotalVariationLoss(picture(1), weight=0.1, exponent=exponent),
         NormLoss(1.0),
     ]

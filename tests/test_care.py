@@ -12,6 +12,7 @@ from nst.images import resize, to_tensor
 from nst.losses import ContentLoss, content_loss
 from nst.styles import load_content
 from nst.stylize import style_transfer
+from nst.stylize.painting import ContentImage
 
 
 def photo(name: str):
@@ -63,6 +64,12 @@ def test_content_counts_by_the_care_of_its_place():
     assert float(loss(moved)["content"]) == pytest.approx(
         3 * float(ContentLoss(features, ("relu1_1",))(moved)["content"])
     )
+
+
+def test_care_counts_as_much_at_every_size():
+    care = torch.tensor([3.0, 0.5]).expand(1, 1, 48, 2)
+    small = ContentImage(picture(1, 96, 128), [], care=care).at(64).care
+    assert small.shape == (1, 1, 48, 64) and small[..., 0].tolist() == [[[3.0] * 48]] and small[..., -1].max() == 0.5
 
 
 def test_what_is_cared_for_stays_nearer_to_the_photo():

@@ -11,8 +11,10 @@ from nst.losses import (
     STYLE_LOSSES,
     ContentLoss,
     PerceptualLoss,
+    StructureLoss,
     StyleLoss,
     TotalVariationLoss,
+    Window,
     content_loss,
     gram,
     gram_loss,
@@ -189,6 +191,7 @@ def _criteria() -> dict[str, torch.nn.Module]:
     losses: dict[str, torch.nn.Module] = {f"style {k}": StyleLoss(style, LAYERS, kind=k) for k in STYLE_LOSSES}
     losses["weighted"] = StyleLoss(style, LAYERS, [1, 2, 3, 4, 5])
     losses["content"] = ContentLoss(content, ["relu4_2"])
+    losses["structure"] = StructureLoss(picture(1), torch.ones(1, 1, 24, 32), weight=1.0)
     losses["tv"] = TotalVariationLoss(picture(1), weight=1.0)
     losses["tv 1.5"] = TotalVariationLoss(picture(1), weight=1.0, exponent=1.5)
     return losses
@@ -225,3 +228,32 @@ def test_what_is_as_rough_as_photo_or_style_pays_nothing():
     assert float(alone({"image": rough})["tv"]) > 1
     assert float(both({"image": rough})["tv"]) == float(both({"image": smooth})["tv"]) == 0
     assert float(both({"image": (2 * rough - 0.5)})["tv"]) > 1
+
+
+def test_what_is_dark_beside_light_may_change_in_color_and_contrast_but_not_turn_round():
+    photo, care = picture(1, 48, 64), torch.ones(1, 1, 48, 64)
+    loss = StructureLoss(photo, care, weight=1.0)
+
+    def term(image):
+        return float(loss({"image": image})["content"])
+
+    assert term(photo) == pytest.approx(0, abs=1e-3)
+    assert term(0.3 + 0.5 * photo) < 0.05 * term(1 - photo)
+    noticed = sum(float(share.sum()) for name, share in loss.named_buffers() if name.startswith("share"))
+    assert term(1 - photo) == pytest.approx(2 * noticed, rel=0.25), "unlike by 2 where there is anything to be seen"
+    assert float(StructureLoss(photo, 3 * care, weight=2.0)({"image": 1 - photo})["content"]) == pytest.approx(
+        6 * term(1 - photo), rel=1e-4
+    )
+    flat = StructureLoss(torch.full_like(photo, 0.4), care, weight=1.0)
+    assert float(flat({"image": photo})["content"]) < 1e-6, "where the photo is flat all may be painted"
+
+
+@pytest.mark.parametrize("shape", [(200, 150), (600, 40), (5, 40)])
+def test_the_structure_of_tiles_adds_up_to_the_whole(shape):
+    height, width = shape
+    photo, image = picture(1, *shape), {"image": picture(2, *shape)}
+    loss = StructureLoss(photo, torch.ones(1, 1, *shape), weight=1.0)
+    cut = [slice(0, height // 32 * 16), slice(height // 32 * 16, height)]
+    windows = [Window(rows, slice(0, width), height, width, 0, {}) for rows in cut if rows.stop > rows.start]
+    parts = [float(loss.part({"image": image["image"][(..., *w.ring)]}, w)["content"]) for w in windows]
+    assert sum(parts) == pytest.approx(float(loss(image)["content"]), rel=1e-5)

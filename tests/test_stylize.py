@@ -44,6 +44,7 @@ def test_scales_and_steps_add_up():
             assert parts[-1].work_before + parts[-1].work == pytest.approx(1)
     assert [p.size for p in plan(512, PRESETS["best"])] == [128, 181, 256, 362, 512]
     assert [p.size for p in plan(512, PRESETS["best"], whole=True)] == [512]
+    assert [(p.size, p.num_steps) for p in plan(512, PRESETS["draft"])] == [(128, 72), (256, 18), (512, 18)]
 
 
 def test_fewer_steps_than_scales_still_end_at_the_size():

@@ -22,6 +22,7 @@ from nst.losses.patches import PATCH_LAYERS, nearest_patches, patch_pairs, unfol
 from nst.losses.perceptual import EPS, Features, PerceptualLoss, Window, geometric_weights, normalized_weights
 from nst.losses.regularizers import NormLoss, TotalVariationLoss, alpha_norm, total_variation
 from nst.losses.statistic import Sample, StyleOptions
+from nst.losses.structure import StructureLoss
 from nst.losses.style import MIXING, STATISTICS, STYLE_LOSSES, StyleLoss
 from nst.losses.temporal import TemporalLoss
 from nst.losses.wasserstein import (

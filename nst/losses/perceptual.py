@@ -10,6 +10,9 @@ from torch import Tensor, nn
 Features = Mapping[str, Tensor]
 EPS = 1e-8
 
+RING = 64
+"""Pixels around a part of a picture that losses of the picture itself look at: the coarsest squares of structure."""
+
 
 @dataclass(frozen=True)
 class Window:
@@ -36,8 +39,8 @@ class Window:
 
     @property
     def ring(self) -> tuple[slice, slice]:
-        """Rows and columns with one more pixel all around."""
-        return self._wider(1)
+        """Rows and columns with as much all around as losses of the picture itself look at."""
+        return self._wider(RING)
 
     def _wider(self, by: int) -> tuple[slice, slice]:
         rows, columns = self.rows, self.columns
@@ -58,7 +61,7 @@ class Window:
 
     @property
     def within_ring(self) -> tuple[slice, slice]:
-        """Where it lies in itself with one more pixel all around."""
+        """Where it lies in its ring."""
         return self._less((self.rows, self.columns), [side.start for side in self.ring])
 
     def _less(self, sides: tuple[slice, slice], starts: Sequence[int]) -> tuple[slice, slice]:

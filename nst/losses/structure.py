@@ -1,13 +1,27 @@
-"""Structural similarity, as a loss."""
+"""Structural similarity, as a loss: of whole pictures, and of what is light and dark beside each other in them."""
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from nst.losses.perceptual import Features, Window
 
 WINDOW, SIGMA = 11, 1.5
 LUMINANCE = (0.2125, 0.7154, 0.0721)
+
+SEEN, COARSEST = 512, 8
+"""Long side in pixels at which light and dark are compared, and again at half of it; by how much a picture is shrunk
+for the first at most: twice that divides a tile."""
+
+BESIDE = 9
+"""Side in pixels of the square in which they are."""
+
+FLAT = 0.1
+"""Deviation of a photo's luminance in such a square at which what is there counts half."""
 
 
 def structural_similarity(image: Tensor, reference: Tensor) -> Tensor:
@@ -27,6 +41,69 @@ def structural_similarity(image: Tensor, reference: Tensor) -> Tensor:
     product, squares = mean_x * mean_y, mean_x**2 + mean_y**2
     similarity = (2 * product + 0.01**2) * (2 * (xy - product) + 0.03**2)
     return (similarity / ((squares + 0.01**2) * (xx + yy - squares + 0.03**2))).mean((1, 2))
+
+
+class StructureLoss(nn.Module):
+    """Keeps what is dark beside light in the content dark beside light, where it counts; adds to the term "content".
+
+    The third factor of structural similarity alone (Wang et al. 2004, eq. 10), in squares: neither how light a place is
+    nor how strong its contrast counts, so that a style may change both, and nothing counts where the photo is flat. An
+    encoder knows an eye by its edges, and takes one with a white iris for as good; we do not.
+
+    Args:
+        content: picture (1, 3, H, W) in [0, 1].
+        care: what each place counts, (1, 1, H, W).
+        weight: of the whole term.
+    """
+
+    divisible = additive = True
+    layers: tuple[str, ...] = ()
+
+    def __init__(self, content: Tensor, care: Tensor, weight: float) -> None:
+        super().__init__()
+        long, short = max(content.shape[-2:]), min(content.shape[-2:])
+        finest = min(COARSEST, 2 ** max(0, math.ceil(math.log2(long / SEEN))))
+        self.weight, self.shrunk = weight, [k for k in (finest, 2 * finest) if short >= BESIDE * k]
+        for k in self.shrunk:
+            light = _luminance(F.avg_pool2d(content, k))
+            contrast = _variance(light, _mean(light))
+            self.register_buffer(f"light_{k}", light, persistent=False)
+            share = F.avg_pool2d(care.float(), k) * contrast / (contrast + FLAT**2)
+            self.register_buffer(f"share_{k}", share / (light.numel() * len(self.shrunk)), persistent=False)
+
+    def forward(self, features: Features) -> dict[str, Tensor]:
+        image = features["image"]
+        whole = slice(0, image.shape[-2]), slice(0, image.shape[-1])
+        return {"content": self._compare(image, whole, whole)}
+
+    def part(self, features: Features, window: Window) -> dict[str, Tensor]:
+        """What a part of a picture adds to the term."""
+        return {"content": self._compare(features["image"], window.ring, (window.rows, window.columns))}
+
+    def _compare(self, image: Tensor, seen: tuple[slice, slice], within: tuple[slice, slice]) -> Tensor:
+        """Of an image of these rows and columns, of which only those within count."""
+        terms = [image.new_zeros((), dtype=torch.float32)]
+        for k in self.shrunk:
+            (top, left), (down, across) = ([slice(s.start // k, s.stop // k) for s in side] for side in (seen, within))
+            x, y = _luminance(F.avg_pool2d(image, k)), self.get_buffer(f"light_{k}")[..., top, left]
+            mean_x, mean_y = _mean(x), _mean(y)
+            deviations = (_variance(x, mean_x) * _variance(y, mean_y) + 1e-8).sqrt()
+            alike = (_mean(x * y) - mean_x * mean_y + 0.03**2 / 2) / (deviations + 0.03**2 / 2)
+            rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in ((down, top), (across, left)))
+            share = self.get_buffer(f"share_{k}")[..., down, across]
+            terms.append((share * (1 - alike[..., rows, columns])).sum())
+        return self.weight * torch.stack(terms).sum()
+
+
+def _mean(light: Tensor) -> Tensor:
+    """Over the square around each place, as far as there is one."""
+    half = BESIDE // 2
+    tall = F.avg_pool2d(light, (BESIDE, 1), 1, (half, 0), count_include_pad=False)
+    return F.avg_pool2d(tall, (1, BESIDE), 1, (0, half), count_include_pad=False)
+
+
+def _variance(light: Tensor, mean: Tensor) -> Tensor:
+    return F.relu(_mean(light * light) - mean * mean)
 
 
 def _luminance(image: Tensor) -> Tensor:

@@ -31,12 +31,14 @@ from nst.settings.setting import (
 )
 
 PRESETS = {
-    "draft": Preset(num_steps=60, factor=2.0, smallest=192, average=0.8, tv_weight=0.01, reach=8, content_gain=0.5),
+    "draft": Preset(
+        num_steps=108, factor=2.0, smallest=128, average=0.9, tv_weight=0.01, reach=8, content_gain=0.6, first=4.0
+    ),
     "good": Preset(
         num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01, reach=8, content_gain=0.7
     ),
     "best": Preset(
-        num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01, reach=8, content_gain=0.9
+        num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01, reach=8, content_gain=0.8
     ),
 }
 

@@ -36,6 +36,7 @@ class Preset:
         tv_weight: of total variation beyond the photo's and the styles'.
         reach: by how many pixels the picture is moved from step to step, see `nst.transforms`; 0 is not.
         content_gain: how much more the content counts, since it gives way the longer a run is.
+        first: how many times the steps of any other scale the first one has.
     """
 
     num_steps: int
@@ -45,6 +46,7 @@ class Preset:
     tv_weight: float
     reach: int = 0
     content_gain: float = 1.0
+    first: float = 2.0
 
 
 @dataclass(frozen=True)

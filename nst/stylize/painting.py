@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.device import Device, free_memory, trim_memory
 from nst.encoders import KEPT_LAYERS, Encoder, EncoderPair
 from nst.images import fit, resize
-from nst.losses import STATISTICS, ContentLoss, NormLoss, PerceptualLoss, TotalVariationLoss
+from nst.losses import STATISTICS, ContentLoss, NormLoss, PerceptualLoss, StructureLoss, TotalVariationLoss
 from nst.losses.perceptual import normalized_weights
 from nst.optimize import AdamState, Step, optimize, total_loss
 from nst.params import KeptImage, PixelImage
@@ -23,6 +24,9 @@ from nst.stylize.scales import Part
 from nst.stylize.style_images import StyleConfig, StyleImage
 from nst.tiles import ContentByTiles, Cut, Encoding, Tiling
 from nst.transforms import Moved, Shifts
+
+STRUCTURE = 4.0
+"""How much what is light beside dark counts, beside the features of the content, where it counts more than it would."""
 
 VIEWED = 2**22
 """Pixels of all views of a picture: the content is kept in each of them. From a megapixel on they are fewer than 8."""
@@ -65,8 +69,10 @@ class ContentImage:
 
         regions = [replace(region, mask=fitted(region.mask)) for region in self.regions]
         small = resize(self.picture, (tall, wide))
-        keep, care, map = fitted(self.keep), fitted(self.care), fitted(self.map)
-        return replace(self, picture=small, regions=regions, keep=keep, care=care, map=map)
+        care = self.care  # no picture: it goes above 1
+        if care is not None:
+            care = F.interpolate(care, (tall, wide), mode="bilinear", antialias=True)
+        return replace(self, picture=small, regions=regions, keep=fitted(self.keep), care=care, map=fitted(self.map))
 
 
 @dataclass(frozen=True)
@@ -151,6 +157,10 @@ class Objective:
         if content_weight:
             weight = content_weight * self.judge.content_gain * self.style_config.content_gain
             losses.append(self._content_loss(content, weight, views, cut))
+            if content.care is not None:
+                above = (content.care / content.care.amin() - 1).to(content.picture.device)
+                kept = StructureLoss(content.picture, above, STRUCTURE * weight)
+                losses.append(kept.to(self.device.torch_device))  # much smaller than the picture where that is large
         if style_weight:
             losses += self.style_config.losses(
                 self.model, self.device, styles, content.regions, style_weight, content.map, views, cut

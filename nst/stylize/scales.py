@@ -33,14 +33,14 @@ class Part:
 def plan(size: int, preset: Preset, whole: bool = False) -> list[Part]:
     """The scales of a run of `preset` ending at `size`, from coarse to fine; with `whole`, the last one only.
 
-    Each scale gets an equal share of the steps, the first a double one: there the composition is decided, and a
-    step costs least.
+    Each scale gets an equal share of the steps, and the first several: there the composition is decided, and a step
+    costs least.
     """
     sizes = [size]
     while not whole and (smaller := round(size / preset.factor ** len(sizes))) >= preset.smallest:
         sizes.insert(0, smaller)
     sizes = sizes[-preset.num_steps :]
-    shares = [2.0] + [1.0] * (len(sizes) - 1)
+    shares = [preset.first] + [1.0] * (len(sizes) - 1)
     ends = [round(preset.num_steps * sum(shares[: i + 1]) / sum(shares)) for i in range(len(sizes))]
     counts = [max(1, end - begin) for begin, end in zip([0, *ends], ends, strict=False)]
     counts[-1] += preset.num_steps - sum(counts)

@@ -82,7 +82,7 @@ def style_transfer(
         preset: "draft", "good", "best" (see `PRESETS`) or one of your own: what a None below stands for.
         strength: 0 keeps the content, 100 asks for the style alone; see `balance`.
         keep_faces: how much more the content counts in faces, and where else it stands out; 0 is no more, 100 is
-            `1 + CARE` times as much.
+            `1 + CARE` times as much. What is dark beside light there stays so (`nst.losses.StructureLoss`).
         num_steps: over all scales.
         init: start from "content", "noise" or "style" (the first one); or from an image (1, 3, H, W) in [0, 1], a
             previous result say, which then goes on at the full size only.
@@ -173,7 +173,7 @@ def one_style(style: Tensor | Sequence[Tensor]) -> Tensor:
     return styles[0]
 
 
-CARE = 6.0
+CARE = 3.0
 """How much more the content counts in a face with the greatest care."""
 
 CARED = 1.5
