@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import ssl
 import sys
@@ -20,6 +21,17 @@ os.environ |= {
     "OMP_NUM_THREADS": "1",  # here and in processes that a test starts; tiny pictures only lose by more threads
 }
 ssl.create_default_context = functools.cache(ssl.create_default_context)  # each client reads all certificates: 20 ms
+
+SERVES = re.compile(r"^(from|import) (app|gradio|nst\.(server|ui)|test_browser|visitor)\b", re.MULTILINE)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where coverage is taken (`--cov`): it is of the core, and does not slow down what serves pages."""
+    if config.pluginmanager.hasplugin("_cov"):
+        serving = {path for path in {item.path for item in items} if SERVES.search(path.read_text(encoding="utf-8"))}
+        for item in items:
+            if item.path in serving:
+                item.add_marker("no_cover")
 
 
 @pytest.fixture(autouse=True)
