@@ -58,9 +58,8 @@ def each_tab(page: Any) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_every_tab(open_page, scheme):  # noqa: F811
-    page: Any = open_page(color_scheme=scheme)
+def test_everybody_can_use_every_tab(open_page):  # noqa: F811
+    page: Any = open_page()
     found = {tab: findings(page) for tab in each_tab(page)}
     assert not {tab: told for tab, told in found.items() if told}
 

@@ -51,11 +51,10 @@ def test_a_score_a_map_and_the_score_of_a_result(open_page):  # noqa: F811
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_measure_and_read_the_map(open_page, scheme):  # noqa: F811
+def test_everybody_can_measure_and_read_the_map(open_page):  # noqa: F811
     from test_browser_sharing import findings  # skips where axe is not installed
 
-    page: Any = open_page("?size=64", color_scheme=scheme)
+    page: Any = open_page("?size=64")
     page.get_by_role("tab", name="Lab").click()
     page.get_by_role("tab", name="Measure").click()
     expect(page.locator("#measure-result img")).to_be_visible()

@@ -422,11 +422,10 @@ def test_the_map_shows_pictures_that_can_be_told_apart(open_page):  # noqa: F811
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_everybody_can_use_it_while_it_paints_and_after(open_page, scheme):  # noqa: F811
+def test_everybody_can_use_it_while_it_paints_and_after(open_page):  # noqa: F811
     from test_browser_sharing import findings  # skips where axe is not installed
 
-    page = phone(open_page, color_scheme=scheme)
+    page = phone(open_page)
     page.locator("#paint").tap()
     expect(page.locator("#preview img")).to_be_visible()
     assert not findings(page)
