@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import hashlib
-import json
 import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -103,19 +101,22 @@ def record(name: str, path: str | Path, **fields: Any) -> Weights:
     Raises:
         ValueError: the file lies elsewhere, or the entry would not be valid.
     """
+    import tomlkit  # which listing the models does not need
+
     path = Path(path).resolve()
     if path.parent != PRETRAINED.resolve() or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise ValueError(f"{name}: give a plain name, and a file in {PRETRAINED}.")
     toml = PRETRAINED / "models.toml"
     text = toml.read_text(encoding="utf-8") if toml.exists() else ""
-    known = tomllib.loads(text).get(name, {})
-    entry = {**known, **fields, "file": path.name, "sha256": file_sha256(path), "size": path.stat().st_size}
-    block = [f"[{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items() if value != "")]
-    lines = text.rstrip().splitlines()
-    start, stop = _block(lines, name)
-    if start == stop and lines:
-        block.insert(0, "")
-    text = "\n".join([*lines[:start], *block, *lines[stop:]]) + "\n"
+    tables = tomlkit.parse(text)
+    if name not in tables:
+        tables.add(name, tomlkit.table())
+    told = {**fields, "file": path.name, "sha256": file_sha256(path), "size": path.stat().st_size}
+    table: Any = tables[name]
+    table.update(told)
+    for key in [key for key, value in table.items() if value == ""]:
+        del table[key]
+    text = tables.as_string()
     entries = _parse(text, toml)  # nothing is written that could not be read again
     with replacing(toml) as part:
         part.write_text(text, encoding="utf-8")
@@ -131,19 +132,6 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _block(lines: list[str], name: str) -> tuple[int, int]:
-    """The lines [start, stop) of a table and its subtables; an empty span at the end if there is none."""
-    heads = [(i, m[1]) for i, line in enumerate(lines) if (m := re.match(r"\[([\w-]+)[\].]", line))]
-    own = [i for i, head in heads if head == name]
-    if not own:
-        return len(lines), len(lines)
-    stop = min((i for i, head in heads if i > own[0] and head != name), default=len(lines))
-    while not lines[stop - 1].strip() or lines[stop - 1].lstrip().startswith("#"):
-        stop -= 1  # comments before the next table belong to that one
-    return own[0], stop
-
-
-@lru_cache(4)  # a page asks hundreds of times as it is built, and a parsing takes 5 ms
 def _parse(text: str, path: Path) -> dict[str, Weights]:
     try:
         return {name: _entry(name, table) for name, table in tomllib.loads(text).items()}
@@ -165,14 +153,3 @@ def _entry(name: str, table: Any) -> Weights:
     if weights.repo and not re.fullmatch(r"[0-9a-f]{40}", weights.revision):
         raise ValueError(f"[{name}] revision is not a commit of 40 hex digits")
     return weights
-
-
-def _toml(value: Any) -> str:
-    """A value in TOML on one line (for strings that is nearly JSON; null does not exist there)."""
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(str(k))} = {_toml(v)}" for k, v in value.items()) + " }"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    if isinstance(value, (bool, int, float, str)):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    raise ValueError(f"{value!r} cannot be written to models.toml")
