@@ -245,6 +245,16 @@ def test_what_was_used_before_is_listed(tab, hub, photo, capsys):
     assert not hub.requests
 
 
+def test_the_hubs_cache_is_looked_through_once_and_not_at_each_redraw(tab, hub, monkeypatch, capsys):
+    assert main(["models", "pull", SEVERAL]) == 0
+    shown = hubrow.html([], [])
+    with monkeypatch.context() as watched:
+        watched.setattr(repository, "look", lambda *_, **__: pytest.fail("looked through again"))
+        assert hubrow.html([], []) == shown and SEVERAL in shown
+    assert main(["models", "pull", ONE]) == 0
+    assert ONE in hubrow.html([], [])
+
+
 # ---- strangers
 
 

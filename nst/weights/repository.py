@@ -148,8 +148,15 @@ def look(repo: str, revision: str = "", *, download: bool = True) -> Offer:
 
 def fetched() -> list[Offer]:
     """What was fetched before, on the command line too, and was published by Pastiche; the newest first."""
+    folder = hub.repo_folder("*/*").parent
+    return list(_fetched(folder, folder.stat().st_mtime_ns if folder.is_dir() else 0))
+
+
+@lru_cache(maxsize=1)
+def _fetched(folder: Path, changed: int) -> tuple[Offer, ...]:
+    """The same of the Hub's own cache, looked through anew once a repository is new in it, or one was fetched here."""
     found = dict[str, tuple[float, Offer]]()
-    for path in hub.repo_folder("*/*").parent.glob(f"models--*--*/snapshots/*/{WEIGHTS}"):
+    for path in folder.glob(f"models--*--*/snapshots/*/{WEIGHTS}"):
         repo = path.parts[-4].removeprefix("models--").replace("--", "/", 1)
         try:
             stat = path.stat()
@@ -160,7 +167,7 @@ def fetched() -> list[Offer]:
         except (OSError, WeightsError):
             continue
     newest = sorted(found.values(), key=lambda one: one[0], reverse=True)[:MOST_FETCHED]
-    return [offer for _, offer in newest]
+    return tuple(offer for _, offer in newest)
 
 
 def fetch(offer: Offer, *, progress: Progress | None = None, download: bool = True) -> Path:
@@ -171,6 +178,7 @@ def fetch(offer: Offer, *, progress: Progress | None = None, download: bool = Tr
         WeightsError: it is not what was offered.
     """
     path = _get(offer, offer.file, progress, download)
+    _fetched.cache_clear()
     if offer.sha256 and file_sha256(path) != offer.sha256:
         path.resolve().unlink(missing_ok=True)
         path.unlink(missing_ok=True)
