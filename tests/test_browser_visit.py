@@ -30,7 +30,7 @@ from nst.optimize import Step
 from nst.tasks.recipe import make_recipe
 from nst.ui import fast, lab, mix, optimize, translate
 
-SLOW = 1.0
+SLOW = 0.5
 """Seconds that a fast style takes here."""
 
 
@@ -106,7 +106,7 @@ def test_the_first_screen_is_a_result_that_one_can_drag(open_page):  # noqa: F81
         assert box["y"] >= 0 and box["y"] < 844 - 46, f"{one} is on the first screen of a phone"
     bottom = page.locator("#paint").bounding_box()
     page.mouse.wheel(0, 900)
-    page.wait_for_timeout(300)
+    page.wait_for_function("scrollY > 200")
     assert page.locator("#paint").bounding_box() == bottom, "Paint stays where the thumb is"
     assert too_wide(page) <= 0
 
@@ -135,9 +135,9 @@ def test_the_open_tab_is_in_sight_however_the_phone_is_turned(open_page):  # noq
 
 def test_what_can_be_pressed_on_a_phone_is_large_enough(open_page):  # noqa: F811
     page = phone(open_page)
-    for title in ("Optimize", "Fast styles", "Mix"):
+    for title, name in (("Optimize", ""), ("Fast styles", "fast-"), ("Mix", "mix-")):
         to_tab(page, title)
-        page.wait_for_timeout(1000)
+        expect(page.locator(f"#{name}content img")).to_be_visible()
         small = page.evaluate(SMALL)
         assert not small, "\n".join(small)
 
@@ -173,8 +173,8 @@ def test_the_last_click_on_a_style_wins(open_page, tmp_path):  # noqa: F811
     page = open_page()
     to_tab(page, "Fast styles")
     expect(page.locator("#fast-content img")).to_be_visible()
-    for wait, name in ((0, "mosaic"), (1500, "ink"), (300, "waves"), (300, "great_wave")):
-        page.wait_for_timeout(wait)
+    for wait, name in ((0, "mosaic"), (1.5, "ink"), (0.3, "waves"), (0.3, "great_wave")):
+        page.wait_for_timeout(1000 * SLOW * wait)
         page.locator(f"#fast-styles button[data-name={name}]").click()
     expect(chosen(page, "#fast-styles")).to_have_attribute("data-name", "great_wave")
     page.wait_for_timeout(5000 * SLOW)  # in which those before it would have come to an end

@@ -52,13 +52,13 @@ def test_another_encoder_closes_another_share(files, tmp_path_factory):
 def test_closure_by_the_teacher_is_followed_as_steps_grow(files):
     file, pictures = tiny_encoder_file(files), [str(files / f"{name}.png") for name in ("cat", "wave", "night")]
     asked = {"contents": pictures[:2], "styles": pictures[2:], "size": 64, "num_steps": 12, "judge": file}
-    rows = list(compare_encoders(**asked, encoder=file, vgg19=file, lengths=["1", "40"]))
-    makers = ["judge", "encoder", "1", "40"]
+    rows = list(compare_encoders(**asked, encoder=file, vgg19=file, lengths=["1", "20"]))
+    makers = ["judge", "encoder", "1", "20"]
     assert [(row["photo"], row["by"]) for row in rows[:8]] == [(c, by) for c in ("cat", "wave") for by in makers]
     means = {(row["style"], row["by"]): row for row in rows[8:]}
     assert list(means) == [(style, by) for style in ("night", "all") for by in makers]
     assert 1 >= rows[2]["vgg19"] != rows[3]["vgg19"] <= 1 and "squeezenet" not in rows[0]
-    assert means["all", "40"]["vgg19"] == pytest.approx((rows[3]["vgg19"] + rows[7]["vgg19"]) / 2)
+    assert means["all", "20"]["vgg19"] == pytest.approx((rows[3]["vgg19"] + rows[7]["vgg19"]) / 2)
     none = list(compare_encoders(**asked, encoder=file, vgg19=str(files / "gone")))
     assert {row["by"] for row in none} == {"judge", "encoder"}, "skipped without teacher"
 
