@@ -207,6 +207,13 @@ def normal(requirement: str) -> str:
     return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
 
 
+def test_tests_patch_no_private_name():
+    """What they replace is then what a module offers, and code within it may be moved."""
+    patches = re.compile(r"""setattr\([^()]*?["'.]_(?!_)\w+["',]""")
+    found = {path.name: patches.findall(path.read_text(encoding="utf-8")) for path in (ROOT / "tests").glob("*.py")}
+    assert not {name: names for name, names in found.items() if names}
+
+
 def test_importing_nst_costs_nothing():
     script = "import nst, sys; sys.exit(bool({'torch', 'gradio', 'numpy', 'PIL'} & sys.modules.keys()))"
     assert subprocess.run([sys.executable, "-c", script], cwd=ROOT).returncode == 0

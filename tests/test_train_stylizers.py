@@ -75,14 +75,14 @@ def run(name, out, places, **given):
 @pytest.mark.parametrize("name", sorted(FAMILIES.keys() - {"autoencoder"}))  # whose Adagrad is not captured
 def test_a_step_never_touches_the_host(name, tmp_path, places, monkeypatch):
     """So that it can be captured as a graph: what a GPU refused was a tensor made of numbers while the loss ran."""
-    seen, descend = [], Descent._descend
+    seen, lower = [], Descent.lower
 
     def watched(*given):
         with Host() as host:
-            descend(*given)
+            lower(*given)
         seen.append(set(host.seen) - {"scalar_tensor"})  # which is an argument of a kernel, and no copy
 
-    monkeypatch.setattr(Descent, "_descend", watched)
+    monkeypatch.setattr(Descent, "lower", watched)
     monkeypatch.setattr(torch.optim.Adam, "step", lambda *_: None)  # on the CPU it reads its own count
     weights = {"structure_weight": 1.0} if name in ("cin", "johnson", "adain", "predictor") else {}
     list(run(name, tmp_path, places, steps=2, **weights))

@@ -88,7 +88,7 @@ class Descent(Learner):
         self.moved.fill_(self.plan.share(step))
         turn = told.get("turn", 0)
         if not self.captures:
-            self._descend(inputs, told)
+            self.lower(inputs, told)
         elif turn in self.graphs:
             graph, kept = self.graphs[turn]
             for own, new in zip(kept, inputs, strict=True):
@@ -98,7 +98,7 @@ class Descent(Learner):
             aside = torch.cuda.Stream()
             aside.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(aside):
-                self._descend(inputs, told)
+                self.lower(inputs, told)
             torch.cuda.current_stream().wait_stream(aside)
             self.ran[turn] = self.ran.get(turn, 0) + 1
         else:
@@ -109,17 +109,18 @@ class Descent(Learner):
         graph = torch.cuda.CUDAGraph()
         try:
             with torch.cuda.graph(graph, pool=self.pool):
-                self._descend(kept, told)
+                self.lower(kept, told)
         except RuntimeError as error:  # something in the step reads the host; it can still be run as it is
             LOGGER.warning("This training's step cannot be captured, and waits for Python: %s", error)
             self.captures = False
-            self._descend(inputs, told)
+            self.lower(inputs, told)
             return
         self.pool = graph.pool()
         self.graphs[turn] = graph, kept
         graph.replay()
 
-    def _descend(self, inputs: tuple[Tensor, ...], told: Mapping[str, int]) -> None:
+    def lower(self, inputs: tuple[Tensor, ...], told: Mapping[str, int]) -> None:
+        """What a step computes, which is captured as a graph where it can be: it asks nothing of the host."""
         terms: Terms = self.objective(*inputs, **told)
         descend(torch.stack(list(terms.values())).sum(), self.optimizer, self.learning, 1.0)
         average_weights(self.averaged, self.model, self.moved)
