@@ -20,6 +20,7 @@ from nst.device import lock
 from nst.images import ImageError, encode
 from nst.optimize import Step
 from nst.server import clips, inputs, limits, log
+from nst.settings import PRESETS
 from nst.stylize import Estimate
 from nst.tasks import TASKS
 from nst.ui import color, doodle, endpoints, faces, fast, lab, live, mix, optimize, pictures, translate, video
@@ -76,9 +77,10 @@ def test_a_size_that_is_left_open_is_the_photo_s_own_up_to_the_limit(task):
 def test_the_steps_of_the_preset_count_as_if_they_were_asked_for(task, monkeypatch):
     with pytest.raises(ValueError, match="at most 1000 steps"):
         limits.check({"num_steps": 1001}, task)
-    monkeypatch.setattr(limits, "STRICT", limits.Limits(1024, 100, 300, 0.6))
+    most = PRESETS["draft"].num_steps
+    monkeypatch.setattr(limits, "STRICT", limits.Limits(1024, most, 300, 0.6))
     if "preset" in TASKS[task].settings:
-        with pytest.raises(ValueError, match="at most 100 steps"):
+        with pytest.raises(ValueError, match=f"at most {most} steps"):
             limits.check({"preset": "best"}, task)
         limits.check({"preset": "draft"}, task)
 
