@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -196,8 +197,11 @@ def test_a_map_of_the_examples(atlas):
 
 
 def test_a_visitor_who_leaves_lets_go_of_the_device(atlas, files):
+    seen, read = threading.Event(), atlas.read
+    atlas.read = lambda *given, **named: seen.wait(60) and read(*given, **named)
     drawing = atlas.draw(list(files.values()))
     while "Looking" not in next(drawing)[0]:
         pass
+    seen.set()
     drawing.close()
     assert not lock.locked()
