@@ -19,7 +19,7 @@ RIDGE = 1e-5
 """Added to the diagonal of the student's second moments, relative to its features' mean variance."""
 
 Sums = tuple[Tensor, Tensor, Tensor]
-"""Of student by student, student by teacher, and of the teacher's variance, over positions."""
+"""Means of student by student, student by teacher, and of the teacher's variance, over positions."""
 
 
 def compare_disagreement(
@@ -34,9 +34,10 @@ def compare_disagreement(
     """How far what an encoder sees, mapped linearly, is from what its teacher sees, in photos and in what is painted
     on the encoder over them: a row for each style layer that both have.
 
-    The map of a layer is the best (ridge regression, with a constant) for all photos but one, and judged by that one
-    and by what is painted over it. Errors are relative to the variance of the teacher's features in the same pictures:
-    1 is no better than their mean. `ratio` is the painted pictures' error over the photos'.
+    The map of a layer is the best (ridge regression, with a constant) for all photos but one and what is painted over
+    them, both kinds counting alike; it is judged by that one and by what is painted over it. Errors are relative to the
+    variance of the teacher's features in the same pictures: 1 is no better than their mean. `ratio` is the painted
+    pictures' error over the photos'.
 
     Args:
         teacher: an encoder, by name or file.
@@ -65,7 +66,7 @@ def disagreement(
     for layer in layers:
         errors: dict[str, list[float]] = {"photos": [], "painted": []}
         for i in range(len(photos)):
-            head = _head(_added([sums[layer] for j, sums in enumerate(own) if j != i]))
+            head = _head(_averaged([sums[layer] for kind in (own, made) for j, sums in enumerate(kind) if j != i]))
             errors["photos"].append(_error(head, own[i][layer]))
             errors["painted"].append(_error(head, made[i][layer]))
         row = {kind: mean(found) for kind, found in errors.items()}
@@ -73,7 +74,7 @@ def disagreement(
 
 
 def _sums(student: Encoder, teacher: Encoder, pictures: Sequence[Tensor], layers: Sequence[str]) -> dict[str, Sums]:
-    """By layer, over all pictures together."""
+    """By layer, means over all pictures."""
     found: dict[str, list[Sums]] = {name: [] for name in layers}
     for picture in pictures:
         seen, wanted = student(picture, layers), teacher(picture, layers)
@@ -82,11 +83,11 @@ def _sums(student: Encoder, teacher: Encoder, pictures: Sequence[Tensor], layers
             x = torch.cat([x, torch.ones_like(x[:1])])
             spread = (y - y.mean(1, keepdim=True)).square().sum()
             found[name].append((x @ x.T, x @ y.T, torch.stack([y.square().sum(), spread])))
-    return {name: _added(sums) for name, sums in found.items()}
+    return {name: _averaged(sums) for name, sums in found.items()}
 
 
-def _added(sums: Sequence[Sums]) -> Sums:
-    first, second, third = (torch.stack(parts).sum(0) for parts in zip(*sums, strict=True))
+def _averaged(sums: Sequence[Sums]) -> Sums:
+    first, second, third = (torch.stack(parts).mean(0) for parts in zip(*sums, strict=True))
     return first, second, third
 
 
