@@ -65,11 +65,12 @@ class StructureLoss(nn.Module):
         finest = min(COARSEST, 2 ** max(0, math.ceil(math.log2(long / SEEN))))
         self.weight, self.shrunk = weight, [k for k in (finest, 2 * finest) if short >= BESIDE * k]
         for k in self.shrunk:
-            light = _luminance(F.avg_pool2d(content, k))
-            contrast = _variance(light, _mean(light))
-            self.register_buffer(f"light_{k}", light, persistent=False)
-            share = F.avg_pool2d(care.float(), k) * contrast / (contrast + FLAT**2)
-            self.register_buffer(f"share_{k}", share / (light.numel() * len(self.shrunk)), persistent=False)
+            light = _luminance(_small(content, k))
+            mean, variance = _moments(light)
+            share = _small(care.float(), k) * variance / (variance + FLAT**2)
+            share /= light.numel() * len(self.shrunk)
+            for name, map in {"light": light, "mean": mean, "variance": variance, "share": share}.items():
+                self.register_buffer(f"{name}_{k}", map, persistent=False)
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         image = features["image"]
@@ -85,20 +86,28 @@ class StructureLoss(nn.Module):
         terms = [image.new_zeros((), dtype=torch.float32)]
         for k in self.shrunk:
             (top, left), (down, across) = ([slice(s.start // k, s.stop // k) for s in side] for side in (seen, within))
-            x, y = _luminance(F.avg_pool2d(image, k)), self.get_buffer(f"light_{k}")[..., top, left]
-            mean_x, mean_y = _mean(x), _mean(y)
-            deviations = (_variance(x, mean_x) * _variance(y, mean_y) + 1e-8).sqrt()
-            alike = (_mean(x * y) - mean_x * mean_y + 0.03**2 / 2) / (deviations + 0.03**2 / 2)
+            x = _luminance(_small(image, k))
+            light, mean, variance = (self.get_buffer(f"{n}_{k}")[..., top, left] for n in ("light", "mean", "variance"))
+            own_mean, own_variance, product = _moments(x, x * light)
+            deviations = (own_variance * variance + 1e-8).sqrt()
+            alike = (product - own_mean * mean + 0.03**2 / 2) / (deviations + 0.03**2 / 2)
             rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in ((down, top), (across, left)))
             share = self.get_buffer(f"share_{k}")[..., down, across]
             terms.append((share * (1 - alike[..., rows, columns])).sum())
         return self.weight * torch.stack(terms).sum()
 
 
-def _mean(light: Tensor) -> Tensor:
-    """Over the square around each place, as far as there is one."""
+def _small(image: Tensor, shrunk: int) -> Tensor:
+    """Means of so many pixels a side; pooling by 1 would take as long as by 2."""
+    return image if shrunk == 1 else F.avg_pool2d(image, shrunk)
+
+
+def _moments(light: Tensor, *more: Tensor) -> list[Tensor]:
+    """The mean and the variance over the square around each place, as far as there is one, and the mean of more."""
     places = [_sum(light.new_ones(side, 1), -2) for side in light.shape[-2:]]
-    return _sum(_sum(light, -2), -1) / (places[0] * places[1].T)
+    means = _sum(_sum(torch.cat([light, light * light, *more], 1), -2), -1) / (places[0] * places[1].T)
+    mean, square, *others = means.split(1, 1)
+    return [mean, F.relu(square - mean * mean), *others]
 
 
 def _sum(light: Tensor, side: int) -> Tensor:
@@ -110,10 +119,6 @@ def _sum(light: Tensor, side: int) -> Tensor:
         count = total.shape[side] - reach
         total = total.narrow(side, 0, count) + total.narrow(side, reach, count)
     return total.narrow(side, 0, size) + padded.narrow(side, BESIDE - 1, size)
-
-
-def _variance(light: Tensor, mean: Tensor) -> Tensor:
-    return F.relu(_mean(light * light) - mean * mean)
 
 
 def _luminance(image: Tensor) -> Tensor:
