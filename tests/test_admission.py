@@ -18,7 +18,7 @@ from test_hosting import SERVED, process, served
 from visitor import Refused, Visitor
 
 from nst.device import lock
-from nst.server import admission, limits, presence, queue
+from nst.server import admission, limits, queue
 
 QUERY = "?size=64&num_steps=2000"
 
@@ -196,7 +196,7 @@ def test_the_job_of_a_visitor_who_has_gone_ends_and_leaves_nothing(url, leave, m
     assert soon(lock.locked)
     if leave != "never listened":
         listening(who)
-        assert soon(lambda: presence.here[who.session])
+        assert soon(lambda: queue.here[who.session])
     who.close()
     patience(monkeypatch, 1.5)
     assert soon(lambda: not lock.locked())
@@ -210,7 +210,7 @@ def test_the_job_of_a_visitor_who_stays_goes_on(url, monkeypatch):
     who = visitor(url, "203.0.113.8", "?size=64&num_steps=5000")
     begun(who)
     listening(who)
-    assert soon(lambda: presence.here[who.session] and lock.locked())
+    assert soon(lambda: queue.here[who.session] and lock.locked())
     patience(monkeypatch, 1.5)
     time.sleep(3 * admission.GONE)
     assert lock.locked(), "a run outlasts any pause of a visitor who is there"
@@ -222,7 +222,7 @@ def test_who_waits_and_has_gone_is_not_waited_for(url, monkeypatch):
     first = visitor(url, "203.0.113.9", "?size=64&num_steps=5000")
     begun(first)
     listening(first)
-    assert soon(lambda: presence.here[first.session] and lock.locked())
+    assert soon(lambda: queue.here[first.session] and lock.locked())
     for i in range(5):
         gone = visitor(url, f"203.0.113.{20 + i}")
         begun(gone)

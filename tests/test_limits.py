@@ -19,7 +19,7 @@ from nst.collection import Collection
 from nst.device import lock
 from nst.images import ImageError, encode
 from nst.optimize import Step
-from nst.server import clips, inputs, limits, log
+from nst.server import inputs, limits, log
 from nst.settings import PRESETS
 from nst.stylize import Estimate
 from nst.tasks import TASKS
@@ -235,8 +235,11 @@ def test_the_limits_at_home_are_those_at_home(monkeypatch):
 def test_a_strangers_clip_is_painted_as_far_as_is_told(tmp_path, monkeypatch):
     path = make_clip(tmp_path / "long.mp4", count=30, rate=2)
     monkeypatch.setattr(inputs, "open_file", lambda path: io.BytesIO(Path(path).read_bytes()))
-    clip = clips.opened(str(path))
-    assert (clip.seconds, clip.frames) == (10, 20) and "10 seconds" in clips.told()
+    clip = limits.open_clip(str(path))
+    assert (clip.seconds, clip.frames) == (10, 20)
+    with gr.Blocks() as page:
+        video.create_tab()
+    assert any("first 10 seconds of a clip" in str(part["props"].get("value")) for part in page.config["components"])
     assert sum(1 for _ in read_frames(clip)) == 20
     given = {}
 

@@ -18,8 +18,8 @@ from PIL import Image
 from test_hosting import served
 from visitor import Visitor
 
-from nst.server import cards, memory, stylesheet, unwatched
-from nst.server.page_cache import KEPT, PageCache
+from nst.server import cards, memory
+from nst.server.page_cache import KEPT, PageCache, completed
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +32,7 @@ def url(tmp_path_factory) -> Iterator[str]:
 
 def test_the_page_that_is_kept_is_the_page_that_gradio_makes(url):
     made = httpx.get(url, params={"page": ""})  # passes by
-    types = [part["type"] for part in httpx.get(f"{url}config").json()["components"]]
-    text = stylesheet.introduce(unwatched.introduce(cards.introduce(made.text, url.rstrip("/"))), types)
+    text = completed(made.text, url.rstrip("/"), httpx.get(f"{url}config").json())
     for _ in range(2):
         kept = httpx.get(url, params={"size": 64})
         assert kept.text == text and kept.headers["content-type"] == made.headers["content-type"]

@@ -12,7 +12,6 @@ from fresh import fresh
 from gradio.context import LocalContext
 
 from nst.device import lock
-from nst.server import presence
 from nst.ui import progress
 
 
@@ -107,9 +106,9 @@ def test_whose_address_has_had_the_device_for_long_waits_behind_the_others(line,
 
 def test_who_is_there_to_see_it_comes_before_who_is_not(line, clock, monkeypatch):
     had(line, clock, "192.0.2.3", 300)
-    monkeypatch.setattr(presence, "heard_of", dict.fromkeys(("one", "two", "three"), clock.seconds))
+    monkeypatch.setattr(line, "heard_of", dict.fromkeys(("one", "two", "three"), clock.seconds))
     waiting = [Waiting(line, f"192.0.2.{last}", name) for last, name in enumerate(("one", "two", "three"), 1)]
-    with lock, presence.told("two"), presence.told("three"):
+    with lock, line.told("two"), line.told("three"):
         assert places(clock, *waiting) == [2, 0, 1]
         leave(*waiting)
-    assert presence.away("two") < 1 < presence.away("one"), "and it is known when they left"
+    assert line.away("two") < 1 < line.away("one"), "and it is known when they left"

@@ -98,10 +98,10 @@ def test_no_young_result_is_pushed_out_by_what_others_share(tmp_path):
     two, _ = store.add(drawn(), RECIPE)
     with pytest.raises(ResultsError, match="full just now; try again tomorrow"):
         store.add(drawn(), RECIPE)
-    assert store.is_full() and store.tidy() == 0 and store.get(one) and store.get(two)
+    assert store.full and store.tidy() == 0 and store.get(one) and store.get(two)
     age(store, one, days=1.1)
     three, _ = store.add(drawn(), RECIPE)
-    assert not store.is_full() and store.get(one) is None and store.get(two) and store.get(three)
+    assert not store.full and store.get(one) is None and store.get(two) and store.get(three)
 
 
 def test_transparency_is_kept(store):

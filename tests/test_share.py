@@ -268,7 +268,7 @@ def test_health_knows_the_disk_of_results_and_whether_there_is_room(store, monke
     monkeypatch.setattr(routes.tempfiles, "has_room", lambda place: place != store.folder)
     answer = client.get("/healthz")
     assert answer.status_code == 503 and answer.json()["status"] == "results disk full"
-    monkeypatch.setattr(store, "is_full", lambda: True)
+    store.full = True
     assert client.get("/healthz").json()["results full"] is True
 
 

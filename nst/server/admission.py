@@ -17,7 +17,7 @@ from gradio.queueing import Event, Queue
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from nst.server import limits, log, presence
+from nst.server import limits, log
 from nst.server import queue as device_line
 from nst.server.address import client
 from nst.server.gradio_internals import wrap
@@ -54,7 +54,7 @@ def guard(queue: Queue) -> None:
 
     async def pushed(push: Any, body: Any, request: Any, username: str | None) -> Any:
         admit(queue, body, request)
-        presence.heard_of[body.session_hash or ""] = time.monotonic()
+        device_line.heard_of[body.session_hash or ""] = time.monotonic()
         return await push(body, request, username)
 
     wrap(queue, "push", pushed)
@@ -137,8 +137,8 @@ class Listening:
             return
         if self.watch is None or self.watch.done():
             self.watch = asyncio.create_task(self._watch(scope["app"]))
-        who = presence.listener(scope)
-        with presence.told(who) if who else nullcontext():
+        who = _listener(scope)
+        with device_line.told(who) if who else nullcontext():
             await self.app(scope, receive, send)
 
     async def _watch(self, app: Any) -> None:
@@ -153,17 +153,28 @@ class Listening:
         ended, awaited = 0, device_line.awaited()
         for event in list(under_way(queue)):
             patience = AWAITED if awaited and kind(event.fn) == "painting" else GONE
-            if event.alive and presence.away(event.session_hash or "", event._id) > patience:
+            if event.alive and device_line.away(event.session_hash or "", event._id) > patience:
                 await queue.clean_events(event_id=event._id)
                 ended += 1
         if ended:
             log.note("left", events=ended)
         busy = {event.session_hash for event in under_way(queue)}
+        heard_of = device_line.heard_of
         for session in [*queue.pending_event_ids_session]:
-            gone = now - presence.heard_of.setdefault(session, now) > GONE
-            if gone and session not in busy and not presence.here[session]:
+            gone = now - heard_of.setdefault(session, now) > GONE
+            if gone and session not in busy and not device_line.here[session]:
                 queue.pending_event_ids_session.pop(session, None)
                 queue.pending_messages_per_session.pop(session, None)
         known = queue.pending_event_ids_session.keys() | busy
-        for who in [who for who, when in presence.heard_of.items() if who not in known and now - when > GONE]:
-            del presence.heard_of[who]
+        for who in [who for who, when in heard_of.items() if who not in known and now - when > GONE]:
+            del heard_of[who]
+
+
+def _listener(scope: Scope) -> str:
+    """The session or event that a request asks to be told of; "" if it is none of that kind."""
+    path, query = scope["path"], scope.get("query_string", b"").decode("latin-1")
+    if path == "/gradio_api/queue/data":
+        return next((part.partition("=")[2] for part in query.split("&") if part.startswith("session_hash=")), "")
+    if scope["method"] == "GET" and path.startswith("/gradio_api/call/"):
+        return str(path.rpartition("/")[2])
+    return ""

@@ -97,7 +97,8 @@ class Firewall:
                 del self.here[who]
             if started and started[0] >= 400:
                 self.misses.spend(who)
-                log.note("refused", status=started[0], method=_method(scope))
+                known = scope["method"] in ("GET", "HEAD", "POST", "OPTIONS", "DELETE", "PUT")
+                log.note("refused", status=started[0], method=scope["method"] if known else "other")
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send, who: str) -> None:
         """Look at a request, and pass it on.
@@ -123,7 +124,8 @@ class Firewall:
             await self._take_upload(scope, receive, send, who)
         elif route.body == "login":
             body = await self._body(receive, 10_000)
-            await self._log_in(scope, _again(body, receive), send, who)
+            if not await self.passwords.tried(self.app, scope, _again(body, receive), send, who):
+                raise Refusal(429, "Too many wrong passwords; wait some minutes, then try again.")
         else:
             body = await self._body(receive, self.max_body)
             body = understood(body) if route.body else b""
@@ -151,10 +153,6 @@ class Firewall:
                     await self.app(scope, receive, send)
             except TimeoutError:
                 raise Refusal(408, "This upload took too long; try again, or send a smaller picture.") from None
-
-    async def _log_in(self, scope: Scope, receive: Receive, send: Send, who: str) -> None:
-        if not await self.passwords.tried(self.app, scope, receive, send, who):
-            raise Refusal(429, "Too many wrong passwords; wait some minutes, then try again.")
 
     async def _body(self, receive: Receive, most: int) -> bytes:
         """The whole request.
@@ -288,7 +286,3 @@ def _keep_cookies_here(headers: MutableHeaders, secure: bool) -> None:
         if secure and "secure" not in map(str.lower, kept):
             kept.append("Secure")
         headers.append("set-cookie", "; ".join([*kept, "SameSite=Lax"]))
-
-
-def _method(scope: Scope) -> str:
-    return scope["method"] if scope["method"] in ("GET", "HEAD", "POST", "OPTIONS", "DELETE", "PUT") else "other"

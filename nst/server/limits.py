@@ -16,12 +16,13 @@ from torch import Tensor
 
 from nst import stylize
 from nst.device import choose_device, free_memory
+from nst.images import ImageError
 from nst.optimize import Step
-from nst.server import log, memory, queue, zerogpu
+from nst.server import inputs, log, memory, queue, zerogpu
 from nst.server.results import on_a_space
 from nst.settings import LARGEST, PRESETS, long_side, style_side
 from nst.tasks import TASKS
-from nst.video import MAX_PIXELS, Clip
+from nst.video import MAX_PIXELS, Clip, probe
 from nst.weights import repository
 
 PASS = 400
@@ -77,6 +78,20 @@ def current() -> Limits:
     """The limits here: strict on a Space, or where PASTICHE_LIMITS is "strict" (the flag `--strict`)."""
     asked = os.environ.get("PASTICHE_LIMITS", "")
     return STRICT if asked == "strict" or (on_a_space() and asked != "local") else LOCAL
+
+
+def open_clip(path: str) -> Clip:
+    """What a visitor chose; of a long clip the beginning.
+
+    Raises:
+        ImageError: it is gone, or no clip that is painted here.
+    """
+    here = current()
+    try:
+        clip = probe(path, inputs.open_file, max_pixels=here.clip_pixels)
+    except OSError:
+        raise ImageError("The clip was kept too long and is gone; choose it again.") from None
+    return clip.excerpt(None, here.clip_seconds, here.clip_frames)
 
 
 def check(
@@ -233,23 +248,23 @@ class Rate:
     def __init__(self, times: int, seconds: float, overall: int = 0) -> None:
         self.times, self.seconds, self.overall = times, seconds, overall
         self._left: dict[str, tuple[float, float]] = {}
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
-    def allows(self, client: str) -> bool:
-        """Whether this client may now; counts nothing."""
+    def allows(self, client: str, count: float = 1) -> bool:
+        """Whether this client may, so many times, now; counts nothing."""
         with self._lock:
-            return self._tokens(client, self.times) >= 1 and (not self.overall or self._tokens("", self.overall) >= 1)
+            own, common = self._tokens(client, self.times), self._tokens("", self.overall)
+            return own >= count and (not self.overall or common >= count)
 
-    def spend(self, client: str) -> bool:
-        """Count once for this client, if it may; whether it might."""
+    def spend(self, client: str, count: float = 1) -> bool:
+        """Count so many times for this client, if it may; whether it might."""
         with self._lock:
-            own, common = self._tokens(client, self.times), self._tokens("", self.overall or 1)
-            if own < 1 or (self.overall and common < 1):
+            if not self.allows(client, count):
                 return False
             now = time.monotonic()
-            self._left[client] = own - 1, now
-            if self.overall:
-                self._left[""] = common - 1, now
+            for who, most in ((client, self.times), ("", self.overall)):
+                if most:
+                    self._left[who] = self._tokens(who, most) - count, now
             if len(self._left) > 10_000:
                 self._forget(now)
             return True

@@ -22,13 +22,10 @@ takes some milliseconds, and some page faults after."""
 _wanted = threading.Event()
 
 
-def few_pools() -> None:
-    """Have two pools in place of many; to be called before there are many threads."""
-    ask_glibc("mallopt", M_ARENA_MAX, 2)
-
-
 def look_after() -> None:
-    """Begin to give the system back what is free whenever that is asked for, on a thread of its own."""
+    """Have two pools in place of many, and begin to give the system back what is free whenever that is asked for, on a
+    thread of its own; to be called before there are many threads."""
+    ask_glibc("mallopt", M_ARENA_MAX, 2)
     threading.Thread(target=_work, daemon=True, name="memory").start()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from nst.server import cards, stylesheet, unwatched
+from nst.server import cards, stylesheet
 from nst.server.address import home
 
 PATHS = ("/", "/config")
@@ -25,6 +26,16 @@ ADDRESS = ("host", "x-forwarded-host", "x-forwarded-proto", "x-gradio-server")
 
 CHANGING = ("page", "deep_link", "all_endpoints")
 """Parameters that gradio heeds when it makes the page; all others, such as a recipe's, are read later."""
+
+UNWATCHED = """<script>
+for (const list of [gradio_config.components, gradio_config.dependencies]) {
+	if (list) Object.setPrototypeOf(list, (class extends Array {}).prototype); // who has to log in is told of none
+}
+</script>
+"""
+"""Gradio's page (6.31, built with Svelte) watches its lists of components and of events for changes, item by item,
+though they never change; with as many as this app has, that is a third of the time until it can be used. It watches
+plain arrays only, so these two are made arrays of a kind of their own."""
 
 KEPT = 16
 """How many addresses the page is kept for, a tenth of a megabyte each."""
@@ -99,12 +110,18 @@ class PageCache:
         if start["status"] == 200 and headers.keys() <= {b"content-type", b"content-length"}:
             media_type = headers[b"content-type"].decode()
             if media_type.startswith("text/html"):
-                page = unwatched.introduce(cards.introduce(body.decode(), home(request)))
-                body = stylesheet.introduce(page, (part["type"] for part in config["components"])).encode()
+                body = completed(body.decode(), home(request), config).encode()
             return CachedPage(config, media_type, gzip.compress(body, 9))
         await send(start)
         await send({"type": "http.response.body", "body": body})
         return None
+
+
+def completed(page: str, home: str, config: Mapping[str, Any]) -> str:
+    """The app's page, as gradio makes it from this, with a card and one stylesheet, and with lists that are not
+    watched."""
+    page = cards.introduce(page, home).replace("</head>", f"{UNWATCHED}</head>", 1)
+    return stylesheet.introduce(page, (part["type"] for part in config["components"]))
 
 
 def _alike(request: Request) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from statistics import median
@@ -18,7 +18,6 @@ from weakref import WeakKeyDictionary, WeakSet
 from gradio.context import LocalContext
 
 from nst.device import lock
-from nst.server import presence
 from nst.server.address import client
 
 POLL, TELL, TOLD = 0.2, 1.5, 4
@@ -32,6 +31,10 @@ HALF, ALIKE = 300.0, 5.0
 ABSENT = 2.0
 """Seconds without anybody there to be told, after which those who are there come first."""
 
+here: Counter[str] = Counter()
+heard_of: dict[str, float] = {}
+"""By a page's session, or an event that a program asked for: how many requests are there to be told how it goes on; and
+when the last one left, by the monotonic clock."""
 
 _stopping = threading.Event()
 
@@ -68,6 +71,27 @@ class Visitor(Protocol):
     work: float
 
 
+@contextmanager
+def told(name: str) -> Iterator[None]:
+    """While a request is there to be told of this session or event."""
+    here[name] += 1
+    try:
+        yield
+    finally:
+        here[name] -= 1
+        if not here[name]:
+            del here[name]
+            heard_of[name] = time.monotonic()
+
+
+def away(*names: str) -> float:
+    """For how many seconds nobody has been there to be told of these names; 0 if somebody is, or none is known."""
+    if any(here[name] for name in names):
+        return 0.0
+    last = max((heard_of[name] for name in names if name in heard_of), default=None)
+    return 0.0 if last is None else time.monotonic() - last
+
+
 def claim(painting: object) -> bool:
     """Whether this is still to be painted; from now on it is not: nothing is painted twice."""
     with _claiming:
@@ -87,7 +111,7 @@ def wait(visitor: Visitor) -> Generator[tuple[int, float], None, bool]:
     _address[visitor] = client(request) if request is not None else ""
     _names[visitor] = tuple(filter(None, (getattr(request, "session_hash", None), LocalContext.event_id.get(None))))
     _line.append(visitor)
-    told = 0.0
+    said = 0.0
     try:
         while not (visitor.stopped or _stopping.is_set()):
             first = _turns()[:1] == [visitor]
@@ -95,9 +119,9 @@ def wait(visitor: Visitor) -> Generator[tuple[int, float], None, bool]:
                 return True
             if not first:
                 time.sleep(POLL)
-            if visitor.stopped or time.monotonic() < told + TELL * max(1.0, len(_line) / TOLD):
+            if visitor.stopped or time.monotonic() < said + TELL * max(1.0, len(_line) / TOLD):
                 continue
-            told = time.monotonic()
+            said = time.monotonic()
             ahead = _turns().index(visitor)
             yield ahead, _expected(ahead)
         return False
@@ -142,7 +166,7 @@ _address: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
 """Where they come from."""
 
 _names: WeakKeyDictionary[Any, tuple[str, ...]] = WeakKeyDictionary()
-"""By which they are told how it goes on, see `nst.server.presence`."""
+"""By which they are told how it goes on, see `told`."""
 
 _had: dict[str, tuple[float, float]] = {}
 """Seconds of the device that an address has had, and when that was said; they are forgiven by halves, see `HALF`."""
@@ -154,7 +178,7 @@ def _turns() -> list[Any]:
 
 
 def _absent(visitor: Any) -> bool:
-    return presence.away(*_names.get(visitor, ())) > ABSENT
+    return away(*_names.get(visitor, ())) > ABSENT
 
 
 def _lately(address: str) -> float:

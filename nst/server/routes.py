@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import secrets
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -131,8 +130,8 @@ class Pages:
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
         kind = KINDS[name.rpartition(".")[2]]
-        if name == CLIP:
-            return _part(content, request.headers.get("range", ""), headers, kind)
+        if name == CLIP and self.store:  # or the part of it that a player asks for
+            return FileResponse(self.store.folder / result.id / name, headers=headers, media_type=kind)
         return Response(content, media_type=kind, headers=headers)
 
     def describe(self, request: Request) -> Response:
@@ -203,7 +202,7 @@ class Pages:
             "status": full[0] if full else "ok",
             "version": nst.__version__,
             "sharing": self.store is not None,
-            "results full": bool(self.store and self.store.is_full()),
+            "results full": bool(self.store and self.store.full),
         }
         return JSONResponse(facts, 503 if full else 200, {**HEADERS, "Cache-Control": "no-store"})
 
@@ -265,19 +264,6 @@ def _message(request: Request, status: int, title: str, text: str) -> Response:
 def _up(request: Request) -> str:
     """From this page to the app, relative: right behind any proxy."""
     return "../" * (request.url.path.count("/") - 1)
-
-
-def _part(content: bytes, asked: str, headers: dict[str, str], kind: str) -> Response:
-    """A clip, or the part of it that a player asks for."""
-    headers["Accept-Ranges"] = "bytes"
-    wanted = re.fullmatch(r"bytes=(\d{1,12})-(\d{0,12})", asked)
-    if not wanted:
-        return Response(content, media_type=kind, headers=headers)
-    first, last = int(wanted[1]), min(int(wanted[2] or len(content)), len(content) - 1)
-    if first > last:
-        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{len(content)}"})
-    headers["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
-    return Response(content[first : last + 1], 206, media_type=kind, headers=headers)
 
 
 def _picture(result: Result, title: str) -> str:

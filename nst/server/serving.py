@@ -25,7 +25,6 @@ def look_after() -> None:
     """Begin what a server does on its own while it runs: its log, its folders, publishing."""
     log.start()
     uploads.many_open_files()
-    memory.few_pools()
     memory.look_after()
     sessions.look_after()
     tempfiles.keep_small()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +12,7 @@ from starlette.formparsers import MultiPartException
 
 from nst.server import gradio_internals, limits, tempfiles
 from nst.server.allowlist import Refusal
+from nst.server.limits import Rate
 
 DAY = 24 * 3600.0
 
@@ -36,7 +36,7 @@ class Uploads:
     """What has come from whom, and what is coming."""
 
     def __init__(self) -> None:
-        self.came: dict[str, tuple[float, float]] = {}
+        self.days = {strict: Rate(most, DAY) for strict, most in ((True, OF_ADDRESS), (False, OF_ADDRESS_AT_HOME))}
         self.coming: Counter[str] = Counter()
         self.bytes_coming = 0
         self._lock = threading.Lock()
@@ -72,21 +72,13 @@ class Uploads:
     def _check(self, who: str, size: int, strict: bool) -> None:
         if strict and (self.coming[who] >= AT_ONCE_OF_ADDRESS or self.coming.total() >= AT_ONCE):
             raise Refusal(429, "Several uploads are coming just now; try again in a moment.")
-        most = OF_ADDRESS if strict else OF_ADDRESS_AT_HOME
-        spent = self._spent(who, most)
-        if spent + size > most:
+        day, most = self.days[strict], self.days[strict].times
+        if not day.allows(who, size):
             told = f"{most / 1e6:.0f} MB a day can be uploaded from one address, and yours has used that up."
             raise Refusal(413 if size > most else 429, told)
         if not tempfiles.make_room(size + self.bytes_coming):
             raise Refusal(507, "The disk of this server is full just now; try again later.")
-        self.came[who] = spent + size, time.monotonic()
-        if len(self.came) > 10_000:
-            self.came = {one: self.came[one] for one in list(self.came) if self._spent(one, most) > 0}
-
-    def _spent(self, who: str, most: int) -> float:
-        """Bytes that still count; they are forgiven evenly over a day."""
-        spent, then = self.came.get(who, (0.0, 0.0))
-        return max(0.0, spent - (time.monotonic() - then) * most / DAY)
+        day.spend(who, size)
 
 
 def few_parts() -> None:

@@ -18,7 +18,7 @@ from gradio.components import Component
 
 from nst import fast, taught, translate
 from nst.images import ImageError, decode
-from nst.server import admission, clips, limits, tempfiles
+from nst.server import admission, limits, tempfiles
 from nst.settings import SETTINGS
 from nst.tasks import TASKS
 from nst.tasks.recipe import valid_settings
@@ -270,5 +270,5 @@ def _file(kind: str, given: str) -> str:
     path = tempfiles.new_file(f"{kind}.bin")
     path.write_bytes(data)
     if kind == "clip":
-        clips.opened(str(path))
+        limits.open_clip(str(path))
     return str(path)

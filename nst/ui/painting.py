@@ -15,7 +15,7 @@ from PIL import Image
 from nst.images import Picture, fit, save, save_cube, to_tensor
 from nst.optimize import Step, throttle
 from nst.registry import offered
-from nst.server import clips, inputs, limits, queue, tempfiles, zerogpu
+from nst.server import inputs, limits, queue, tempfiles, zerogpu
 from nst.settings import long_side, style_side
 from nst.stylize import open_mask
 from nst.tasks import TASKS
@@ -181,7 +181,7 @@ class Painting:
             return [self._open(role, path) for path in paths]
         self.deadline.check()
         if TASKS[self.order.task].role(role) == CLIP:
-            return clips.opened(paths)
+            return limits.open_clip(paths)
         picture = opened(paths, size)
         if role == "content" and not self.order.several:
             self._keep(picture)

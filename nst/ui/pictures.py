@@ -17,7 +17,7 @@ from PIL import Image
 
 from nst import styles, video
 from nst.images import ImageError, Picture, decode, encode, read_recipe, save, size_of
-from nst.server import clips, inputs, limits, memory, tempfiles
+from nst.server import inputs, limits, memory, tempfiles
 from nst.tasks.task import Input
 from nst.ui.errors import as_message
 from nst.ui.events import TELLING
@@ -179,7 +179,7 @@ def accept(path: str, kind: str = "content") -> str:
         ImageError: it is none, is damaged or too large.
     """
     if kind == "clip":
-        clips.opened(path)
+        limits.open_clip(path)
         return path
     picture = opened(path, 2 * limits.current().size)
     if Path(path).suffix.lower() in SHOWN_BY_BROWSERS and picture.format in SHOWN_FORMATS:

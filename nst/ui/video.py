@@ -14,7 +14,7 @@ from gradio.data_classes import FileData
 
 from nst.fast import fast_styles
 from nst.registry import list_models, load_model
-from nst.server import clips, limits
+from nst.server import limits
 from nst.tasks import TASKS
 from nst.tasks.recipe import from_query, names_of, settings_from_recipe
 from nst.ui import hubrow, markup, pictures, settings, teach, theme
@@ -69,8 +69,11 @@ class VideoTab(Workbench):
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
             self.slots.append(_clip_slot(self.id("content")))
-            if told := clips.told():
-                markup.small_print(escape(told))
+            if (here := limits.current()) is limits.STRICT:
+                markup.small_print(
+                    f"On this server the first {here.clip_seconds:g} seconds of a clip are painted, at most "
+                    f"{here.clip_frames} frames, {here.clip_size} pixels a side."
+                )
         with gr.Column(elem_classes="card"):
             self.slots.append(pictures.slot("style", "Style", self.id("style")))
             self.mine = gr.Dropdown(value=NONE, elem_id=self.id("mine"), **self._offered())

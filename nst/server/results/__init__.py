@@ -24,8 +24,15 @@ from typing import Any
 
 from PIL import Image
 
-from nst.server.results.disk import disk_trouble, size_of, sync_folder, write_through
-from nst.server.results.place import ResultsError, on_a_space, results_dir
+from nst.server.results.place import (
+    ResultsError,
+    disk_trouble,
+    on_a_space,
+    results_dir,
+    size_of,
+    sync_folder,
+    write_through,
+)
 from nst.server.results.record import CLIP, Result, read_record, to_result
 from nst.server.results.smaller import MAX_CLIP, MAX_SHARE, files
 
@@ -55,13 +62,14 @@ class Store:
 
     Attributes:
         remember_deleted: note the ids of what goes, for whoever published it elsewhere.
+        full: whether the last result found no room.
     """
 
     def __init__(self, folder: Path, max_bytes: int = MAX_BYTES, max_days: float = MAX_DAYS) -> None:
         self.folder, self.max_bytes, self.max_days = folder, max_bytes, max_days
-        self.remember_deleted = False
+        self.remember_deleted = self.full = False
         self._tidied, self._tidying, self._adding = -math.inf, threading.Lock(), threading.Lock()
-        self._used, self._full = 0, False
+        self._used = 0
         self._records: dict[str, tuple[int, Result]] = {}
 
     def add(
@@ -133,14 +141,10 @@ class Store:
         with self._adding:
             if self._used + size > self.max_bytes:
                 self.tidy(reserve=size)
-            self._full = self._used + size > self.max_bytes
-            if self._full:
+            self.full = self._used + size > self.max_bytes
+            if self.full:
                 raise ResultsError("The place for shared results is full just now; try again tomorrow.")
             self._used += size
-
-    def is_full(self) -> bool:
-        """Whether the last result found no room."""
-        return self._full
 
     def _write(self, data: Mapping[str, bytes], record: bytes) -> str:
         id = "".join(secrets.choice(_DIGITS) for _ in range(20))
