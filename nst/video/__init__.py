@@ -11,5 +11,6 @@ from nst.video.clips import (
     read_frames,
     read_recipe,
 )
+from nst.video.encoding import FORMATS
 from nst.video.film import check_film, save_film
-from nst.video.writing import FORMATS, Reel, is_unfinished
+from nst.video.writing import Reel, is_unfinished

@@ -8,6 +8,7 @@ once both frames are equally bright.
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from typing import Any
@@ -51,30 +52,53 @@ def sample(image: Array, place: Array, way: int = cv2.INTER_LINEAR) -> Array:
     return cv2.remap(image, place, None, way, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload, no-any-return]
 
 
+class _Search(threading.local):
+    """Dense inverse search. It holds buffers, so each thread has one of its own, and keeps it."""
+
+    def __init__(self) -> None:
+        self.dis: Any = getattr(cv2, "DISOpticalFlow_create")(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # noqa: B009
+
+
+@dataclass
+class Pair:
+    """Two frames, one after the other. Any thread may look for the motion between them, one at a time."""
+
+    old: _Small
+    new: _Small
+    search: _Search
+    flows: tuple[Array, Array] | None = None
+
+    def _found(self) -> tuple[Array, Array]:
+        if self.flows is None:
+            old, new, find = self.old.gray, self.new.gray, self.search.dis.calc
+            self.flows = find(new, old, None), find(old, new, None)
+        return self.flows
+
+    def motion(self) -> Motion:
+        """From the old one to the new one."""
+        return _motion(self.new, self.old, *self._found())
+
+    def reverse(self) -> Motion:
+        """The other way round: for each pixel of the old one, where it is in the new one."""
+        return _motion(self.old, self.new, *self._found()[::-1])
+
+
 class MotionFinder:
     """Finds the motion between frames that come one after the other, bytes (H, W, 3) of one size."""
 
     def __init__(self) -> None:
-        self.search: Any = getattr(cv2, "DISOpticalFlow_create")(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)  # noqa: B009
-        self.frames: tuple[_Small, ...] = ()
-        self.flows: tuple[Array, Array] | None = None
+        self.search = _Search()
+        self.last: _Small | None = None
+
+    def pair(self, frame: Array) -> Pair | None:
+        """The last frame and this one, of whose motion nothing is known yet; None for the first."""
+        old, self.last = self.last, _Small.of(frame)
+        return None if old is None or old.size != self.last.size else Pair(old, self.last, self.search)
 
     def next(self, frame: Array) -> Motion | None:
         """The motion from the last frame to this one; None for the first."""
-        new = _Small.of(frame)
-        self.frames, self.flows = (*self.frames[-1:], new), None
-        if len(self.frames) < 2 or self.frames[0].size != new.size:
-            return None
-        old = self.frames[0]
-        self.flows = self.search.calc(new.gray, old.gray, None), self.search.calc(old.gray, new.gray, None)
-        return _motion(new, old, *self.flows)
-
-    def reverse(self) -> Motion | None:
-        """The same two frames the other way round: for each pixel of the last but one, where it is in the last."""
-        if self.flows is None:
-            return None
-        (old, new), (back, forth) = self.frames, self.flows
-        return _motion(old, new, forth, back)
+        pair = self.pair(frame)
+        return None if pair is None else pair.motion()
 
 
 @dataclass(frozen=True)

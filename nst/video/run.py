@@ -22,8 +22,9 @@ from nst.images import ImageError, resize, to_tensor
 from nst.optimize import Step
 from nst.settings import SETTINGS, check
 from nst.styles import load_style
+from nst.video.ahead import ahead, workers_for
 from nst.video.clips import Clip, Frame, read_frames
-from nst.video.flow import Array
+from nst.video.flow import Array, MotionFinder
 from nst.video.ground import MovingGround
 from nst.video.optimized import paint_optimized, to_bytes, to_float
 from nst.video.steady import Shot, Steady, shots
@@ -98,7 +99,9 @@ def video_run(
     colors: dict[str, Any] = {"preserve_color": preserve_color, "seed": seed}
     if isinstance(manner, Painter):
         strength = 100.0 if strength is None else strength
-        painted = paint_steadily(frames, manner, consistency, last, strength=strength, **colors)
+        workers = workers_for(manner.device, shape)
+        colors |= {"strength": strength, "workers": workers}
+        painted = ahead(paint_steadily(frames, manner, consistency, last, **colors), 2 if workers else 0)
     else:
         how: dict[str, Any] = {"preset": optimize or "draft", "num_steps": frame_steps, "style_weights": weights}
         how |= {"strength": 50.0 if strength is None else strength, "device": device}
@@ -142,6 +145,7 @@ def paint_steadily(
     strength: float = 100.0,
     preserve_color: str = "none",
     seed: int = 0,
+    workers: int = 0,
 ) -> Painted:
     """Frames painted by a network, each fused with the one before it.
 
@@ -151,32 +155,47 @@ def paint_steadily(
         consistency: see `video_run`.
         last: the frame before the first and its result, to go on from.
         strength, preserve_color, seed: of `nst.fast.fast_stylize`.
+        workers: how many threads find motion; then frames are also taken, painted and fused in threads of their own.
+            With 0 all is done one after the other.
     """
-    steady, waiting = Steady(consistency), deque[Shot]()
+    steady, most = Steady(consistency), 2 if workers else 0
     if last is not None:
         steady.start_from(*last)
+    finder = steady.finder if consistency else None
+    taken = ahead(frames, most)
+    painted = ahead(_painted(taken, painter, finder, strength, seed, workers), most)
+    with closing(taken), closing(painted):
+        for image, group in painted:
+            if preserve_color != "none":
+                image = to_bytes(recolor_result(to_float(image), to_float(group[-1].frame.image), preserve_color))
+            for frame, motion, back in group:
+                yield frame, steady.hold(image, motion, back)
+
+
+def _painted(
+    frames: Iterable[Frame], painter: Painter, finder: MotionFinder | None, strength: float, seed: int, workers: int
+) -> Generator[tuple[Array, list[Shot]], None, None]:
+    """Paintings, bytes (H, W, 3), each with the shots for which it stands; the last of these is its own."""
     spares = painter.device.torch_device.type == "cpu"  # a GPU paints a frame sooner than its motion is found
-    coming = shots(frames, steady.finder, spares) if consistency else (Shot(frame, None) for frame in frames)
+    coming = shots(frames, finder, spares, workers) if finder else (Shot(frame, None) for frame in frames)
+    groups = deque[list[Shot]]([[]])
 
     def pictures() -> Iterator[Tensor | tuple[Tensor, Tensor]]:
         ground: MovingGround | None = None
         for shot in coming:
-            waiting.append(shot)
+            groups[-1].append(shot)
             picture = torch.from_numpy(shot.frame.image)
             if shot.motion is not None and ground is not None:
                 ground.follow(shot.motion)
-            elif consistency and (noise := painter.ground(*picture.shape[:2])) is not None:
+            elif finder and (noise := painter.ground(*picture.shape[:2])) is not None:
                 ground = MovingGround(noise)
             if shot.back is None:
+                groups.append([])
                 yield picture if ground is None else (picture, ground.noise())
 
-    for painted in paint_frames(painter, pictures(), strength, seed):
-        image = painted.numpy()
-        own = next(number for number, shot in enumerate(waiting) if shot.back is None)
-        if preserve_color != "none":
-            image = to_bytes(recolor_result(to_float(image), to_float(waiting[own].frame.image), preserve_color))
-        for frame, motion, back in [waiting.popleft() for _ in range(own + 1)]:
-            yield frame, steady.hold(image, motion, back)
+    with closing(coming):
+        for painted in paint_frames(painter, pictures(), strength, seed):
+            yield painted.numpy(), groups.popleft()
 
 
 def _step(image: Array, index: int, total: int) -> Step:

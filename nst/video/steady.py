@@ -9,15 +9,17 @@ is seen in the one after, whose painting then stands for its own, moved back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from nst.video.ahead import each_ahead
 from nst.video.clips import Frame
-from nst.video.flow import Array, Motion, MotionFinder
+from nst.video.flow import Array, Motion, MotionFinder, Pair
 
 COARSE = 4.0
 """Standard deviation in pixels of the blur that tells coarse from fine."""
@@ -45,26 +47,33 @@ class Shot(NamedTuple):
     back: Motion | None = None
 
 
-def shots(frames: Iterable[Frame], finder: MotionFinder, spares: bool) -> Iterator[Shot]:
-    """Frames with their motion; with `spares`, some need not be painted, and for that one frame is looked ahead."""
+def shots(frames: Iterable[Frame], finder: MotionFinder, spares: bool, workers: int = 0) -> Generator[Shot, None, None]:
+    """Frames with their motion; with `spares`, some need not be painted, and for that one frame is looked ahead. So
+    many `workers` find motion ahead, see `nst.video.ahead`."""
     held: Shot | None = None
-    for frame in frames:
-        motion = finder.next(frame.image)
-        moves = motion is not None and not motion.cut
-        if held is not None:
-            back = finder.reverse() if moves else None
-            if back is not None and held.motion is not None and _unseen(held.motion, back) <= UNSEEN:
-                yield held._replace(back=back)
-                yield Shot(frame, motion)
+    pairs = ((frame, finder.pair(frame.image)) for frame in frames)
+    with closing(each_ahead(_with_motion, pairs, workers)) as found:
+        for frame, pair, motion in found:
+            moves = motion is not None and not motion.cut
+            if held is not None:
+                back = pair.reverse() if pair is not None and moves else None
+                if back is not None and held.motion is not None and _unseen(held.motion, back) <= UNSEEN:
+                    yield held._replace(back=back)
+                    yield Shot(frame, motion)
+                    held = None
+                    continue
+                yield held
+            held = Shot(frame, motion)
+            if not moves or not spares:
+                yield held
                 held = None
-                continue
-            yield held
-        held = Shot(frame, motion)
-        if not moves or not spares:
-            yield held
-            held = None
     if held is not None:
         yield held
+
+
+def _with_motion(of: tuple[Frame, Pair | None]) -> tuple[Frame, Pair | None, Motion | None]:
+    frame, pair = of
+    return frame, pair, None if pair is None else pair.motion()
 
 
 def _unseen(before: Motion, after: Motion) -> float:
@@ -116,28 +125,30 @@ def to_whole(image: Array) -> Array:
 
 def fused(new: Array, last: Array, motion: Motion, share: float | Array) -> Array:
     """A painted frame and the last result, moved along; `share`, a number or (H, W), is how much of the latter where it
-    is trusted."""
-    mixed = _blend(new, motion.warp(last), share * motion.trust)
-    coarse = _coarse(mixed)
-    had, has = _energy(new, _coarse(new)), _energy(mixed, coarse)
-    gain = np.sqrt((had + 1) / (has + 1)).clip(1, SHARPER)
-    return _blend(coarse, mixed, cv2.resize(gain, new.shape[1::-1], interpolation=cv2.INTER_LINEAR))
+    is trusted. Both are written over: it takes longer to be given new memory than to compute what comes into it."""
+    moved = motion.warp(last)
+    had = _energy(new, _coarse(new, last), last)
+    mixed = _blend(new, moved, share * motion.trust, moved)
+    coarse = _coarse(mixed, last)
+    gain = np.sqrt((had + 1) / (_energy(mixed, coarse, new) + 1)).clip(1, SHARPER)
+    return _blend(coarse, mixed, cv2.resize(gain, new.shape[1::-1], interpolation=cv2.INTER_LINEAR), new)
 
 
-def _blend(one: Array, other: Array, share: Array) -> Array:
+def _blend(one: Array, other: Array, share: Array, out: Array) -> Array:
     """The way from one to the other, (H, W, 3), as far as each pixel's share (H, W) says."""
-    return cv2.blendLinear(other, one, share, 1 - share)
+    return cv2.blendLinear(other, one, share, 1 - share, out)
 
 
-def _coarse(image: Array) -> Array:
+def _coarse(image: Array, out: Array) -> Array:
     blurred = cv2.GaussianBlur(_small(image), (0, 0), COARSE / SMALLER)
-    return cv2.resize(blurred, image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.resize(blurred, image.shape[1::-1], out, interpolation=cv2.INTER_LINEAR)
 
 
-def _energy(image: Array, coarse: Array) -> Array:
+def _energy(image: Array, coarse: Array, out: Array) -> Array:
     """The mean square of what is fine around each pixel, of a smaller picture."""
-    fine = cv2.subtract(image, coarse)
-    return cv2.GaussianBlur(_small(cv2.multiply(fine, fine)).mean(2), (0, 0), 2 * COARSE / SMALLER)
+    fine = cv2.subtract(image, coarse, out)
+    squares = _small(cv2.multiply(fine, fine, out))
+    return cv2.GaussianBlur(cv2.transform(squares, np.full((1, 3), 1 / 3, np.float32)), (0, 0), 2 * COARSE / SMALLER)
 
 
 def _small(image: Array) -> Array:

@@ -1,7 +1,7 @@
 """Painted clips out: frames go to the disk as they come, and whatever is there at the end becomes a file that plays.
 
-Beside the file that is to be lies a folder of parts. A part is a few dozen frames, encoded; those that are not yet
-enough for one lie beside it as they are. So a run that was killed goes on after its last frame.
+Beside the file that is to be lies a folder of parts. A part is a few dozen frames, encoded as they come; those that are
+not yet enough for one lie beside it as they are. So a run that was killed goes on after its last frame.
 """
 
 from __future__ import annotations
@@ -17,43 +17,13 @@ from typing import Any
 
 import av
 import numpy as np
-from av.video.frame import VideoFrame
 from PIL import Image
 
 from nst.images import ImageError, decode, save, written
-from nst.video.clips import Clip, Colors, Frame, comment
+from nst.video.clips import Clip, Frame, comment
+from nst.video.encoding import FORMATS, Encoding
 from nst.video.gif import encoded_pictures, write_gif
-from nst.video.sound import SOUND, sound_packets, sound_track
-
-
-@dataclass(frozen=True)
-class Format:
-    """A kind of clip: its container and codec by FFmpeg's names, the codec's options, the form of its pictures, and
-    which sound it holds as it is; `own` is encoded for it instead."""
-
-    container: str
-    codec: str
-    options: dict[str, str]
-    pixels: str = "yuv420p"
-    sound: frozenset[str] = frozenset()
-    own: str = ""
-
-
-_H264 = ("libx264", {"crf": "17", "preset": "veryfast", "bf": "0"})  # in the order in which they are shown: exact times
-FORMATS = {
-    ".mp4": Format("mp4", *_H264, sound=SOUND, own="aac"),
-    ".mov": Format("mov", *_H264, sound=SOUND | {"pcm_s16le", "pcm_s24le", "pcm_s16be"}, own="aac"),
-    ".mkv": Format("matroska", *_H264, sound=SOUND | {"vorbis", "pcm_s16le", "pcm_s24le"}, own="aac"),
-    ".webm": Format(
-        "webm",
-        "libvpx-vp9",
-        {"crf": "24", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
-        sound=frozenset(("opus", "libopus", "vorbis")),
-        own="libopus",
-    ),
-    ".gif": Format("gif", "libx264rgb", {"crf": "0", "preset": "ultrafast"}, "rgb24"),
-}
-"""By the end of a file's name; what has none is a folder of pictures."""
+from nst.video.sound import sound_packets, sound_track
 
 PART = 48
 """Frames of a part."""
@@ -75,10 +45,6 @@ class Part:
         """The part in a file."""
         first, begin, count, lasts = map(int, path.stem.split("-"))
         return cls(first, begin, count, lasts, path)
-
-
-_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
-"""Color matrices by FFmpeg's number, as its scaler calls them."""
 
 
 def work_folder(out: Path) -> Path:
@@ -115,6 +81,7 @@ class Reel:
     done: int = 0
     last: np.ndarray[Any, np.dtype[np.uint8]] | None = None
     times: list[tuple[int, int]] = field(default_factory=list)
+    encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
         self.format = FORMATS.get(self.out.suffix.lower())
@@ -166,8 +133,13 @@ class Reel:
     def _image(self, data: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
         return np.frombuffer(data, np.uint8).reshape(self.size[1], self.size[0], 3)
 
+    @property
+    def _first(self) -> int:
+        """Of those that are not a part yet."""
+        return self.done - len(self.times)
+
     def _raw(self) -> Path:
-        return self.folder / f"{self.done:08d}.raw"
+        return self.folder / f"{self._first:08d}.raw"
 
     def _picture(self, number: int) -> Path:
         return self.out / f"{number:06d}.png"
@@ -188,7 +160,7 @@ class Reel:
             if self.format is None:
                 save(self._picture(self.done + 1), Image.fromarray(frame.image))
             else:
-                raw = self.folder / f"{self.done - len(self.times):08d}.raw"
+                raw = self._raw()
                 with raw.open("ab") as file:
                     file.write(frame.image.tobytes())
                 with raw.with_suffix(".times").open("a") as file:
@@ -197,52 +169,39 @@ class Reel:
         except OSError as error:
             raise ImageError(f"'{self.out}' cannot be written ({error.strerror}); make room, and go on.") from error
         self.done += 1
+        if self.times:
+            self._encode(frame)
         if len(self.times) >= PART:
             self._close_part()
 
+    def _encode(self, frame: Frame | None = None) -> None:
+        """Encode the newest frame; or all that lie there as they are, if none of them is encoded yet."""
+        assert self.format is not None
+        encoding, self.encoding = self.encoding, None  # where this fails, all of them are encoded anew
+        begin = self.times[0][0]
+        if encoding is None:
+            encoding = Encoding(self.folder / "next.part", self.format, self.clip, self.size)
+            with self._raw().open("rb") as file:
+                for time, _ in self.times:
+                    encoding.add(self._image(file.read(self._bytes)), time - begin)
+        elif frame is not None:
+            encoding.add(frame.image, frame.time - begin)
+        self.encoding = encoding
+
     def _close_part(self) -> None:
-        """Encode what lies there as it is."""
-        if not self.times or self.format is None:
+        """Have a part of what lies there as it is."""
+        if not self.times:
             return
-        first, begin, lasts = self.done - len(self.times), self.times[0][0], self.times[-1][1]
-        raw, part = self.folder / f"{first:08d}.raw", self.folder / "next.part"
-        self._encode(raw, part)
-        part.rename(self.folder / f"{first:08d}-{begin}-{len(self.times)}-{lasts}.mp4")
+        if self.encoding is None:
+            self._encode()
+        encoding, self.encoding = self.encoding, None
+        assert encoding is not None
+        encoding.close()
+        first, begin, lasts, raw = self._first, self.times[0][0], self.times[-1][1], self._raw()
+        encoding.path.rename(self.folder / f"{first:08d}-{begin}-{len(self.times)}-{lasts}.mp4")
         raw.unlink()
         raw.with_suffix(".times").unlink()
         self.times = []
-
-    def _encode(self, raw: Path, part: Path) -> None:
-        assert self.format is not None
-        begin, colors = self.times[0][0], self.clip.colors
-        with av.open(str(part), "w", "mp4") as film, raw.open("rb") as file:
-            stream: Any = film.add_stream(self.format.codec, rate=self.clip.rate, options=dict(self.format.options))
-            stream.width, stream.height = self.size
-            stream.pix_fmt = self.format.pixels
-            stream.time_base = stream.codec_context.time_base = self.clip.time_base
-            if self.format.pixels == "yuv420p":
-                stream.colorspace, stream.color_range = colors.matrix, 2 if colors.full else 1
-                stream.color_primaries, stream.color_trc = colors.primaries, colors.curve
-            for time, _ in self.times:
-                frame = self._colored(file.read(self._bytes), colors)
-                frame.pts, frame.time_base = time - begin, self.clip.time_base
-                film.mux(stream.encode(frame))
-            film.mux(stream.encode(None))
-
-    def _colored(self, data: bytes, colors: Colors) -> VideoFrame:
-        """A frame in the numbers of the clip."""
-        assert self.format is not None
-        frame = VideoFrame.from_ndarray(self._image(data), format="rgb24")
-        if self.format.pixels == "rgb24":
-            return frame
-        matrix = _MATRICES.get(colors.matrix, 1)
-        return frame.reformat(
-            format=self.format.pixels,
-            dst_colorspace=matrix,
-            src_color_range=2,
-            dst_color_range=2 if colors.full else 1,
-            interpolation="AREA",
-        )
 
     # What becomes of it
 
