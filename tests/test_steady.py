@@ -38,6 +38,12 @@ def flickering(frames: list[np.ndarray], deviation: float = 20) -> list[np.ndarr
     return [np.clip(f * 0.8 + generator.normal(20, deviation, f.shape), 0, 255).astype(np.uint8) for f in frames]
 
 
+def lit_unevenly() -> list[np.ndarray]:
+    """A scene that stands still, in light that flickers."""
+    gains = [1, 0.93, 1.05, 0.96, 1.02, 0.94, 1.04, 1]
+    return [np.clip(seen(scene(), 0) * gain, 0, 255).astype(np.uint8) for gain in gains]
+
+
 def warping_error(images: list[np.ndarray], frames: list[np.ndarray]) -> float:
     finder, errors = MotionFinder(), []
     finder.next(frames[0])
@@ -108,8 +114,7 @@ def test_after_a_cut_nothing_of_the_scene_before_is_left():
 
 def test_flickering_light_is_not_amplified():
     """Of a scene that stands still: the mean of the result varies no more than that of what was painted."""
-    gains = [1, 0.93, 1.05, 0.96, 1.02, 0.94, 1.04, 1]
-    frames = [np.clip(seen(scene(), 0) * gain, 0, 255).astype(np.uint8) for gain in gains]
+    frames = lit_unevenly()
     painted = [np.clip(128 + 1.5 * (frame.astype(float) - 128), 0, 255).astype(np.uint8) for frame in frames]
     steady = Steady(80)
     results = [steady.fuse(*pair) for pair in zip(frames, painted, strict=True)]
@@ -195,6 +200,14 @@ def test_optimized_frames_go_on_from_the_one_before(tmp_path):
     each = [image for _, image in paint_optimized(frames, [style], 0, **how)]
     steady = [image for _, image in paint_optimized(frames, [style], 80, **how)]
     assert warping_error(steady, sources) < 0.5 * warping_error(each, sources)
+
+
+def test_flickering_light_is_not_amplified_where_frames_are_optimized(tmp_path):
+    frames = [Frame(image, i, 1) for i, image in enumerate(lit_unevenly()[:5])]
+    how = {"encoder": tiny_encoder_file(tmp_path), "preset": Preset(6, 2.0, 32, 0.0, 0.01), "num_steps": 4}
+    painted = paint_optimized(frames, [to_float(seen(scene(5), 0))], 80, **how)
+    means = [image.mean() for _, image in painted]
+    assert np.std(means) < 0.5 * np.std([frame.image.mean() for frame in frames])
 
 
 def test_bytes_survive_the_way_through_numbers():
