@@ -7,7 +7,7 @@ import pytest
 from clips import make_clip
 
 from nst.images import decode
-from nst.research.bench.video import bench_video
+from nst.research.bench.video import bench_video, bench_video_parts
 from nst.research.evaluate.sheets import LABEL
 from nst.research.evaluate.video import compare_video, warping_error
 from nst.video import EXAMPLES, example_file, probe, read_frames
@@ -43,6 +43,12 @@ def test_speed_is_measured_from_file_to_file(tmp_path):
     row = next(bench_video(clip=str(make_clip(tmp_path / "clip.mp4", count=4)), size=64, frames=4))
     assert row["frames"] == 4 and row["rate"] == pytest.approx(4 / row["seconds"])
     assert row["ten_seconds"] == pytest.approx(240 / row["rate"])
+
+
+def test_it_is_told_what_each_part_of_painting_a_clip_takes(tmp_path):
+    rows = list(bench_video_parts(clip=str(make_clip(tmp_path / "clip.mp4", count=6)), size=64, frames=6))
+    assert {row["part"] for row in rows} == {"read", "paint", "motion", "ground", "fuse", "write"}
+    assert all(row["core_ms"] > 0 and row["ms"] > 0 for row in rows)
 
 
 def test_the_example_is_small_and_whole():
