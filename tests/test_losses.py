@@ -153,6 +153,12 @@ def test_total_variation_of_flat_and_ramp():
     assert total_variation(ramp).item() == pytest.approx(1e-4, rel=0.03)
 
 
+def test_total_variation_of_white_noise():
+    noise = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    # Each step's mean square is 2 / 12; the nine points weigh steps 2/3, 2/3, 1/6 and 1/6.
+    assert total_variation(noise).item() == pytest.approx(2 / 12 * 5 / 3, rel=0.03)
+
+
 def test_total_variation_with_exponent_one_is_about_the_slope():
     ramp = torch.arange(100.0).view(1, 1, 1, 100).expand(1, 1, 100, 100) / 100
     assert total_variation(ramp, 1.0).item() == pytest.approx(0.01, rel=0.05)

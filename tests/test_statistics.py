@@ -26,9 +26,9 @@ from nst.losses import (
     alpha_norm,
     cross_gram,
     gaussian_kernel,
-    geometric_weights,
     gram_loss,
     gram_matrix,
+    halving_weights,
     histogram_loss,
     layer_pairs,
     mean_variance,
@@ -243,13 +243,13 @@ def test_which_layers_are_correlated():
         layer_pairs("abc", "all")
 
 
-def test_geometric_weights_by_hand():
-    assert geometric_weights(3, deeper=False) == [4, 2, 1] and geometric_weights(3, deeper=True) == [2, 4, 8]
+def test_halving_weights_by_hand():
+    assert halving_weights(3) == [4, 2, 1]
 
 
 @pytest.mark.parametrize("correlations", CORRELATIONS)
 def test_a_matrix_for_each_stage_gives_the_loss_of_each_pair(correlations):
-    encoder, counts = tiny_encoder(), geometric_weights(9, deeper=False)
+    encoder, counts = tiny_encoder(), halving_weights(9)
     style, image = (encoder(picture(seed, 41, 58), encoder.layers) for seed in (2, 1))
     options = StyleOptions(correlations=correlations, activation_shift=-0.7)
     loss = StyleLoss(style, encoder.layers, counts, kind="correlation", options=options)

@@ -19,7 +19,7 @@ from nst.losses.discrepancy import (
 from nst.losses.gram import gram_loss, gram_matrix, moments
 from nst.losses.histogram import histogram_loss, quantiles
 from nst.losses.patches import PATCH_LAYERS, nearest_patches, patch_pairs, unfold_patches
-from nst.losses.perceptual import EPS, Features, PerceptualLoss, Window, geometric_weights, normalized_weights
+from nst.losses.perceptual import EPS, Features, PerceptualLoss, Window, halving_weights, normalized_weights
 from nst.losses.regularizers import NormLoss, TotalVariationLoss, alpha_norm, total_variation
 from nst.losses.statistic import Sample, StyleOptions
 from nst.losses.structure import StructureLoss

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from nst.layers import average_pool
-from nst.losses.perceptual import EPS, geometric_weights, normalized_weights
+from nst.losses.perceptual import EPS, halving_weights, normalized_weights
 from nst.losses.statistic import Measured, Sample, Site, Statistic, StyleOptions, shares
 
 CORRELATIONS = ("chain", "cross", "own")
@@ -107,7 +107,7 @@ class Correlation(Statistic):
 
     @staticmethod
     def default_weights(count: int) -> list[float]:
-        return geometric_weights(count, deeper=False)
+        return halving_weights(count)
 
     @classmethod
     def sites(cls, layers: Sequence[str], weights: Sequence[float], options: StyleOptions) -> list[Site]:

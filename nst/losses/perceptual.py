@@ -127,10 +127,7 @@ def normalized_weights(weights: Sequence[float] | None, count: int, what: str = 
     return [w / sum(weights) for w in weights]
 
 
-def geometric_weights(count: int, deeper: bool) -> list[float]:
-    """Weights of `count` layers, shallow to deep, that halve from each to the next, or double with `deeper`.
-
-    2^(D - d) for the style and 2^d for the content, d from 1 to D: Novak and Nikulin, "Improving the Neural
-    Algorithm of Artistic Style", 2016, arXiv:1605.04603, section 3.
-    """
-    return [2.0 ** (d if deeper else count - d) for d in range(1, count + 1)]
+def halving_weights(count: int) -> list[float]:
+    """Weights of `count` layers, shallow to deep, that halve from each to the next: for a style by Novak and Nikulin,
+    "Improving the Neural Algorithm of Artistic Style", 2016, arXiv:1605.04603, section 3."""
+    return [2.0 ** (count - d) for d in range(1, count + 1)]

@@ -5,16 +5,7 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from nst.losses import total_variation
 from nst.metrics.strokes import gray
-
-
-def variation(image: Tensor) -> float:
-    """Mean squared gradient of an image (1, 3, H, W) in [0, 1]: 0 for a flat one, about 0.3 for white noise.
-
-    See `nst.losses.total_variation` (Mahendran and Vedaldi 2014, arXiv:1412.0035).
-    """
-    return float(total_variation(image.detach().float()))
 
 
 def seam_energy(image: Tensor, period: int | None = None) -> float:

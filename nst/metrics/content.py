@@ -11,25 +11,8 @@ from torch.nn import functional as F
 
 from nst.encoders import CONTENT_LAYERS
 from nst.images import to_pil
-from nst.losses import Features, content_loss
+from nst.losses import Features
 from nst.optimize import Encoding
-
-
-@torch.no_grad()
-def content_distances(
-    image: Tensor, content: Tensor, encoder: Encoding, layers: Sequence[str] = CONTENT_LAYERS
-) -> dict[str, float]:
-    """Mean squared error of the features, relative to the content's variance; by layer.
-
-    0 for equal features, 2 for unrelated ones of equal strength. Gatys et al. 2015, arXiv:1508.06576, eq. 1. Images
-    are (1, 3, H, W) in [0, 1], of one size.
-
-    Raises:
-        ValueError: different sizes.
-    """
-    _same_size(image, content)
-    features, wanted = encoder(image, tuple(layers)), encoder(content, tuple(layers))
-    return {name: float(content_loss(features[name], wanted[name])) for name in layers}
 
 
 @torch.no_grad()
@@ -65,27 +48,6 @@ def luminance_ssim(image: Tensor, content: Tensor) -> float:
         raise ValueError("Structural similarity looks through a window of 11 pixels: give pictures that large.")
     first, second = (rgb2gray(np.asarray(to_pil(x))) for x in (image, content))
     return float(structural_similarity(first, second, data_range=1, gaussian_weights=True, use_sample_covariance=False))
-
-
-def edge_agreement(image: Tensor, content: Tensor, sigma: float = 2.0) -> float:
-    """Correlation of the edges of two images (1, 3, H, W) in [0, 1]: 1 where they have the same, 0 for unrelated ones.
-
-    Edges are the gradient's magnitude of the luminance, seen through Gaussian windows of `sigma` pixels (SciPy); so
-    brightness, contrast and negatives do not count. Of two flat pictures it is 1, of a flat one and another 0.
-
-    Raises:
-        ValueError: different sizes.
-    """
-    import scipy.ndimage
-
-    _same_size(image, content)
-    lights = (x.mean((0, 1)).cpu().double().numpy() for x in (image, content))
-    first, second = (scipy.ndimage.gaussian_gradient_magnitude(light, sigma) for light in lights)
-    first, second = first - first.mean(), second - second.mean()
-    norms = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    if norms < 1e-12:
-        return float(max(np.abs(first).max(), np.abs(second).max()) < 1e-6)
-    return float((first * second).sum()) / norms
 
 
 @torch.no_grad()
