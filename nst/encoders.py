@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from nst.device import Device
 from nst.layers import average_pool, conv_relu
-from nst.registry import load_model, register
+from nst.registry import Config, Stored, Tensors, load_model, register
 from nst.weights import WeightsError
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -194,16 +194,15 @@ def load_onto(device: Device, name: str, pooling: str | None, progress: Any = No
     return model
 
 
-@register("encoder")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Encoder:
-    """An encoder with these weights, loaded strictly; the layout is told by the tensors' names.
+def as_ours(config: Config, tensors: Tensors) -> Stored:
+    """Arguments of `Encoder` and its tensors; the layout of others is told by the tensors' names.
 
     Args:
         config: arguments of `Encoder`; empty for a layout that is known by its names.
         tensors: `convS_I.*` (ours), `[features.]N.*` (torchvision; or the normalized VGG-19, whose
             first convolution is a 1x1 input transform), or `convSI.*` (the compressed VGG-19).
     """
-    features = {k: v.float() for k, v in tensors.items() if not k.startswith("classifier.")}
+    features = {k: v for k, v in tensors.items() if not k.startswith("classifier.")}
     tensors = {re.sub(r"^features\.", "", k): v for k, v in features.items()}
     config = {k: v for k, v in config.items() if k != "arch"}
     if all(re.fullmatch(r"\d+\.(weight|bias)", k) for k in tensors):
@@ -214,9 +213,7 @@ def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Encoder:
         config, tensors = _reflecting(convs, tensors["conv0.weight"], tensors["conv0.bias"])
     if "stages" not in config:
         raise WeightsError("This file holds no encoder that Pastiche knows: VGG-16, VGG-19, or one of its own.")
-    encoder = Encoder(**config)
-    encoder.load_state_dict(dict(tensors), strict=True)
-    return encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return config, tensors
 
 
 def _from_indices(tensors: Mapping[str, Tensor], config: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -255,3 +252,6 @@ def _widths(convs: Mapping[str, tuple[Tensor, Tensor]]) -> list[list[int]]:
 def _named(convs: Mapping[str, tuple[Tensor, Tensor]]) -> dict[str, Tensor]:
     weights = {f"{name}.weight": weight for name, (weight, _) in convs.items()}
     return weights | {f"{name}.bias": bias for name, (_, bias) in convs.items()}
+
+
+register("encoder", as_ours)(Encoder)

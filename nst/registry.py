@@ -4,26 +4,33 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import importlib.util
 import json
 import pkgutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
 
 from nst import weights as store
 from nst.places import expanded
 from nst.weights import Weights, WeightsError, repository
 from nst.weights.repository import Offer
 
-if TYPE_CHECKING:
-    from torch import Tensor, nn
-
 Progress = Callable[[int, int], None]
-Builder = Callable[[dict[str, Any], "dict[str, Tensor]"], "nn.Module"]
+Config = Mapping[str, Any]
+Tensors = Mapping[str, Tensor]
+Stored = tuple[Config, Tensors]
+"""What is stored of a network: the arguments of its class, and its tensors by name."""
 
-B = TypeVar("B", bound=Builder)
+Builder = Callable[[Config, Tensors], nn.Module]
+AsOurs = Callable[[Config, Tensors], Stored]
+"""From what is stored, in a layout of others maybe, to what a class takes."""
+
+Network = TypeVar("Network", bound=nn.Module)
 
 SUFFIXES = {*repository.SUFFIXES, ".pkl"}
 
@@ -36,19 +43,31 @@ _locks: dict[tuple[object, ...], threading.Lock] = {}
 _guard = threading.RLock()
 
 
-def register(architecture: str) -> Callable[[B], B]:
-    """Decorator: make a builder known under the name that `models.toml` and a file's metadata use.
+def register(architecture: str, as_ours: AsOurs | None = None) -> Callable[[type[Network]], type[Network]]:
+    """Decorator: make a network's class known under the name that `models.toml` and a file's metadata use.
 
-    A builder takes (config, tensors by name) and gives a Module that holds them, loaded with
-    `strict=True`. It stands in `nst/encoders.py` or in a module of `nst/models`; these are imported
-    when an architecture is first asked for, best under the architecture's own name.
+    It stands in `nst/encoders.py`, or in the module of `nst/models` that has the architecture's name, which is imported
+    when that is first asked for.
+
+    Args:
+        architecture: the name.
+        as_ours: what makes that which is stored what the class takes; None where it is so already.
     """
 
-    def keep(builder: B) -> B:
-        builders[architecture] = builder
-        return builder
+    def keep(kind: type[Network]) -> type[Network]:
+        builders[architecture] = partial(_assembled, kind, as_ours)
+        return kind
 
     return keep
+
+
+def _assembled(kind: type[nn.Module], as_ours: AsOurs | None, config: Config, tensors: Tensors) -> nn.Module:
+    """A network of a class with these weights, loaded strictly."""
+    tensors = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    config, tensors = as_ours(config, tensors) if as_ours else (config, tensors)
+    network = kind(**config)
+    network.load_state_dict(dict(tensors))
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
 def list_models(kind: str | None = None) -> list[Weights]:
@@ -246,24 +265,13 @@ def _build(architecture: str, config: dict[str, Any], tensors: dict[str, Tensor]
 
 def _find_builder(architecture: str) -> Builder:
     """The registered builder. Where it is written is found by name, so that no floor above is imported."""
-    with _guard:
-        broken = []
-        for module in _homes(architecture):
-            if architecture in builders:
-                break
-            try:
-                importlib.import_module(module)
-            except ImportError as error:  # one model that lacks its package must not hide the others
-                broken.append(f"{module} cannot be imported ({error})")
-        if architecture in builders:
-            return builders[architecture]
-    reasons = f": {'; '.join(broken)}" if broken else f". There are: {', '.join(sorted(builders)) or 'none'}"
-    raise WeightsError(f'Nothing here builds the architecture "{architecture}"{reasons}.')
-
-
-def _homes(architecture: str) -> list[str]:
-    """The modules that may hold the builder, likeliest first."""
-    homes = ["nst.encoders"] if importlib.util.find_spec("nst.encoders") else []
-    if spec := importlib.util.find_spec("nst.models"):
-        homes += [f"nst.models.{m.name}" for m in pkgutil.iter_modules(spec.submodule_search_locations)]
-    return sorted(homes, key=lambda name: name.rpartition(".")[2] != architecture)
+    models = pkgutil.iter_modules(importlib.import_module("nst.models").__path__)
+    home = {"encoder": "nst.encoders", **{one.name: f"nst.models.{one.name}" for one in models}}.get(architecture)
+    if architecture not in builders and home:
+        try:
+            importlib.import_module(home)
+        except ImportError as error:
+            raise WeightsError(f"{home} cannot be imported ({error}).") from error
+    if architecture not in builders:
+        raise WeightsError(f'Nothing here builds the architecture "{architecture}".')
+    return builders[architecture]

@@ -11,9 +11,12 @@ from safetensors.torch import save_file
 from tiny import STAGES, picture, tiny_encoder, tiny_encoder_file
 
 from nst import encoders
-from nst.encoders import VGG_DEPTHS, VGG_WIDTHS, Encoder, build, load_encoder
+from nst.encoders import VGG_DEPTHS, VGG_WIDTHS, Encoder, load_encoder
 from nst.layers import conv_relu
+from nst.registry import builders
 from nst.weights import WeightsError
+
+build = builders["encoder"]
 
 
 def torchvision_like(arch: str, divide: int = 16) -> tuple[torch.nn.Sequential, dict[str, torch.Tensor]]:

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from nst import registry
-from nst.registry import find_model, list_models, load_model, model_rows, register
+from nst.registry import find_model, list_models, load_model, model_rows
 from nst.weights import WeightsError, WeightsNotFound, manifest, record
 
 TENSORS = {"conv.weight": torch.randn(4, 3, 3, 3), "conv.bias": torch.randn(4)}
@@ -27,12 +27,14 @@ class Tiny(nn.Module):
         self.drop = nn.Dropout()
 
 
-@register("tiny-for-tests")
 def build_tiny(config, tensors):
     built.append(config)
     module = Tiny(**config)
     module.load_state_dict(tensors, strict=True)
     return module
+
+
+registry.builders["tiny-for-tests"] = build_tiny
 
 
 @pytest.fixture
@@ -161,26 +163,24 @@ def test_unknown_architecture_is_told(folder):
         load_model("ours")
 
 
-def test_builders_are_found_in_models_by_their_own_name_first(folder, tmp_path, monkeypatch):
+def test_builders_are_found_in_models_by_their_own_name(folder, tmp_path, monkeypatch):
     home = tmp_path / "models_here"
     home.mkdir()
     (home / "first.py").write_text("raise AssertionError('imported without need')\n")
     (home / "wanted.py").write_text(
         "from nst.registry import register\n"
         "from torch import nn\n"
-        "@register('wanted')\n"
-        "def build(config, tensors):\n"
-        "    return nn.Identity()\n"
+        "@register('wanted', lambda config, tensors: (config, {}))\n"
+        "class Nothing(nn.Identity):\n"
+        "    pass\n"
     )
     (home / "lacking.py").write_text("import a_package_that_is_not_there\n")
     models = importlib.import_module("nst.models")
     monkeypatch.setattr(models, "__path__", [str(home)])
-    monkeypatch.setattr(models.__spec__, "submodule_search_locations", [str(home)])
     save_file(TENSORS, folder / "a.safetensors", {"architecture": "wanted"})
     assert isinstance(load_model(folder / "a.safetensors"), nn.Identity)
     assert "nst.models.first" not in sys.modules
-    (home / "first.py").unlink()
-    save_file(TENSORS, folder / "b.safetensors", {"architecture": "unheard"})
+    save_file(TENSORS, folder / "b.safetensors", {"architecture": "lacking"})
     with pytest.raises(WeightsError, match=r"nst\.models\.lacking cannot be imported"):
         load_model(folder / "b.safetensors")
 

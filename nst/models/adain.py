@@ -7,8 +7,7 @@ we differ: encoder and decoder are those of `compact`, seven times smaller than 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -60,6 +59,7 @@ def adaptive_instance_norm(content: Tensor, mean: Tensor, deviation: Tensor) -> 
     return (x - own_mean) / (own_deviation + EPS) * deviation + mean
 
 
+@register("adain")
 class AdaIN(nn.Module):
     """Any picture's style, from the means and deviations of one layer.
 
@@ -107,11 +107,3 @@ class AdaIN(nn.Module):
             strength: from 0, the photo (as the decoder sees it), to 1, the style; a number or (N, 1).
         """
         return self.decoder(self.target(image, code, strength), image.shape[-2:])
-
-
-@register("adain")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> AdaIN:
-    """The decoder with these weights, loaded strictly, on its encoder."""
-    model = AdaIN(**config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

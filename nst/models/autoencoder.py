@@ -8,8 +8,7 @@ it stands here so that the others can be seen beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from nst.registry import register
 
 
+@register("autoencoder")
 class Autoencoder(nn.Module):
     """Image (N, 3, H, W) in [0, 1] to painted image of the same size.
 
@@ -46,11 +46,3 @@ class Autoencoder(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         return torch.sigmoid(self.logits(image))
-
-
-@register("autoencoder")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Autoencoder:
-    """The network with these weights, loaded strictly."""
-    model = Autoencoder(**config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from nst.models.johnson import TransformNet
 from nst.registry import register
 
 
+@register("cin")
 class ConditionalNet(nn.Module):
     """A network of several styles.
 
@@ -99,11 +100,3 @@ class ConditionalNet(nn.Module):
     ) -> Tensor:
         """The painted image (N, 3, H, W) in [0, 1]; weights, strength and brush as of `mix`, noise as of the net."""
         return self.net(image, self.mix(weights, strength, brush), noise)
-
-
-@register("cin")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ConditionalNet:
-    """The network with these weights, loaded strictly."""
-    model = ConditionalNet(**config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

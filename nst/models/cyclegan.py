@@ -12,7 +12,7 @@ rest being the photo (attention-guided translation; Mejjati et al. 2018, arXiv:1
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,7 @@ from nst.images import resize
 from nst.models.blocks import Conv, ResizeConv, conv2d, instance_norm, pad_reflecting
 from nst.models.layouts import from_other_layouts
 from nst.models.unet import UNet
-from nst.registry import register
+from nst.registry import Config, Stored, Tensors, register
 
 SLIM: dict[str, Any] = {"widths": (16, 32, 64), "blocks": 6, "upsampling": "resize"}
 """A generator that is fast on processors."""
@@ -157,6 +157,16 @@ class Generator(nn.Module):
         return torch.lerp(image, painted, torch.sigmoid(share)) if self.output == "blend" else painted
 
 
+def as_ours(config: Config, tensors: Tensors) -> Stored:
+    """Of a translator of ours, or of a generator of others, told by its names."""
+    tensors = {re.sub(r"^module\.", "", name): tensor for name, tensor in tensors.items()}
+    if any(name.startswith("generators.") for name in tensors):
+        return config, tensors
+    found, tensors = from_other_layouts(tensors)
+    return found | dict(config), tensors
+
+
+@register("cyclegan", as_ours)
 class Translator(nn.Module):
     """One generator, or the two of a cycle.
 
@@ -208,15 +218,3 @@ class PatchGAN(nn.Module):
         for i, conv in enumerate(self.convs):
             x = F.leaky_relu(normalize(conv(x)) if i else conv(x), 0.2)
         return self.last(x).float()
-
-
-@register("cyclegan")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Translator:
-    """The translator with these weights, loaded strictly; also generators of others, told by their names."""
-    tensors = {re.sub(r"^module\.", "", name): tensor.float() for name, tensor in tensors.items()}
-    if not any(name.startswith("generators.") for name in tensors):
-        found, tensors = from_other_layouts(tensors)
-        config = found | dict(config)
-    model = Translator(**config)
-    model.load_state_dict(dict(tensors))
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -6,9 +6,7 @@ Where we differ: any width, and a sigmoid at the end, since pictures here are in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +15,7 @@ from nst.models.latents import Generator
 from nst.registry import register
 
 
+@register("dcgan")
 class DCGAN(Generator):
     """Latents (N, latent_dim) to pictures (N, 3, resolution, resolution) in [0, 1].
 
@@ -83,11 +82,3 @@ def _initialize(module: nn.Module) -> None:
         nn.init.normal_(module.weight, 0, 0.02)
     elif isinstance(module, nn.BatchNorm2d):
         nn.init.normal_(module.weight, 1, 0.02)
-
-
-@register("dcgan")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> DCGAN:
-    """The generator with these weights, loaded strictly."""
-    model = DCGAN(**config)
-    model.load_state_dict({k: t.float() if t.is_floating_point() else t for k, t in tensors.items()})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -21,9 +21,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.models.blocks import EPS, Conv, ResizeConv, instance_norm, interleaved, stays_apart
+from nst.models.layouts import renamed
 from nst.models.phases import beside, conv_beside
 from nst.models.preprocess import prepare_ground, unevenness
-from nst.registry import register
+from nst.registry import Config, Stored, Tensors, register
 
 SLIM = {"widths": (16, 32, 64), "blocks": 4, "kernel": 5}
 """A configuration that is fast on processors."""
@@ -129,6 +130,13 @@ def _transposed(inside: int, out: int) -> nn.Module:
     return nn.ConvTranspose2d(inside, out, 3, stride=2, padding=1, output_padding=1)
 
 
+def as_ours(config: Config, tensors: Tensors) -> Stored:
+    """Of a network of ours, or of pytorch/examples, told by its names."""
+    tensors = {re.sub(r"^module\.", "", name): tensor for name, tensor in tensors.items()}
+    return from_pytorch_examples(tensors) if "conv1.conv2d.weight" in tensors else (config, tensors)
+
+
+@register("johnson", as_ours)
 class Johnson(nn.Module):
     """One network, one style: image (N, 3, H, W) in [0, 1] to painted image; arguments as of `TransformNet`."""
 
@@ -142,17 +150,6 @@ class Johnson(nn.Module):
 
     def forward(self, image: Tensor, noise: Tensor | None = None) -> Tensor:
         return self.net(image, self.parameters_of_style, noise)
-
-
-@register("johnson")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Johnson:
-    """The network with these weights, loaded strictly; also those of pytorch/examples, told by their names."""
-    tensors = {re.sub(r"^module\.", "", name): tensor.float() for name, tensor in tensors.items()}
-    if "conv1.conv2d.weight" in tensors:
-        config, tensors = from_pytorch_examples(tensors)
-    model = Johnson(**config)
-    model.load_state_dict(tensors)
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def from_pytorch_examples(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -172,17 +169,9 @@ def from_pytorch_examples(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any]
         places |= {f"res{i}.conv1": f"blocks.{i - 1}.0", f"res{i}.conv2": f"blocks.{i - 1}.1"}
         norms += [f"res{i}.in1", f"res{i}.in2"]
     places["deconv3"], norms = "last", [*norms, "in4", "in5"]
-    try:
-        found = {
-            f"net.{ours}.{part}": rest.pop(f"{theirs}.conv2d.{part}")
-            for theirs, ours in places.items()
-            for part in ("weight", "bias")
-        }
-        scales = [x for name in norms for x in (rest.pop(f"{name}.weight") - 1, rest.pop(f"{name}.bias"))]
-    except KeyError as error:
-        raise ValueError(f"{error} is missing.") from None
-    if rest:
-        raise ValueError(f"{', '.join(sorted(rest)[:3])} should not be there.")
+    layers = {f"{theirs}.conv2d": f"net.{ours}" for theirs, ours in places.items()}
+    found = renamed(rest, layers | {name: name for name in norms})
+    scales = [x for name in norms for x in (found.pop(f"{name}.weight") - 1, found.pop(f"{name}.bias"))]
     weight = found["net.down.0.weight"] * 255  # of x - 0.5, which is what our network sees
     found["net.down.0.weight"] = weight
     found["net.down.0.bias"] = found["net.down.0.bias"] + weight.sum((1, 2, 3)) / 2

@@ -42,15 +42,22 @@ def from_other_layouts(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], d
     kind = "conv_block" if any(".conv_block." in name for name in rest) else "block"
     upsampling = "transposed" if kind == "conv_block" else "resize"
     places = _places(blocks, kind, second, separable, STRIDES[upsampling])
-    ours: dict[str, Tensor] = {}
-    try:
-        for theirs, name in places.items():
-            ours |= {f"generators.0.net.{name}.{part}": rest.pop(f"{theirs}.{part}") for part in ("weight", "bias")}
-    except KeyError as error:
-        raise ValueError(f"{error} is missing.") from None
-    if rest:
-        raise ValueError(f"{', '.join(sorted(rest)[:3])} should not be there.")
+    ours = renamed(rest, {theirs: f"generators.0.net.{name}" for theirs, name in places.items()})
     return _config(ours, blocks, separable, upsampling), ours
+
+
+def renamed(tensors: Mapping[str, Tensor], places: Mapping[str, str]) -> dict[str, Tensor]:
+    """Weights and biases of layers under other names: `places` has the old name of each layer to the new one.
+
+    Raises:
+        ValueError: tensors are missing or too many.
+    """
+    names = {f"{old}.{part}": f"{new}.{part}" for old, new in places.items() for part in ("weight", "bias")}
+    if missing := [name for name in names if name not in tensors]:
+        raise ValueError(f"{missing[0]!r} is missing.")
+    if more := sorted(tensors.keys() - names.keys()):
+        raise ValueError(f"{', '.join(more[:3])} should not be there.")
+    return {new: tensors[old] for old, new in names.items()}
 
 
 def _places(blocks: int, kind: str, second: int, separable: bool, stride: int) -> dict[str, str]:

@@ -8,7 +8,7 @@ an Inception network; ours sees the means and deviations of the encoder's featur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from nst.registry import register
 HIDDEN = 256
 
 
+@register("predictor")
 class StylePredictor(nn.Module):
     """Any picture's style to an embedding, and to the scales and shifts of a network.
 
@@ -88,11 +89,3 @@ class StylePredictor(nn.Module):
             strength = strength.to(painted) if isinstance(strength, Tensor) else strength
             parameters = torch.lerp(self.plain, painted, strength)
         return self.net(image, parameters, noise)
-
-
-@register("predictor")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> StylePredictor:
-    """The network with these weights, loaded strictly."""
-    model = StylePredictor(**config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

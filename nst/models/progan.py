@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.models.latents import Generator
-from nst.registry import register
+from nst.models.layouts import renamed
+from nst.registry import Config, Stored, Tensors, register
 
 WIDTHS = (128, 128, 96, 64)
 START = 4
@@ -95,6 +96,12 @@ def side(level: int, patch: int) -> int:
     return START * 2**level * patch
 
 
+def as_ours(config: Config, tensors: Tensors) -> Stored:
+    """Of a generator of ours, or of genforce's."""
+    return from_genforce(tensors) if "layer0.weight" in tensors else (config, tensors)
+
+
+@register("progan", as_ours)
 class ProGAN(Generator):
     """Latents (N, latent_dim) to pictures (N, 3, resolution, resolution) in [0, 1].
 
@@ -189,8 +196,7 @@ def from_genforce(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[s
     called lod tells how far it has grown.
 
     Raises:
-        ValueError: it has not grown to its end.
-        KeyError: a tensor is missing.
+        ValueError: it has not grown to its end, or tensors are missing or too many.
     """
     rest = dict(tensors)
     if float(rest.pop("lod", torch.zeros(()))) != 0:
@@ -205,17 +211,6 @@ def from_genforce(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[s
     places = {f"output{i}": f"to_rgb.{i}" for i in range(levels)}
     places |= {f"layer{2 * i + 1}": f"two.{i}" for i in range(levels)}
     places |= {f"layer{2 * i}": f"one.{i - 1}" for i in range(1, levels)}
-    for theirs, name in places.items():
-        ours |= {f"{name}.{part}": rest.pop(f"{theirs}.{part}") for part in ("weight", "bias")}
+    ours |= renamed(rest, places)
     widths = [len(ours[f"two.{i}.bias"]) for i in range(levels)]
-    return {"latent_dim": weight.shape[1], "widths": widths, "patch": 1}, ours | rest  # strict loading names the rest
-
-
-@register("progan")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> ProGAN:
-    """The generator with these weights, ours or genforce's, loaded strictly."""
-    if "layer0.weight" in tensors:
-        config, tensors = from_genforce(tensors)
-    model = ProGAN(**config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return {"latent_dim": weight.shape[1], "widths": widths, "patch": 1}, ours

@@ -7,13 +7,12 @@ comes with Pastiche. Where its input differs from torchvision's, see `forward`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from nst.registry import register
+from nst.registry import Config, Stored, Tensors, register
 
 SORREL, ZEBRA = 339, 340
 """The numbers that ImageNet gives a brown horse and a zebra."""
@@ -22,6 +21,12 @@ STAGES = {"relu1_1": 1, "relu2_1": 3, "relu3_1": 6, "relu4_1": 9, "relu4_2": 10,
 """Which of its parts stand as deep in it as the layers of these names in VGG, see `nst.encoders`."""
 
 
+def as_ours(config: Config, tensors: Tensors) -> Stored:
+    """Of tensors under torchvision's names."""
+    return {}, {name.replace("classifier.1.", "classifier."): tensor for name, tensor in tensors.items()}
+
+
+@register("squeezenet", as_ours)
 class SqueezeNet(nn.Module):
     """Images to features or classes; as in the authors' release, the weights want BGR, 0 to 255, less a mean."""
 
@@ -66,11 +71,3 @@ class SqueezeNet(nn.Module):
     def _wanted(self, image: Tensor) -> Tensor:
         """An image in [0, 1] as the weights want it."""
         return image.flip(1) * 255 - self.get_buffer("mean")
-
-
-@register("squeezenet")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> SqueezeNet:
-    """The network with these weights, loaded strictly, under torchvision's names."""
-    model = SqueezeNet()
-    model.load_state_dict({name.replace("classifier.1.", "classifier."): t.float() for name, t in tensors.items()})
-    return model

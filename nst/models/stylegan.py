@@ -9,9 +9,8 @@ convolution comes before the enlargement, which is four times as fast; no low-pa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -69,6 +68,7 @@ class ToPicture(nn.Module):
         return from_patches(self.conv(scaled), self.patch) / 2
 
 
+@register("stylegan")
 class StyleGAN(Generator):
     """Latents (N, latent_dim) to pictures (N, 3, resolution, resolution) in [0, 1].
 
@@ -165,11 +165,3 @@ def mix_styles(first: Tensor, second: Tensor, crossover: Tensor, layers: int) ->
     """
     fine = torch.arange(layers, device=first.device) >= crossover[:, None]
     return torch.where(fine[..., None], second[:, None], first[:, None])
-
-
-@register("stylegan")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> StyleGAN:
-    """The generator with these weights, loaded strictly."""
-    model = StyleGAN(**config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -8,8 +8,7 @@ authors' later work (arXiv:1607.08022), reflected borders where the paper's are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +35,7 @@ def _block(inside: int, out: int) -> nn.Sequential:
     return nn.Sequential(_Normalized(inside, out, 3), _Normalized(out, out, 3), _Normalized(out, out, 1))
 
 
+@register("texture")
 class TextureNet(nn.Module):
     """Noise, and a photo where it was trained with photos, to a picture.
 
@@ -86,11 +86,3 @@ class TextureNet(nn.Module):
             x = entered
         painted = torch.sigmoid(self.last(x).float() * 2)
         return painted if image is None else painted[..., : image.shape[2], : image.shape[3]]
-
-
-@register("texture")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> TextureNet:
-    """The network with these weights, loaded strictly."""
-    model = TextureNet(**config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

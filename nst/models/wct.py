@@ -9,7 +9,6 @@ cannot fail, whatever the picture.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +40,7 @@ def _regular(covariance: Tensor) -> Tensor:
     return covariance + RIDGE * variance[:, None, None] * torch.eye(size).to(covariance)
 
 
+@register("wct")
 class WCT(nn.Module):
     """Any picture's style, from the covariances of five layers.
 
@@ -89,11 +89,3 @@ class WCT(nn.Module):
             features = torch.lerp(features, painted, share[..., None, None] if share.ndim else share)
             image = self.decoders[name](features, size)
         return image
-
-
-@register("wct")
-def build(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> WCT:
-    """The decoders with these weights, loaded strictly, on their encoder."""
-    model = WCT(**config)
-    model.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

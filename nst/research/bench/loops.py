@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from nst.device import Device
-from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS, VGG_WIDTHS, Encoder, build, load_encoder
+from nst.encoders import CONTENT_LAYERS, STYLE_LAYERS, VGG_DEPTHS, VGG_WIDTHS, Encoder, load_encoder
 from nst.losses import ContentLoss, PerceptualLoss, StyleLoss, TotalVariationLoss
 from nst.optimize import Step, optimize
 from nst.params import PixelImage
@@ -27,14 +27,11 @@ def vgg19(seed: int = 0) -> tuple[Encoder, bool]:
     except WeightsNotFound:
         torch.manual_seed(seed)
         stages = [[width] * depth for width, depth in zip(VGG_WIDTHS, VGG_DEPTHS["vgg19"], strict=True)]
-        tensors = Encoder(stages, padding="zeros").state_dict()
-        for name in tensors:  # He initialization keeps the features' size from layer to layer
+        encoder = Encoder(stages, padding="zeros", pooling="max", rescale=2.0).requires_grad_(False)
+        for name, tensor in encoder.named_parameters():  # He initialization keeps the features' size throughout
             if name.endswith("weight"):
-                nn.init.kaiming_normal_(tensors[name], nonlinearity="relu")
-        config = {"stages": stages, "padding": "zeros", "pooling": "max", "rescale": 2.0}
-        encoder = build(config, tensors)
-        encoder.requires_grad_(False)
-        return encoder, False
+                nn.init.kaiming_normal_(tensor, nonlinearity="relu")
+        return encoder.to(memory_format=torch.channels_last), False  # type: ignore[call-overload]
 
 
 class PlainEncoder:
