@@ -43,32 +43,47 @@ def _padded(x: Tensor, padding: str) -> Tensor:
     return padded_by_hand(x, padding)  # elsewhere PyTorch knows one layout only, and copies everything there and back
 
 
-def padded_by_hand(x: Tensor, padding: str) -> Tensor:
-    """Images (N, C, H, W) with one pixel more all around, which repeats some other as the padding says."""
-    height, width = x.shape[-2:]
-    size = (*x.shape[:2], height + 2, width + 2)
-    larger = torch.empty(size, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    above, below = PADDINGS[padding]
-    rows = larger[..., 1:-1]
-    rows[:, :, 1:-1] = x
-    rows[:, :, 0], rows[:, :, -1] = x[:, :, above], x[:, :, below]
-    larger[..., 0], larger[..., -1] = rows[..., above], rows[..., below]
+def padded_by_hand(x: Tensor, padding: str, size: int = 1) -> Tensor:
+    """Images (N, C, H, W), in channels_last, with `size` pixels more all around, which repeat others.
+
+    As `F.pad`, which for a single picture may take channels_last for another layout, and copies all of it twice.
+    """
+    count, channels, height, width = x.shape
+    shape = (count, channels, height + 2 * size, width + 2 * size)
+    larger = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
+    rows = larger[:, :, size:-size]
+    rows[..., size:-size] = x
+    for i in range(size):
+        above, below = _repeated(padding, i)
+        rows[..., size - 1 - i], rows[..., size + width + i] = x[..., above], x[..., below]
+    for i in range(size):
+        above, below = _repeated(padding, i)
+        larger[:, :, size - 1 - i], larger[:, :, size + height + i] = rows[:, :, above], rows[:, :, below]
     return larger
 
 
-def fold(padded: Tensor, padding: str) -> Tensor:
-    """Add what one pixel of padding all around has received to the pixels it repeats, and cut it off.
+def fold(padded: Tensor, padding: str, size: int = 1) -> Tensor:
+    """Add what `size` pixels of padding all around have received to the pixels they repeat, and cut them off.
 
-    The adjoint of `F.pad` by one pixel; overwrites its argument (N, C, H + 2, W + 2) and gives a part of it.
+    The adjoint of `F.pad`; overwrites its argument (N, C, H + 2 size, W + 2 size) and gives a part of it.
     """
-    above, below = PADDINGS[padding]
-    rows = padded[:, :, 1:-1]
-    rows[:, :, above] += padded[:, :, 0]
-    rows[:, :, below] += padded[:, :, -1]
-    inside = rows[..., 1:-1]
-    inside[..., above] += rows[..., 0]
-    inside[..., below] += rows[..., -1]
+    rows = padded[:, :, size:-size]
+    for i in range(size):
+        above, below = _repeated(padding, i)
+        rows[:, :, above] += padded[:, :, size - 1 - i]
+        rows[:, :, below] += padded[:, :, -size + i]
+    inside = rows[..., size:-size]
+    for i in range(size):
+        above, below = _repeated(padding, i)
+        inside[..., above] += rows[..., size - 1 - i]
+        inside[..., below] += rows[..., -size + i]
     return inside
+
+
+def _repeated(padding: str, i: int) -> tuple[int, int]:
+    """Which rows the one that is `i` further above the picture repeats, and the one that is so far below it."""
+    above, below = PADDINGS[padding]
+    return above + above * i, below - above * i  # on into the picture, the same one again, or back from its other end
 
 
 def _conv(x: Tensor, weight: Tensor, bias: Tensor, padding: str) -> Tensor:

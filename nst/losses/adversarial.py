@@ -36,49 +36,20 @@ def minimax_value(real: Tensor, fake: Tensor) -> Tensor:
     return F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()
 
 
-def _minimax(real: Tensor, fake: Tensor) -> Tensor:
-    return -minimax_value(real, fake)
-
-
-def _saturating(fake: Tensor) -> Tensor:
-    return F.logsigmoid(-fake).mean()
-
-
-def _nonsaturating(fake: Tensor) -> Tensor:
-    """-E log D(G(z)): arXiv:1406.2661, section 3. The same fixed point, and a slope where the generator is losing."""
-    return -F.logsigmoid(fake).mean()
-
-
-def _least_squares(real: Tensor, fake: Tensor) -> Tensor:
-    """Mao et al. 2017, arXiv:1611.04076, eq. 9: real is 1, made is 0."""
-    return ((real - 1).square().mean() + fake.square().mean()) / 2
-
-
-def _least_squares_generator(fake: Tensor) -> Tensor:
-    return (fake - 1).square().mean() / 2
-
-
-def _wasserstein(real: Tensor, fake: Tensor) -> Tensor:
-    """Arjovsky, Chintala and Bottou 2017, arXiv:1701.07875, eq. 2, as a loss. Its critic needs `clip_weights`, or
-    `gradient_penalty`."""
-    return fake.mean() - real.mean()
-
-
-def _negative_mean(fake: Tensor) -> Tensor:
-    return -fake.mean()
-
-
-def _hinge(real: Tensor, fake: Tensor) -> Tensor:
-    """Lim and Ye 2017, arXiv:1705.02894, eq. 11: what is beyond the margin of 1 counts no more."""
-    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-
-
 GAMES = {
-    "minimax": Game(_minimax, _saturating),
-    "nonsaturating": Game(_minimax, _nonsaturating),
-    "least_squares": Game(_least_squares, _least_squares_generator),
-    "wasserstein": Game(_wasserstein, _negative_mean),
-    "hinge": Game(_hinge, _negative_mean),
+    # arXiv:1406.2661, eq. 1
+    "minimax": Game(lambda real, fake: -minimax_value(real, fake), lambda fake: F.logsigmoid(-fake).mean()),
+    # its section 3: the same fixed point, and a slope where the generator is losing
+    "nonsaturating": Game(lambda real, fake: -minimax_value(real, fake), lambda fake: -F.logsigmoid(fake).mean()),
+    # Mao et al. 2017, arXiv:1611.04076, eq. 9: real is 1, made is 0
+    "least_squares": Game(
+        lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2,
+        lambda fake: (fake - 1).square().mean() / 2,
+    ),
+    # Arjovsky, Chintala and Bottou 2017, arXiv:1701.07875, eq. 2; the critic needs `clip_weights` or `gradient_penalty`
+    "wasserstein": Game(lambda real, fake: fake.mean() - real.mean(), lambda fake: -fake.mean()),
+    # Lim and Ye 2017, arXiv:1705.02894, eq. 11: what is beyond the margin of 1 counts no more
+    "hinge": Game(lambda real, fake: F.relu(1 - real).mean() + F.relu(1 + fake).mean(), lambda fake: -fake.mean()),
 }
 """Every game by name."""
 

@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst.models.blocks import EPS, BorrowedEncoder, Conv, ResizeConv, mixed
+from nst.losses.statistic import weighted_sum
+from nst.models.blocks import EPS, BorrowedEncoder, Conv, ResizeConv
 from nst.registry import register
 
 
@@ -82,7 +83,7 @@ class AdaIN(nn.Module):
 
     def code(self, styles: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
         """Means, then deviations, (1, 2 C) of a mixture of style pictures (1, 3, H, W), whose weights sum to 1."""
-        return mixed([self.statistics(style) for style in styles], weights)
+        return weighted_sum([self.statistics(style) for style in styles], weights)
 
     def statistics(self, style: Tensor) -> Tensor:
         """Means, then deviations, (N, 2 C) of style pictures (N, 3, H, W)."""

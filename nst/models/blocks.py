@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from nst.encoders import load_encoder
+from nst.layers import fold, padded_by_hand
 
 EPS = 1e-5
 
@@ -27,47 +28,19 @@ def pad_reflecting(x: Tensor, size: int) -> Tensor:
     return _Reflection.apply(x, size)
 
 
-def _padded(x: Tensor, size: int, first: int) -> Tensor:
-    """x (N, C, H, W) with `size` rows and columns on every side, which repeat the row `first` of its own and further.
-
-    As `F.pad`, which for a single picture may take channels_last for another layout, and copies all of it twice.
-    """
-    count, channels, height, width = x.shape
-    shape = (count, channels, height + 2 * size, width + 2 * size)
-    out = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
-    inside = out[:, :, size:-size]
-    inside[..., size:-size] = x
-    for i in range(size):
-        near = i + first if first else 0
-        inside[..., size - 1 - i] = x[..., near]
-        inside[..., size + width + i] = x[..., width - 1 - near]
-    for i in range(size):
-        near = i + first if first else 0
-        out[:, :, size - 1 - i] = inside[:, :, near]
-        out[:, :, size + height + i] = inside[:, :, height - 1 - near]
-    return out
-
-
 class _Reflection(torch.autograd.Function):
     """PyTorch's own padding, but its backward pass stays in channels_last and writes the gradient only once."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, size: int) -> Tensor:
         ctx.size = size
-        return _padded(x, size, 1)
+        return padded_by_hand(x, "reflect", size)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
-        size, padded = ctx.size, gradient.clone(memory_format=torch.channels_last)
-        for i in range(1, size + 1):
-            padded[:, :, size + i] += padded[:, :, size - i]
-            padded[:, :, -1 - size - i] += padded[:, :, -1 - size + i]
-        inside = padded[:, :, size:-size]
-        for i in range(1, size + 1):
-            inside[..., size + i] += inside[..., size - i]
-            inside[..., -1 - size - i] += inside[..., -1 - size + i]
-        return inside[..., size:-size].contiguous(memory_format=torch.channels_last), None
+        inside = fold(gradient.clone(memory_format=torch.channels_last), "reflect", ctx.size)
+        return inside.contiguous(memory_format=torch.channels_last), None
 
 
 class _Steady(torch.autograd.Function):
@@ -115,12 +88,12 @@ def _in_strips(x: Tensor, size: int, stride: int, zoom: int, layer: Callable[[Te
         stride, zoom: how much smaller, and larger, the layer makes a picture.
         layer: of a padded strip.
     """
-    height, repeated = x.shape[2], 1 if zoom == 1 else 0
+    height, padding = x.shape[2], "reflect" if zoom == 1 else "replicate"
     out, below = None, 0
     for top, bottom in strips(-(-height // stride), x.shape[3]):
         first, last = top * stride - size, (bottom - 1) * stride + size + 1
         above, beneath = max(-first, 0), max(last - height, 0)
-        part = _padded(x[:, :, max(first, 0) : min(last, height)], size, repeated)
+        part = padded_by_hand(x[:, :, max(first, 0) : min(last, height)], padding, size)
         result = layer(part[:, :, size - above : part.shape[2] - size + beneath])
         if out is None:
             shape = (*result.shape[:2], -(-height // stride) * zoom, result.shape[3])
@@ -179,12 +152,12 @@ class ResizeConv(nn.Conv2d):
         if _is_large(x):
             return _in_strips(x, 1, 1, 2, lambda part: interleaved(F.conv2d(part, weight, bias)))
         plain = torch.is_grad_enabled() or _is_plain(x)
-        padded = F.pad(x, (1,) * 4, mode="replicate") if plain else _padded(x, 1, 0)
+        padded = F.pad(x, (1,) * 4, mode="replicate") if plain else padded_by_hand(x, "replicate")
         return interleaved(conv2d(padded, weight, bias))
 
     def apart(self, x: Tensor) -> Tensor:
         """The same before the four pictures are put together: (N, 4 D, H, W), on a processor, without a gradient."""
-        return F.conv2d(_padded(x, 1, 0), *self._phases())
+        return F.conv2d(padded_by_hand(x, "replicate"), *self._phases())
 
     def _phases(self) -> tuple[Tensor, Tensor | None]:
         """The kernel and the shift of the four pixels that one becomes. What is reflected at an enlarged picture's
@@ -204,6 +177,18 @@ class ResizeConv(nn.Conv2d):
             none = torch.zeros_like(first)
             sums = (first, middle + last, none) if phase == 0 else (none, first + middle, last)
         return torch.stack(sums, dim)
+
+
+def transposed(inside: int, out: int) -> nn.Module:
+    """A transposed 3x3 convolution to twice the size."""
+    return nn.ConvTranspose2d(inside, out, 3, stride=2, padding=1, output_padding=1)
+
+
+def check_choices(**given: tuple[str, Sequence[str]]) -> None:
+    """Refuse values of arguments, by name, that are none of those that there are."""
+    for name, (value, known) in given.items():
+        if value not in known:
+            raise ValueError(f'{name} is {" or ".join(known)}, not "{value}".')
 
 
 def interleaved(x: Tensor) -> Tensor:
@@ -242,6 +227,12 @@ def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False, p
     cut = _InstanceNorm.apply(x, one, torch.zeros_like(one), False).clamp(-peak, peak)
     cut = torch.addcmul(shift.to(cut)[:, :, None, None], cut, scale.to(cut)[:, :, None, None])
     return F.relu(cut) if relu else cut
+
+
+def normalize(x: Tensor, relu: bool = False) -> Tensor:
+    """Instance normalization that learns nothing: each channel of each picture to mean 0 and variance 1."""
+    one = torch.ones(1, x.shape[1], device=x.device)
+    return instance_norm(x, one, torch.zeros_like(one), relu)
 
 
 def _normalize_whole(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:
@@ -321,11 +312,6 @@ class _InstanceNorm(torch.autograd.Function):
             )
             result[i], by_scale[i], by_shift[i] = found[0][0], found[1], found[2]
         return result, by_scale, by_shift, None
-
-
-def mixed(parts: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """The weighted sum of tensors of one shape; a single one of weight 1 comes out exactly as it is."""
-    return torch.stack([part * weight for part, weight in zip(parts, weights, strict=True) if weight]).sum(0)
 
 
 class BorrowedEncoder:

@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nst.images import resize
-from nst.models.blocks import Conv, ResizeConv, conv2d, instance_norm, pad_reflecting
+from nst.models.blocks import Conv, ResizeConv, check_choices, conv2d, normalize, pad_reflecting, transposed
 from nst.models.layouts import from_other_layouts
 from nst.models.unet import UNet
 from nst.registry import Config, Stored, Tensors, register
@@ -30,12 +30,6 @@ SLIM: dict[str, Any] = {"widths": (16, 32, 64), "blocks": 6, "upsampling": "resi
 """A generator that is fast on processors."""
 
 UPSAMPLINGS, OUTPUTS = ("transposed", "resize"), ("tanh", "blend")
-
-
-def normalize(x: Tensor, relu: bool = False) -> Tensor:
-    """Instance normalization that learns nothing: each channel of each picture to mean 0 and variance 1."""
-    one = torch.ones(1, x.shape[1], device=x.device)
-    return instance_norm(x, one, torch.zeros_like(one), relu)
 
 
 class Separable(nn.Module):
@@ -75,8 +69,7 @@ class ResNet(nn.Module):
         out: int = 3,
     ) -> None:
         super().__init__()
-        if upsampling not in UPSAMPLINGS:
-            raise ValueError(f'upsampling is {" or ".join(UPSAMPLINGS)}, not "{upsampling}".')
+        check_choices(upsampling=(upsampling, UPSAMPLINGS))
         full, half, quarter = widths
         within = list(inner) or [quarter] * blocks
         if len(within) != blocks:
@@ -85,7 +78,7 @@ class ResNet(nn.Module):
         self.down = nn.ModuleList([_smaller(full, half), _smaller(half, quarter)])
         layer: Any = Separable if separable else _conv3
         self.blocks = nn.ModuleList(nn.ModuleList([layer(quarter, n), layer(n, quarter)]) for n in within)
-        larger: Any = ResizeConv if upsampling == "resize" else _transposed
+        larger: Any = ResizeConv if upsampling == "resize" else transposed
         self.up = nn.ModuleList([larger(quarter, half), larger(half, full)])
         self.last = Conv(full, out, kernel)
 
@@ -118,10 +111,6 @@ def _conv3(inside: int, out: int) -> nn.Module:
     return Conv(inside, out, 3)
 
 
-def _transposed(inside: int, out: int) -> nn.Module:
-    return nn.ConvTranspose2d(inside, out, 3, stride=2, padding=1, output_padding=1)
-
-
 NETS: dict[str, Any] = {"resnet": ResNet, "unet": UNet}
 
 
@@ -136,9 +125,7 @@ class Generator(nn.Module):
 
     def __init__(self, net: str = "resnet", output: str = "tanh", **more: Any) -> None:
         super().__init__()
-        for name, value, known in (("net", net, tuple(NETS)), ("output", output, OUTPUTS)):
-            if value not in known:
-                raise ValueError(f'{name} is {" or ".join(known)}, not "{value}".')
+        check_choices(net=(net, tuple(NETS)), output=(output, OUTPUTS))
         self.output = output
         self.net = NETS[net](out=4 if output == "blend" else 3, **more)
 

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst.models.blocks import EPS, Conv, ResizeConv, instance_norm, interleaved, stays_apart
+from nst.models.blocks import EPS, Conv, ResizeConv, check_choices, instance_norm, interleaved, stays_apart, transposed
 from nst.models.layouts import renamed
 from nst.models.phases import beside, conv_beside
 from nst.models.preprocess import prepare_ground, unevenness
@@ -57,16 +57,10 @@ class TransformNet(nn.Module):
         peak: float | None = None,
     ) -> None:
         super().__init__()
-        for name, value, known in (
-            ("norm", norm, NORMS),
-            ("upsampling", upsampling, UPSAMPLINGS),
-            ("output", output, OUTPUTS),
-        ):
-            if value not in known:
-                raise ValueError(f'{name} is {" or ".join(known)}, not "{value}".')
+        check_choices(norm=(norm, NORMS), upsampling=(upsampling, UPSAMPLINGS), output=(output, OUTPUTS))
         self.output, self.ground, self.peak = output, ground, peak
         full, half, quarter = widths
-        enlarge: Any = {"resize": ResizeConv, "smooth": partial(ResizeConv, smooth=True)}.get(upsampling, _transposed)
+        enlarge: Any = {"resize": ResizeConv, "smooth": partial(ResizeConv, smooth=True)}.get(upsampling, transposed)
         self.down = nn.ModuleList([Conv(3, full, kernel), Conv(full, half, 3, 2), Conv(half, quarter, 3, 2)])
         self.blocks = nn.ModuleList(
             nn.ModuleList([Conv(quarter, quarter, 3), Conv(quarter, quarter, 3)]) for _ in range(blocks)
@@ -124,10 +118,6 @@ class TransformNet(nn.Module):
 
 
 NORMS, UPSAMPLINGS, OUTPUTS = ("instance", "batch"), ("resize", "smooth", "transposed"), ("sigmoid", "clamp")
-
-
-def _transposed(inside: int, out: int) -> nn.Module:
-    return nn.ConvTranspose2d(inside, out, 3, stride=2, padding=1, output_padding=1)
 
 
 def as_ours(config: Config, tensors: Tensors) -> Stored:

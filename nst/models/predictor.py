@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from nst.encoders import STYLE_LAYERS
-from nst.models.blocks import BorrowedEncoder, mixed
+from nst.losses.statistic import weighted_sum
+from nst.models.blocks import BorrowedEncoder
 from nst.models.johnson import TransformNet
 from nst.registry import register
 
@@ -66,7 +67,7 @@ class StylePredictor(nn.Module):
 
     def code(self, styles: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
         """The embedding (1, E) of a mixture of style pictures (1, 3, H, W), whose weights sum to 1."""
-        return mixed([self.embed(self.seen(style)) for style in styles], weights)
+        return weighted_sum([self.embed(self.seen(style)) for style in styles], weights)
 
     def embed(self, seen: Tensor) -> Tensor:
         """The embedding (N, E) of what `seen` gives."""

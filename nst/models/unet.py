@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from nst.models.blocks import instance_norm
+from nst.models.blocks import normalize
 
 
 class UNet(nn.Module):
@@ -54,7 +54,5 @@ class UNet(nn.Module):
 
 
 def _normalized(x: Tensor) -> Tensor:
-    if x.shape[-1] * x.shape[-2] == 1:  # a single pixel is its own mean: nothing would be left of it
-        return x
-    one = torch.ones(1, x.shape[1], device=x.device)
-    return instance_norm(x, one, torch.zeros_like(one))
+    """Normalized, but for a single pixel, which is its own mean: nothing would be left of it."""
+    return x if x.shape[-1] * x.shape[-2] == 1 else normalize(x)

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 
 from nst.encoders import STYLE_LAYERS
 from nst.losses import matrix_root, moments
+from nst.losses.statistic import weighted_sum
 from nst.models.adain import Decoder, decoded_stages
-from nst.models.blocks import BorrowedEncoder, mixed
+from nst.models.blocks import BorrowedEncoder
 from nst.registry import register
 
 RIDGE = 1e-4
@@ -66,7 +67,7 @@ class WCT(nn.Module):
                 with torch.autocast(style.device.type, enabled=False):
                     one[f"{name} mean"], one[f"{name} covariance"] = moments(features[name])
             found.append(one)
-        return {name: mixed([one[name] for one in found], weights) for name in found[0]}
+        return {name: weighted_sum([one[name] for one in found], weights) for name in found[0]}
 
     def reconstruct(self, image: Tensor, layer: str) -> tuple[Tensor, Tensor]:
         """What the decoder of a layer makes of an image (N, 3, H, W), and the layer's features."""
