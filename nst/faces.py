@@ -17,7 +17,7 @@ from torch import Tensor
 
 from nst.device import Device, choose_device, moved
 from nst.encoders import load_encoder
-from nst.images import resize
+from nst.images import middle_square, resize
 from nst.losses import ContentLoss, PerceptualLoss
 from nst.optimize import Step, optimize
 from nst.params import LatentImage
@@ -224,9 +224,7 @@ def project(
     check(ROWS, pixel_weight=pixel_weight)
     network, device = load_generator(model, device)
     _styled(network, model)
-    short, own = min(content.shape[-2:]), network.resolution
-    top, left = ((n - short) // 2 for n in content.shape[-2:])
-    target = device.place(resize(content[..., top : top + short, left : left + short].float(), (own, own)))
+    target = device.place(middle_square(content.float(), network.resolution))
     compare = moved(load_encoder(encoder), device)
     with torch.no_grad(), device.autocast():
         features = compare(target, MATCHED)

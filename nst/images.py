@@ -295,6 +295,13 @@ def resize(tensor: torch.Tensor, size: int | Sequence[int]) -> torch.Tensor:
     return F.interpolate(tensor, size=target, mode="bicubic", antialias=True).clamp_(0, 1)
 
 
+def middle_square(image: torch.Tensor, size: int) -> torch.Tensor:
+    """The middle square of a picture (N, C, H, W), resampled to `size` pixels a side."""
+    side = min(image.shape[-2:])
+    top, left = ((length - side) // 2 for length in image.shape[-2:])
+    return resize(image[..., top : top + side, left : left + side], (size, size))
+
+
 def encode(
     image: Image.Image,
     *,

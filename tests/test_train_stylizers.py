@@ -20,9 +20,9 @@ from nst.images import save, to_pil
 from nst.losses.colors import color_directions, sorted_colors
 from nst.registry import load_model
 from nst.research.train import anystyle, autoencoder, cin, texture, wct
+from nst.research.train.config import RunConfig
 from nst.research.train.data import other_colors, strengths
 from nst.research.train.descent import Descent
-from nst.research.train.loop import Plan
 from nst.teach.crops import Stock
 from nst.transforms import crop
 from nst.weights import WeightsError
@@ -211,7 +211,7 @@ def test_colors_are_compared_wherever_they_are():
 
 
 def test_the_learning_rate_has_one_cycle():
-    plan = Plan(1000, 0.01)
-    rates = [plan.rate(step) for step in range(1, 1001)]
+    config = RunConfig(out="", steps=1000, learning_rate=0.01)
+    rates = [config.rate(step) for step in range(1, 1001)]
     assert max(rates) == pytest.approx(0.01, rel=0.01) and rates.index(max(rates)) < 60
     assert rates[0] < 0.002 and rates[-1] < 0.0001

@@ -17,8 +17,8 @@ ROOM = Path(__file__).parent.parent / "tasks"
 def _tasks() -> dict[str, str]:
     """The tasks by command, in the order in which `nst.tasks` lists them; read, since to import them takes seconds."""
     body = ast.parse((ROOM / "__init__.py").read_text(encoding="utf-8")).body
-    listed = next(node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_MODULES")
-    names = ast.unparse(listed.value).strip("()").split(", ")
+    listed = next(node for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "LISTED")
+    names: list[str] = ast.literal_eval(listed.value).split()
     return {name.replace("_", "-").replace("style-transfer", "stylize"): name for name in names}
 
 

@@ -21,6 +21,7 @@ from nst.cli.errors import complaint
 from nst.cli.files import Job, Target
 from nst.cli.progress import BAR, download_bar, tell, tell_cost, words_of
 from nst.cli.recorder import Recorder
+from nst.encoders import load_encoder
 from nst.images import ImageError, Picture, decode, to_tensor
 from nst.optimize import Step
 from nst.places import write_json
@@ -240,13 +241,6 @@ def fetch(order: Order) -> None:
             with download_bar(str(wanted)) as progress:
                 load = order.task.load if name == "model" else load_encoder
                 load(wanted, progress=progress)
-
-
-def load_encoder(name: str, **options: Any) -> object:
-    """See `nst.encoders.load_encoder`."""
-    from nst.encoders import load_encoder as load
-
-    return load(name, **options)
 
 
 def rehearse(order: Order) -> None:

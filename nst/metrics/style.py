@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nst.encoders import STYLE_LAYERS
-from nst.losses import Features, StyleLoss
+from nst.losses import StyleLoss
 from nst.optimize import Encoding
 
 
@@ -31,7 +31,8 @@ def style_distances(
     Raises:
         ValueError: an unknown kind or layer.
     """
-    return feature_distances(encoder(image, tuple(layers)), encoder(style, tuple(layers)), layers, kind)
+    found, wanted = encoder(image, tuple(layers)), encoder(style, tuple(layers))
+    return {name: float(StyleLoss(wanted, (name,), kind=kind)(found)["style"]) for name in layers}
 
 
 def style_distance(
@@ -57,9 +58,3 @@ def style_closure(
     """
     start = style_distance(content, style, encoder, layers, kind)
     return 1 - style_distance(image, style, encoder, layers, kind) / start
-
-
-@torch.no_grad()
-def feature_distances(image: Features, style: Features, layers: Sequence[str], kind: str) -> dict[str, float]:
-    """The same from features that are known already."""
-    return {name: float(StyleLoss(style, (name,), kind=kind)(image)["style"]) for name in layers}

@@ -107,7 +107,9 @@ class Setting:
             if self.low is not None and self.high is not None:
                 number = isinstance(one, int | float) and not isinstance(one, bool)
                 if not number or not self.low <= one <= self.high:  # type: ignore[operator]
-                    raise ValueError(f"{self.name} must be a number from {self._range()}, not {one!r}.")
+                    raise ValueError(
+                        f"{self.name} must be a number from {self.low:.10g} to {self.high:.10g}, not {one!r}."
+                    )
             elif self.choices and self.free in ("", "PICTURE") and not self._chosen(one):
                 raise ValueError(f"{self.name} must be one of {', '.join(self.choices)}, not {one!r}.")
 
@@ -149,9 +151,6 @@ class Setting:
         if self.free == "FILE" and isinstance(value, str) and repository.parse(value):
             return True
         return set(split(value) if self.joined else [value]) <= set(self.options)
-
-    def _range(self) -> str:
-        return f"{self.low:.10g} to {self.high:.10g}"
 
 
 def split(style_loss: object) -> list[str]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nst.device import Device
 from nst.encoders import STYLE_LAYERS
-from nst.images import resize
+from nst.images import middle_square
 from nst.optimize import Step
 from nst.settings import check
 from nst.settings.setting import Preset
@@ -58,7 +58,7 @@ def layer_grid(
         nst.weights.WeightsNotFound: the encoder is neither here nor to be had.
     """
     check(**locals())
-    photo, manner = _middle(content.float(), size), _middle(style.float(), size)
+    photo, manner = middle_square(content.float(), size), middle_square(style.float(), size)
     common: dict[str, Any] = {"size": size, "encoder": encoder, "preset": preset, "num_steps": num_steps}
     common |= {"pooling": pooling, "seed": seed, "device": device, "progress": progress}
     columns = len(GRID_LAYERS)
@@ -70,11 +70,3 @@ def layer_grid(
         ]
         places += [column, columns + column]
     yield from in_turn(runs, torch.full((2 * columns, 3, size, size), NOT_BEGUN), places)
-
-
-def _middle(picture: Tensor, size: int) -> Tensor:
-    """The middle square of a picture, of this size."""
-    tall, wide = picture.shape[-2:]
-    side = min(tall, wide)
-    top, left = (tall - side) // 2, (wide - side) // 2
-    return resize(picture[..., top : top + side, left : left + side], (size, size))

@@ -1,42 +1,15 @@
 """What Pastiche can make, a file each: see `nst.tasks.task.Task`."""
 
-from nst.tasks import (
-    colors,
-    doodle,
-    faces,
-    fast,
-    invert,
-    layers,
-    mix,
-    mix_faces,
-    morph,
-    project,
-    style_transfer,
-    teach,
-    texture,
-    translate,
-    video,
-)
+from importlib import import_module
 
-_MODULES = (
-    style_transfer,
-    fast,
-    teach,
-    video,
-    mix,
-    colors,
-    layers,
-    texture,
-    invert,
-    doodle,
-    translate,
-    faces,
-    mix_faces,
-    morph,
-    project,
-)
+from nst.tasks.task import Task
 
-TASKS = {module.TASK.name: module.TASK for module in _MODULES}
+LISTED = (
+    "style_transfer fast teach video mix colors layers texture invert doodle translate faces mix_faces morph project"
+)
+"""The files, in the order in which tasks are shown."""
+
+TASKS: dict[str, Task] = {name: import_module(f"nst.tasks.{name}").TASK for name in LISTED.split()}
 """Every task by its name in recipes and links."""
 
 FORMER = {"survey": "layers"}

@@ -8,7 +8,8 @@ from html import escape
 
 import gradio as gr
 
-from nst import fast, tasks
+from nst import fast
+from nst.tasks.fast import title as learned_title
 from nst.ui.markup import button, html, moved_by, webp
 
 MIDDLE = (0.5, 0.5)
@@ -41,7 +42,7 @@ def title(name: str) -> str:
     if "/" in name:  # of the Hub, see `nst.ui.hubrow`
         repo, _, name = name.partition(" ")
         return name.replace("_", " ").capitalize() or repo.partition("@")[0]
-    return tasks.fast.title(name)
+    return learned_title(name)
 
 
 def toggled(chosen: Sequence[str], name: str, blending: bool) -> list[str]:

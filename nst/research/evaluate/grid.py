@@ -151,11 +151,7 @@ def others(folder: str | None) -> dict[str, Maker]:
 
 
 class Ledger:
-    """What was found already, by key, in a JSON file: an evaluation that was interrupted goes on where it was.
-
-    Args:
-        path: of the file, which is written whole or not at all; what is in it is known.
-    """
+    """What was found already, by key, in a JSON file: an evaluation that was interrupted goes on where it was."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -216,13 +212,8 @@ def timed(paint: Callable[[], Tensor | None]) -> tuple[Tensor | None, dict[str, 
 
 def compared(config: GridConfig, makers: Mapping[str, Maker], measure: Measure) -> Iterator[Row]:
     """A row for each pair and maker, then the means of each maker: for each style, if there are several rows of one,
-    and for all. In the folder `out` lies a sheet of each style, with its photos and results.
-
-    Args:
-        config: pairs and sheets.
-        makers: by name; a pair that one does not know is left out.
-        measure: the numbers of a row.
-    """
+    and for all; a pair that a maker does not know is left out. In the folder `out` lies a sheet of each style, with its
+    photos and results."""
     pairs, out = config.pairs, config.out
     rows, styles = list[Row](), dict[str, list[Pair]]()
     for pair in pairs:
@@ -247,13 +238,7 @@ def compared(config: GridConfig, makers: Mapping[str, Maker], measure: Measure) 
 
 def averaged(rows: Sequence[Row], *keys: str, told: str = "photo") -> Iterator[Row]:
     """The means of the numbers of the rows that agree in these entries, of what is called `worst` the least; and what
-    else they agree in.
-
-    Args:
-        rows: of one evaluation.
-        keys: the entries.
-        told: the entry that says of how many rows the means are.
-    """
+    else they agree in. The entry `told` says of how many rows they are."""
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for one in rows:
         groups.setdefault(tuple(one[key] for key in keys), []).append(one)

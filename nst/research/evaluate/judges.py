@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 from functools import lru_cache
 from math import nan
 from pathlib import Path
@@ -12,11 +11,10 @@ import torch
 from torch import Tensor
 
 from nst.device import Device, choose_device, moved
-from nst.encoders import STYLE_LAYERS, load_encoder
+from nst.encoders import load_encoder
 from nst.losses import StyleLoss
-from nst.metrics import Aim
+from nst.metrics import Aim, Judge
 from nst.models.squeezenet import SqueezeNet
-from nst.optimize import Encoding
 from nst.registry import load_model
 from nst.research.evaluate.grid import GridConfig, Pair
 
@@ -24,22 +22,7 @@ DEEPEST = ("relu3_1",)
 """Where the real VGG-19 looks: its shallow layers are closed by any network, even one that paints no strokes."""
 
 
-@dataclass(frozen=True, eq=False)
-class StyleJudge:
-    """A judge of the style alone.
-
-    Attributes:
-        encoder: image to features by layer.
-        layers: those whose Gram matrices are compared.
-    """
-
-    encoder: Encoding
-    layers: tuple[str, ...] = STYLE_LAYERS
-
-
-def find_judges(
-    judge: str | None = None, vgg19: str | None = None, squeezenet: str | None = None
-) -> dict[str, StyleJudge]:
+def find_judges(judge: str | None = None, vgg19: str | None = None, squeezenet: str | None = None) -> dict[str, Judge]:
     """The judges that are at hand, by the name of their column: files that are not here are left out.
 
     Args:
@@ -53,14 +36,14 @@ def find_judges(
     """
     device, found = choose_device(), {}
     if judge:
-        found["closed"] = StyleJudge(moved(load_encoder(judge), device))
+        found["closed"] = Judge("closed", moved(load_encoder(judge), device))
     if vgg19 and Path(vgg19).is_file():
-        found["vgg19"] = StyleJudge(moved(load_encoder(vgg19), device), DEEPEST)
+        found["vgg19"] = Judge("vgg19", moved(load_encoder(vgg19), device), DEEPEST)
     if squeezenet and Path(squeezenet).is_file():
         network = load_model(squeezenet, architecture="squeezenet")
         if not isinstance(network, SqueezeNet):
             raise ValueError(f'"{squeezenet}" is not SqueezeNet 1.1.')
-        found["squeezenet"] = StyleJudge(moved(network, device).look)
+        found["squeezenet"] = Judge("squeezenet", moved(network, device).look)
     return found
 
 
@@ -71,12 +54,7 @@ def aim(pair: Pair) -> Aim:
 
 
 class JudgePanel:
-    """Judges who have looked at all styles and photos before, to say what any number of results closes.
-
-    Args:
-        config: pairs and judges.
-        device: they compute; None means the fastest device.
-    """
+    """Judges who have looked at all styles and photos before, to say what any number of results closes."""
 
     def __init__(self, config: GridConfig, device: Device | None = None) -> None:
         self.device, pairs = device or choose_device(), config.pairs
@@ -86,7 +64,7 @@ class JudgePanel:
         for (name, judge), pair in itertools.product(judges.items(), pairs):
             if (name, pair.style) not in self.targets:
                 seen = self._features(judge, pair.wanted)
-                self.targets[name, pair.style] = StyleLoss(seen, judge.layers, kind="gram")
+                self.targets[name, pair.style] = StyleLoss(seen, judge.style_layers, kind="gram")
             self.starts[name, pair.name] = self._apart(name, pair, pair.kept)
 
     def closures(self, result: Tensor, pair: Pair) -> dict[str, float]:
@@ -97,9 +75,9 @@ class JudgePanel:
         }
 
     @torch.no_grad()
-    def _features(self, judge: StyleJudge, picture: Tensor) -> dict[str, Tensor]:
+    def _features(self, judge: Judge, picture: Tensor) -> dict[str, Tensor]:
         with self.device.autocast():
-            return judge.encoder(self.device.place(picture), judge.layers)
+            return judge.encoder(self.device.place(picture), judge.style_layers)
 
     @torch.no_grad()
     def _apart(self, name: str, pair: Pair, picture: Tensor) -> float:

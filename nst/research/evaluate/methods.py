@@ -31,13 +31,7 @@ from nst.weights import WeightsNotFound
 
 @dataclass(frozen=True)
 class Method:
-    """A way to paint.
-
-    Attributes:
-        paint: what paints.
-        styles: how many it can paint in, in words.
-        training: what it had to learn beforehand, in words.
-    """
+    """A way to paint; in words, how many styles it can paint in, and what it had to learn beforehand."""
 
     paint: Maker
     styles: str = "any"
@@ -89,14 +83,8 @@ def compare_methods(config: MethodsConfig) -> Iterator[Row]:
 
 
 def find_methods(encoder: str = "compact", models: Sequence[str] = (), size: int = 256) -> dict[str, Method]:
-    """Every method there is here, by name: references, optimizing by preset and by style loss, and networks,
-    translators into a painter's manner among them.
-
-    Args:
-        encoder: to optimize on.
-        models: files of further networks.
-        size: long side in pixels.
-    """
+    """Every method there is here, by name: references, optimizing on an encoder by preset and by style loss, and
+    networks, also of further files, translators into a painter's manner among them."""
     found = {
         "the photo itself": Method(lambda pair: pair.kept, "-", "-"),
         "the style itself": Method(lambda pair: pair.wanted, "-", "-"),

@@ -68,7 +68,7 @@ def compare_presets(config: PresetsConfig) -> Iterator[Row]:
     def measure(pair: Pair, by: str, image: Tensor) -> Row:
         row = costs(out, by, pair) | {"ssim": luminance_ssim(image, pair.kept)}
         if seen := panel.judges.get("vgg19"):
-            row["similar"] = self_similarity(image, pair.kept, seen.encoder, seen.layers)
+            row["similar"] = self_similarity(image, pair.kept, seen.encoder, seen.style_layers)
         row |= panel.closures(image, pair)
         return row | {"ripples": ripples(image), "score": aim(pair).score(image).total}
 

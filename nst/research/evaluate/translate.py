@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nst.color import to_lab
 from nst.encoders import load_encoder
-from nst.images import resize
+from nst.images import middle_square, resize
 from nst.metrics import style_closure
 from nst.registry import load_model
 from nst.research.evaluate.grid import Row, averaged
@@ -58,7 +58,7 @@ def compare_translate(
     """
     classifier: Any = load_model(Path(squeezenet), architecture="squeezenet") if squeezenet else None
     encoder = load_encoder(judge)
-    kind = torch.cat([_square(named_style(text)[1], size) for text in styles], 3) if styles else None
+    kind = torch.cat([middle_square(named_style(text)[1], size) for text in styles], 3) if styles else None
     rows, columns = list[Row](), {"photo": dict[str, Tensor]()}
     for name, whole in map(named_content, photos):
         columns["photo"][name] = photo = resize(whole, size)
@@ -82,13 +82,6 @@ def compare_translate(
     yield from averaged(rows, "by")
     if out:
         write(Path(out) / "translate.png", side_by_side(columns))
-
-
-def _square(image: Tensor, size: int) -> Tensor:
-    """The middle of a picture (1, 3, H, W), of `size` pixels a side."""
-    side = min(image.shape[-2:])
-    top, left = ((length - side) // 2 for length in image.shape[-2:])
-    return resize(image[..., top : top + side, left : left + side], (size, size))
 
 
 def background_of(places: Tensor) -> Tensor:

@@ -331,7 +331,7 @@ def train_compact(config: CompactConfig) -> Records:
         model,
         draw,
         model,
-        config.plan,
+        config,
         device,
         groups=[(model.student.parameters(), 1.0), (model.heads.parameters(), HEAD_RATE)],
         turns=len(STYLE_LAYERS) if config.gradient_weight else 1,

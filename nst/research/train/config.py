@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from nst.device import Device
-from nst.research.train.loop import Plan
 from nst.teach.perceptual import Weights
+
+AVERAGE = 0.998
+"""Decay of the moving average of the weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,18 +22,25 @@ class RunConfig:
     Args:
         out: folder to write; a checkpoint there is gone on from.
         steps, batch: how many steps, of how many pictures each.
+        seconds: that all of it may take; the learning rate then goes by the time that has passed, where that is further
+            than the steps are. 0 for as long as the steps take, which alone can be repeated bit for bit.
         learning_rate: the top of the cycle.
         seed: of everything random.
         interval: steps between records and checkpoints.
+        sheet: intervals between sheets of samples, and measurements; 0 for none.
         device: see `nst.research.train.loop.training_device`.
     """
+
+    optimizer: ClassVar[str] = "adam"
 
     out: str
     steps: int = 2000
     batch: int = 8
+    seconds: float = 0.0
     learning_rate: float = 2e-3
     seed: int = 0
     interval: int = 100
+    sheet: int = 5
     device: str | Device = "auto"
 
     @property
@@ -38,11 +48,24 @@ class RunConfig:
         """What is written to."""
         return Path(self.out)
 
-    @property
-    def plan(self) -> Plan:
-        """How long and how fast to learn."""
-        told = {name: getattr(self, name) for name in ("sheet", "seconds", "optimizer") if hasattr(self, name)}
-        return Plan(self.steps, self.learning_rate, self.seed, self.interval, **told)
+    def progress(self, step: int, elapsed: float = 0.0) -> float:
+        """How far a training is at a step, and after so many seconds; 1 at the end."""
+        return min(1.0, max(step / self.steps, elapsed / self.seconds if self.seconds else 0.0))
+
+    def rate(self, step: int, elapsed: float = 0.0) -> float:
+        """The learning rate of a step: up to the top over the first twentieth, then down a half cosine."""
+        progress = self.progress(step, elapsed)
+        if progress < 0.05:
+            return self.learning_rate * (0.1 + 0.9 * progress / 0.05)
+        return self.learning_rate * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
+
+    def share(self, step: int) -> float:
+        """How far the averaged weights, which are what is written, move towards the model's at a step."""
+        return 1 - min(AVERAGE, step / (step + 10))
+
+    def step_seed(self, step: int, rank: int = 0) -> int:
+        """Each step has a seed of its own, so that a resumed training sees what an uninterrupted one would."""
+        return 4 * ((self.seed * self.steps + step) * 64 + rank)  # for up to four sources of randomness a step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +75,10 @@ class CropConfig(RunConfig):
     Args:
         start: a file of this kind to start from.
         size: side of a crop in pixels.
-        seconds: that all of it may take; see `nst.research.train.loop.Plan`.
     """
 
     start: str | None = None
     size: int = 192
-    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +168,6 @@ class GanConfig(RunConfig):
         held: how many of the last pictures are kept from the training, to measure the kernel distance by.
         judge: the encoder that measures it, by name or file.
         license: what the card says of the model; it is up to the terms of the pictures.
-        sheet: intervals between sheets of samples, and measurements.
     """
 
     data: str
@@ -165,4 +185,3 @@ class GanConfig(RunConfig):
     held: int = 0
     judge: str = "compact"
     license: str = "other"
-    sheet: int = 5

@@ -152,11 +152,11 @@ class CycleLearner(Learner):
     """Both translators, and then both critics, a step each."""
 
     def __init__(self, cycle: Cycle, kinds: Sequence[Callable[..., Tensor]], config: CycleGANConfig) -> None:
-        super().__init__(plan := config.plan, cycle.device)
-        self.cycle, self.kinds, self.config = cycle, kinds, config
+        super().__init__(config, cycle.device)
+        self.cycle, self.kinds = cycle, kinds
         players: list[nn.Module] = [cycle.translator, cycle.critics]
         self.optimizers = [
-            torch.optim.Adam(player.parameters(), lr=plan.learning_rate, betas=(0.5, 0.99)) for player in players
+            torch.optim.Adam(player.parameters(), lr=config.learning_rate, betas=(0.5, 0.99)) for player in players
         ]
         self.averaged = copy.deepcopy(cycle.translator).requires_grad_(False)
         self.parts = {"model": cycle, "averaged": self.averaged}
@@ -164,7 +164,7 @@ class CycleLearner(Learner):
         self.rng = torch.Generator(cycle.device.torch_device)
 
     def rate(self, step: int) -> float:
-        return linear_decay(self.plan.progress(step - 1, self.elapsed), self.plan.learning_rate)
+        return linear_decay(self.config.progress(step - 1, self.elapsed), self.config.learning_rate)
 
     def step(self, step: int, seed: int) -> None:
         """Both players' steps."""
@@ -173,14 +173,14 @@ class CycleLearner(Learner):
             optimizer.param_groups[0]["lr"] = self.rate(step)
         pictures = [kind(self.config.batch, rng=rng) for kind in self.kinds]
         cycle.critics.requires_grad_(False)
-        progress, ramp = self.plan.progress(step - 1, self.elapsed), self.config.cycle_ramp
+        progress, ramp = self.config.progress(step - 1, self.elapsed), self.config.cycle_ramp
         terms, made = cycle.generators(pictures, min(1.0, progress / ramp) if ramp else 1.0)
         if step > self.config.critics_first:
             descend(torch.stack(list(terms.values())).sum(), self.optimizers[0], cycle.translator.parameters(), 10.0)
         cycle.critics.requires_grad_(True)
         terms["critics"] = cycle.judge(pictures, made, random.Random(seed + 2))
         descend(terms["critics"], self.optimizers[1], cycle.critics.parameters(), 10.0)
-        average_weights(self.averaged, cycle.translator, self.plan.share(step))
+        average_weights(self.averaged, cycle.translator, self.config.share(step))
         self.add(terms)
 
 

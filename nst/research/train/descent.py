@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from nst.device import Device
-from nst.research.train.loop import Learner, Plan, Terms, average_weights, descend
+from nst.research.train.config import RunConfig
+from nst.research.train.loop import Learner, Terms, average_weights, descend
 
 LOGGER = logging.getLogger(__name__)
 
@@ -26,8 +27,8 @@ class Descent(Learner):
         objective: what a step calls with a batch; gives named, weighted terms. Its trainable part is the model's.
         batch: a seed to what the objective takes.
         model: what learns, inside the objective.
-        plan, device: see `Learner`.
-        groups: parameters, and how much faster they learn than the plan says; None means the model's, at its pace.
+        config, device: see `Learner`.
+        groups: parameters, and how much faster they learn than that says; None means the model's, at its pace.
         turns: kinds of steps that follow each other; with more than one the objective is told which, as `turn`.
         kept: what else a checkpoint holds.
     """
@@ -39,14 +40,14 @@ class Descent(Learner):
         objective: nn.Module,
         batch: Callable[[int], tuple[Tensor, ...]],
         model: nn.Module,
-        plan: Plan,
+        config: RunConfig,
         device: Device,
         *,
         groups: Sequence[tuple[Iterable[nn.Parameter], float]] | None = None,
         turns: int = 1,
         kept: nn.Module | None = None,
     ) -> None:
-        super().__init__(plan, device)
+        super().__init__(config, device)
         self.objective: nn.Module = nn.parallel.DistributedDataParallel(objective) if self.world > 1 else objective
         self.batch, self.model, self.turns = batch, model, turns
         self.captures = device.torch_device.type == "cuda" and self.world == 1
@@ -56,7 +57,7 @@ class Descent(Learner):
         listed = [{"params": ps, "lr": self._first_rate(pace)} for ps, pace in self.groups]
         more: dict[str, Any] = {"capturable": True} if self.captures else {}
         self.optimizer: torch.optim.Optimizer = torch.optim.Adam(listed, betas=(0.9, 0.99), **more)
-        if plan.optimizer == "adagrad":
+        if config.optimizer == "adagrad":
             self.captures, self.optimizer = False, torch.optim.Adagrad(listed)
         self.parts = {"model": model, "averaged": self.averaged, "optimizer": self.optimizer}
         if kept:
@@ -67,7 +68,7 @@ class Descent(Learner):
         self.pool: Any = None
 
     def _first_rate(self, pace: float) -> float | Tensor:
-        rate = self.plan.learning_rate * pace
+        rate = self.config.learning_rate * pace
         return torch.tensor(rate, device=self.device.torch_device) if self.captures else rate
 
     def step(self, step: int, seed: int) -> None:
@@ -85,7 +86,7 @@ class Descent(Learner):
                 group["lr"].fill_(rate)
             else:
                 group["lr"] = rate
-        self.moved.fill_(self.plan.share(step))
+        self.moved.fill_(self.config.share(step))
         turn = told.get("turn", 0)
         if not self.captures:
             self.lower(inputs, told)

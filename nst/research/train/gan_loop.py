@@ -21,17 +21,12 @@ from nst.research.train.loop import Learner, average_weights
 
 
 class GanLearner(Learner):
-    """A generator and a discriminator as they learn from each other. The learning rate stays as it is.
-
-    Args:
-        generator, discriminator: the networks, on the device.
-        config: what the training was told.
-        device: device and number format.
-    """
+    """A generator and a discriminator, on the device, as they learn from each other. The learning rate stays as it
+    is."""
 
     def __init__(self, generator: Any, discriminator: Any, config: GanConfig, device: Device) -> None:
-        super().__init__(config.plan, device)
-        self.generator, self.discriminator, self.config, self.most = generator, discriminator, config, 0.0
+        super().__init__(config, device)
+        self.generator, self.discriminator, self.most = generator, discriminator, 0.0
         self.parts = {"model": generator, "discriminator": discriminator}
         self.learning = {n: [p for p in part.parameters() if p.requires_grad] for n, part in self.parts.items()}
         for name, parameters in self.learning.items():
@@ -53,7 +48,7 @@ class GanLearner(Learner):
         return self.discriminator(image)  # type: ignore[no-any-return]
 
     def rate(self, step: int) -> float:
-        return self.plan.learning_rate
+        return float(self.config.learning_rate)
 
     def state(self, step: int) -> dict[str, Any]:
         return super().state(step) | {"most": self.most}
@@ -62,7 +57,7 @@ class GanLearner(Learner):
         super().take_over(state)
         for name in self.learning:  # which may be gone on with at another rate
             for group in self.parts[f"{name}_optimizer"].param_groups:
-                group["lr"] = self.plan.learning_rate
+                group["lr"] = self.config.learning_rate
         self.most = state["most"]
 
     def trouble(self, record: Mapping[str, Any]) -> str:
@@ -104,7 +99,7 @@ class GanLearner(Learner):
         self._move("model", loss)
         for parameter in self.learning["discriminator"]:
             parameter.requires_grad_(True)
-        average_weights(self.parts["averaged"], self.generator, self.plan.share(step))
+        average_weights(self.parts["averaged"], self.generator, self.config.share(step))
         variety = float(made.detach().float().std(0).mean() / real.std(0).mean().clamp_min(1e-6))
         right = float(((true > 0).float().mean() + (false < 0).float().mean()).detach() / 2)
         terms = {"discriminator": float(lost.detach()), "generator": float(loss.detach())}

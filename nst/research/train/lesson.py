@@ -59,7 +59,7 @@ class Lesson:
 
     def descent(self, objective: nn.Module, draw: Callable[[int], tuple[Tensor, ...]], **more: Any) -> Descent:
         """What learns by lowering the terms of an objective; see `Descent`."""
-        return Descent(objective.to(self.device.torch_device), draw, self.model, self.config.plan, self.device, **more)
+        return Descent(objective.to(self.device.torch_device), draw, self.model, self.config, self.device, **more)
 
     def learn(
         self,

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import pickle
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 from nst.device import Device, choose_device
 from nst.images import save, to_pil
 from nst.places import replacing
+from nst.research.train.config import RunConfig
 from nst.weights import WeightsError
 
 Terms = dict[str, Tensor]
@@ -27,68 +26,20 @@ class TrainingFailed(RuntimeError):
     """A training that is not worth going on with; the message says what happened, and from which step to resume."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How long and how fast to learn.
-
-    Attributes:
-        steps: in all.
-        learning_rate: the top of the cycle.
-        seed: of everything random.
-        interval: steps between records, checkpoints and weights.
-        sheet: intervals between sample sheets; 0 for none.
-        average: decay of the exponential moving average of the weights, which is what is written.
-        optimizer: "adam" or "adagrad".
-        seconds: that all of it may take; the cycle then goes by the time that has passed, where that is further than
-            the steps are. 0 for as long as the steps take, which alone can be repeated bit for bit.
-    """
-
-    steps: int
-    learning_rate: float = 1e-3
-    seed: int = 0
-    interval: int = 100
-    sheet: int = 5
-    average: float = 0.998
-    optimizer: str = "adam"
-    seconds: float = 0.0
-
-    def progress(self, step: int, elapsed: float = 0.0) -> float:
-        """How far a training is at a step, and after so many seconds; 1 at the end."""
-        return min(1.0, max(step / self.steps, elapsed / self.seconds if self.seconds else 0.0))
-
-    def rate(self, step: int, elapsed: float = 0.0) -> float:
-        """The learning rate of a step."""
-        return one_cycle(self.progress(step, elapsed), self.learning_rate)
-
-    def share(self, step: int) -> float:
-        """How far the averaged weights move towards the model's at a step."""
-        return 1 - min(self.average, step / (step + 10))
-
-    def step_seed(self, step: int, rank: int = 0) -> int:
-        """Each step has a seed of its own, so that a resumed training sees what an uninterrupted one would."""
-        return 4 * ((self.seed * self.steps + step) * 64 + rank)  # for up to four sources of randomness a step
-
-
-def one_cycle(progress: float, top: float) -> float:
-    """A learning rate: up to the top over the first twentieth, then down a half cosine."""
-    if progress < 0.05:
-        return top * (0.1 + 0.9 * progress / 0.05)
-    return top * max(0.002, 0.5 * (1 + math.cos(math.pi * (progress - 0.05) / 0.95)))
-
-
 class Learner:
     """What learns: how it takes a step, and what a checkpoint holds of it. `train` does the rest.
 
     Attributes:
-        plan, device: how long and how fast; where, and in which number format.
+        config, device: what the training was told; where, and in which number format.
         parts: all that has a state, by its name in a checkpoint; "averaged" is what is written.
         elapsed: seconds that the training has taken.
         sums: of the terms since the last record.
         rank, world: the number of this process, and of all.
     """
 
-    def __init__(self, plan: Plan, device: Device) -> None:
-        self.plan, self.device = plan, device
+    def __init__(self, config: RunConfig, device: Device) -> None:
+        self.config: Any = config
+        self.device = device
         self.parts: dict[str, Any] = {}
         self.elapsed = 0.0
         self.sums: dict[str, Tensor] = {}
@@ -100,7 +51,7 @@ class Learner:
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""
-        return self.plan.rate(step, self.elapsed)
+        return float(self.config.rate(step, self.elapsed))
 
     def add(self, terms: Mapping[str, Any]) -> None:
         """Add a step's terms to their sums."""
@@ -170,18 +121,18 @@ def train(
         TrainingFailed: it is not worth going on.
         nst.weights.WeightsError: the checkpoint is damaged.
     """
-    plan = learner.plan
+    config: RunConfig = learner.config
     (out / "sheets").mkdir(parents=True, exist_ok=True)
     first = learner.resume(out / "checkpoint.pt")
     began, started = time.monotonic(), time.monotonic() - learner.elapsed
-    for step in range(first + 1, plan.steps + 1):
+    for step in range(first + 1, config.steps + 1):
         learner.elapsed = time.monotonic() - started
-        learner.step(step, plan.step_seed(step, learner.rank))
-        done = plan.progress(step, learner.elapsed) == 1
-        if step % plan.interval and not done:
+        learner.step(step, config.step_seed(step, learner.rank))
+        done = config.progress(step, learner.elapsed) == 1
+        if step % config.interval and not done:
             continue
-        count = (step - 1) % plan.interval + 1
-        record = {"step": step, "steps": plan.steps, "learning_rate": round(learner.rate(step), 7), **notes()}
+        count = (step - 1) % config.interval + 1
+        record = {"step": step, "steps": config.steps, "learning_rate": round(learner.rate(step), 7), **notes()}
         record |= {name: round(value / count, 5) for name, value in learner.totals().items()}
         record["seconds_per_step"] = round((time.monotonic() - began) / count, 4)
         if told := learner.trouble(record):
@@ -189,7 +140,7 @@ def train(
             raise TrainingFailed(f"{told} at step {step}. {back} with a lower learning rate or a stronger r1.")
         if learner.rank == 0:
             averaged = learner.parts["averaged"]
-            if plan.sheet and (step // plan.interval % plan.sheet == 0 or done):
+            if config.sheet and (step // config.interval % config.sheet == 0 or done):
                 with torch.no_grad(), learner.device.autocast():
                     record |= measure(averaged, step)
                     if sheet:
