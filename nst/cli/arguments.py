@@ -36,7 +36,6 @@ def choose(
 
     Args:
         prog: what precedes the command.
-        description: for the help.
         commands: one line of help for each.
         argv: what the user typed.
         version: what `--version` prints, if it is an option here.

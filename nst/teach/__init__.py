@@ -138,12 +138,9 @@ def expected_seconds(num_steps: int, device: str | Device = "auto") -> float:
 
 
 class Learner:
-    """The scales and shifts of one new style, and how they are learned.
+    """The scales and shifts of one new style, and how they are learned from its picture, on photos.
 
     Args:
-        style: its picture.
-        photos: that it is learned on.
-        device: where.
         learning_rate: of Adam at the start.
         seed: of what is drawn.
         alone: whether the network is a copy, of which all may learn.
@@ -204,11 +201,7 @@ class Learner:
         return found
 
     def step(self, progress: float) -> dict[str, Tensor]:
-        """Learn from one batch; its terms.
-
-        Args:
-            progress: how much of the whole is done with it, up to 1.
-        """
+        """Learn from one batch, with which so much of the whole is done, up to 1; its terms."""
         brush = BRUSHES[self.taken % len(BRUSHES)] % len(self.table)
         terms = self.terms(brush, self.draw())
         self.optimizer.zero_grad(set_to_none=True)

@@ -145,14 +145,7 @@ def _warm_start(student: Encoder, path: str | Path) -> None:
 
 
 class Distillation(nn.Module):
-    """The student, the heads that are thrown away, and each target's variance so far.
-
-    Args:
-        student: what learns.
-        teacher: what is learned.
-        device: device and number format.
-        relation_weight, gradient_weight: of the distances between Gram matrices, and of where they lead.
-    """
+    """The student, the heads that are thrown away, and each target's variance so far."""
 
     def __init__(
         self, student: Encoder, teacher: Teachers, device: Device, relation_weight: float, gradient_weight: float
@@ -215,12 +208,8 @@ class Distillation(nn.Module):
         return torch.stack(errors).sum(0)
 
     def forward(self, image: Tensor, turn: int = 0) -> dict[str, Tensor]:
-        """Weighted terms of images (N, 3, S, S): errors of all layers, relative to their variance, and their relations.
-
-        Args:
-            image: the pictures.
-            turn: which of the style layers' derivatives is compared in this step.
-        """
+        """Weighted terms of images (N, 3, S, S): errors of all layers, relative to their variance, and their relations;
+        `turn` is which of the style layers' derivatives is compared in this step."""
         with self.device.autocast():
             targets = self.given[0](image)
         errors, features = self.errors(image, targets)

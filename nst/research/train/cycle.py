@@ -74,10 +74,8 @@ class StyleTerm:
     paper has no such term; it is a matter of a hundred steps what takes critics thousands.
 
     Args:
-        encoder: compares.
         crops: of the kind, (N, 3, H, W) in [0, 1].
         weight: of the textures' error; that of the colors is half as much.
-        device: number format.
     """
 
     def __init__(self, encoder: Encoder, crops: Tensor, weight: float, device: Device) -> None:
@@ -99,8 +97,6 @@ class Cycle(nn.Module):
         translator: of two directions, there and back.
         critics: one for each direction.
         side: of the training pictures.
-        terms: see `Terms`.
-        device: number format.
         style_term: what the first direction is to paint like, if that is asked for.
     """
 

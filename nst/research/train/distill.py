@@ -55,10 +55,8 @@ class Imitation(nn.Module):
     that to paint nothing is right nearly everywhere, and then have no color to learn.
 
     Args:
-        student: what learns; of one direction, with the output "blend".
+        student: of one direction, with the output "blend".
         teacher: image to translated image.
-        encoder: compares.
-        device: device and number format.
         weights: of the errors of stages (`hints`), `pixels` and `texture`, and of where is painted (`share`).
     """
 

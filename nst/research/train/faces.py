@@ -20,7 +20,7 @@ from nst.models.stylegan import StyleGAN, mix_styles
 from nst.research.options import Records, options
 from nst.research.train.config import GanConfig
 from nst.research.train.gan_loop import GanLearner
-from nst.research.train.growth import Growth, shrink
+from nst.research.train.growth import Growth, Stage, shrink
 from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import seed_weights, write_model
 from nst.teach.crops import Pictures, Stock
@@ -69,6 +69,11 @@ class DCGANConfig(GanConfig):
     learning_rate: float = 4e-4
     betas: tuple[float, ...] = (0.5, 0.99)
 
+    @property
+    def shape(self) -> dict[str, Any]:
+        """The network's arguments."""
+        return {"latent_dim": self.latent_dim, "width": self.width, "resolution": self.size}
+
 
 @dataclass(frozen=True, kw_only=True)
 class GrowingConfig(GanConfig):
@@ -88,6 +93,11 @@ class GrowingConfig(GanConfig):
     def shape(self) -> dict[str, Any]:
         """The network's arguments."""
         return {"latent_dim": self.latent_dim, "widths": list(self.widths), "patch": self.patch}
+
+    def growth(self, first: int = 0) -> Growth:
+        """How the networks grow, from this level on."""
+        last = len(self.widths) - 1
+        return Growth(min(first, last), last, self.level_steps)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,38 +128,45 @@ class FaceLearner(GanLearner):
 
     Args:
         name: of the architecture.
-        shape: its arguments.
-        config: what the training was told.
-        generator, discriminator: the networks.
-        size: side of the pictures in pixels.
+        growth: of both networks; None where they do not grow.
     """
 
     def __init__(
-        self,
-        name: str,
-        shape: Mapping[str, Any],
-        config: GanConfig,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        size: int,
+        self, name: str, config: GanConfig, generator: Any, discriminator: nn.Module, growth: Growth | None = None
     ) -> None:
         device = training_device(config.device)
         super().__init__(device.place(generator), device.place(discriminator), config, device)
-        self.name, self.shape, self.size, self.faces = name, shape, size, Faces(config.data, size, config.held)
+        self.name, self.growth, self.faces = name, growth, Faces(config.data, generator.resolution, config.held)
+
+    def stage(self, step: int) -> Stage | tuple[()]:
+        """What both networks are told of their growth at a step."""
+        return self.growth.at(step) if self.growth else ()
 
     def real(self, rng: torch.Generator, step: int) -> Tensor:
-        return self.faces.batch(self.config.batch, self.size, rng, smallest=1.0)
+        faces = self.faces.batch(self.config.batch, self.generator.resolution, rng, smallest=1.0)
+        return shrink(faces, self.growth.at(step), self.config.patch) if self.growth else faces
 
     def latent(self, rng: torch.Generator) -> Tensor:
         """What a batch of faces comes from."""
         return torch.randn(self.config.batch, self.config.latent_dim, generator=rng).to(self.device.torch_device)
 
+    def make(self, rng: torch.Generator, step: int) -> Tensor:
+        paint = getattr(self.generator, "paint", self.generator)  # what is not yet clamped, where there is such
+        return paint(self.latent(rng), *self.stage(step))  # type: ignore[no-any-return]
+
+    def judge(self, image: Tensor, step: int) -> Tensor:
+        return self.discriminator(image, *self.stage(step))  # type: ignore[no-any-return]
+
     def grown(self, step: int) -> bool:
         """Whether nothing is left to be faded in."""
-        return True
+        return self.growth is None or self.growth.at(step) == (self.growth.last, 1.0)
 
     def center(self, averaged: Any) -> None:
         """Find the mean face's style, of a network that has one."""
+
+    def shown(self, averaged: Any) -> Tensor:
+        """What the faces of a sheet come from."""
+        return averaged.latents(SHEET, 0).to(self.device.torch_device)  # type: ignore[no-any-return]
 
     def finish(self, averaged: Any, record: Mapping[str, Any]) -> None:
         """Write the generator, if it is grown up."""
@@ -158,11 +175,18 @@ class FaceLearner(GanLearner):
         self.center(averaged)
         about = ABOUT.format(side=averaged.resolution, dim=averaged.latent_dim, count=len(self.faces))
         told = {"command": self.name.removeprefix("dc"), "license": self.config.license}
-        write_model(averaged, self.config.folder, self.name, self.shape, record, about, **told)
+        write_model(averaged, self.config.folder, self.name, self.config.shape, record, about, **told)
 
     def sheet(self, averaged: Any, step: int) -> Tensor:
-        """64 faces at a truncation of 0.7, the same at every step."""
-        return grid(averaged.sample(SHEET, 0, TRUNCATION), SHEET_COLUMNS)
+        """64 faces, the same at every step; those of a network that does not grow at a truncation of 0.7."""
+        if self.growth is None:
+            return grid(averaged.sample(SHEET, 0, TRUNCATION), SHEET_COLUMNS)
+        self.center(averaged)
+        stage = self.growth.at(step)
+        painted = averaged.paint(self.shown(averaged), level=stage.level, blend=stage.blend).clamp(0, 1)
+        while painted.shape[-1] < averaged.resolution:
+            painted = enlarge(painted)
+        return grid(painted, SHEET_COLUMNS)
 
     def measure(self, averaged: Any, step: int) -> dict[str, float]:
         """The kernel distance of as many faces as were held out, to these."""
@@ -178,58 +202,10 @@ class FaceLearner(GanLearner):
         yield from train(self, out=self.config.folder, notes=lambda: {"skipped": self.faces.skipped}, **shown)
 
 
-class GrowingLearner(FaceLearner):
-    """The training of a generator that grows, with a discriminator of the same widths; see `FaceLearner`.
+class StyleGANLearner(FaceLearner):
+    """The same of StyleGAN, some of whose pictures have two styles."""
 
-    Args:
-        first_level: what the growth begins with; 0 is 4 x 4.
-    """
-
-    def __init__(self, name: str, config: GrowingConfig, generator: Any, first_level: int = 0) -> None:
-        discriminator, last = GrowingDiscriminator(config.widths, config.patch), len(config.widths) - 1
-        self.growth, self.patch = Growth(min(first_level, last), last, config.level_steps), config.patch
-        super().__init__(name, config.shape, config, generator, discriminator, generator.resolution)
-
-    def real(self, rng: torch.Generator, step: int) -> Tensor:
-        return shrink(super().real(rng, step), self.growth.at(step), self.patch)
-
-    def judge(self, image: Tensor, step: int) -> Tensor:
-        return self.discriminator(image, *self.growth.at(step))  # type: ignore[no-any-return]
-
-    def grown(self, step: int) -> bool:
-        return self.growth.at(step) == (self.growth.last, 1.0)
-
-    def shown(self, averaged: Any) -> Tensor:
-        """What the faces of a sheet come from."""
-        return averaged.latents(SHEET, 0).to(self.device.torch_device)  # type: ignore[no-any-return]
-
-    def sheet(self, averaged: Any, step: int) -> Tensor:
-        self.center(averaged)
-        stage = self.growth.at(step)
-        painted = averaged.paint(self.shown(averaged), level=stage.level, blend=stage.blend).clamp(0, 1)
-        while painted.shape[-1] < averaged.resolution:
-            painted = enlarge(painted)
-        return grid(painted, SHEET_COLUMNS)
-
-
-class DCGANLearner(FaceLearner):
-    """The training of the plain network."""
-
-    def make(self, rng: torch.Generator, step: int) -> Tensor:
-        return self.generator(self.latent(rng))  # type: ignore[no-any-return]
-
-
-class ProGANLearner(GrowingLearner):
-    """The training of ProGAN."""
-
-    def make(self, rng: torch.Generator, step: int) -> Tensor:
-        return self.generator.paint(self.latent(rng), *self.growth.at(step))  # type: ignore[no-any-return]
-
-
-class StyleGANLearner(GrowingLearner):
-    """The training of StyleGAN."""
-
-    config: StyleGANConfig
+    growth: Growth
 
     def make(self, rng: torch.Generator, step: int) -> Tensor:
         stage, batch, network = self.growth.at(step), self.config.batch, self.generator
@@ -251,21 +227,22 @@ class StyleGANLearner(GrowingLearner):
 def train_gan(config: DCGANConfig) -> Records:
     """Train the plain adversarial network, made of convolutions (DCGAN), at any of the games."""
     seed_weights(config.seed, config.judge)
-    shape = {"latent_dim": config.latent_dim, "width": config.width, "resolution": config.size}
     mixing = not (config.r1 or config.gradient_penalty)
-    networks = DCGAN(**shape), DCGANDiscriminator(config.width, config.size, mixing)
-    yield from DCGANLearner("dcgan", shape, config, *networks, config.size).play()
+    networks = DCGAN(**config.shape), DCGANDiscriminator(config.width, config.size, mixing)
+    yield from FaceLearner("dcgan", config, *networks).play()
 
 
 @options
 def train_progan(config: ProGANConfig) -> Records:
     """Train the growing adversarial network (ProGAN), from 4 x 4 features on."""
     seed_weights(config.seed, config.judge)
-    yield from ProGANLearner("progan", config, ProGAN(**config.shape)).play()
+    networks = ProGAN(**config.shape), GrowingDiscriminator(config.widths, config.patch)
+    yield from FaceLearner("progan", config, *networks, config.growth()).play()
 
 
 @options
 def train_stylegan(config: StyleGANConfig) -> Records:
     """Train the style-based adversarial network (StyleGAN)."""
     seed_weights(config.seed, config.judge)
-    yield from StyleGANLearner("stylegan", config, StyleGAN(**config.shape), config.first_level).play()
+    networks = StyleGAN(**config.shape), GrowingDiscriminator(config.widths, config.patch)
+    yield from StyleGANLearner("stylegan", config, *networks, config.growth(config.first_level)).play()

@@ -20,14 +20,11 @@ class Lesson:
     """What the trainings of networks have in common.
 
     Args:
-        config: what the training was told.
         name: of the architecture.
-        build: the network of `shape`.
-        shape: its arguments, which stand in the file.
+        build: the network of `shape`, its arguments, which stand in the file.
         without: names of tensors that are not taken over from the file to start from.
 
     Attributes:
-        device: device and number format.
         model: the network, started and on the device.
     """
 
@@ -73,7 +70,6 @@ class Lesson:
         """Take all steps; see `nst.research.train.loop.train`.
 
         Args:
-            learner: what learns.
             about: for the card, see `write_model`; `command` likewise.
             sheet: what the averaged model does, a picture (1, 3, H, W).
             skipped: how many pictures could not be read; None means of the photos.

@@ -55,15 +55,12 @@ def write_model(
     """Write a model as float16 safetensors, its configuration in the metadata, and a card beside it.
 
     Args:
-        model: what was trained.
         folder: where `FILE.safetensors` and README.md go.
-        architecture: the name of its builder.
-        config: the builder's arguments.
+        config: the architecture's arguments.
         record: the last one of the training, for the card.
         about: what the model does and what it was trained on.
         file: what it is called; None means as its architecture.
         command: what trains it; None means the one of that name.
-        license: what may be done with it.
         source: where the papers are named; None means where the architecture is.
     """
     tensors = {k: v.detach().half() if v.is_floating_point() else v for k, v in model.state_dict().items()}

@@ -57,7 +57,6 @@ class PaintedPictures(nn.Module):
         painter: a network of several styles that paints some of them; None for none.
         size: side of what is painted in pixels.
         count: how many are kept.
-        device: device and number format.
     """
 
     bank: Tensor

@@ -28,11 +28,9 @@ class Varied:
     """Crops of photos of two kinds, half of them in a slightly other light and tint.
 
     Args:
-        photos: all.
         translated, others: the numbers of those that are to be translated, and of those that are to stay as they are,
             of which `STAYING` of the crops are taken.
         size: side of a crop in pixels.
-        device: where they are kept.
     """
 
     def __init__(
