@@ -9,8 +9,7 @@ import torch
 
 LOGGER = logging.getLogger("nst")
 
-WARM_UP = 2
-"""Times that a step runs as it is before it is captured: libraries are loaded, kernels chosen, buffers made."""
+WARM_UP = 2  # times that a step runs as it is before it is captured: libraries are loaded, kernels chosen, buffers made
 
 
 class Repeated:

@@ -13,20 +13,11 @@ from torch import Tensor
 from nst.encoders import load_encoder
 from nst.images import resize, to_pil
 
-SIDE = 256
-"""Long side in pixels at which a photo is looked at."""
-
-LEAST = 32
-"""Side in pixels of the least face that is looked for at that size: smaller ones are as often none."""
-
-AROUND = (0.75, 0.95)
-"""Half axes of a face across and down, relative to the square from brows to mouth that is found."""
-
-SALIENT = 0.3
-"""How much what stands out counts beside a face."""
-
-QUIET, LOUD = 0.3, 0.98
-"""The shares of places below which nothing stands out, and above which all of it does."""
+SIDE = 256  # long side in pixels at which a photo is looked at
+LEAST = 32  # side in pixels of the least face that is looked for at that size: smaller ones are as often none
+AROUND = (0.75, 0.95)  # half axes of a face across and down, relative to the square from brows to mouth that is found
+SALIENT = 0.3  # how much what stands out counts beside a face
+QUIET, LOUD = 0.3, 0.98  # the shares of places below which nothing stands out, and above which all of it does
 
 
 def care_map(photo: Tensor) -> Tensor:

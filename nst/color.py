@@ -11,14 +11,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-COLOR_MODES = ("none", "luminance", "histogram", "cholesky", "pca")
-"""How colors can be kept."""
+COLOR_MODES = ("none", "luminance", "histogram", "cholesky", "pca")  # how colors can be kept
 
 COLOR_MOMENTS = ("before", "after")
 """When they can be: the style is recolored before painting, or the result afterwards."""
 
-LUMINANCE = (0.2126, 0.7152, 0.0722)
-"""Weights of linear red, green and blue in the luminance (ITU-R BT.709, sRGB)."""
+LUMINANCE = (0.2126, 0.7152, 0.0722)  # weights of linear red, green and blue in the luminance (ITU-R BT.709, sRGB)
 
 RIDGE = 1e-5
 """Added to the variances of colors, so that a grey picture's covariance has an inverse: a deviation of 0.3 percent."""

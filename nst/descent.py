@@ -19,8 +19,7 @@ from nst.tiles import Tiling
 from nst.transforms import Moved, Shifts
 from nst.updates import HALF, LBFGS, OPTIMIZERS, Adam, AdamState, GradientDescent, HalfAdam, Update
 
-DIVERGED = 10.0
-"""How many times the best loss counts as diverging."""
+DIVERGED = 10.0  # how many times the best loss counts as diverging
 
 
 class Encoding(Protocol):

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from nst.device import choose_device
 from nst.fast import Painter, StyleLike, make_painter
 
-OPSET = 18
-"""Of ONNX: the first that enlarges pictures as PyTorch does."""
+OPSET = 18  # of ONNX: the first that enlarges pictures as PyTorch does
 
 
 class _Painting(nn.Module):

@@ -24,20 +24,17 @@ from nst.params import LatentImage
 from nst.registry import load_model
 from nst.settings import SETTINGS, check
 
-MODEL = "faces"
-"""The embedded generator."""
+MODEL = "faces"  # the embedded generator
 
 ROWS = SETTINGS | {"size": replace(SETTINGS["size"], low=4, high=4096)}
 """What the settings may be here: faces may be small."""
 
-PIXELS = 16 * 128 * 128
-"""Of the faces that are painted at once."""
+PIXELS = 16 * 128 * 128  # of the faces that are painted at once
 
 LEVELS = ("coarse", "middle", "fine")
 """The parts of a face that can be mixed: light, colors and pose; the features; the details."""
 
-MATCHED = ("relu2_1", "relu3_1", "relu4_1")
-"""Where a projection is compared with its photo."""
+MATCHED = ("relu2_1", "relu3_1", "relu4_1")  # where a projection is compared with its photo
 
 
 def load_generator(model: str = MODEL, device: str | Device = "auto") -> tuple[Any, Device]:

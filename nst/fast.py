@@ -31,18 +31,14 @@ from nst.weights import Weights, repository
 
 StyleLike = str | Tensor | Taught
 
-NAMED, ANY = NETWORK, "predictor"
-"""The models for styles that are known by name, and for any others."""
+NAMED, ANY = NETWORK, "predictor"  # the models for styles that are known by name, and for any others
 
 LOOKS = ("predictor", "adain", "wct")
 """The architectures of networks that look at a picture of a style and paint in it, whatever it is."""
 
 MAX_SIZE, MAX_STYLES = 4096, 4
-GENTLE = 0.5
-"""By how much of itself the strength is lowered in faces where they are kept best."""
-
-STYLE_SIZE = 384
-"""Long side in pixels at which a model looks at a style picture: what its strokes' size was learned at."""
+GENTLE = 0.5  # by how much of itself the strength is lowered in faces where they are kept best
+STYLE_SIZE = 384  # long side in pixels at which a model looks at a style picture: what its strokes' size was learned at
 
 ROWS = SETTINGS | {"size": replace(SETTINGS["size"], low=16, high=MAX_SIZE, unset="the photo's own")}
 """What the settings may be here: a network paints smaller pictures than an optimizer."""
@@ -346,8 +342,7 @@ def fast_run(
     yield Step(1, 1, torch.cat(list(paint_all_styles(content, **settings).values())), {})
 
 
-SHEET_SIZE = 256
-"""Long side in pixels of each picture where all styles are shown."""
+SHEET_SIZE = 256  # long side in pixels of each picture where all styles are shown
 
 THUMBNAIL_SIZE, FLATTERED, FLATTERED_PART = 192, "chelsea", (110, 0, 410, 300)
 """Side in pixels of a thumbnail; the example photo that shows what was taught, and the square of it."""

@@ -19,8 +19,7 @@ from nst.updates import OPTIMIZERS, AdamState
 
 __all__ = ["OPTIMIZERS", "AdamState", "Encoding", "Parameterization", "Step", "optimize", "throttle", "total_loss"]
 
-MAX_RECOVERIES = 4
-"""How often a run may be recovered."""
+MAX_RECOVERIES = 4  # how often a run may be recovered
 
 PIXELS_BETWEEN_LOOKS = 2**22
 """After the steps of so many pixels a GPU is asked how it goes: rarely, since the question waits for the answer."""

@@ -23,19 +23,16 @@ from nst.weights.repository import Offer
 Progress = Callable[[int, int], None]
 Config = Mapping[str, Any]
 Tensors = Mapping[str, Tensor]
-Stored = tuple[Config, Tensors]
-"""What is stored of a network: the arguments of its class, and its tensors by name."""
+Stored = tuple[Config, Tensors]  # what is stored of a network: the arguments of its class, and its tensors by name
 
 Builder = Callable[[Config, Tensors], nn.Module]
-AsOurs = Callable[[Config, Tensors], Stored]
-"""From what is stored, in a layout of others maybe, to what a class takes."""
+AsOurs = Callable[[Config, Tensors], Stored]  # from what is stored, in a layout of others maybe, to what a class takes
 
 Network = TypeVar("Network", bound=nn.Module)
 
 SUFFIXES = {*repository.SUFFIXES, ".pkl"}
 
-FOREIGN = ("johnson", "cyclegan", "progan")
-"""The architectures of which networks of others can be imported."""
+FOREIGN = ("johnson", "cyclegan", "progan")  # the architectures of which networks of others can be imported
 
 builders: dict[str, Builder] = {}
 _models: dict[tuple[object, ...], nn.Module] = {}

@@ -21,11 +21,8 @@ from nst.places import cache_dir
 from nst.registry import find_model, list_models, load_model, offered
 from nst.weights import WeightsError, metadata, repository, resolve, save_tensors
 
-NETWORK = "cin"
-"""The network that is taught."""
-
-MOST_BYTES, MOST_NUMBER, MOST_STYLES = 64_000, 100.0, 64
-"""Of a file, of any scale or shift, and of styles in a folder."""
+NETWORK = "cin"  # the network that is taught
+MOST_BYTES, MOST_NUMBER, MOST_STYLES = 64_000, 100.0, 64  # of a file, of any scale or shift, and of styles in a folder
 
 KNOWN = 8 * MOST_STYLES
 """Styles that are held in memory: several full folders, which would else be read and shown anew at every click."""

@@ -23,8 +23,7 @@ from nst.losses.statistic import Measured
 from nst.params import picked
 from nst.transforms import Shifts
 
-SMALLEST, LARGEST = 384, 2048
-"""Sides in pixels that a tile has with what is around it."""
+SMALLEST, LARGEST = 384, 2048  # sides in pixels that a tile has with what is around it
 
 
 class Encoding(Protocol):
@@ -188,8 +187,7 @@ class ContentByTiles(torch.nn.Module):
         return {"content": self.weight * torch.stack(terms).sum()}
 
 
-Leaf = tuple[Tensor, tuple[Tensor, Tensor]]
-"""Some pixels, and their rows and columns in the picture."""
+Leaf = tuple[Tensor, tuple[Tensor, Tensor]]  # some pixels, and their rows and columns in the picture
 
 
 @dataclass
@@ -331,8 +329,7 @@ def _add(whole: Tensor, part: Tensor, rows: Tensor, columns: Tensor, near: tuple
     whole[:, :, near[0], near[1]] += high.clamp_(-MOST, MOST)
 
 
-MOST = 6e4
-"""Less than the greatest number in float16, in which a gradient may be held."""
+MOST = 6e4  # less than the greatest number in float16, in which a gradient may be held
 
 
 def _exact(part: Measured) -> Measured:

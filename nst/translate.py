@@ -22,8 +22,7 @@ from nst.settings import SETTINGS, check
 
 MODEL = "horse2zebra"
 
-ROWS = SETTINGS | {"size": replace(SETTINGS["size"], high=4096)}
-"""What the settings may be here."""
+ROWS = SETTINGS | {"size": replace(SETTINGS["size"], high=4096)}  # what the settings may be here
 
 OTHER_WAY = {"horse2zebra_large": "zebra2horse", "zebra2horse": "horse2zebra_large"}
 """Models that are one cycle, in a file for each direction."""

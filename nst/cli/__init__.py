@@ -22,8 +22,7 @@ def _tasks() -> dict[str, str]:
     return {name.replace("_", "-").replace("style-transfer", "stylize"): name for name in names}
 
 
-TASKS = _tasks()
-"""The commands that are tasks: each does what the docstring of its file says."""
+TASKS = _tasks()  # the commands that are tasks: each does what the docstring of its file says
 
 OTHERS = {
     "app": "Serve the app on this machine, as `python app.py` does.",

@@ -10,11 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
-NAMES = {"num_steps": ("steps",)}
-"""What an option is called where it is not called as its parameter."""
-
-METAVARS = {int: "N", float: "X"}
-"""What stands for a number in the help."""
+NAMES = {"num_steps": ("steps",)}  # what an option is called where it is not called as its parameter
+METAVARS = {int: "N", float: "X"}  # what stands for a number in the help
 
 
 class Parser(argparse.ArgumentParser):

@@ -20,8 +20,7 @@ from nst.cli.arguments import Parser, add_options, choose, given, summary
 from nst.cli.table import growing
 from nst.places import PROGRAM, write_json
 
-NETWORKS = ("encoder", "model", "judge")
-"""The arguments that name a network, by repository, too."""
+NETWORKS = ("encoder", "model", "judge")  # the arguments that name a network, by repository, too
 
 FAMILIES = {
     "train": ("train_", "Train a model of our own; a training that was interrupted goes on where it stopped."),

@@ -13,8 +13,7 @@ from nst.places import PROGRAM
 from nst.settings.setting import Setting
 from nst.tasks.task import CLIP, PAINTED, Input, Task
 
-SNAPSHOTS = 12
-"""How many moments of a run are kept, about."""
+SNAPSHOTS = 12  # how many moments of a run are kept, about
 
 
 def parser(task: Task, command: str, about: str) -> Parser:

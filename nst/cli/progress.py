@@ -13,8 +13,7 @@ from nst.device import choose_device
 from nst.optimize import Step
 from nst.stylize import Estimate
 
-LONG = 10.0
-"""Seconds; what a run that takes longer will cost is told beforehand."""
+LONG = 10.0  # seconds; what a run that takes longer will cost is told beforehand
 
 BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 

@@ -30,10 +30,10 @@ PICTURES = {
 }
 """What a card shows, of `nst/pictures`; that of a style is painted."""
 
+# Front matter by kind, and by a word in what a model was trained on.
 PIPELINES = {"encoder": "image-feature-extraction", "faces": "unconditional-image-generation"}
 METRICS = {"encoder": ["ssim"], "style": ["ssim"]}
 DATASETS = {"ImageNet": "imagenet-1k"}
-"""Front matter by kind, and by a word in what a model was trained on."""
 
 MIXIN = ["pytorch_model_hub_mixin", "model_hub_mixin"]
 LICENSES = {"mit": "mit", "bsd-3-clause": "bsd-3-clause", "apache-2.0": "apache-2.0"}

@@ -34,8 +34,7 @@ from nst.tasks.task import MAP, MASK, PAINTED, STYLE, Extra, Task
 from nst.video import Clip, is_unfinished
 from nst.weights import repository
 
-REFRESHED = 0.1
-"""Seconds between two looks at a run."""
+REFRESHED = 0.1  # seconds between two looks at a run
 
 
 @dataclass
@@ -348,8 +347,7 @@ def begin(task: str, args: argparse.Namespace) -> None:
     _here.append((order, args))
 
 
-_here: list[tuple[Order, argparse.Namespace]] = []
-"""In a worker: what `begin` opened."""
+_here: list[tuple[Order, argparse.Namespace]] = []  # in a worker: what `begin` opened
 
 
 def paint_one(job: Job) -> tuple[list[Path], str]:

@@ -13,8 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-Critic = Callable[[Tensor], Tensor]
-"""From pictures, or points, (N, ...) to logits (N, ...)."""
+Critic = Callable[[Tensor], Tensor]  # from pictures, or points, (N, ...) to logits (N, ...)
 
 
 class Game(NamedTuple):

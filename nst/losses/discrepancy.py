@@ -18,14 +18,9 @@ from nst.losses.gram import gram_matrix
 from nst.losses.perceptual import EPS
 from nst.losses.statistic import Measured, Sample, Statistic, StyleOptions, shares
 
-Kernel = Callable[[Tensor, Tensor], Tensor]
-"""From points (n, C) and (m, C) to their similarities (n, m)."""
-
-DRAWS = 4096
-"""Positions of the image that are drawn for each look at a layer; of smaller layers all are taken."""
-
-PAIRS = 2**19
-"""How many pairs of points a kernel is computed for: so its cost does not grow with the image."""
+Kernel = Callable[[Tensor, Tensor], Tensor]  # from points (n, C) and (m, C) to their similarities (n, m)
+DRAWS = 4096  # positions of the image that are drawn for each look at a layer; of smaller layers all are taken
+PAIRS = 2**19  # how many pairs of points a kernel is computed for: so its cost does not grow with the image
 
 
 def polynomial_kernel(x: Tensor, y: Tensor, degree: int = 2, offset: float = 0.0) -> Tensor:

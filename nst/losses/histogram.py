@@ -13,14 +13,9 @@ from torch.autograd.function import once_differentiable
 from nst.losses.perceptual import EPS
 from nst.losses.statistic import Measured, Sample, Statistic, shares
 
-LEVELS = 1024
-"""How many quantiles of a channel the target holds."""
-
-BINS = 512
-"""How many bins the values of a channel fall into."""
-
-HISTOGRAM_LAYERS = ("relu1_1", "relu4_1")
-"""Where Risser et al. (section 4.2) match histograms."""
+LEVELS = 1024  # how many quantiles of a channel the target holds
+BINS = 512  # how many bins the values of a channel fall into
+HISTOGRAM_LAYERS = ("relu1_1", "relu4_1")  # where Risser et al. (section 4.2) match histograms
 
 
 def quantiles(features: Tensor, guide: Tensor | None = None, levels: int = LEVELS) -> Tensor:

@@ -17,17 +17,10 @@ from torch import Tensor
 from nst.losses.perceptual import EPS
 from nst.losses.statistic import Measured, Sample, Statistic
 
-PATCH_LAYERS = ("relu3_1", "relu4_1")
-"""Where the paper compares patches (section 4)."""
-
-MOST = 4096
-"""How many patches of the style are kept at a layer, drawn at random where there are more."""
-
-REMATCH = 5
-"""For so many steps a patch keeps the one that was found for it: between two steps few would find another."""
-
-SCORES = 2**24
-"""How many pairs of patches are compared at a time: bounds the memory."""
+PATCH_LAYERS = ("relu3_1", "relu4_1")  # where the paper compares patches (section 4)
+MOST = 4096  # how many patches of the style are kept at a layer, drawn at random where there are more
+REMATCH = 5  # for so many steps a patch keeps the one that was found for it: between two steps few would find another
+SCORES = 2**24  # how many pairs of patches are compared at a time: bounds the memory
 
 
 def unfold_patches(features: Tensor, size: int) -> Tensor:

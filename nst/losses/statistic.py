@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-Pair = tuple[int, int, float]
-"""The numbers of two layers, and what they count together."""
+Pair = tuple[int, int, float]  # the numbers of two layers, and what they count together
 
 
 class Sample(NamedTuple):
@@ -72,8 +71,7 @@ class Site:
     pairs: tuple[Pair, ...] = ()
 
 
-Measured = tuple[Tensor | None, ...]
-"""What a statistic knows of a picture."""
+Measured = tuple[Tensor | None, ...]  # what a statistic knows of a picture
 
 
 class Statistic(nn.Module):

@@ -17,11 +17,8 @@ SEEN, COARSEST = 512, 8
 """Long side in pixels at which light and dark are compared, and again at half of it; by how much a picture is shrunk
 for the first at most: twice that divides a tile."""
 
-BESIDE = 9
-"""Side in pixels of the square in which they are; `_sum` is made for it."""
-
-FLAT = 0.1
-"""Deviation of a photo's luminance in such a square at which what is there counts half."""
+BESIDE = 9  # side in pixels of the square in which they are; `_sum` is made for it
+FLAT = 0.1  # deviation of a photo's luminance in such a square at which what is there counts half
 
 
 def structural_similarity(image: Tensor, reference: Tensor) -> Tensor:

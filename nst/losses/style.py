@@ -33,12 +33,10 @@ STATISTICS: dict[str, type[Statistic]] = {
 """What a layer is compared by, by name."""
 
 STYLE_LOSSES = tuple(STATISTICS)
-MIXING = ("statistics", "losses")
-"""How several styles are mixed: to one target between theirs, or as a loss for each."""
+MIXING = ("statistics", "losses")  # how several styles are mixed: to one target between theirs, or as a loss for each
 
 
-Guides = Mapping[str, Tensor]
-"""How much each position of a layer (1, 1, H, W) counts, by layer."""
+Guides = Mapping[str, Tensor]  # how much each position of a layer (1, 1, H, W) counts, by layer
 
 
 class StyleLoss(nn.Module):
@@ -152,8 +150,7 @@ class StyleLoss(nn.Module):
         return {"style": self.weight * torch.stack(terms).sum()}
 
 
-Shrunk = dict[tuple[str, int, int], Tensor]
-"""Features by layer and size that were averaged down already."""
+Shrunk = dict[tuple[str, int, int], Tensor]  # features by layer and size that were averaged down already
 
 
 def _sample(

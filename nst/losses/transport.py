@@ -15,8 +15,7 @@ from torch import Tensor
 
 from nst.losses.statistic import Measured, Sample, Statistic, shares
 
-SOME, MOST = 1024, 2048
-"""How many places of the picture are compared in a step, and with how many of the style."""
+SOME, MOST = 1024, 2048  # how many places of the picture are compared in a step, and with how many of the style
 
 INSIDE = 0.5
 """Places whose guide is at least this share of its greatest can be where a place of the style is found again."""

@@ -178,8 +178,7 @@ def mean_variance_loss(mean: Tensor, variance: Tensor, target_mean: Tensor, targ
     return (distance / (target_mean.square().sum(1) + target_variance.sum(1)).clamp_min(EPS)).mean()
 
 
-VARIANCE_FLOOR = 1e-6
-"""Keeps the derivative of the deviation finite where a channel is flat."""
+VARIANCE_FLOOR = 1e-6  # keeps the derivative of the deviation finite where a channel is flat
 
 
 class Wasserstein(Statistic):

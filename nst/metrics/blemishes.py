@@ -10,8 +10,7 @@ from nst.metrics.strokes import gray
 PINNED, GROWN, THICK = 0.97, 3, 2
 """Where two channels count as saturated; by how many pixels the photo's own are grown; and how thick a blob is."""
 
-FAINT = 2 / 255
-"""Deviation of detail below which there is nothing to have fringes or strokes."""
+FAINT = 2 / 255  # deviation of detail below which there is nothing to have fringes or strokes
 
 
 def blob_area(image: Tensor, content: Tensor | None = None, style: Tensor | None = None) -> float:

@@ -14,8 +14,7 @@ from nst.metrics.lattice import hatching, ripples
 WHOLE, USUAL = 1024, 1.2
 """Pixels a side of a picture's middle that is looked at in its own size, and the seam energy of a clean one."""
 
-GRAIN = 0.015
-"""How much more grain than photo and style a picture may have."""
+GRAIN = 0.015  # how much more grain than photo and style a picture may have
 
 HATCHED, HATCHING = 0.15, 0.1
 """How much more `hatching` than photo and style it may have, and how much more again halves its worth."""
@@ -23,14 +22,9 @@ HATCHED, HATCHING = 0.15, 0.1
 RIPPLED, RIPPLING = 0.3, 0.7
 """How much more `ripples` than photo and styles it may have, and how much more again halves its worth."""
 
-USUAL_SIZE = 512
-"""Long side at which the photo's and the styles' own hatching and fringes are measured."""
-
-FRINGED = 0.5
-"""Color fringes that any picture may have."""
-
-BLOB = 0.005
-"""Share of a picture that a blob covers which halves its worth."""
+USUAL_SIZE = 512  # long side at which the photo's and the styles' own hatching and fringes are measured
+FRINGED = 0.5  # color fringes that any picture may have
+BLOB = 0.005  # share of a picture that a blob covers which halves its worth
 
 
 class Cleanness:

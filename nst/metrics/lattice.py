@@ -12,8 +12,7 @@ from torch import Tensor
 from nst.metrics.strokes import gray
 
 WINDOW = 64
-PERIODS = (2, 4, 8)
-"""Pixels after which a pattern repeats: those of one, two and three enlargements by two."""
+PERIODS = (2, 4, 8)  # pixels after which a pattern repeats: those of one, two and three enlargements by two
 
 FINE, RINGS, SECTORS = (0.14, 0.5), 8, 12
 """Frequencies in cycles per pixel between which is looked for hatching, and the parts that they are told apart in."""
@@ -81,8 +80,7 @@ def ripples(image: Tensor) -> float:
     return max(0.0, float(above[(frequency > 1 / 16) & (frequency < 1 / 3)].max()))
 
 
-WIDTHS = 12
-"""Widths that lines are told apart by."""
+WIDTHS = 12  # widths that lines are told apart by
 
 QUIET = 3e-8
 """Power of a wave that nobody can see, so that resized pictures, which have none of the finest, do not hatch."""

@@ -17,8 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-SCALES = ("scale1", "scale2", "scale3", "scale4", "scale5")
-"""Wavelengths of 4, 8, 16, 32 and 64 pixels."""
+SCALES = ("scale1", "scale2", "scale3", "scale4", "scale5")  # wavelengths of 4, 8, 16, 32 and 64 pixels
 
 DIRECTIONS, WAVELENGTH, SIGMA = 6, 4.0, 2.0
 OPPONENTS = ((1 / 3, 1 / 3, 1 / 3), (0.5, -0.5, 0.0), (0.25, 0.25, -0.5))

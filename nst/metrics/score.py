@@ -19,8 +19,7 @@ from nst.metrics.content import feature_agreement
 from nst.metrics.pyramid import SCALES, Pyramid
 from nst.optimize import Encoding
 
-SIZE = 256
-"""Long side in pixels at which pictures are judged, whatever theirs: so the score does not depend on it."""
+SIZE = 256  # long side in pixels at which pictures are judged, whatever theirs: so the score does not depend on it
 
 AREAS = 64
 """Long side at which their colors are: those of areas. Grain makes the colors of pixels as many as any painting's."""
@@ -38,8 +37,7 @@ NEAR_COLORS, FAR_COLORS, CHANCE = 0.05, 0.15, 0.1
 """Distances of colors that are near and far, and the agreement that two pictures may have by chance. A photo whose own
 colors are not far counts as far, or else it would be held against a result that they were near all along."""
 
-STATISTIC = "wasserstein"
-"""What a judge compares textures by: mean and covariance of the features."""
+STATISTIC = "wasserstein"  # what a judge compares textures by: mean and covariance of the features
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,7 @@ from nst.models.phases import beside, conv_beside
 from nst.models.preprocess import prepare_ground, unevenness
 from nst.registry import Config, Stored, Tensors, register
 
-SLIM = {"widths": (16, 32, 64), "blocks": 4, "kernel": 5}
-"""A configuration that is fast on processors."""
+SLIM = {"widths": (16, 32, 64), "blocks": 4, "kernel": 5}  # a configuration that is fast on processors
 
 
 class TransformNet(nn.Module):

@@ -17,8 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-GRAIN = 0.12
-"""Standard deviation around a pixel, relative to the whole photo's, below which what is there is grain."""
+GRAIN = 0.12  # standard deviation around a pixel, relative to the whole photo's, below which what is there is grain
 
 UNEVENNESS = {8: 0.05, 16: 0.1, 32: 0.13}
 """Standard deviation, relative to the photo's, of noise whose forms are so many pixels apart."""
@@ -75,8 +74,7 @@ def _same(height: int, width: int, device: torch.device) -> Tensor:
     )
 
 
-SIDE = 256
-"""Cells after which the noise that is always the same repeats itself: 2,048 pixels of the finest."""
+SIDE = 256  # cells after which the noise that is always the same repeats itself: 2,048 pixels of the finest
 
 
 @lru_cache(maxsize=1)

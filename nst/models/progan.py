@@ -22,8 +22,7 @@ from nst.models.layouts import renamed
 from nst.registry import Config, Stored, Tensors, register
 
 WIDTHS = (128, 128, 96, 64)
-START = 4
-"""Side of the coarsest features."""
+START = 4  # side of the coarsest features
 
 
 class Equalized(nn.Module):

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 
 from nst.registry import Config, Stored, Tensors, register
 
-SORREL, ZEBRA = 339, 340
-"""The numbers that ImageNet gives a brown horse and a zebra."""
+SORREL, ZEBRA = 339, 340  # the numbers that ImageNet gives a brown horse and a zebra
 
 STAGES = {"relu1_1": 1, "relu2_1": 3, "relu3_1": 6, "relu4_1": 9, "relu4_2": 10, "relu5_1": 12}
 """Which of its parts stand as deep in it as the layers of these names in VGG, see `nst.encoders`."""

@@ -20,8 +20,7 @@ from nst.models.latents import Generator, check_sample
 from nst.models.progan import START, WIDTHS, Equalized, enlarge, from_patches, pixel_norm, side
 from nst.registry import register
 
-Noise = Sequence[Tensor]
-"""Of each layer (1 or N, 1, h, h), coarse to fine."""
+Noise = Sequence[Tensor]  # of each layer (1 or N, 1, h, h), coarse to fine
 
 
 class StyledConv(nn.Module):

@@ -20,8 +20,7 @@ from nst.models.adain import Decoder, decoded_stages
 from nst.models.blocks import BorrowedEncoder
 from nst.registry import register
 
-RIDGE = 1e-4
-"""Share of its mean variance that is added to every channel's own, so that a flat picture can be whitened."""
+RIDGE = 1e-4  # share of its mean variance that is added to every channel's own, so that a flat picture can be whitened
 
 
 def whiten_and_color(content: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from nst.weights import repository
 
-MOST_WEIGHT, MOST_ITEMS = 1e6, 32
-"""Above all weights of a list, and how many items a list may have."""
+MOST_WEIGHT, MOST_ITEMS = 1e6, 32  # above all weights of a list, and how many items a list may have
 
+# The groups that settings stand in, in their order.
 PICTURE = "The picture"
 STYLES = "Several styles"
 REGIONS = "Regions and meaning"
@@ -22,7 +22,6 @@ OPTIMIZED = "How it is optimized"
 COMPARED = "What is compared"
 SINGLE = "Of single style losses"
 COMPUTED = "Where it is computed"
-"""The groups that settings stand in, in their order."""
 
 
 @dataclass(frozen=True)

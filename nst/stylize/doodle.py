@@ -31,8 +31,7 @@ from nst.stylize.style_images import StyleConfig, StyleImage
 from nst.tiles import Cut
 from nst.transforms import Shifts
 
-GRAIN = 4
-"""Side in pixels of the pieces of color that a doodle starts from, at the first scale."""
+GRAIN = 4  # side in pixels of the pieces of color that a doodle starts from, at the first scale
 
 
 DEARER = 3.0

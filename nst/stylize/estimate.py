@@ -135,14 +135,10 @@ def _fastest(model: Encoder, judge: Encoder, device: Device, kinds: tuple[str, .
     )
 
 
-LOOKS = 4
-"""How often pictures are encoded before and after the steps of a scale, beside the views; half a step each."""
-
-SIDES = (128, 256)
-"""In pixels, of the pictures that are measured on."""
+LOOKS = 4  # how often pictures are encoded before and after the steps of a scale, beside the views; half a step each
+SIDES = (128, 256)  # in pixels, of the pictures that are measured on
 
 _Key = tuple[str, str | None, Device, tuple[str, ...]]
 
 MOST_COSTS = 64
-_costs: dict[Any, _Cost] = {}
-"""What was measured: by encoders, device and style losses."""
+_costs: dict[Any, _Cost] = {}  # what was measured: by encoders, device and style losses

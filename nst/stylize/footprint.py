@@ -11,17 +11,10 @@ from nst.encoders import Encoder
 from nst.losses import PATCH_LAYERS, STATISTICS
 from nst.tiles import LARGEST, SMALLEST
 
-SPARED = 0.25
-"""Share of the free memory that is left alone: what is free is known at a run's start alone."""
-
-FEATURE_COPIES = 3.4
-"""How many times all features of a picture are held at the peak of a step (on a CPU, 2048 pixels)."""
-
-PATCH_COPIES = 4
-"""How many times all patches of a layer are held at the peak, in float32."""
-
-STATE = 120
-"""Bytes of a pixel that a run holds beside features: of pictures, gradients and moments."""
+SPARED = 0.25  # share of the free memory that is left alone: what is free is known at a run's start alone
+FEATURE_COPIES = 3.4  # how many times all features of a picture are held at the peak of a step (on a CPU, 2048 pixels)
+PATCH_COPIES = 4  # how many times all patches of a layer are held at the peak, in float32
+STATE = 120  # bytes of a pixel that a run holds beside features: of pictures, gradients and moments
 
 
 def thrifty_state(device: Device) -> int:
@@ -63,8 +56,7 @@ def tiled_time(side: int, around: int) -> float:
     return ROUNDS * (side / max(side - 2 * around, 16)) ** 2
 
 
-ROUNDS = 2.0
-"""What two rounds cost over one: features are computed twice, the content's as well, and gradients once."""
+ROUNDS = 2.0  # what two rounds cost over one: features are computed twice, the content's as well, and gradients once
 
 
 def _channels(model: Encoder) -> float:

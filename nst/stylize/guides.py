@@ -16,14 +16,9 @@ from nst.encoders import Encoder
 from nst.images import resize
 from nst.losses import normalized_weights
 
-LEAST = 1e-3
-"""A mask that nowhere exceeds this, or covers less than this of its picture, is taken for empty."""
-
-DARK = 8 / 255
-"""A mask whose greatest value is below this is no drawing but a map of numbers, such as 0 and 1."""
-
-LOST = 0.1
-"""Where erosion leaves less than this share of a guide, the layer takes it as it was before."""
+LEAST = 1e-3  # a mask that nowhere exceeds this, or covers less than this of its picture, is taken for empty
+DARK = 8 / 255  # a mask whose greatest value is below this is no drawing but a map of numbers, such as 0 and 1
+LOST = 0.1  # where erosion leaves less than this share of a guide, the layer takes it as it was before
 
 
 @dataclass(frozen=True)

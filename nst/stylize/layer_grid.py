@@ -21,11 +21,8 @@ from nst.stylize.invert import invert
 from nst.stylize.several import in_turn
 from nst.stylize.texture import reconstruct_style
 
-GRID_LAYERS = STYLE_LAYERS
-"""The columns of the result."""
-
-NOT_BEGUN = 0.5
-"""What stands where no picture is yet: gray."""
+GRID_LAYERS = STYLE_LAYERS  # the columns of the result
+NOT_BEGUN = 0.5  # what stands where no picture is yet: gray
 
 
 def layer_grid(

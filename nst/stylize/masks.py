@@ -12,8 +12,7 @@ from torch.nn import functional as F
 from nst.images import Source, decode, to_tensor
 from nst.stylize.guides import LEAST
 
-FAINT = 1 / 32
-"""An opacity below which a pixel's color is not to be trusted: it was rounded away."""
+FAINT = 1 / 32  # an opacity below which a pixel's color is not to be trusted: it was rounded away
 
 
 def open_mask(source: Source, size: int | None = None) -> Tensor:

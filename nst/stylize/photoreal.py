@@ -23,11 +23,8 @@ from nst.optimize import Step
 from nst.settings import check
 from nst.stylize.segmentation import divide, smoothed
 
-PARTS = 6
-"""Regions of each picture at most."""
-
-LOOKED_AT = 384
-"""Long side in pixels at which colors are measured and regions are found."""
+PARTS = 6  # regions of each picture at most
+LOOKED_AT = 384  # long side in pixels at which colors are measured and regions are found
 
 NOISE = 3.0
 """Deviation in CIE Lab that any colors are taken to have: a flat sky's grain is not stretched to a style's contrast."""
@@ -35,26 +32,19 @@ NOISE = 3.0
 GAIN = (0.4, 2.0)
 """How much contrast may fall or rise along any axis of color: more would show the steps of 8 bits as bands."""
 
-SHARE = 0.75
-"""How much of a change is that of the region, and not of the whole: regions stay in one light."""
-
-ENTROPY = 0.3
-"""Of the plan that pairs regions, in squared deviations; lower pairs each with fewer."""
+SHARE = 0.75  # how much of a change is that of the region, and not of the whole: regions stay in one light
+ENTROPY = 0.3  # of the plan that pairs regions, in squared deviations; lower pairs each with fewer
 
 BOUND = 0.5
 """How strictly all of the style is taken: 1 takes each region by its area, 0 lets some be left and some taken twice."""
 
-CHROMA = 0.4
-"""How much their hues count beside their lightness: a sky is light in most pictures, and blue in some."""
-
-HEIGHT = 1.4
-"""How much it counts that regions lie at one height, of -1 to 1, beside their colors in deviations."""
+CHROMA = 0.4  # how much their hues count beside their lightness: a sky is light in most pictures, and blue in some
+HEIGHT = 1.4  # how much it counts that regions lie at one height, of -1 to 1, beside their colors in deviations
 
 REACH, EDGE = 1 / 16, 4e-3
 """Of the guided filter: how far it looks, relative to the long side, and the variance above which there is an edge."""
 
-POINTS = 33
-"""Values of each channel in a look-up table."""
+POINTS = 33  # values of each channel in a look-up table
 
 
 class Colors(NamedTuple):

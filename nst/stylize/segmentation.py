@@ -13,23 +13,12 @@ from nst.color import to_lab
 from nst.images import Source, resize
 from nst.stylize.masks import painted_masks
 
-MOST = 12
-"""How many meanings a map may have."""
-
-APART = 0.12
-"""Colors of a map that are less far from each other, in [0, 1], are one and the same."""
-
-LEAST = 0.002
-"""A color that covers less than this of a map is taken for a slip."""
-
-FLAT = 0.1
-"""How much the neighbors of a pixel may differ from it within one color: JPEG is not exact."""
-
-CLUSTERING = 112
-"""Long side in pixels at which a painting is divided."""
-
-ALIKE = 13.0
-"""Parts of a painting whose mean colors are less far apart than this, in CIE Lab, are one."""
+MOST = 12  # how many meanings a map may have
+APART = 0.12  # colors of a map that are less far from each other, in [0, 1], are one and the same
+LEAST = 0.002  # a color that covers less than this of a map is taken for a slip
+FLAT = 0.1  # how much the neighbors of a pixel may differ from it within one color: JPEG is not exact
+CLUSTERING = 112  # long side in pixels at which a painting is divided
+ALIKE = 13.0  # parts of a painting whose mean colors are less far apart than this, in CIE Lab, are one
 
 
 def map_colors(picture: Tensor) -> list[str]:

@@ -8,8 +8,7 @@ from dataclasses import replace
 from nst.settings import PRESETS
 from nst.settings.setting import Preset
 
-BALANCE = 250.0
-"""Style weight over content weight at strength 50."""
+BALANCE = 250.0  # style weight over content weight at strength 50
 
 
 def balance(strength: float, content_gain: float = 1.0) -> tuple[float, float]:

@@ -173,11 +173,8 @@ def one_style(style: Tensor | Sequence[Tensor]) -> Tensor:
     return styles[0]
 
 
-CARE = 3.0
-"""How much more the content counts in a face with the greatest care."""
-
-CARED = 1.5
-"""How much the content counts on the mean at most: a portrait is to be painted, too."""
+CARE = 3.0  # how much more the content counts in a face with the greatest care
+CARED = 1.5  # how much the content counts on the mean at most: a portrait is to be painted, too
 
 
 def careful(content: ContentImage, keep_faces: float, care: Tensor | None) -> ContentImage:

@@ -12,5 +12,4 @@ LISTED = (
 TASKS: dict[str, Task] = {name: import_module(f"nst.tasks.{name}").TASK for name in LISTED.split()}
 """Every task by its name in recipes and links."""
 
-FORMER = {"survey": "layers"}
-"""What tasks were called in recipes and links of former versions."""
+FORMER = {"survey": "layers"}  # what tasks were called in recipes and links of former versions

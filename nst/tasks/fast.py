@@ -15,8 +15,7 @@ from nst.tasks.style_transfer import PAINTING, PHOTO
 from nst.tasks.task import Panel, Task, Values
 from nst.taught import find
 
-COLUMNS = 4
-"""Pictures in a row where all styles are shown."""
+COLUMNS = 4  # pictures in a row where all styles are shown
 
 WORDS = {"predictor": "Predicted", "adain": "AdaIN"}
 

@@ -15,8 +15,7 @@ from nst.tasks.style_transfer import BEGUN, COMPARED, LAYERS, OPTIMIZED, PAINTED
 from nst.tasks.task import Panel, Task, Values
 
 MIXED = ("mixing", "guide")
-SECONDS = 0.4
-"""That each picture is shown in the film."""
+SECONDS = 0.4  # that each picture is shown in the film
 
 
 def run(content: Tensor, style: Sequence[Tensor], **settings: Any) -> Iterator[Step]:

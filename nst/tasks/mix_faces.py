@@ -7,8 +7,7 @@ from nst.tasks.faces import FACE_ROWS
 from nst.tasks.result import Layout
 from nst.tasks.task import Panel, Task
 
-TRAITS = ("pose and light", "features", "fine traits")
-"""What the levels of `nst.faces.LEVELS` hold, in words."""
+TRAITS = ("pose and light", "features", "fine traits")  # what the levels of `nst.faces.LEVELS` hold, in words
 
 PAIR = Layout(
     (

@@ -9,8 +9,7 @@ from nst.tasks.faces import FACE_ROWS
 from nst.tasks.result import Layout
 from nst.tasks.task import Panel, Task, Values
 
-RATE = 20
-"""Pictures a second."""
+RATE = 20  # pictures a second
 
 
 def film(settings: Values) -> Layout:

@@ -15,12 +15,9 @@ from nst.settings.setting import MOST_ITEMS
 from nst.tasks import FORMER, TASKS
 from nst.weights import file_sha256
 
-SEPARATOR = "|"
-"""Between the names of several pictures in a link."""
-UNNAMED = "-"
-"""What stands for a picture without a name, among several."""
-FIRST = "style_transfer"
-"""The task of recipes and links that name none."""
+SEPARATOR = "|"  # between the names of several pictures in a link
+UNNAMED = "-"  # what stands for a picture without a name, among several
+FIRST = "style_transfer"  # the task of recipes and links that name none
 
 
 def make_recipe(

@@ -51,8 +51,7 @@ class Layout:
         return () if not self.seconds else (".gif", ".webp", ".mp4") if self.plays else (".gif", ".mp4")
 
 
-ONE = Layout()
-"""One picture."""
+ONE = Layout()  # one picture
 
 
 @dataclass(frozen=True)

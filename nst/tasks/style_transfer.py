@@ -65,11 +65,8 @@ LUT = Extra(
     layout=Layout(table=True),
 )
 
-MOMENT = 0.05
-"""How many plain runs a photo-real picture amounts to, about."""
-
-PAINTED_BY = (style_transfer, StyleOptions)
-"""What the settings of a run are the arguments of."""
+MOMENT = 0.05  # how many plain runs a photo-real picture amounts to, about
+PAINTED_BY = (style_transfer, StyleOptions)  # what the settings of a run are the arguments of
 
 TASK = Task(
     "style_transfer",

@@ -25,12 +25,10 @@ from nst.tasks.result import ONE, Layout
 CONTENT, STYLE, MASK, MAP, CLIP = "content", "style", "mask", "map", "clip"
 """The roles of pictures: what is painted, what it is painted like, where, what is where; and that of a clip."""
 
-PAINTED = "content"
-"""The input that is painted over; of a folder each picture in turn."""
+PAINTED = "content"  # the input that is painted over; of a folder each picture in turn
 
 MANY = 32
-REST = "rest"
-"""In place of a mask: all that the other masks leave, or all of a style."""
+REST = "rest"  # in place of a mask: all that the other masks leave, or all of a style
 
 Values = Mapping[str, Any]
 Run = Callable[..., Iterator[Step]]

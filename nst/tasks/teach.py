@@ -12,8 +12,7 @@ from nst.tasks.task import Panel, Task, Values
 from nst.taught import network_place, place
 from nst.teach import teach
 
-MEMORY = 800_000_000
-"""Bytes that the crops of a step take on their way through the networks and back."""
+MEMORY = 800_000_000  # bytes that the crops of a step take on their way through the networks and back
 
 
 def named(inputs: dict[str, Any], names: Values, settings: dict[str, Any]) -> None:

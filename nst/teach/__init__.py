@@ -34,23 +34,12 @@ from nst.teach.perceptual import NamedStyles, Weights, loss_networks, random_vie
 WEIGHTS = Weights(content=0.025, structure=0.5, speckle=0.1)
 """Of the terms; as the network itself was trained with, but for the total variation, which needs none here."""
 
-SIDE, CROPS = 160, 4
-"""Side in pixels of what is painted in a step, and how many of them."""
-
-STYLE_SIZE = 640
-"""Long side in pixels of the picture for the usual brush, which the network was trained with."""
-
-NEAREST = 3
-"""Among so many known styles it begins."""
-
-BRUSHES = (1, 0, 1, 2)
-"""The brushes that steps learn for in turn; the usual one comes twice."""
-
-PACE = 0.05
-"""How much slower convolutions learn than scales and shifts, where they do."""
-
-LATELY = 0.95
-"""Decay of the moving average of what was learned, which is what is kept."""
+SIDE, CROPS = 160, 4  # side in pixels of what is painted in a step, and how many of them
+STYLE_SIZE = 640  # long side in pixels of the picture for the usual brush, which the network was trained with
+NEAREST = 3  # among so many known styles it begins
+BRUSHES = (1, 0, 1, 2)  # the brushes that steps learn for in turn; the usual one comes twice
+PACE = 0.05  # how much slower convolutions learn than scales and shifts, where they do
+LATELY = 0.95  # decay of the moving average of what was learned, which is what is kept
 
 START, STEP, STEP_OF_GPU = 15.0, 1.0, 0.06
 """Seconds of a processor's core until the first step, and of each; and of a GPU, a guess on the high side."""
@@ -58,8 +47,7 @@ START, STEP, STEP_OF_GPU = 15.0, 1.0, 0.06
 SHOWN, ANEW = 384, 4
 """Long side in pixels of the photo as it is painted meanwhile, and after how many steps it is painted anew."""
 
-EVERY = 10
-"""Steps after which what was learned is written, so that little is lost with the machine."""
+EVERY = 10  # steps after which what was learned is written, so that little is lost with the machine
 
 
 def teach(

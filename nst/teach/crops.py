@@ -46,8 +46,7 @@ class Pictures(Sequence[Image.Image]):
         return decode(self._packed[index] if self._packed else self._paths[index]).rgb
 
 
-PHOTO_SIDE = 256
-"""Side in pixels at which photos are kept."""
+PHOTO_SIDE = 256  # side in pixels at which photos are kept
 
 SMALLEST = 0.45
 """Least side of a crop, relative to the photo's: small ones hold smooth areas, which large pictures have many of."""

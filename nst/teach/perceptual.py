@@ -25,11 +25,8 @@ from nst.transforms import crop
 
 Statistics = dict[str, Tensor]
 
-ZOOMS = (0.8, 1.0, 1.25)
-"""At which a painted picture is looked at, and its style with it."""
-
-SEEN = 0.72
-"""Side of what the encoder is shown of a painted picture, relative to the picture's."""
+ZOOMS = (0.8, 1.0, 1.25)  # at which a painted picture is looked at, and its style with it
+SEEN = 0.72  # side of what the encoder is shown of a painted picture, relative to the picture's
 
 
 class LossNetwork(nn.Module):

@@ -27,11 +27,8 @@ from nst.stylize import style_transfer
 
 LAYERS = (*STYLE_LAYERS[:4], *CONTENT_LAYERS, *STYLE_LAYERS[4:])
 KEYS = ("row", "size", "ms", "rate", "floor_ms", "times_floor", "times_pass", "memory", "note", "seconds")
-LONGEST = 0.4
-"""Seconds for which a thing is repeated to be timed."""
-
-PRINT, ALLOWED = 8192, 4 * 2**30
-"""Long side in pixels of a print, and bytes of the GPU's memory for it."""
+LONGEST = 0.4  # seconds for which a thing is repeated to be timed
+PRINT, ALLOWED = 8192, 4 * 2**30  # long side in pixels of a print, and bytes of the GPU's memory for it
 
 Row = dict[str, Any]
 

@@ -15,8 +15,7 @@ from nst.losses import EPS
 from nst.research.evaluate.grid import last
 from nst.research.evaluate.sheets import load
 
-RIDGE = 1e-5
-"""Added to the diagonal of the student's second moments, relative to its features' mean variance."""
+RIDGE = 1e-5  # added to the diagonal of the student's second moments, relative to its features' mean variance
 
 Sums = tuple[Tensor, Tensor, Tensor]
 """Means of student by student, student by teacher, and of the teacher's variance, over positions."""

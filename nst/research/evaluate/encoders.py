@@ -12,8 +12,7 @@ from nst.research.evaluate.grid import GridConfig, Maker, Pair, Row, compared, o
 from nst.research.evaluate.judges import JudgePanel
 from nst.research.options import options
 
-LENGTHS = ("draft", "good", "best", "2000")
-"""Ever longer runs: presets, and numbers of steps of the preset *best*."""
+LENGTHS = ("draft", "good", "best", "2000")  # ever longer runs: presets, and numbers of steps of the preset *best*
 
 
 @dataclass(frozen=True, kw_only=True)

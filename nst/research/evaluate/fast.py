@@ -27,8 +27,7 @@ from nst.research.evaluate.judges import JudgePanel, aim
 from nst.research.options import options
 from nst.taught import find
 
-WORST = ("closed", "vgg19", "squeezenet", "ssim")
-"""What must not be low anywhere."""
+WORST = ("closed", "vgg19", "squeezenet", "ssim")  # what must not be low anywhere
 
 
 @dataclass(frozen=True, kw_only=True)

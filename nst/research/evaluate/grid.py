@@ -23,11 +23,8 @@ from nst.places import write_json
 from nst.research.evaluate.sheets import load, named_content, named_style, side_by_side, write
 from nst.stylize import style_transfer
 
-BETWEEN = "--"
-"""A result's file is called STYLE--CONTENT."""
-
-SHORT = 2.0
-"""Seconds within which a picture is painted once more to be timed, so that networks are loaded before."""
+BETWEEN = "--"  # a result's file is called STYLE--CONTENT
+SHORT = 2.0  # seconds within which a picture is painted once more to be timed, so that networks are loaded before
 
 Row = dict[str, Any]
 
@@ -55,8 +52,7 @@ class Pair:
         return f"{self.style}{BETWEEN}{self.photo}"
 
 
-Maker = Callable[[Pair], Tensor | None]
-"""A pair to a result (1, 3, H, W) of any size; None where there is none."""
+Maker = Callable[[Pair], Tensor | None]  # a pair to a result (1, 3, H, W) of any size; None where there is none
 
 Measure = Callable[[Pair, str, Tensor], Row | None]
 """A pair, its maker's name, and a result as large as the photo, to numbers; None for what is shown and not measured."""

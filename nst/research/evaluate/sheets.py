@@ -11,8 +11,7 @@ from torch import Tensor
 from nst.images import decode, save, to_pil, to_tensor
 from nst.styles import load_content, load_style, open_named
 
-LABEL = 32
-"""Height in pixels of a line of text on a sheet."""
+LABEL = 32  # height in pixels of a line of text on a sheet
 
 
 def load(path: str | Path) -> Tensor:

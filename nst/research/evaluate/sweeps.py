@@ -36,8 +36,7 @@ LEVELS: dict[str, tuple[float, ...]] = {
     "wrong style": SHARES,
     "wrong content": SHARES,
 }
-RISING = ("steps", "strength", "jpeg")
-"""Sweeps along which a result gets better; along the others it gets worse."""
+RISING = ("steps", "strength", "jpeg")  # sweeps along which a result gets better; along the others it gets worse
 
 ONE_SCALE = Preset(num_steps=STEPS[-1], factor=1e9, smallest=1, average=0.0, tv_weight=0.01)
 QUICK = replace(ONE_SCALE, num_steps=40)

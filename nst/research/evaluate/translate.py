@@ -20,8 +20,7 @@ from nst.research.evaluate.grid import Row, averaged
 from nst.research.evaluate.sheets import named_content, named_style, side_by_side, write
 from nst.translate import MODEL, translate
 
-BACKGROUND, AROUND = 0.1, 3
-"""See `background_of`."""
+BACKGROUND, AROUND = 0.1, 3  # see `background_of`
 
 
 def compare_translate(

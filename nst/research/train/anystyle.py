@@ -23,14 +23,9 @@ from nst.styles import list_styles, load_style
 from nst.teach.crops import SMALLEST, Stock
 from nst.teach.perceptual import ZOOMS, Perceptual, loss_networks, random_view
 
-STYLE_SIDE = 512
-"""Long side in pixels at which style pictures are kept."""
-
-STOCK_SIDE = 320
-"""Side in pixels of the squares that styles are kept as."""
-
-ENOUGH = 0.55
-"""Structural similarity to the photo that is enough (see `nst.teach.perceptual.Weights`)."""
+STYLE_SIDE = 512  # long side in pixels at which style pictures are kept
+STOCK_SIDE = 320  # side in pixels of the squares that styles are kept as
+ENOUGH = 0.55  # structural similarity to the photo that is enough (see `nst.teach.perceptual.Weights`)
 
 
 class AnyStyleObjective(nn.Module):

@@ -66,5 +66,4 @@ def _cut_out(image: Tensor, generator: torch.Generator) -> Tensor:
     return image * ~(rows & columns)
 
 
-POLICIES = {"color": _recolor, "translation": _translate, "cutout": _cut_out}
-"""Every change by name."""
+POLICIES = {"color": _recolor, "translation": _translate, "cutout": _cut_out}  # every change by name

@@ -37,8 +37,7 @@ from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
 from nst.weights import load_tensors
 
 STAGES = [[24, 32], [64, 64], [160, 160], [256, 256], [256]]
-HEAD_RATE = 3
-"""How much faster than the student the heads learn."""
+HEAD_RATE = 3  # how much faster than the student the heads learn
 CONTENT_GAIN = 20.0
 """See `nst.encoders.Encoder`: this student keeps less of the content than its teachers at an equal content loss."""
 INPUT: dict[str, Any] = {"mean": (0.45,) * 3, "std": (0.25,) * 3}
@@ -246,11 +245,8 @@ class Distillation(nn.Module):
         return self.student(image, [name])[name]
 
 
-SEMANTICS = 0.3
-"""How much SqueezeNet's features count."""
-
-MIXTURE = {"photos": 0.4, "paintings": 0.2, "varied": 0.1, "painted": 0.3}
-"""Of what a batch consists."""
+SEMANTICS = 0.3  # how much SqueezeNet's features count
+MIXTURE = {"photos": 0.4, "paintings": 0.2, "varied": 0.1, "painted": 0.3}  # of what a batch consists
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,7 @@ from typing import Any, ClassVar
 from nst.device import Device
 from nst.teach.perceptual import Weights
 
-AVERAGE = 0.998
-"""Decay of the moving average of the weights."""
+AVERAGE = 0.998  # decay of the moving average of the weights
 
 
 @dataclass(frozen=True, kw_only=True)

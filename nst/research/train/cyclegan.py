@@ -27,8 +27,7 @@ from nst.research.train.lesson import Lesson
 from nst.research.train.loop import Learner, average_weights, descend
 from nst.teach.crops import PHOTO_SIDE, Stock
 
-MANY = 48
-"""Crops that tell what the other kind's pictures have in common."""
+MANY = 48  # crops that tell what the other kind's pictures have in common
 
 
 def linear_decay(progress: float, top: float) -> float:

@@ -44,8 +44,7 @@ from nst.research.train.lesson import Lesson
 from nst.research.train.teacher_filter import Varied, teacher_filter
 from nst.teach.crops import Pictures
 
-LAYERS = ("relu1_1", "relu2_1", "relu3_1")
-"""Of the encoder that compares student and target: edges, textures, parts."""
+LAYERS = ("relu1_1", "relu2_1", "relu3_1")  # of the encoder that compares student and target: edges, textures, parts
 
 
 class Imitation(nn.Module):
@@ -145,8 +144,7 @@ BOLD = 3.0
 """How much worse it is to leave out what is drawn than to paint what is not: where in doubt, stripes half painted look
 like neither animal."""
 
-LEAST = 0.01
-"""The share of a picture that must be drawn on for it to have a texture."""
+LEAST = 0.01  # the share of a picture that must be drawn on for it to have a texture
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from nst.losses.structure import LUMINANCE
 
-CELL = 1 / 16
-"""Side of the squares, relative to the picture's, within which light is compared."""
+CELL = 1 / 16  # side of the squares, relative to the picture's, within which light is compared
 
 FAINT, STRONG = 0.07, 0.14
 """Deviation of the change of light within a square: below the first nothing is drawn, above the second all is."""

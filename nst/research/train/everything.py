@@ -22,8 +22,7 @@ from nst.research.train.cyclegan import train_cyclegan
 from nst.research.train.data import named_style
 from nst.weights.manifest import PRETRAINED
 
-ENDLESS = 10**6
-"""Steps of a training that ends by the clock."""
+ENDLESS = 10**6  # steps of a training that ends by the clock
 
 
 @dataclass(frozen=True, kw_only=True)

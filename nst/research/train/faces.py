@@ -25,8 +25,7 @@ from nst.research.train.loop import train, training_device
 from nst.research.train.model_file import seed_weights, write_model
 from nst.teach.crops import Pictures, Stock
 
-SHEET, SHEET_COLUMNS, TRUNCATION = 64, 8, 0.7
-"""How many faces a sheet shows, and how near to the mean one."""
+SHEET, SHEET_COLUMNS, TRUNCATION = 64, 8, 0.7  # how many faces a sheet shows, and how near to the mean one
 
 ABOUT = (
     "Faces that never existed, {side} pixels a side, from {dim} normally distributed numbers. Trained on {count} "

@@ -19,11 +19,8 @@ from nst.research.train.data import other_colors
 from nst.teach.crops import Stock
 from nst.transforms import crop
 
-FRESH = 32
-"""How many pictures are painted at a time, unless the bank is small: then a quarter of it."""
-
-LENGTHS = (20, 60, 160)
-"""Steps of an optimization; its picture after a third of them is kept as well."""
+FRESH = 32  # how many pictures are painted at a time, unless the bank is small: then a quarter of it
+LENGTHS = (20, 60, 160)  # steps of an optimization; its picture after a third of them is kept as well
 
 RATE = 0.04
 ASCENT, ASCENT_STEP = 6, 2 / 255

@@ -17,11 +17,8 @@ from nst.research.train.drawn import drawn
 from nst.teach.crops import PHOTO_SIDE, Stock
 from nst.weights import load_tensors, save_tensors
 
-STAYING = 0.3
-"""Share of the crops that are to stay as they are."""
-
-MAMMALS, ENOUGH = slice(151, 389), 0.1
-"""Classes of ImageNet, and how likely they must be together."""
+STAYING = 0.3  # share of the crops that are to stay as they are
+MAMMALS, ENOUGH = slice(151, 389), 0.1  # classes of ImageNet, and how likely they must be together
 
 
 class Varied:
