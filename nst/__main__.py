@@ -8,11 +8,8 @@ from collections.abc import Sequence
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code: 0 when done, 2 for bad usage or bad input, 130 after Ctrl-C.
-
-    Args:
-        argv: what the user typed after `python -m nst`; None means the process's own arguments.
-    """
+    """Run the command that `argv`, or the process's own arguments, ask for; the exit code: 0 when done, 2 for bad usage
+    or bad input, 130 after Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):  # a console that cannot write a name must not cost the picture
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")

@@ -81,11 +81,8 @@ def is_file(text: str) -> bool:
 
 
 def open_input(one: Input, given: Sequence[str], size: int) -> tuple[list[str], Any]:
-    """The names of what was given for an input, and the pictures, as the task takes them.
-
-    Raises:
-        ImageError: they are too few or too many, or one cannot be opened.
-    """
+    """The names of what was given for an input, and the pictures, as the task takes them. Raises ImageError where they
+    are too few or too many, or one cannot be opened."""
     if not max(one.least, 1 if given else 0) <= len(given) <= one.most:
         if not given:
             raise ImageError(f"Which {one.title.lower()}? Give {_how(one)}.")
@@ -128,11 +125,7 @@ class Target:
     kind: str = "picture"
 
     def write(self, result: Result, rate: float | None = None) -> list[Path]:
-        """Write the result; if that fails after all, into a temporary place that the error names.
-
-        Raises:
-            ImageError: it could not be written where it should.
-        """
+        """Write the result; if that fails after all, into a temporary place that the ImageError then names."""
         ways: dict[str, Callable[[Path], list[Path]]] = {
             "picture": lambda path: [result.save(path)],
             "film": lambda path: [result.save_film(path, rate)],
@@ -144,11 +137,7 @@ class Target:
 
 
 def kept(write: Callable[[Path], T], path: Path) -> T:
-    """Write to a path; if that fails, to a temporary one that the error names.
-
-    Raises:
-        ImageError: it could not be written where it should.
-    """
+    """Write to a path; if that fails, to a temporary one that the ImageError then names."""
     try:
         return write(path)
     except (ImageError, OSError) as error:
@@ -212,11 +201,7 @@ def check_writable(out: Path) -> None:
 
 
 def check_apart(out: Path, inputs: Sequence[str]) -> None:
-    """Refuse to write over a picture that is read.
-
-    Raises:
-        ImageError: it is one of them.
-    """
+    """Refuse, by an ImageError, to write over a picture that is read."""
     for text in inputs:
         source = Path(text).expanduser()
         if source.is_file() and out.exists() and out.samefile(source):

@@ -92,10 +92,7 @@ def target(output: str | None, suffix: str) -> Path | None:
 
 def name_in(folder: Path, picture: str) -> str:
     """What a picture is called among those of the folder, asked for by its path, its name in the folder, or its last.
-
-    Raises:
-        ImageError: it is not among them.
-    """
+    Raises ImageError where it is not among them."""
     names, path = names_in(folder), Path(picture).expanduser().resolve()
     within = path.relative_to(folder.resolve()).as_posix() if path.is_relative_to(folder.resolve()) else picture
     told = [one.encode("utf-8", "replace").decode() for one in (within, picture)]

@@ -146,11 +146,8 @@ def split_weight(text: str) -> tuple[str, float]:
 
 
 def restored(path: str, task: Task, typed: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The recipe inside a picture, and the settings that it and what was typed come to; what was typed wins.
-
-    Raises:
-        ImageError: no recipe, or one that needs a network that only its user has.
-    """
+    """The recipe inside a picture, and the settings that it and what was typed come to; what was typed wins. Raises
+    ImageError for no recipe, or one that needs a network that only its user has."""
     recipe = files.read_recipe(Path(path).expanduser())
     if not recipe:
         raise ImageError(

@@ -17,12 +17,7 @@ Critic = Callable[[Tensor], Tensor]  # from pictures, or points, (N, ...) to log
 
 
 class Game(NamedTuple):
-    """What the two players lower.
-
-    Attributes:
-        discriminator: the loss of the logits of real and of made pictures.
-        generator: the loss of the logits of made pictures.
-    """
+    """What the two players lower, of the logits of real and of made pictures, and of those of made ones."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]
     generator: Callable[[Tensor], Tensor]
@@ -54,11 +49,7 @@ GAMES = {
 
 
 def game(name: str) -> Game:
-    """The game of this name.
-
-    Raises:
-        ValueError: there is none.
-    """
+    """The game of this name. Raises ValueError where there is none."""
     if name not in GAMES:
         raise ValueError(f'There is no game "{name}". There are: {", ".join(GAMES)}.')
     return GAMES[name]

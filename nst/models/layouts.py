@@ -47,11 +47,8 @@ def from_other_layouts(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], d
 
 
 def renamed(tensors: Mapping[str, Tensor], places: Mapping[str, str]) -> dict[str, Tensor]:
-    """Weights and biases of layers under other names: `places` has the old name of each layer to the new one.
-
-    Raises:
-        ValueError: tensors are missing or too many.
-    """
+    """Weights and biases of layers under other names: `places` has the old name of each layer to the new one. Raises
+    ValueError where tensors are missing or too many."""
     names = {f"{old}.{part}": f"{new}.{part}" for old, new in places.items() for part in ("weight", "bias")}
     if missing := [name for name in names if name not in tensors]:
         raise ValueError(f"{missing[0]!r} is missing.")

@@ -33,12 +33,8 @@ def whole_step(models: Iterable[Encoder], kinds: Iterable[str], device: Device) 
 
 
 def tile_side(pixels: float, per_pixel: float, device: Device) -> int | None:
-    """Side of the tiles that a picture of so many pixels must be cut into, with what is around them; None for none.
-
-    Args:
-        pixels: of the picture.
-        per_pixel: what `whole_step` says.
-    """
+    """Side of the tiles that a picture of so many pixels, each of as many bytes as `whole_step` says, must be cut into,
+    with what is around them; None for none."""
     free = (1 - SPARED) * free_memory(device)
     if pixels * per_pixel <= free:
         return None

@@ -60,11 +60,7 @@ def mask_of(picture: Tensor, name: str) -> Tensor:
 
 
 def fitted_mask(picture: Tensor, shape: tuple[int, int], name: str) -> tuple[Tensor, str | None]:
-    """A mask of this (height, width), and a sentence if it had to be resized.
-
-    Raises:
-        ValueError: see `mask_of`.
-    """
+    """A mask of this (height, width), and a sentence if it had to be resized. Raises as `mask_of`."""
     mask, (height, width) = mask_of(picture, name), picture.shape[-2:]
     if (height, width) == shape:
         return mask, None

@@ -117,11 +117,8 @@ class Objective:
         return tuple(prefix + name for name in self.content_layers)
 
     def cut(self, shape: tuple[int, int], views: Shifts | None) -> Cut | None:
-        """The tiles of a picture of this height and width, if a step with the whole does not fit into memory.
-
-        Raises:
-            ValueError: it does not, and what is compared has no tiles.
-        """
+        """The tiles of a picture of this height and width, if a step with the whole does not fit into memory. Raises
+        ValueError where what is compared has no tiles then."""
         per_pixel = whole_step({self.model, self.judge}, self.style_config.kinds, self.device)
         side = tile_side(shape[0] * shape[1], per_pixel, self.device)
         if side is None:
@@ -302,11 +299,8 @@ def prepare_content(
     map: Tensor | None,
     count: int,
 ) -> tuple[ContentImage, list[str]]:
-    """The content image for `count` styles, and sentences about masks that had to be resized.
-
-    Raises:
-        ValueError: a mask that is empty or missing, weights that make no sense.
-    """
+    """The content image for `count` styles, and sentences about masks that had to be resized. Raises ValueError for a
+    mask that is empty or missing, and for weights that make no sense."""
     shape, notes = _shape(content), []
     fitted: list[Tensor | None] = []
     for i, mask in enumerate(one_each(masks, count, "masks") or [None] * count):

@@ -28,11 +28,7 @@ def chosen_preset(preset: str | Preset, **overrides: object) -> Preset:
 
 
 def per_style(value: float | Sequence[float], count: int, what: str) -> list[float]:
-    """One number for each of `count` styles; one for all may be given.
-
-    Raises:
-        ValueError: another number of numbers.
-    """
+    """One number for each of `count` styles; one for all may be given. Raises ValueError for another number of them."""
     values = list(value) if isinstance(value, Sequence) else [value]
     if len(values) == 1:
         return values * count

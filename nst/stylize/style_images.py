@@ -142,11 +142,8 @@ def gather_styles(
     masks: Sequence[Tensor | None] | None = None,
     maps: Sequence[Tensor | None] | None = None,
 ) -> tuple[list[StyleImage], list[str]]:
-    """Style images of several pictures, and sentences about masks that had to be resized.
-
-    Raises:
-        ValueError: a mask or a map that fits no style, or is empty.
-    """
+    """Style images of several pictures, and sentences about masks that had to be resized. Raises ValueError for a mask
+    or a map that fits no style, or is empty."""
     styles, notes = [], []
     for i, picture in enumerate(pictures):
         mask, note = None, None

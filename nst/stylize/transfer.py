@@ -162,11 +162,7 @@ def style_transfer(
 
 
 def one_style(style: Tensor | Sequence[Tensor]) -> Tensor:
-    """The only style.
-
-    Raises:
-        ValueError: there are several.
-    """
+    """The only style. Raises ValueError where there are several."""
     styles = [style] if isinstance(style, Tensor) else style
     if len(styles) != 1:
         raise ValueError(f"A photo-real picture takes the colors of one style, not of {len(styles)}.")

@@ -83,30 +83,18 @@ class Result:
         return ((title, to_pil(image)) for title, image in zip(titles, self.images.split(1), strict=False))
 
     def save(self, path: Path) -> Path:
-        """Write the picture, with the recipe inside.
-
-        Raises:
-            ImageError: it cannot be written there.
-        """
+        """Write the picture, with the recipe inside. Raises ImageError where it cannot be written, as all of these."""
         return save(path, self.picture, recipe=self.recipe or None, alpha=self.alpha)
 
     def save_film(self, path: Path, rate: float | None = None) -> Path:
-        """Write the pictures as a film, at so many a second.
-
-        Raises:
-            ImageError: it cannot be written there.
-        """
+        """Write the pictures as a film, at so many a second."""
         frames = [picture for _, picture in self.pictures]
         if self.layout.returns:
             frames += frames[-2:0:-1]
         return save_film(path, frames, rate or 1 / self.layout.seconds)
 
     def save_table(self, path: Path) -> Path:
-        """Write the picture, whose pixels are a look-up table as of `nst.stylize.color_table`, as a .cube file.
-
-        Raises:
-            ImageError: it cannot be written there.
-        """
+        """Write the picture, whose pixels are a look-up table as of `nst.stylize.color_table`, as a .cube file."""
         return save_cube(path, self.images)
 
     def save_each(self, folder: Path) -> Iterator[Path]:

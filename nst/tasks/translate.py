@@ -62,11 +62,7 @@ def there_and_back(settings: Values) -> Layout:
 
 
 def back(images: Tensor) -> Tensor:
-    """What came back.
-
-    Raises:
-        ValueError: the network does not know the way.
-    """
+    """What came back. Raises ValueError where the network does not know the way."""
     if len(images) < 3:
         raise ValueError("This model knows one direction only, so there is nothing to write to --back.")
     return images[2:]

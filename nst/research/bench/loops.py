@@ -95,12 +95,8 @@ class _Uncaptured(PerceptualLoss):
 
 
 class Loop:
-    """A loop without our bookkeeping, float32 and contiguous. Each kind says what it measures, and what it lowers.
-
-    Args:
-        encoder: image to features.
-        content, style: pictures (1, 3, H, W) in [0, 1].
-    """
+    """A loop without our bookkeeping, float32 and contiguous, for pictures (1, 3, H, W) in [0, 1]. Each kind says what
+    it measures, and what it lowers."""
 
     def __init__(self, encoder: Encoder, content: Tensor, style: Tensor) -> None:
         self.encoder = PlainEncoder(encoder, torch.contiguous_format)

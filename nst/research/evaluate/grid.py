@@ -85,11 +85,8 @@ class GridConfig:
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """Every photo in every style, or one in one.
-
-        Raises:
-            ValueError: pairs are asked for, and there are not as many photos as styles.
-        """
+        """Every photo in every style, or one in one. Raises ValueError if there are then not as many photos as
+        styles."""
         photos, manners = (
             [(name, picture, resize(picture, self.size)) for name, picture in map(open_, words)]
             for open_, words in ((named_content, self.contents), (named_style, self.styles))
@@ -111,11 +108,8 @@ def last(content: Tensor, style: Tensor, **settings: Any) -> Tensor:
 
 
 def found_in(folder: Path) -> Maker:
-    """What finds the results of a folder by their names; a style's words are all among those of ours.
-
-    Raises:
-        ImageError: there are none.
-    """
+    """What finds the results of a folder by their names; a style's words are all among those of ours. Raises ImageError
+    where there are none."""
     known: dict[tuple[str, str], Path] = {}
     for path in sorted(folder.iterdir()):
         style, _, photo = path.stem.partition(BETWEEN)
@@ -133,11 +127,7 @@ def found_in(folder: Path) -> Maker:
 
 
 def others(folder: str | None) -> dict[str, Maker]:
-    """What finds the results of each folder in a folder.
-
-    Raises:
-        ImageError: there are none.
-    """
+    """What finds the results of each folder in a folder. Raises ImageError where there are none."""
     if folder is None:
         return {}
     inside = [path for path in sorted(Path(folder).iterdir()) if path.is_dir()] if Path(folder).is_dir() else []

@@ -61,11 +61,7 @@ def compare_results(
 
 
 def entries(root: Path) -> Iterator[Entry]:
-    """The results of a folder, by its list or by their names.
-
-    Raises:
-        ImageError: there are none.
-    """
+    """The results of a folder, by its list or by their names. Raises ImageError where there are none."""
     if not root.is_dir():
         raise ImageError(f"'{root}' is no folder; name one that holds results.")
     listed = root / LIST

@@ -38,12 +38,8 @@ def named_style(text: str) -> tuple[str, Tensor]:
 
 
 def side_by_side(columns: Mapping[str, Mapping[str, Tensor]], style: Tensor | None = None) -> Image.Image:
-    """A sheet in original size: a column for each maker under its name, a row for each photo.
-
-    Args:
-        columns: results by photo, by maker; the first has every photo.
-        style: (1, 3, H, W) in [0, 1], to stand above; None for none.
-    """
+    """A sheet in original size: a column for each maker under its name, a row for each photo, all of which the first
+    column has, of the results by photo; above, a style (1, 3, H, W) in [0, 1] if there is one."""
     names, first = list(columns), next(iter(columns.values()))
     rows: list[list[Tensor | None]] = [[columns[by].get(photo) for by in names] for photo in first]
     width = max(image.shape[-1] for row in rows for image in row if image is not None)

@@ -13,11 +13,8 @@ from torch import Tensor
 
 
 def augment(image: Tensor, policy: Sequence[str], generator: torch.Generator) -> Tensor:
-    """Pictures (N, 3, H, W) in [0, 1], changed by each of the policies, which are names of `POLICIES`.
-
-    Raises:
-        ValueError: there is no such policy.
-    """
+    """Pictures (N, 3, H, W) in [0, 1], changed by each of the policies. Raises ValueError for what is none of
+    `POLICIES`."""
     for name in policy:
         if name not in POLICIES:
             raise ValueError(f'There is no augmentation "{name}". There are: {", ".join(POLICIES)}.')

@@ -123,12 +123,9 @@ class Imitation(nn.Module):
 
 
 def texture_error(found: Tensor, wanted: Tensor, strength: Tensor) -> Tensor:
-    """Relative squared distance of the covariances of features (N, C, H, W) where something is drawn, as a logarithm;
-    the mean of those pictures on which anything is. Covariances, as in Gram matrices the mean color outweighs stripes.
-
-    Args:
-        strength: (N, 1, h, w), see `drawn`.
-    """
+    """Relative squared distance of the covariances of features (N, C, H, W) where something is drawn (N, 1, h, w), as a
+    logarithm; the mean of those pictures on which anything is. Covariances, as in Gram matrices the mean color
+    outweighs stripes."""
     share = F.adaptive_avg_pool2d(strength, (found.shape[2], found.shape[3]))
     grams = []
     for features in (found, wanted):

@@ -123,12 +123,7 @@ class StyleGANConfig(GrowingConfig):
 
 
 class FaceLearner(GanLearner):
-    """The training of a generator of faces: data, sheets, the kernel distance, the file.
-
-    Args:
-        name: of the architecture.
-        growth: of both networks; None where they do not grow.
-    """
+    """The training of a generator of faces, named by its architecture: data, sheets, the kernel distance, the file."""
 
     def __init__(
         self, name: str, config: GanConfig, generator: Any, discriminator: nn.Module, growth: Growth | None = None

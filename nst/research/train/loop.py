@@ -82,11 +82,8 @@ class Learner:
         self.elapsed = float(state.get("elapsed", 0.0))
 
     def resume(self, path: Path) -> int:
-        """Go on from a checkpoint; the step it is of, 0 where there is none.
-
-        Raises:
-            WeightsError: it is damaged, or of another training.
-        """
+        """Go on from a checkpoint; the step it is of, 0 where there is none. Raises WeightsError for one that is
+        damaged, or of another training."""
         if not path.exists():
             return 0
         try:

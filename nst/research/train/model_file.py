@@ -26,11 +26,8 @@ def seed_weights(seed: int, encoder: str | None = None) -> None:
 
 
 def warm_start(model: nn.Module, path: str | Path, without: Sequence[str] = ()) -> None:
-    """Take over the tensors of a file that have the names and shapes of the model's own.
-
-    Raises:
-        WeightsError: the file is damaged, or there are none.
-    """
+    """Take over the tensors of a file that have the names and shapes of the model's own. Raises WeightsError where
+    there are none, or the file is damaged."""
     own = model.state_dict()
     found = {k: v.float() for k, v in load_tensors(Path(path)).items() if k not in without}
     found = {k: v for k, v in found.items() if k in own and v.shape == own[k].shape}
