@@ -224,11 +224,8 @@ def _alone(name: str) -> ValueError:
 
 
 def model_for(styles: Sequence[StyleLike]) -> str:
-    """The model that these styles need: the one that learned them, if it learned all, or the one for any.
-
-    Raises:
-        ValueError: a name that nothing knows, or a network of one style among others.
-    """
+    """The model that these styles need: the one that learned them, if it learned all, or the one for any. Raises
+    ValueError for a name that nothing knows, and for a network of one style among others."""
     names = [style for style in styles if isinstance(style, str | Taught)]
     learned = {*fast_styles(), *(name for name in names if isinstance(name, Taught))}
     alone = {entry.name for entry in networks()}

@@ -342,11 +342,8 @@ def encode(
 
 @contextmanager
 def written(path: Path) -> Iterator[Path]:
-    """A file beside `path` to write to, which takes its place at the end; of what fails, nothing is left.
-
-    Raises:
-        ImageError: nothing can be written there.
-    """
+    """A file beside `path` to write to, which takes its place at the end; of what fails, nothing is left. Raises
+    ImageError where nothing can be written."""
     try:
         with replacing(path) as part:
             yield part

@@ -61,10 +61,7 @@ def user_folder(kind: str) -> Path:
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A file beside `path` to write to, which takes its place in one step at the end; of what fails, nothing is left.
-
-    Raises:
-        OSError: nothing can be written there.
-    """
+    Raises OSError where nothing can be written."""
     part = path.with_name(f".{secrets.token_hex(8)}.part")  # beside it, as os.replace does not cross file systems
     try:
         yield part

@@ -73,11 +73,7 @@ def list_models(kind: str | None = None) -> list[Weights]:
 
 
 def find_model(name: str) -> Weights:
-    """The entry of this name.
-
-    Raises:
-        ValueError: unknown; the message offers the nearest names.
-    """
+    """The entry of this name. Raises ValueError, which offers the nearest names, where there is none."""
     known = store.read_manifest()
     if name in known:
         return known[name]
@@ -136,11 +132,8 @@ def load_model(
 
 
 def offered(name: str | Path, *, download: bool = True) -> Offer | None:
-    """What the Hub has under this name, if it is that of a repository; what is known under it costs no request.
-
-    Raises:
-        WeightsNotFound, WeightsError: as `load_model`.
-    """
+    """What the Hub has under this name, if it is that of a repository; what is known under it costs no request. Raises
+    as `load_model`."""
     asked = repository.parse(name)
     return repository.look(*asked, download=download) if asked else None
 

@@ -55,11 +55,8 @@ def folder() -> Path:
 
 
 def place(name: str, where: Path | None = None) -> Path:
-    """The file of a style in a folder, this user's if none is named; it need not be there.
-
-    Raises:
-        ValueError: no style can be called so.
-    """
+    """The file of a style in a folder, this user's if none is named; it need not be there. Raises ValueError where no
+    style can be called so."""
     return (where or folder()) / f"style-{checked_name(name)}{SUFFIX}"  # no name alone: Windows keeps some for itself
 
 
@@ -70,11 +67,8 @@ def names(where: Path | None = None) -> list[str]:
 
 
 def find(name: str, where: Path | None = None) -> Taught | None:
-    """The style of this name in a folder; None if there is none.
-
-    Raises:
-        WeightsError: its file is damaged, or of a network that was replaced since.
-    """
+    """The style of this name in a folder; None if there is none. Raises WeightsError where its file is damaged, or of a
+    network that was replaced since."""
     try:
         path = place(name, where)
         stat = path.stat()
@@ -91,11 +85,8 @@ def _read(path: Path, *_: int) -> Taught:
 
 def pull(name: str) -> Taught | None:
     """The style that a repository of the Hub holds, "owner/name" or "owner/name@revision", by which it is called then;
-    None if this names no repository, or one of something else.
-
-    Raises:
-        WeightsError: it cannot be had, or not used here.
-    """
+    None if this names no repository, or one of something else. Raises WeightsError where it cannot be had, or not used
+    here."""
     offer = offered(name)
     if not offer or not offer.taught:
         return None
@@ -131,11 +122,8 @@ def network_place(name: str, where: Path | None = None) -> Path:
 
 
 def keep_network(style: Taught, network: Any, where: Path | None = None) -> Path:
-    """Write a network for one style alone, as `nst.registry.load_model` takes it; gives the file.
-
-    Raises:
-        WeightsError: it cannot be written.
-    """
+    """Write a network for one style alone, as `nst.registry.load_model` takes it; gives the file. Raises WeightsError
+    where it cannot be written."""
     path, entry = network_place(style.name, where), resolve(find_model(NETWORK))
     config = json.loads(metadata(entry)["config"]) | {"styles": [style.name]}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -170,11 +158,8 @@ def free_name(text: str, where: Path | None = None, source: str = "") -> str:
 
 
 def checked_name(text: str) -> str:
-    """What a style is called that somebody calls so: a word in small letters.
-
-    Raises:
-        ValueError: no style can be called so.
-    """
+    """What a style is called that somebody calls so: a word in small letters. Raises ValueError where no style can be
+    called so."""
     name = "_".join(str(text).lower().replace("-", " ").split())
     if not _is_name(name):
         told = f"A style is called by a word of at most {LETTERS} letters and digits that begins with a letter"
@@ -193,11 +178,8 @@ def _said(style: Taught) -> dict[str, str]:
 
 
 def load(source: Path | bytes) -> Taught:
-    """A style from a file, or from what a file holds, whoever it comes from.
-
-    Raises:
-        WeightsError: in a sentence, why it is none that can be used here.
-    """
+    """A style from a file, or from what a file holds, whoever it comes from. Raises WeightsError, which says why, for
+    what is none that can be used here."""
     try:
         data = source if isinstance(source, bytes) else _beginning(source)
     except OSError as error:

@@ -115,11 +115,8 @@ def in_view(target: Tensor, features: Features) -> Tensor:
 
 
 def normalized_weights(weights: Sequence[float] | None, count: int, what: str = "weights") -> list[float]:
-    """`count` weights that sum to 1; equal ones for None. `what` they are called in a complaint.
-
-    Raises:
-        ValueError: the wrong number of them, a negative one, or all zero.
-    """
+    """`count` weights that sum to 1; equal ones for None. `what` they are called in a complaint. Raises ValueError for
+    the wrong number of them, a negative one, or all zero."""
     if weights is None:
         return [1 / count] * count
     if len(weights) != count or min(weights) < 0 or not 0 < sum(weights) < float("inf"):

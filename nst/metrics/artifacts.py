@@ -40,12 +40,10 @@ def seam_energy(image: Tensor, period: int | None = None) -> float:
 def checkerboard_energy(image: Tensor, period: int = 2) -> float:
     """Share of an image's finest detail that repeats every `period` pixels: 0 for none, 1 for a checkerboard.
 
-    Networks that enlarge by transposed convolutions leave such patterns (Odena, Dumoulin and Olah, "Deconvolution
-    and Checkerboard Artifacts", 2016). The variance of the detail, and of its strength, that the place within a
-    period explains, over all of it; the larger of both. Images are (1, 3, H, W) in [0, 1]; chance is taken off.
-
-    Raises:
-        ValueError: a period below 2, or one that the picture has no four of each way.
+    Networks that enlarge by transposed convolutions leave such patterns (Odena, Dumoulin and Olah, "Deconvolution and
+    Checkerboard Artifacts", 2016). The variance of the detail, and of its strength, that the place within a period
+    explains, over all of it; the larger of both. Images are (1, 3, H, W) in [0, 1]; chance is taken off. Raises
+    ValueError for a period below 2, or one that the picture has no four of each way.
     """
     light = gray(image)
     if period < 2 or min(light.shape) < 4 * period:

@@ -18,10 +18,8 @@ def blob_area(image: Tensor, content: Tensor | None = None, style: Tensor | None
 
     A blob is a connected area, at least 5 pixels thick, where two channels are saturated: a single one is in any cream
     or pink that is painted, and no light. Networks with instance normalization leave them on pale areas. What is
-    saturated in the photo, too, does not count, nor does an area as large as the style's own.
-
-    Raises:
-        ValueError: image and photo of different sizes.
+    saturated in the photo, too, does not count, nor does an area as large as the style's own. Raises ValueError for
+    image and photo of different sizes.
     """
     import scipy.ndimage
 

@@ -34,11 +34,8 @@ def feature_agreement(features: Features, wanted: Features, layers: Sequence[str
 def luminance_ssim(image: Tensor, content: Tensor) -> float:
     """Structural similarity of the luminances of two images (1, 3, H, W) in [0, 1]; 1 for equal ones, down to -1.
 
-    Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004; Gaussian
-    window of sigma 1.5, as in the paper (scikit-image).
-
-    Raises:
-        ValueError: different sizes, or sides under 11 pixels.
+    Wang et al., "Image Quality Assessment: From Error Visibility to Structural Similarity", 2004; Gaussian window of
+    sigma 1.5, as in the paper (scikit-image). Raises ValueError for different sizes, and for sides under 11 pixels.
     """
     from skimage.color import rgb2gray
     from skimage.metrics import structural_similarity
@@ -56,13 +53,11 @@ def self_similarity(
 ) -> float:
     """How alike the likenesses within two images are, from what an encoder sees at about so many places of each.
 
-    Of each image, the cosine distances between what is seen at any two places, those from each place relative to
-    their sum (Kolkin, Salavon and Shakhnarovich 2019, arXiv:1904.12785, eq. 7); then the correlation of both images'
+    Of each image, the cosine distances between what is seen at any two places, those from each place relative to their
+    sum (Kolkin, Salavon and Shakhnarovich 2019, arXiv:1904.12785, eq. 7); then the correlation of both images'
     distances, the mean over the layers: 1 for equal images, near 0 for unrelated ones. What is drawn how is forgotten,
-    and what is like what is left. Images are (1, 3, H, W) in [0, 1], of one size.
-
-    Raises:
-        ValueError: different sizes.
+    and what is like what is left. Images are (1, 3, H, W) in [0, 1], of one size. Raises ValueError for different
+    sizes.
     """
     _same_size(image, content)
     seen, kept = encoder(image, tuple(layers)), encoder(content, tuple(layers))

@@ -37,10 +37,8 @@ class Pyramid:
     def __call__(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
         """Features (N, 36, h, w) of an image (N, 3, H, W) in [0, 1], by scale; the sides halve from scale to scale.
 
-        The image itself is there as "image". Each layer's sides are those of the image halved, rounded up.
-
-        Raises:
-            ValueError: a layer that there is not.
+        The image itself is there as "image". Each layer's sides are those of the image halved, rounded up. Raises
+        ValueError for a layer that there is not.
         """
         wanted = set(layers) - {"image"}
         if unknown := sorted(wanted - set(SCALES)):

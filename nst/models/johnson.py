@@ -145,10 +145,7 @@ def from_pytorch_examples(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any]
     """Configuration and weights of a network in the layout of pytorch/examples, for images in [0, 1].
 
     There the image is 0 to 255 on both sides; the factor goes into the first and the last convolution, which is exact,
-    as reflected borders commute with it.
-
-    Raises:
-        ValueError: tensors are missing, or too many.
+    as reflected borders commute with it. Raises ValueError where tensors are missing, or too many.
     """
     rest = {k: v for k, v in tensors.items() if not re.search(r"running_(mean|var)$|num_batches_tracked$", k)}
     blocks = len({name.split(".")[0] for name in rest if re.match(r"res\d+\.", name)})

@@ -25,11 +25,9 @@ class Generator(nn.Module):
     def latents(self, count: int, seed: int = 0, truncation: float = 1.0) -> Tensor:
         """The latents (count, latent_dim) of the faces number `seed`, `seed + 1`, ...
 
-        With a truncation below 1, only that share of the normal distribution around 0 is drawn from: Brock, Donahue
-        and Simonyan 2018, arXiv:1809.11096, section 3.1, but by quantiles, so that a face remains itself.
-
-        Raises:
-            ValueError: no faces, or a truncation outside of [0, 1].
+        With a truncation below 1, only that share of the normal distribution around 0 is drawn from: Brock, Donahue and
+        Simonyan 2018, arXiv:1809.11096, section 3.1, but by quantiles, so that a face remains itself. Raises ValueError
+        for no faces, or a truncation outside of [0, 1].
         """
         check_sample(count, truncation)
         each = [torch.rand(self.latent_dim, generator=torch.Generator().manual_seed(seed + i)) for i in range(count)]

@@ -21,11 +21,8 @@ STRIDES = {"transposed": 3, "resize": 4}
 
 
 def from_other_layouts(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Configuration and weights, under our names, of a generator in one of the layouts `KNOWN`.
-
-    Raises:
-        ValueError: tensors are missing or too many, or the names are of no layout known here.
-    """
+    """Configuration and weights, under our names, of a generator in one of the layouts `KNOWN`. Raises ValueError where
+    tensors are missing or too many, or the names are of no layout known here."""
     # Older versions of PyTorch wrote statistics that instance normalization has no use for.
     norms = {name.rpartition(".")[0] for name, tensor in tensors.items() if re.fullmatch(r".*\.running_mean", name)}
     if any(f"{norm}.weight" in tensors for norm in norms):

@@ -192,10 +192,8 @@ def from_genforce(tensors: Mapping[str, Tensor]) -> tuple[dict[str, Any], dict[s
     """Configuration and weights, under our names, of a generator in the layout of genforce.
 
     So is huggan/pggan-celebahq-1024: layers are numbered two by two from 4 x 4, each level has an `output`, and what is
-    called lod tells how far it has grown.
-
-    Raises:
-        ValueError: it has not grown to its end, or tensors are missing or too many.
+    called lod tells how far it has grown. Raises ValueError where it has not grown to its end, or tensors are missing
+    or too many.
     """
     rest = dict(tensors)
     if float(rest.pop("lod", torch.zeros(()))) != 0:

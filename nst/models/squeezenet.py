@@ -43,11 +43,8 @@ class SqueezeNet(nn.Module):
         return found
 
     def look(self, image: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """Features (N, C, h, w) of an image (N, 3, H, W) in [0, 1] by the names in `STAGES`, as of an encoder.
-
-        Raises:
-            ValueError: another name.
-        """
+        """Features (N, C, h, w) of an image (N, 3, H, W) in [0, 1] by the names in `STAGES`, as of an encoder. Raises
+        ValueError for another name."""
         if unknown := sorted(set(layers) - {"image", *STAGES}):
             raise ValueError(f"No layer {', '.join(unknown)}. SqueezeNet has: {', '.join(STAGES)}.")
         found, x = {"image": image}, self._wanted(image)

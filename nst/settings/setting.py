@@ -96,10 +96,7 @@ class Setting:
 
     def check(self, value: object) -> None:
         """Refuse a value out of bounds, or that is none of the choices; None passes, and so does each of several.
-
-        Raises:
-            ValueError: naming the setting and what is possible.
-        """
+        Raises ValueError, which names the setting and what is possible."""
         for one in value if isinstance(value, list | tuple) else [value]:
             if one is None or isinstance(one, Tensor | Preset):
                 continue

@@ -39,11 +39,8 @@ class Region:
 
 
 def mask_of(picture: Tensor, name: str) -> Tensor:
-    """A mask (1, 1, H, W) in [0, 1] from a picture (1, 1 or 3, H, W): white counts, black does not.
-
-    Raises:
-        ValueError: it is empty, nearly black as maps of labels are, or no picture; the sentence names it.
-    """
+    """A mask (1, 1, H, W) in [0, 1] from a picture (1, 1 or 3, H, W): white counts, black does not. Raises ValueError,
+    by name, where it is empty, nearly black as maps of labels are, or no picture."""
     if picture.ndim != 4 or picture.shape[0] != 1 or picture.shape[1] not in (1, 3):
         raise ValueError(f"{name} must be one picture of shape (1, 1 or 3, H, W), not {tuple(picture.shape)}.")
     mask = picture.float().mean(1, keepdim=True).clamp(0, 1)

@@ -18,10 +18,7 @@ FAINT = 1 / 32  # an opacity below which a pixel's color is not to be trusted: i
 def open_mask(source: Source, size: int | None = None) -> Tensor:
     """A mask (1, 1, H, W) in [0, 1] from a file: what is white counts, what is black or transparent does not.
 
-    With `size`, its long side has at most so many pixels.
-
-    Raises:
-        nst.images.ImageError: it is no picture.
+    With `size`, its long side has at most so many pixels. Raises `nst.images.ImageError` for what is no picture.
     """
     picture = decode(source, size=size)
     over_white = to_tensor(picture).mean(1, keepdim=True)

@@ -25,9 +25,7 @@ def map_colors(picture: Tensor) -> list[str]:
     """The colors of a map (1, 3, H, W), such as "#2f44c8", from what covers most to least; at most `MOST`.
 
     What lies between two colors at an edge is none of its own, since only pixels that are like their neighbors count.
-
-    Raises:
-        ValueError: there is no flat color; so it is no map.
+    Raises ValueError where there is no flat color; so it is no map.
     """
     picture = resize(picture.float(), min(512, max(picture.shape[-2:])))
     x = F.pad(picture, (1, 1, 1, 1), mode="replicate")

@@ -19,11 +19,8 @@ from nst.transforms import crop
 
 
 class Pictures(Sequence[Image.Image]):
-    """The pictures of a folder (searched in depth) or of a tar file, decoded when asked for.
-
-    Raises:
-        ImageError: there is no picture there; or, on access, a file is not readable.
-    """
+    """The pictures of a folder (searched in depth) or of a tar file, decoded when asked for. Raises ImageError where
+    there is no picture, and on access for a file that cannot be read."""
 
     def __init__(self, source: str | Path) -> None:
         self.source = Path(source)
