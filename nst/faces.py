@@ -93,12 +93,7 @@ def sample_faces(
 
 
 def face_grid(*, size: int = 128, **settings: Any) -> Iterator[Step]:
-    """Faces as the pictures (count, 3, size, size) of one step.
-
-    Args:
-        size: side of each in pixels; they are enlarged from what the network makes.
-        settings: of `sample_faces`.
-    """
+    """Faces of `sample_faces`, enlarged to `size` pixels a side, as the pictures (count, 3, size, size) of one step."""
     yield Step(1, 1, _enlarged(sample_faces(**settings), size), {})
 
 
@@ -181,12 +176,7 @@ def morph(
 
 
 def morph_run(*, size: int = 128, **settings: Any) -> Iterator[Step]:
-    """The pictures of a film (frames, 3, size, size), as those of one step.
-
-    Args:
-        size: side of each in pixels.
-        settings: of `morph`.
-    """
+    """The pictures of a `morph` (frames, 3, size, size), enlarged to `size` pixels a side, as those of one step."""
     yield Step(1, 1, _enlarged(morph(**settings), size), {})
 
 

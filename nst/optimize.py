@@ -119,17 +119,21 @@ def optimize(
         shown = partial(descent.shown, last=index == num_steps)
         later = tiling is not None and index < num_steps  # who keeps the last step keeps no more than its picture
         picture, side = shown if later else shown(), descent.side if tiling else 0
-        yield Step(index, num_steps, picture, _terms(descent), watch.look(index), index / num_steps, side)
+        yield Step(index, num_steps, picture, _Terms(descent), watch.look(index), index / num_steps, side)
         if watch.recoveries > MAX_RECOVERIES:
             break
     if warm_state is not None:
         warm_state[:] = descent.state()
 
 
-def _terms(descent: Descent) -> Callable[[], dict[str, float]]:
-    """What reads the terms of the step that was just made from the device, when they are asked for."""
-    names, values = descent.names, descent.terms.clone()
-    return lambda: dict(zip(names, values.tolist(), strict=True))
+class _Terms:
+    """The terms of the step that was just made; read from the device when they are asked for."""
+
+    def __init__(self, descent: Descent) -> None:
+        self.names, self.values = descent.names, descent.terms.clone()
+
+    def __call__(self) -> dict[str, float]:
+        return dict(zip(self.names, self.values.tolist(), strict=True))
 
 
 class _Watch:

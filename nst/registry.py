@@ -44,11 +44,7 @@ def register(architecture: str, as_ours: AsOurs | None = None) -> Callable[[type
     """Decorator: make a network's class known under the name that `models.toml` and a file's metadata use.
 
     It stands in `nst/encoders.py`, or in the module of `nst/models` that has the architecture's name, which is imported
-    when that is first asked for.
-
-    Args:
-        architecture: the name.
-        as_ours: what makes that which is stored what the class takes; None where it is so already.
+    when that is first asked for. `as_ours` makes that which is stored what the class takes, where it is not so already.
     """
 
     def keep(kind: type[Network]) -> type[Network]:

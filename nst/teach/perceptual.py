@@ -30,11 +30,7 @@ SEEN = 0.72  # side of what the encoder is shown of a painted picture, relative 
 
 
 class LossNetwork(nn.Module):
-    """One encoder, or several in which each layer comes from the first that has it.
-
-    Args:
-        name: of an encoder or its file; several joined by "+".
-    """
+    """One encoder by name or file, or several joined by "+", in which each layer comes from the first that has it."""
 
     def __init__(self, name: str) -> None:
         super().__init__()

@@ -17,13 +17,8 @@ Key = TypeVar("Key")
 
 @dataclass
 class Taken:
-    """What something took.
-
-    Attributes:
-        times: seconds of each call but those that are not counted.
-        results: what all calls gave.
-        memory: bytes above what the process held before, at the peak.
-    """
+    """What something took: seconds of each call but those that are not counted, what all calls gave, and bytes above
+    what the process held before, at the peak."""
 
     times: list[float] = field(default_factory=list)
     results: list[Any] = field(default_factory=list)

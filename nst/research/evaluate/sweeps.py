@@ -45,13 +45,8 @@ QUICK = replace(ONE_SCALE, num_steps=40)
 
 @dataclass(frozen=True)
 class Pair:
-    """A photo and a style, and a wrong one of either, all (1, 3, H, W) in [0, 1].
-
-    Attributes:
-        name: what the files of its pictures begin with.
-        size: long side in pixels at which is painted.
-        encoder: to paint on.
-    """
+    """A photo and a style, and a wrong one of either, all (1, 3, H, W) in [0, 1]; painted on an encoder with this long
+    side in pixels, and kept in files whose names begin with its own."""
 
     name: str
     content: Tensor
