@@ -93,7 +93,12 @@ def sample_faces(
 
 
 def face_grid(*, size: int = 128, **settings: Any) -> Iterator[Step]:
-    """Faces of `sample_faces`, enlarged to `size` pixels a side, as the pictures (count, 3, size, size) of one step."""
+    """Faces as the pictures (count, 3, size, size) of one step.
+
+    Args:
+        size: side of each in pixels; they are enlarged from what the network makes.
+        settings: of `sample_faces`.
+    """
     yield Step(1, 1, _enlarged(sample_faces(**settings), size), {})
 
 
@@ -176,7 +181,12 @@ def morph(
 
 
 def morph_run(*, size: int = 128, **settings: Any) -> Iterator[Step]:
-    """The pictures of a `morph` (frames, 3, size, size), enlarged to `size` pixels a side, as those of one step."""
+    """The pictures of a film (frames, 3, size, size), as those of one step.
+
+    Args:
+        size: side of each in pixels.
+        settings: of `morph`.
+    """
     yield Step(1, 1, _enlarged(morph(**settings), size), {})
 
 

@@ -101,8 +101,13 @@ def translate(
 
 
 def translate_run(content: Tensor, **settings: Any) -> Iterator[Step]:
-    """A translation, with the settings of `translate`, as a run, for who shows runs: one step, whose pictures (2 or 3,
-    3, H, W) are the photo, what became of it, and where the model knows the way, that translated back."""
+    """A translation as a run, for who shows runs: one step, whose pictures (2 or 3, 3, H, W) are the photo, what became
+    of it, and where the model knows the way, that translated back.
+
+    Args:
+        content: the photo; see `translate`.
+        settings: of `translate`.
+    """
     found = translate(content, **settings)
     yield Step(1, 1, torch.cat([x for x in (found.photo, found.image, found.back) if x is not None]), {}, found.note)
 
