@@ -6,11 +6,12 @@ import csv
 import json
 import os
 import re
-import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from disk import full_disk
 from PIL import Image
 from tiny import picture, tiny_encoder, tiny_encoder_file
 
@@ -27,7 +28,7 @@ from nst.collection import (
     write_table,
 )
 from nst.collection.analysis import inner_products, principal_components
-from nst.collection.embedding_cache import EmbeddingCache
+from nst.collection.embedding_cache import recall, remember
 from nst.collection.embeddings import LAYERS
 from nst.images import ImageError, resize, save, to_pil
 from nst.places import cache_dir
@@ -103,9 +104,9 @@ def test_a_name_that_is_no_unicode_is_shown_as_far_as_it_is(folder, encoder, cap
 
 
 def spoil(place: Path, how: str) -> None:
-    """Make a cache that has been written one that cannot be used."""
-    if how == "no database":
-        place.write_bytes(b"no database at all" * 99)
+    """Make a file of the cache one that cannot be used."""
+    if how == "no archive":
+        place.write_bytes(b"no archive at all" * 99)
     elif how == "damaged":
         data = bytearray(place.read_bytes())
         data[4096:] = b"\xff" * (len(data) - 4096)
@@ -115,17 +116,22 @@ def spoil(place: Path, how: str) -> None:
     elif how == "a folder":
         place.unlink()
         place.mkdir()
-    elif how == "numbers for pictures":
-        with sqlite3.connect(place) as store:
-            store.execute("update looks set style = 7")
-        store.close()
+    elif how == "a changed byte":
+        data = bytearray(place.read_bytes())
+        data[5000] ^= 1
+        place.write_bytes(data)
+    elif how == "other parts":
+        np.savez(place, style=np.zeros(3))
 
 
-@pytest.mark.parametrize("how", ["no database", "damaged", "cut short", "a folder", "numbers for pictures"])
+@pytest.mark.parametrize("how", ["no archive", "damaged", "a changed byte", "cut short", "a folder", "other parts"])
 def test_a_cache_that_is_spoilt_costs_time_and_nothing_else(folder, encoder, how, monkeypatch, tmp_path):
     monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path / "cache"))
     first = read_collection(folder, encoder=encoder)
-    spoil(cache_dir() / "collections.sqlite", how)
+    kept = sorted((cache_dir() / "collections").glob("*.npz"))
+    assert len(kept) == 6
+    for place in kept:
+        spoil(place, how)
     again = read_collection(folder, encoder=encoder)
     assert again.names == first.names and torch.equal(again.style, first.style)
 
@@ -134,14 +140,12 @@ def test_where_nothing_can_be_kept_nothing_is(folder, encoder, monkeypatch, tmp_
     (tmp_path / "file").touch()
     monkeypatch.setenv("PASTICHE_CACHE", str(tmp_path / "file" / "cache"))  # no folder can be made there
     assert len(read_collection(folder, encoder=encoder).names) == 6
-    place = tmp_path / "full.sqlite"
-    looks = EmbeddingCache(place)
-    looks.keep("first", (b"a", b"b", b"c"))
-    pages = looks.store.execute("pragma page_count").fetchone()[0]
-    looks.store.execute(f"pragma max_page_count = {pages}")  # as on a disk that is full
-    looks.keep("large", (b"x" * 100_000, b"y", b"z"))
-    assert looks.get("first") == (b"a", b"b", b"c") and looks.get("large") is None
-    looks.close()
+    first, large = tmp_path / "cache" / "first.npz", tmp_path / "cache" / "large.npz"
+    remember(first, (b"a", b"b", b"c"))
+    with full_disk(5000):
+        remember(large, (b"x" * 100_000, b"y", b"z"))
+    assert recall(first) == (b"a", b"b", b"c") and recall(large) is None
+    assert list(first.parent.iterdir()) == [first], "and nothing is left of it"
 
 
 def test_names_are_those_given(folder, encoder):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,13 +12,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from nst.collection.embedding_cache import EmbeddingCache, Entry, key_of
+from nst.collection.embedding_cache import Entry, place_of, recall, remember
 from nst.collection.embeddings import LAYERS, content_embedding, style_embedding
 from nst.device import Device, choose_device, moved
 from nst.encoders import load_encoder
 from nst.images import IMAGE_SUFFIXES, ImageError, decode, encode, to_tensor
 from nst.losses import Features
-from nst.places import cache_dir
 
 SIZE, THUMBNAIL = 256, 72
 """Long sides in pixels: at which a picture is looked at, and of its thumbnail."""
@@ -125,12 +123,9 @@ def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str | Devi
     """What is known of each file, in order; or what is wrong with it."""
     device = choose_device(device)
     network = moved(load_encoder(encoder), device)
-    keys = [key_of(path, encoder) for path in files]
-    with (
-        closing(EmbeddingCache(cache_dir() / "collections.sqlite" if keep else None)) as cache,
-        ThreadPoolExecutor(2) as pool,
-    ):
-        known = [cache.get(key) for key in keys]
+    places = [place_of(path, encoder) for path in files]
+    known = [recall(place) if keep else None for place in places]
+    with ThreadPoolExecutor(2) as pool:
         waiting = {i: pool.submit(open_small, files[i]) for i in range(min(AHEAD, len(files))) if not known[i]}
         try:
             for i in range(len(files)):
@@ -145,7 +140,9 @@ def _entries(files: Sequence[Path], encoder: str, keep: bool, device: str | Devi
                     continue
                 with torch.no_grad(), device.autocast():
                     features = network(device.place(to_tensor(opened)), LAYERS)
-                cache.keep(keys[i], entry := _entry(opened, features))
+                entry = _entry(opened, features)
+                if keep:
+                    remember(places[i], entry)
                 yield entry
         finally:
             pool.shutdown(wait=False, cancel_futures=True)  # whoever ends this early waits for no more pictures
