@@ -109,16 +109,16 @@ def spoil(place: Path, how: str) -> None:
         place.write_bytes(b"no archive at all" * 99)
     elif how == "damaged":
         data = bytearray(place.read_bytes())
-        data[4096:] = b"\xff" * (len(data) - 4096)
+        data[200:] = b"\xff" * (len(data) - 200)
         place.write_bytes(data)
     elif how == "cut short":
-        place.write_bytes(place.read_bytes()[:5000])
+        place.write_bytes(place.read_bytes()[: place.stat().st_size // 2])
     elif how == "a folder":
         place.unlink()
         place.mkdir()
     elif how == "a changed byte":
         data = bytearray(place.read_bytes())
-        data[5000] ^= 1
+        data[len(data) // 2] ^= 1
         place.write_bytes(data)
     elif how == "other parts":
         np.savez(place, style=np.zeros(3))
