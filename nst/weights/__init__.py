@@ -12,7 +12,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from nst.places import PROGRAM, cache_dir, replacing
 from nst.places import home as home_dir
 from nst.weights import manifest, partial_download
-from nst.weights.hub import HubError, RangesRefusedError, RemoteFile, derived_dir
+from nst.weights.hub import HubError, Progress, RangesRefusedError, RemoteFile, derived_dir
 from nst.weights.manifest import Weights, file_sha256, read_manifest, record
 from nst.weights.partial_download import HeaderError, Span
 from nst.weights.tensors import (
@@ -33,8 +33,6 @@ from nst.weights.tensors import (
     read_safetensors,
     save_tensors,
 )
-
-Progress = Callable[[int, int], None]
 
 WEIGHT_TYPES = {"F64", "F32", "F16", "BF16", "I64"}  # I64: the counters of batch normalization
 

@@ -11,12 +11,11 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeGuard
+from typing import Any, TypeGuard
 
-Progress = Callable[[int, int], None]
+from nst.weights.hub import Progress, RemoteFile
 
 HEADER_LIMIT = 4 * 1024 * 1024  # bytes; VGG's header has 4 KB, the largest models' some 100 KB
 FIRST_READ = 64 * 1024  # bytes: holds the length and most headers, so that one request is enough
@@ -25,15 +24,6 @@ BYTES_PER_VALUE = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4, 
 
 class HeaderError(ValueError):
     """The file is not a sound safetensors file; the message says why, as the end of a sentence."""
-
-
-class Source(Protocol):
-    """A file that can be read in parts. `size` (bytes) and `tag` are known after the first read."""
-
-    size: int
-    tag: str
-
-    def read(self, start: int, stop: int) -> Iterator[bytes]: ...
 
 
 @dataclass(frozen=True)
@@ -47,7 +37,7 @@ class Span:
     stop: int
 
 
-def read_header(source: Source) -> list[Span]:
+def read_header(source: RemoteFile) -> list[Span]:
     """Every tensor of a safetensors file, in the order they lie in it.
 
     Raises:
@@ -105,7 +95,7 @@ def _short(text: str) -> str:
 
 
 def copy(
-    source: Source, spans: list[Span], notes: dict[str, str], partial: Path, progress: Progress | None = None
+    source: RemoteFile, spans: list[Span], notes: dict[str, str], partial: Path, progress: Progress | None = None
 ) -> None:
     """Write a file with only these tensors; go on with what an earlier, broken-off call left in it.
 
