@@ -18,11 +18,9 @@ HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d
 
 
 def home(request: Any) -> str:
-    """The app's own address, without a slash at the end.
-
-    That is GRADIO_ROOT_PATH if it is a whole address (`--root-path` sets it), the Space's host on a Space, or
-    what the proxy or else the browser says it asked for; a root path that is only a path is put behind.
-    """
+    """The app's own address, without a slash at the end: GRADIO_ROOT_PATH if that is a whole address (`--root-path`
+    sets it), the Space's host on a Space, or what the proxy or else the browser says it asked for, with a root path
+    that is only a path behind it."""
     if told := configured():
         return told
     root = os.environ.get("GRADIO_ROOT_PATH", "").rstrip("/")
@@ -47,10 +45,8 @@ def result_link(home: str, id: str) -> str:
 
 
 def remix_query(result: Result) -> str:
-    """What follows the app's address to open it as for this result: its settings, and its inputs where shared.
-
-    The settings stand in the link too, so that it does something even when the result is gone.
-    """
+    """What follows the app's address to open it as for this result: its inputs where shared, and its settings, so that
+    the link does something even when the result is gone."""
     task = task_of(result.recipe)
     content, style = (names_of(result.recipe.get(kind)) for kind in ("content", "style"))
     settings = settings_from_recipe(result.recipe, task)
@@ -59,10 +55,8 @@ def remix_query(result: Result) -> str:
 
 
 def client(request: Any) -> str:
-    """Who asks, for counting: the address, of IPv6 the network that one household or server has.
-
-    What proxies say of it has been looked at already, see `nst.server.peers`.
-    """
+    """Who asks, for counting: the address (see `nst.server.peers`), of IPv6 the network that one household or server
+    has."""
     address = request.client.host if request.client else ""
     try:
         ip = ipaddress.ip_address(address)

@@ -61,11 +61,7 @@ def guard(queue: Queue) -> None:
 
 
 def admit(queue: Queue, body: Any, request: Any) -> None:
-    """Whether this may join.
-
-    Raises:
-        HTTPException: it may not, 429 with a sentence that says why; or there is no such event, 404.
-    """
+    """Whether this may join; raises HTTPException where it may not, 429 with a sentence that says why, or 404."""
     asked = queue.blocks.fns.get(body.fn_index)
     if asked is None:
         raise HTTPException(404, "There is nothing here.")
@@ -79,12 +75,8 @@ def admit(queue: Queue, body: Any, request: Any) -> None:
 
 
 def refused(what: str, own: int, near: int, all_together: int) -> str:
-    """Why one more cannot be taken in; "" if it can.
-
-    Args:
-        what: a kind, see `kind`.
-        own, near, all_together: how many of that kind are under way: the visitor's, of their address, of everybody.
-    """
+    """Why one more of a kind (see `kind`) cannot be taken in beside those under way: the visitor's own, those of their
+    address, everybody's; "" if it can."""
     strict = limits.current() is limits.STRICT
     if what == "painting":
         if all_together >= MOST_PAINTINGS:
@@ -121,11 +113,7 @@ def under_way(queue: Queue) -> Iterator[Event]:
 
 
 class Listening:
-    """Middleware that knows who is still there: to whom the server can tell how their events go on.
-
-    Args:
-        app: what is behind it.
-    """
+    """Middleware that knows who is still there: to whom the server can tell how their events go on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

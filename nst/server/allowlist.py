@@ -20,14 +20,8 @@ Body = Literal["", "json", "upload", "json or upload", "login"]
 
 @dataclass(frozen=True)
 class Route:
-    """One address, or several alike.
-
-    Attributes:
-        methods: with which it is asked.
-        path: the whole of it.
-        body: what comes with it; "" is nothing that is looked at here.
-        open: whether another site may send a visitor's browser here.
-    """
+    """One address, or several alike: with which methods it is asked, the whole path, what comes with it ("" is nothing
+    that is looked at here), and whether another site may send a visitor's browser there."""
 
     methods: frozenset[str]
     path: re.Pattern[str]

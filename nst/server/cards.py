@@ -18,13 +18,7 @@ FOREIGN = re.compile(r"\s*<meta\s+(?:property=\"og:|name=\"twitter:)[^>]*>")
 
 
 def tags(link: str, title: str, text: str, picture: str, size: tuple[int, int]) -> str:
-    """The tags of a page.
-
-    Args:
-        link: of the page, whole; and so is `picture`, of a JPEG.
-        title, text: as plain text.
-        size: width and height of the picture in pixels.
-    """
+    """The tags of a page at this address, with a title and a text, plain, and a JPEG of this width and height."""
     graph = {
         "og:type": "website",
         "og:site_name": "Pastiche",
@@ -50,12 +44,8 @@ def tags(link: str, title: str, text: str, picture: str, size: tuple[int, int]) 
 
 
 def introduce(page: str, home: str) -> str:
-    """The app's page, as gradio makes it, with a card of its own.
-
-    Args:
-        page: HTML.
-        home: the app's own address, without a slash at the end.
-    """
+    """The app's page, as gradio makes it, with a card of its own; `home` is the app's address, without a slash at the
+    end."""
     head, end, rest = page.partition("</head>")
     own = tags(f"{home}/", TITLE, TEXT, f"{home}/{PICTURE}", SIZE)
     return f"{FOREIGN.sub('', head)}{own}\n{end}{rest}" if end else page

@@ -52,13 +52,8 @@ NOTHING = "There is nothing here."
 
 
 class Firewall:
-    """Middleware: see above.
-
-    Args:
-        app: what is behind the gate.
-        api: whether there are endpoints for programs.
-        near: whether it is served to this machine only, and asked by its names.
-    """
+    """Middleware: see above. `api` says whether there are endpoints for programs, `near` whether it is served to this
+    machine only, and asked by its names."""
 
     def __init__(self, app: ASGIApp, *, api: bool = False, near: bool = False) -> None:
         self.app, self.api, self.near = app, api, near
@@ -101,11 +96,7 @@ class Firewall:
                 log.note("refused", status=started[0], method=scope["method"] if known else "other")
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send, who: str) -> None:
-        """Look at a request, and pass it on.
-
-        Raises:
-            Refusal: it is not let in.
-        """
+        """Look at a request, and pass it on; raises Refusal if it is not let in."""
         path, headers, method = local_path(scope), Headers(scope=scope), scope["method"]
         route = next((one for one in self.routes if method in one.methods and one.path.fullmatch(path)), None)
         if route is None or NEEDLESS & parse_qs(scope.get("query_string", b"").decode("latin-1")).keys():
@@ -132,11 +123,8 @@ class Firewall:
             await self.app(_with_length(scope, len(body)), _again(body, receive), send)
 
     def _check_sender(self, scope: Scope, headers: Headers, route: Route) -> None:
-        """See who sent this.
-
-        Raises:
-            Refusal: another site sent the visitor's browser here, or goes by our address under its own name.
-        """
+        """See who sent this; raises Refusal where another site sent the visitor's browser here, or goes by our address
+        under its own name."""
         if self.near and not is_near(headers.get("host", "")):
             told = "This app does not go by that name; whoever runs it can tell it so by --root-path."
             raise Refusal(421, told)
@@ -155,11 +143,7 @@ class Firewall:
                 raise Refusal(408, "This upload took too long; try again, or send a smaller picture.") from None
 
     async def _body(self, receive: Receive, most: int) -> bytes:
-        """The whole request.
-
-        Raises:
-            Refusal: it is too large, or too slow.
-        """
+        """The whole request; raises Refusal if it is too large, or too slow."""
         pieces, size, more = [], 0, True
         try:
             with anyio.fail_after(SLOWEST):
@@ -212,11 +196,8 @@ def _names(scope: Scope, headers: Headers) -> set[str]:
 
 
 def understood(body: bytes) -> bytes:
-    """A JSON object as it was understood here, written anew.
-
-    Raises:
-        Refusal: it is none, or names a file that would have to be fetched from another server.
-    """
+    """A JSON object as it was understood here, written anew; raises Refusal if it is none, or names a file that would
+    have to be fetched from another server."""
     try:
         value = json.loads(body.decode("utf-8") or "{}")
         plain = json.dumps(value).encode()

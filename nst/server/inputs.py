@@ -88,16 +88,8 @@ def guard(page: gr.Blocks) -> None:
 
 
 def admit(block: Any, value: Any, session: str) -> None:
-    """Look at one value.
-
-    Args:
-        block: the component that it is for.
-        value: as the request has it.
-        session: of the page that sent it.
-
-    Raises:
-        gr.Error: it makes no sense, or names a file that is not this page's; the sentence tells nothing of the file.
-    """
+    """Look at one value that a session's page has sent for a component. Raises gr.Error where it makes no sense, or
+    names a file that is not this page's; the sentence tells nothing of the file."""
     takes_files = _takes_files(block)
     for part in _parts(value):
         if isinstance(part, dict):
@@ -113,10 +105,8 @@ def admit(block: Any, value: Any, session: str) -> None:
 
 
 def is_own(path: object, session: str) -> bool:
-    """Whether this names a file that a page may use: an example, or what it has uploaded or was given.
-
-    It is so only of a regular file within the temporary folder that is named without links and detours.
-    """
+    """Whether this names a file that a page may use: an example, or what it has uploaded or was given; and only if it
+    is a regular file within the temporary folder, named without links and detours."""
     if not isinstance(path, str) or (inside := _inside(path)) is None:
         return False
     if inside.parts[0] == tempfiles.EXAMPLES:
@@ -130,11 +120,8 @@ def session() -> str:
 
 
 def open_file(path: str) -> BinaryIO:
-    """A file that `is_own` was said of, opened once and never through a link.
-
-    Raises:
-        ImageError: it is not there, no longer there, or no file; the sentence does not tell its place.
-    """
+    """A file that `is_own` was said of, opened once and never through a link. Raises ImageError if it is no longer
+    there, or no file; the sentence does not tell its place."""
     try:
         number = os.open(path, FLAGS)
         file = os.fdopen(number, "rb")
@@ -153,11 +140,7 @@ def word(event: gr.EventData, name: str) -> str:
 
 
 def number(event: gr.EventData, name: str) -> float:
-    """What an event tells, as a number.
-
-    Raises:
-        gr.Error: it is none.
-    """
+    """What an event tells, as a number; raises gr.Error if it is none."""
     told = _told(event, name)
     if isinstance(told, bool) or not isinstance(told, int | float) or not abs(told) < 1e9:
         raise gr.Error(NONSENSE, print_exception=False)
@@ -176,11 +159,7 @@ def _takes_files(block: Any) -> bool:
 
 
 def _parts(value: Any) -> Iterator[Any]:
-    """A value and all that is in it.
-
-    Raises:
-        gr.Error: there is too much in it.
-    """
+    """A value and all that is in it; raises gr.Error if there is too much in it."""
     waiting, count = [(value, 0)], 0
     while waiting:
         part, depth = waiting.pop()

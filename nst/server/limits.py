@@ -81,11 +81,8 @@ def current() -> Limits:
 
 
 def open_clip(path: str) -> Clip:
-    """What a visitor chose; of a long clip the beginning.
-
-    Raises:
-        ImageError: it is gone, or no clip that is painted here.
-    """
+    """What a visitor chose, of a long clip the beginning; raises ImageError if it is gone, or no clip that is painted
+    here."""
     here = current()
     try:
         clip = probe(path, inputs.open_file, max_pixels=here.clip_pixels)
@@ -97,15 +94,14 @@ def open_clip(path: str) -> Clip:
 def check(
     settings: Mapping[str, Any], task: str = "style_transfer", shapes: Sequence[tuple[int, int]] = ()
 ) -> dict[str, Any]:
-    """The settings of a run, if with its defaults it is no larger than is painted here.
+    """The settings of a run, if with its defaults it is no larger than is painted here; where they leave the size to
+    the photo, the answer has one.
 
     Every run of every task is asked here before it starts: its size, its steps, its memory, the seconds of a step,
     which is not cut short, and its networks: whoever uses this machine may have it fetch any of the Hub, and strangers
     none.
 
     Args:
-        settings: of the run; where they leave the size to the photo, the answer has one.
-        task: what the run is of, a name of `nst.tasks.TASKS`.
         shapes: heights and widths of its pictures, the photo's first. Without any, memory and seconds are left out.
 
     Raises:
@@ -195,12 +191,8 @@ def on_painter(call: Callable[..., Any], *given: Any) -> Any:
 
 
 def limited(run: Run, task: str = "style_transfer") -> Run:
-    """The same run within the limits, on ZeroGPU with a GPU, and with a line in the log when it is over.
-
-    Args:
-        run: takes pictures and settings, as the recipes of `nst.stylize` do.
-        task: what it is of, a name of `nst.tasks.TASKS`.
-    """
+    """The same run of this task within the limits, on ZeroGPU with a GPU, and with a line in the log when it is
+    over."""
     if elsewhere := zerogpu.serves(task):
         run = zerogpu.on_gpu(run, task)
 
@@ -237,13 +229,8 @@ def limited(run: Run, task: str = "style_transfer") -> Run:
 
 
 class Rate:
-    """How often each client may do something: so many times at once, and again as time passes.
-
-    Args:
-        times, seconds: for one client.
-        overall: for all clients together in the same time, since addresses can be had by the thousand; 0 is
-            without limit.
-    """
+    """How often each client may do something: so many times at once, and again as so many seconds pass; and all clients
+    together, since addresses can be had by the thousand (`overall`; 0 is without limit)."""
 
     def __init__(self, times: int, seconds: float, overall: int = 0) -> None:
         self.times, self.seconds, self.overall = times, seconds, overall

@@ -43,12 +43,7 @@ KEPT = 16
 
 @dataclass(frozen=True)
 class CachedPage:
-    """An answer.
-
-    Attributes:
-        config: what the page was made from; when that is another, the answer is out of date.
-        body: compressed.
-    """
+    """An answer, compressed, and what the page was made from; when that is another, the answer is out of date."""
 
     config: Any
     media_type: str
@@ -56,11 +51,7 @@ class CachedPage:
 
 
 class PageCache:
-    """Middleware: see above. Who is logged in is not given anybody else's page.
-
-    Args:
-        app: gradio's, which makes the page.
-    """
+    """Middleware around gradio, which makes the page: see above. Who is logged in is not given anybody else's page."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -29,12 +29,8 @@ def trusted() -> str:
 
 
 class Peers:
-    """Middleware that puts the true peer into a request, and takes out what strangers say about themselves.
-
-    Args:
-        app: what is behind it.
-        proxies: see `trusted`.
-    """
+    """Middleware that puts the true peer into a request, and takes out what strangers say about themselves; for
+    `proxies` see `trusted`."""
 
     def __init__(self, app: ASGIApp, proxies: str) -> None:
         self.app = app

@@ -38,12 +38,8 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"
 
 
 class Pages:
-    """The routes, and what they answer.
-
-    Args:
-        store: the shared results; None where there are none.
-        misses: how often a client may ask for what is not there.
-    """
+    """The routes, and what they answer from the shared results, if there are any; `misses` is how often a client may
+    ask for what is not there."""
 
     def __init__(self, store: Store | None, misses: Rate | None = None) -> None:
         self.store, self.misses = store, misses or Rate(30, 60)

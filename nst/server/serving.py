@@ -35,13 +35,8 @@ def look_after() -> None:
 
 
 def options(*, api: bool = False, host: str | None = None, shared: bool = False) -> dict[str, Any]:
-    """Keyword arguments of `Blocks.launch`.
-
-    Args:
-        api: let programs in too, by gradio's API and as an MCP server.
-        host: address that it is served on; None is this machine only.
-        shared: whether there is a public link besides.
-    """
+    """Keyword arguments of `Blocks.launch`: whether programs are let in too, by gradio's API and as an MCP server; the
+    address that it is served on (None is this machine only); and whether there is a public link besides."""
     here = desk()
     proxies = peers.LOOPBACK if shared and not peers.trusted() else peers.trusted()
     near = (

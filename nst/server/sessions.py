@@ -25,11 +25,8 @@ def look_after() -> None:
 
 
 class Sessions(StateHolder):
-    """The sessions of all pages; where there are too many, whoever has most of them gives up their oldest.
-
-    Attributes:
-        of: the address of each.
-    """
+    """The sessions of all pages, `of` each its address; where there are too many, whoever has most of them gives up the
+    oldest."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,11 +51,8 @@ class Sessions(StateHolder):
 
 
 def makes_room(held: Mapping[K, tuple[str, int]]) -> K:
-    """Which entry is to go: the oldest of whoever takes most, so that nobody can push anybody else out.
-
-    Args:
-        held: owner and size of each, from the oldest to the newest.
-    """
+    """Which entry is to go: the oldest of whoever takes most, so that nobody can push anybody else out. `held` are the
+    owner and the size of each, from the oldest to the newest."""
     taken = Counter[str]()
     for owner, size in held.values():
         taken[owner] += size

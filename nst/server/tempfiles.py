@@ -32,11 +32,9 @@ small disk a quarter, and a sixteenth."""
 
 
 def open_folder() -> Path:
-    """Make a fresh folder for this server, tell gradio of it, and have it removed at exit.
-
-    What crashed servers left is removed first: folders that this user may write and whose mark nobody holds.
-    A folder named by GRADIO_TEMP_DIR is used as it is, and left alone.
-    """
+    """Make a fresh folder for this server, tell gradio of it, and have it removed at exit; one that GRADIO_TEMP_DIR
+    names is used as it is, and left alone. What crashed servers left is removed first: folders that this user may write
+    and whose mark nobody holds."""
     if asked := os.environ.get("GRADIO_TEMP_DIR"):
         return Path(asked)
     _purge(Path(tempfile.gettempdir()))
@@ -106,15 +104,9 @@ def has_room(place: Path) -> bool:
 
 
 def remove_oldest(place: Path, most: int, youngest: float, enough: float = math.inf) -> int:
-    """Remove the oldest files of a folder, but the examples, until it holds at most `most` bytes, and subfolders left
-    empty; the bytes that went.
-
-    Args:
-        place: the folder.
-        most: bytes.
-        youngest: seconds; a file that was used since is left, since a run may be waiting to read it.
-        enough: bytes; no more than that needs to go.
-    """
+    """Remove the oldest files of a folder, but the examples, until it holds at most `most` bytes, or `enough` bytes are
+    gone, and subfolders left empty; the bytes that went. What was used in the last `youngest` seconds is left, since a
+    run may be waiting to read it."""
     found, staying = [], place / EXAMPLES
     for path in place.rglob("*"):
         with suppress(OSError):

@@ -43,15 +43,8 @@ class Uploads:
 
     @contextmanager
     def place(self, who: str, length: str) -> Iterator[float]:
-        """A place for an upload while it comes; the seconds that it may take.
-
-        Args:
-            who: the address it comes from.
-            length: bytes, as the request says; the server sees to it that no more come.
-
-        Raises:
-            Refusal: there is none.
-        """
+        """A place for an upload from this address while it comes, of so many bytes as the request says (the server sees
+        to it that no more come); the seconds that it may take. Raises Refusal if there is none."""
         strict = limits.current() is limits.STRICT
         if not length.isdecimal() or len(length) > 15:
             raise Refusal(411, "An upload has to say how large it is.")

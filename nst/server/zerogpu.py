@@ -55,15 +55,8 @@ def serves(task: str) -> bool:
 
 
 def on_gpu(run: Callable[..., Iterator[Step]], task: str) -> Callable[..., Iterator[Step]]:
-    """A run that is given the GPU while it lasts; if it lasts longer than was asked for, it ends with what there is.
-
-    Args:
-        run: has the signature of the task's function in `nst.stylize`.
-        task: what it is of, a name of `nst.tasks.TASKS`.
-
-    Raises:
-        ValueError: of the run: no GPU is to be had, or the visitor's quota is used up.
-    """
+    """A run of this task that is given the GPU while it lasts; if it lasts longer than was asked for, it ends with what
+    there is. Raises ValueError if no GPU is to be had, or the visitor's quota is used up."""
     import gradio as gr
 
     from nst.tasks import TASKS

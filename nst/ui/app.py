@@ -16,12 +16,8 @@ CLEAN_EVERY, KEEP = 3600, 24 * 3600
 
 
 def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *, api: bool = False) -> gr.Blocks:
-    """The page, not yet served; `launch_options` tells `launch` the rest.
-
-    Args:
-        tabs: titles, and the functions that lay the tabs out; None means all there are.
-        api: with endpoints for programs.
-    """
+    """The page, not yet served; `launch_options` tells `launch` the rest. `tabs` are titles, and the functions that lay
+    the tabs out (None means all there are); with `api` there are endpoints for programs."""
     import gradio as gr
 
     from nst.server import admission, inputs

@@ -98,15 +98,11 @@ class Arrival(Stage):
         return to_query(asked, task=self.task.name, content=order.names.get("content"), style=order.names.get("style"))
 
     def open_page(self, opened: bool, told: str | None, request: gr.Request) -> Updates:
-        """What the tab shows when it is seen.
+        """What the tab shows when it is seen, for the first time or `opened` before. It is asked past the queue, so
+        what could not be had is told in the status line.
 
-        It is asked past the queue, so what could not be had is told in the status line.
-
-        Args:
-            opened: whether it was seen before, on this page.
-            told: what the page keeps, as JSON: `visit`, its word; `again`, whether it was loaded before; and
-                `settings`, as they were then.
-            request: of the page.
+        `told` is what the page keeps, as JSON: `visit`, its word; `again`, whether it was loaded before; and
+        `settings`.
         """
         kept = _kept(told)
         visit = visits.here() if opened else visits.enter(str(kept.get("visit")), request)

@@ -98,11 +98,8 @@ def _accept(_: gr.ImageEditor, data: AcceptBlobs, request: gr.Request) -> None:
 
 
 def checked(layers: Sequence[str | bytes] | None) -> list[str | bytes]:
-    """Painted layers, none of which is larger than the canvas could make it.
-
-    Raises:
-        nst.images.ImageError: one is, or is no picture.
-    """
+    """Painted layers; raises `nst.images.ImageError` where one is no picture, or larger than the canvas could make
+    it."""
     for layer in layers or ():
         if max(size_of(layer)) > 2 * SIZE:
             raise ImageError("What was painted is larger than the canvas; clear it, and paint again.")
@@ -139,11 +136,7 @@ def brush(colors: list[str], color: str | None = None, opacity: float = OPACITY)
 
 
 def upon(picture: str | None) -> dict[str, Any] | None:
-    """A fresh canvas over a picture.
-
-    Raises:
-        nst.images.ImageError: it is none.
-    """
+    """A fresh canvas over a picture; raises `nst.images.ImageError` where it is none."""
     if not picture:
         return None
     small = opened(picture, SIZE).rgb
@@ -157,12 +150,7 @@ def palette(element: str) -> gr.HTML:
 
 
 def palette_html(entries: list[tuple[str, str]], chosen: int = 0) -> str:
-    """The colors that there are, and what they stand for, as buttons.
-
-    Args:
-        entries: color and meaning.
-        chosen: the one that the brush was dipped in.
-    """
+    """Colors and what they stand for, as buttons; `chosen` is the one that the brush was dipped in."""
     items = "".join(
         button(f'<i style="background:{escape(color)}"></i>{escape(text)}', data_number=i, aria_pressed=i == chosen)
         for i, (color, text) in enumerate(entries)

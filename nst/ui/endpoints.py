@@ -173,12 +173,8 @@ the task that it is of."""
 
 
 def create(runs: Mapping[str, Run] | None = None, load: Load | None = None) -> None:
-    """Add the endpoints `TOOLS` to the page that is being laid out.
-
-    Args:
-        runs: what is to carry them out, by endpoint, in place of the recipes within the limits.
-        load: loads a model by name, for all of them.
-    """
+    """Add the endpoints `TOOLS` to the page that is being laid out. `runs` by endpoint, and `load`, take the place of
+    the recipes within the limits and of what loads their models."""
     for order, name in TOOLS.items():
         task = TASKS[name]
         run = (runs or {}).get(order.__name__) or limits.limited(task.run, name)
@@ -225,11 +221,7 @@ def _input(name: str, default: Any) -> Component:
 
 
 def _checked(task: str, **asked: Any) -> dict[str, Any]:
-    """These settings.
-
-    Raises:
-        ValueError: one makes no sense, or is more than is painted here.
-    """
+    """These settings; raises ValueError where one makes no sense, or is more than is painted here."""
     settings = valid_settings(asked, task)
     if wrong := sorted(name for name, value in asked.items() if settings.get(name) != value):
         raise ValueError(f"This makes no sense: {', '.join(f'{name} {asked[name]!r:.40}' for name in wrong)}.")
@@ -252,11 +244,7 @@ def _style(style: str) -> str | taught.Taught | Path:
 
 
 def _file(kind: str, given: str) -> str:
-    """A file with the picture that is named or enclosed.
-
-    Raises:
-        ImageError: it is no picture. StyleNotFound: no example of this name.
-    """
+    """A file with the picture that is named or enclosed; raises ImageError or StyleNotFound where there is none."""
     if kind == "clip" and given in EXAMPLES:
         return str(pictures.packed_file(example_file(given)))
     if _name(given):

@@ -39,11 +39,7 @@ draws here: first at 32 pixels, from noise; then 64 pixels are faded in, and det
 
 
 def order_of(asked: dict[str, Any]) -> Order:
-    """The order of a sheet of faces with these settings.
-
-    Raises:
-        ValueError: they are too many.
-    """
+    """The order of a sheet of faces with these settings; raises ValueError if they are too many."""
     whole = TASKS["faces"].defaults | asked
     count = whole["count"]
     side = LARGE.get(whole["model"])
@@ -147,11 +143,7 @@ SPECIAL: dict[str, type[Workbench]] = {"faces": SampleBench, "morph": MorphBench
 
 
 def create_tab(run: Run | None = None) -> list[Workbench]:
-    """Lay the tab out and wire it; to be called inside a `gr.Tab`. Each bench stands in a tab of its own.
-
-    Args:
-        run: makes the pictures for all of them, in place of the tasks' own runs.
-    """
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. Each bench stands in a tab of its own."""
     markup.html(LINE, classes="line")
     bar, made = tabs.inner(
         "Faces",

@@ -30,12 +30,7 @@ def pace() -> float:
 
 
 def learn(forecast: float, took: float) -> None:
-    """Note what a run, or the part of it that is done, took in place of what was measured.
-
-    Args:
-        forecast: seconds, as measured.
-        took: seconds.
-    """
+    """Note the seconds that a run, or the part of it that is done, took in place of those that were measured."""
     if forecast > 0 and took > 0:
         _learned[:] = min(max(took / forecast, 1 / MOST), MOST), time.monotonic()
 
@@ -51,13 +46,8 @@ def seconds(shape: tuple[int, int] | None, asked: Mapping[str, Any], times: floa
 
 
 def estimate(shape: tuple[int, int] | None, asked: Mapping[str, Any], times: float = 1.0) -> str:
-    """What a run will take, in a line. What was not measured yet is, if the device is free.
-
-    Args:
-        shape: height and width of what is painted; None if there is nothing yet, which gives no line.
-        asked: the settings.
-        times: how many such runs there are.
-    """
+    """What so many runs with these settings will take, in a line; none where there is no picture yet, and so no shape
+    (height and width). What was not measured yet is, if the device is free."""
     if shape is None:
         return ""
     if not settings.is_here(asked["encoder"]):

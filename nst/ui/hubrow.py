@@ -72,11 +72,8 @@ def taken(name: str, model: str) -> Any:
 
 
 def settled(name: str) -> str:
-    """The style that is typed, "owner/name" or "owner/name style", as it is known here.
-
-    Raises:
-        ValueError, nst.weights.WeightsError: as `find`; or which style is not said.
-    """
+    """The style that is typed, "owner/name" or "owner/name style", as it is known here; raises as `find` does, or
+    ValueError where it is not said which style."""
     repo, style = split(name.strip())
     offer = find(repo or name)
     if offer.taught or len(offer.styles) < 2:

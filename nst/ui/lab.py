@@ -10,12 +10,7 @@ from nst.ui.task_tab import Workbench
 
 
 def create_tab(run: Run | None = None, load: Load | None = None) -> list[Workbench]:
-    """Lay the tab out and wire it; to be called inside a `gr.Tab`. Each bench stands in a tab of its own.
-
-    Args:
-        run: paints for all of them, in place of the tasks' own runs.
-        load: loads an encoder by name.
-    """
+    """Lay the tab out and wire it; to be called inside a `gr.Tab`. Each bench stands in a tab of its own."""
     bar, made = tabs.inner("Lab", "lab", lambda task: Workbench(task, run, load))
     with bar:
         with gr.Tab("Measure", id="measure"):

@@ -42,11 +42,7 @@ class Visit:
 
 
 class Atlas:
-    """Pictures in, a map out.
-
-    Args:
-        read: has the signature of `nst.collection.read_collection`.
-    """
+    """Pictures in, a map out; `read` has the signature of `nst.collection.read_collection`."""
 
     def __init__(self, read: Reading) -> None:
         self.read = read

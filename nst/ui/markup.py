@@ -11,13 +11,8 @@ import gradio as gr
 
 
 def html(value: str = "", element: str | None = None, classes: str | None = None, **form: Any) -> gr.HTML:
-    """A place for HTML, in no style but the page's own.
-
-    Args:
-        value: what stands there.
-        element, classes: its name in the page, and its classes.
-        form: further arguments of `gr.HTML`.
-    """
+    """A place for HTML, in no style but the page's own; `element` is its name in the page, `form` more for
+    `gr.HTML`."""
     return gr.HTML(value, elem_id=element, elem_classes=classes, apply_default_css=False, **form)
 
 
@@ -32,12 +27,8 @@ def moved_by(*scripts: str) -> str:
 
 
 def button(inner: str, **attributes: str | int | None) -> str:
-    """HTML of a button.
-
-    Args:
-        inner: HTML within it.
-        attributes: by name, with _ for -, as plain text; True and False are words, and None is left out.
-    """
+    """HTML of a button around HTML; attributes by name, with _ for -, as plain text: True and False are words, None is
+    left out."""
     told = [f'{name.replace("_", "-")}="{_word(value)}"' for name, value in attributes.items() if value is not None]
     return f'<button type="button" {" ".join(told)}>{inner}</button>'
 

@@ -36,9 +36,6 @@ class MeasureTab:
     Args:
         score: has the signature of `nst.metrics.pastiche_score`.
         tab: the `gr.Tab` it is laid out in, if it is to be filled in when first looked at instead of at once.
-
-    Attributes:
-        slots: photo and style, either with examples; result: the picture that is judged.
     """
 
     def __init__(self, score: Scoring, tab: gr.Tab | None = None) -> None:

@@ -62,11 +62,8 @@ def keep(task: str, names: list[str]) -> str:
 
 
 def copy_link(element: str) -> str:
-    """JavaScript that puts a query into the address bar and the whole link on the clipboard.
-
-    The button that was pressed, the element of this name, says so. On a Space the page lives in a frame, so that the
-    link to share is the Space's own.
-    """
+    """JavaScript that puts a query into the address bar and the whole link on the clipboard, and says so on the button
+    of this name. On a Space the page lives in a frame, so that the link to share is the Space's own."""
     space = os.environ.get("SPACE_ID")
     home = json.dumps(f"https://huggingface.co/spaces/{space}" if space else None)
     return f"(query) => pastiche.copyLink(query, {json.dumps(element)}, {home})"

@@ -138,8 +138,7 @@ class Painting:
 
         Args:
             run: has the signature of the task's function in `nst.stylize`.
-            load: fetches and loads a model or an encoder by name, reporting to `progress`; so a download neither holds
-                the device nor keeps the page waiting.
+            load: fetches and loads a model or an encoder by name, reporting to `progress`.
 
         Raises:
             ImageError, ValueError, WeightsNotFound: with a sentence for people.

@@ -173,11 +173,8 @@ def picture_input(title: str, kind: str, element: str | None = None) -> gr.Image
 
 
 def accept(path: str, kind: str = "content") -> str:
-    """The path of a file that browsers can show, for an upload that was found to be a picture.
-
-    Raises:
-        ImageError: it is none, is damaged or too large.
-    """
+    """The path of a file that browsers can show, for an upload; raises ImageError if it is no picture, damaged or too
+    large."""
     if kind == "clip":
         limits.open_clip(path)
         return path
@@ -189,11 +186,8 @@ def accept(path: str, kind: str = "content") -> str:
 
 
 def opened(path: str, size: int | None = None) -> Picture:
-    """The picture that a visitor chose, its long side at most `size` pixels; None is what a run here can use.
-
-    Raises:
-        ImageError: it is gone, or none; where it was is nobody's business.
-    """
+    """The picture that a visitor chose, its long side at most `size` pixels; None is what a run here can use. Raises
+    ImageError if it is gone, or none; where it was is nobody's business."""
     with inputs.open_file(whole(path)) as file:
         picture = decode(file, size=size or limits.current().size)
     memory.give_back()  # what a large one took
@@ -210,11 +204,7 @@ def shape(path: str | None) -> tuple[int, int] | None:
 
 
 def recipe_in(path: str) -> dict[str, Any] | None:
-    """The recipe in a picture that a visitor chose, if there is one.
-
-    Raises:
-        ImageError: it is gone, or empty.
-    """
+    """The recipe in a picture that a visitor chose, if there is one; raises ImageError if that is gone, or empty."""
     if Path(path).suffix.lower() in video.CLIP_SUFFIXES - {".gif"}:
         return video.read_recipe(Path(path), inputs.open_file)
     with inputs.open_file(path) as file:
@@ -267,11 +257,8 @@ def list_examples(kind: str) -> list[Example]:
 
 
 def example_file(kind: str, name: str) -> Path:
-    """A file with an example, opened or fetched if need be.
-
-    Raises:
-        nst.styles.StyleNotFound: no such example, or it cannot be had now.
-    """
+    """A file with an example, opened or fetched if need be; raises nst.styles.StyleNotFound where there is none to be
+    had."""
     known = styles.list_contents() if kind == "content" else styles.list_styles()
     folder = tempfiles.folder() / tempfiles.EXAMPLES
     path = folder / kind / f"{Path(name).name}.jpg"

@@ -33,13 +33,8 @@ def memory(size: int) -> str:
 
 
 def status(title: str, detail: str = "", *, done: float | None = None, kind: str = "idle") -> str:
-    """The status box: a title, a line of detail and a bar.
-
-    Args:
-        title, detail: plain text.
-        done: share of the work from 0 to 1; None draws no bar.
-        kind: "idle", "busy", "done" or "error"; decides the color.
-    """
+    """The status box: a title, a line of detail, and a bar for the share of the work that is done, from 0 to 1; None
+    draws no bar. `kind` ("idle", "busy", "done" or "error") decides the color."""
     bar = ""
     if done is not None:
         percent = round(100 * min(max(done, 0.0), 1.0))
@@ -70,16 +65,14 @@ def watched(
     *,
     to_its_end: bool = False,
 ) -> Generator[tuple[int, int], None, None]:
-    """Do work on a thread of its own; yields how far it is, (done, in all). Closing this ends it at its next report.
+    """Do work on a thread of its own; yields how far it is, (done, in all), every so many seconds, and raises what it
+    raises.
+
+    Closing this ends the work at its next report, and waits until it has ended if `to_its_end`.
 
     Args:
         work: is given a function to report to.
-        every: seconds between two looks.
         check: raises, at a report, what ends the work there; `Left` is told nobody.
-        to_its_end: whether closing this waits until it has ended.
-
-    Raises:
-        Whatever the work raises.
     """
     done, left, ended = [(0, 0)], threading.Event(), Future[object]()
 
@@ -114,12 +107,7 @@ def thin(points: list[tuple[int, Losses]]) -> None:
 
 
 def curves(points: Sequence[tuple[int, Losses]], total: int) -> str:
-    """The loss curves on a logarithmic scale.
-
-    Args:
-        points: step and losses, in order.
-        total: where the horizontal axis ends.
-    """
+    """The loss curves on a logarithmic scale, from steps and losses in order; the horizontal axis ends at `total`."""
     values = [v for _, losses in points for v in losses.values() if v > 0 and math.isfinite(v)]
     if not values:
         return ""

@@ -131,11 +131,9 @@ class Stage:
         self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
 
     def updates(self, view: View, *, seen: bool = False) -> Updates:
-        """What the page is to show anew.
+        """What the page is to show anew of this view.
 
-        Args:
-            view: by part of the page.
-            seen: whether previews are in sight already; to say so each time has gradio look through the whole page.
+        `seen` says whether previews are in sight already: to say so each time has gradio look through the whole page.
         """
         updates: Updates = {getattr(self, part): value for part, value in view.items()}
         sheet = view.get("snapshots")

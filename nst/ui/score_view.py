@@ -41,11 +41,8 @@ _one_by_one = threading.Lock()
 
 
 def of_painting(painting: Painting | None) -> str:
-    """The verdict on a painting that is finished, as HTML.
-
-    Raises:
-        ValueError: with a sentence that says why there is none.
-    """
+    """The verdict on a painting that is finished, as HTML; raises ValueError with a sentence that says why there is
+    none."""
     if painting is None or not painting.result or not Path(painting.result).is_file():
         raise ValueError("There is no finished picture to score yet: paint one first.")
     order = painting.order
@@ -62,14 +59,9 @@ def of_painting(painting: Painting | None) -> str:
 
 
 def judged(score: Scoring, result: str, styles: Sequence[str], photo: str | None) -> Score:
-    """The score of one picture; nobody else's is judged meanwhile, since that takes memory.
+    """The score of one picture, by paths; nobody else's is judged meanwhile, since that takes memory.
 
-    Args:
-        score: has the signature of `nst.metrics.pastiche_score`.
-        result, styles, photo: paths.
-
-    Raises:
-        ImageError: one of them is gone, or no picture.
+    `score` has the signature of `nst.metrics.pastiche_score`. Raises ImageError where a picture is gone, or none.
     """
     with _one_by_one:
         image = to_tensor(pictures.opened(result))

@@ -130,11 +130,8 @@ def read(values: Mapping[str, Any], task: Task) -> dict[str, Any]:
 
 
 def _in_bounds(row: Setting, value: Any) -> None:
-    """Refuse a number that was typed out of bounds, or left out where there must be one.
-
-    Raises:
-        ValueError: saying which numbers there are.
-    """
+    """Refuse a number that was typed out of bounds, or left out where there must be one, by a ValueError that tells
+    which numbers there are."""
     if row.low is None or row.high is None or row.many == "list" or row.choices or value == AUTO:
         return
     wanted = f"{row.title}: give a number from {row.low:,.10g} to {row.high:,.10g}."

@@ -55,12 +55,11 @@ class Remix:
 
 
 def create(source: Component, offer: Callable[[Any], Offer | None], element: str = "share") -> None:
-    """Lay out and wire the part that shares; to be called where it is to stand.
+    """Lay out and wire the part that shares, where this is called.
 
     Args:
         source: a component, usually a `gr.State`, whose value knows the result.
         offer: from that value to what can be shared now; None if there is nothing yet.
-        element: what the names of its elements in the page begin with.
     """
     here = desk()
     if here.why or here.store is None:
@@ -93,11 +92,7 @@ def about(store: Store) -> str:
 
 
 def add(here: Desk, offer: Offer | None, request: Any, *, before: bool, inputs: bool, public: bool) -> str:
-    """Share what is offered; the links, as HTML.
-
-    Raises:
-        gr.Error: with a sentence that says why not.
-    """
+    """Share what is offered; the links, as HTML. Raises gr.Error with a sentence that says why not."""
     if offer is None or not Path(offer.result).is_file():
         raise refusal("There is no finished picture to share yet: press Paint first.")
     if here.store is None or not _claim(here, here.store, offer.result):
@@ -146,11 +141,7 @@ _claiming = threading.Lock()
 
 
 def remix(here: Desk, query: Mapping[str, str], request: Any) -> Remix | None:
-    """What `?remix=ID` asks for; None if it does not ask.
-
-    Raises:
-        gr.Error: there is no such result.
-    """
+    """What `?remix=ID` asks for; None if it does not ask. Raises gr.Error if there is no such result."""
     if not (id := query.get("remix", "")):
         return None
     result = here.store.get(id) if here.store else None

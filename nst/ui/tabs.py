@@ -19,11 +19,8 @@ HOMES = {name: task.panel.home or task.panel.title for name, task in TASKS.items
 
 
 def lay_out(listed: Sequence[tuple[str, Callable[[], object]]]) -> None:
-    """Lay the tabs out; a link opens the one that it is for, and a tab that hands its results on knows the first.
-
-    Args:
-        listed: titles, and the functions that lay the tabs out.
-    """
+    """Lay out the tabs with these titles; a link opens the one that it is for, and a tab that hands its results on
+    knows the first."""
     made = []
     with gr.Tabs(elem_id="tabs", overflow_behavior="wrap") as bar:
         for title, create_tab in listed:
@@ -47,13 +44,7 @@ class HandsOn(Protocol):
 
 
 def inner(home: str, element: str, create: Callable[[Task], Any]) -> tuple[gr.Tabs, list[Any]]:
-    """A tab for each task that is at home in this one, and what is created in it.
-
-    Args:
-        home: title of the tab that is being laid out.
-        element: name of the tabs in the page.
-        create: lays out the bench of a task.
-    """
+    """A tab for each task that is at home in the one of this title, and what `create` lays out in it."""
     made = []
     with gr.Tabs(elem_id=element, elem_classes="inner", overflow_behavior="wrap") as bar:
         for name, task in TASKS.items():
@@ -70,10 +61,7 @@ _inner: WeakKeyDictionary[gr.Tabs, Mapping[str, str]] = WeakKeyDictionary()
 
 def turn(bars: Mapping[gr.Tabs, Mapping[str, str]]) -> None:
     """Have a page that is opened by a link turn to the tab that it is for, and look at it; static/page.js asks for it.
-
-    Args:
-        bars: the tabs, and in each the id of the tab by the task that it is home to.
-    """
+    `bars` are the tabs, and in each the id of the tab by the task that it is home to."""
     asked, turner = gr.Textbox(visible=False), gr.Button(elem_id="turn", elem_classes="look")
 
     def turned(request: gr.Request) -> dict[Any, Any]:

@@ -77,10 +77,7 @@ class Workbench(Arrival):
                 self.lay_out_more()
 
     def order(self, values: Values) -> Order:
-        """What the inputs ask for.
-
-        Args:
-            values: of `inputs`.
+        """What the inputs, by their values, ask for.
 
         Raises:
             ValueError: with a sentence that says what is missing or makes no sense.
@@ -176,12 +173,8 @@ class Workbench(Arrival):
         later.then(self.end_again, [self.painting], self.shown, **QUICK)
 
     def paints(self, event: Callable[..., Any], prepare: Callable[..., Updates], *more: Component) -> None:
-        """Have an event begin a run.
-
-        Args:
-            event: of a component.
-            prepare: given the painting before, the values of `more` and those of `inputs`, tells the page as it begins.
-        """
+        """Have an event of a component begin a run. `prepare` is given the painting before, the values of `more` and
+        those of `inputs`, and tells the page as it begins."""
 
         def begin(values: Values) -> Updates:
             return prepare(values[self.painting], *(values[one] for one in more), values)

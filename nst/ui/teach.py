@@ -51,12 +51,8 @@ def _thumbnail(style: Taught) -> str:
 
 
 class Teaching:
-    """The section, laid out where it is made.
-
-    Args:
-        prefix: what the names of its elements in the page begin with.
-        run: learns, in place of the task's run within the limits of this host.
-    """
+    """The section, laid out where it is made; `run` learns, in place of the task's run within the limits of this
+    host."""
 
     def __init__(self, prefix: str, run: Run | None = None) -> None:
         self.task = TASKS["teach"]
@@ -78,16 +74,8 @@ class Teaching:
                 self.remove = gr.Button("Remove style", elem_id=f"{prefix}-remove", size="md", interactive=False)
 
     def wire(self, photo: Component, chosen: Component, picks: Sequence[Component], picked: Picked) -> list[Any]:
-        """Connect the section with the tab.
-
-        Args:
-            photo: what is shown painted meanwhile.
-            chosen: the styles that are chosen.
-            picks: what `picked` updates.
-
-        Returns:
-            the events after which a style has been chosen.
-        """
+        """Connect the section with the tab: the photo that is shown painted meanwhile, the styles that are chosen, and
+        what `picked` updates. Gives the events after which a style has been chosen."""
         slot = self.slot
         self.box.expand(lambda: pictures.row_html("style"), None, slot.row, **QUICK)
         slot.wire()
@@ -174,11 +162,8 @@ def _nothing(_: str, **__: Any) -> None:
 
 
 def _loaded(path: str | None) -> str:
-    """Keep the style of a file; gives its name.
-
-    Raises:
-        WeightsError, ValueError: it is none, or there is one of its name.
-    """
+    """Keep the style of a file, and give its name; raises WeightsError or ValueError if it is none, or its name is
+    taken."""
     with inputs.open_file(path or "") as file:
         style = taught.load(file.read(taught.MOST_BYTES + 1))
     shelf = visits.here().shelf()

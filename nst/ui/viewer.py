@@ -25,11 +25,8 @@ def component(name: str, base: type[Component], **own: Any) -> Any:
 
 @dataclass(frozen=True)
 class Pair:
-    """A photo and what became of it: paths, or addresses that begin with r/; and what is told beneath.
-
-    Attributes:
-        before: None where there is nothing to compare with.
-    """
+    """A photo, if there is one to compare with, and what became of it, as paths or as addresses that begin with r/; and
+    what is told beneath."""
 
     before: str | None
     after: str
@@ -38,13 +35,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Sheet:
-    """Pictures with captions, and how they are shown.
-
-    Attributes:
-        pictures: paths and captions.
-        columns: how many in a row; 0 is one row to swipe.
-        chosen: the place of the one that is chosen; None where none can be.
-    """
+    """Paths and captions of pictures, so many in a row, or in one row to swipe (0); and the place of the one that is
+    chosen, where one can be."""
 
     pictures: Sequence[tuple[str, str]] = field(default_factory=list)
     columns: int = 0

@@ -110,21 +110,15 @@ class RemoteFile:
             time.sleep(RETRY_WAITS[failures - 1])
 
     def reach(self) -> None:
-        """Ask for one byte, so that a missing or unreachable file is known at once.
-
-        Raises:
-            HubError: as `read`, though a server that refuses ranges is fine.
-        """
+        """Ask for one byte, so that a missing or unreachable file is known at once; raises HubError as `read` does,
+        though a server that refuses ranges is fine."""
         with suppress(RangesRefusedError):
             for _ in self.read(0, 1):
                 pass
 
     def cached(self, sha256: str = "") -> Path | None:
-        """The whole file in the Hub's own cache, or None; makes no request.
-
-        Args:
-            sha256: by which it is also found at other revisions, where the library's links say what they link to.
-        """
+        """The whole file in the Hub's own cache, or None; makes no request. By its sha256 it is found at other
+        revisions, too, where the library's links say what they link to."""
         found = huggingface_hub.try_to_load_from_cache(self.repo, self.name, cache_dir=cache(), revision=self.revision)
         if isinstance(found, str):
             return Path(found)
@@ -132,11 +126,8 @@ class RemoteFile:
         return next((path for path in others if path.resolve().name == sha256), None)
 
     def download(self, progress: Progress | None = None) -> Path:
-        """The whole file, into the Hub's own cache, by the Hub's own library (which checks its size only).
-
-        Raises:
-            HubError: not to be had. OSError: the cache cannot be written.
-        """
+        """The whole file, into the Hub's own cache, by the Hub's own library (which checks its size only). Raises
+        HubError if it is not to be had, and OSError if the cache cannot be written."""
         self.reach()  # the library itself tries for 23 s where nobody answers
         try:
             path = huggingface_hub.hf_hub_download(
@@ -195,11 +186,8 @@ class RemoteFile:
 
 
 def describe(repo: str, revision: str) -> dict[str, Any]:
-    """What the Hub says of a repository at a revision: its commit, its files, its card's front matter.
-
-    Raises:
-        HubError: no answer, or none that is a table.
-    """
+    """What the Hub says of a repository at a revision: its commit, its files, its card's front matter. Raises HubError
+    where there is no answer, or none that is a table."""
     address = f"{endpoint() or constants.ENDPOINT}/api/models/{repo}/revision/{quote(revision, safe='')}?blobs=true"
     try:
         response = _ask(address, {})
@@ -261,11 +249,9 @@ def _complaint(file: RemoteFile, response: httpx.Response) -> str:
 
 
 def _send(url: str, headers: dict[str, str]) -> httpx.Response:
-    """One request through the Hub library's client (so with the user's proxies and certificates).
-
-    The client's own time limit covers neither the name lookup nor the walk over all of a host's
-    addresses, which without a network takes half a minute: so it runs in a thread that may be left behind.
-    """
+    """One request through the Hub library's client (so with the user's proxies and certificates), in a thread that may
+    be left behind: the client's own time limit covers neither the name lookup nor the walk over all of a host's
+    addresses, which without a network takes half a minute."""
     if offline():
         raise HubError("HF_HUB_OFFLINE is set, so it is not asked")
     connected = threading.Event()

@@ -77,11 +77,8 @@ class Weights:
 
 
 def read_manifest() -> dict[str, Weights]:
-    """Every entry of `pretrained/models.toml` by name, in the order of the file.
-
-    Raises:
-        ValueError: the file is not valid; the message says where.
-    """
+    """Every entry of `pretrained/models.toml` by name, in the order of the file; raises ValueError, which says where,
+    if it is not valid."""
     path = PRETRAINED / "models.toml"
     if not path.exists():
         return {}

@@ -20,11 +20,8 @@ class OnnxError(ValueError):
 
 
 def read_initializers(data: bytes) -> dict[str, np.ndarray]:
-    """The arrays that an ONNX file holds, by name; those of other types than float, half and int64 are left out.
-
-    Raises:
-        OnnxError: the bytes are no ONNX file.
-    """
+    """The arrays that an ONNX file holds, by name, but those of other types than float, half and int64. Raises
+    OnnxError if the bytes are no ONNX file."""
     view = memoryview(data)
     found: dict[str, np.ndarray] = {}
     for field, graph in _fields(view):

@@ -97,16 +97,15 @@ def _short(text: str) -> str:
 def copy(
     source: RemoteFile, spans: list[Span], notes: dict[str, str], partial: Path, progress: Progress | None = None
 ) -> None:
-    """Write a file with only these tensors; go on with what an earlier, broken-off call left in it.
+    """Write a file with only these tensors of a source whose header was read; go on with what an earlier, broken-off
+    call left in it.
 
-    The new header goes first and names the source with its tag, so the unfinished file itself tells
-    whether its bytes belong to what is being fetched now: if its beginning differs, it is begun anew.
+    The new header goes first and names the source with its tag, so the unfinished file itself tells whether its bytes
+    belong to what is being fetched now: if its beginning differs, it is begun anew.
 
     Args:
-        source: the file they are taken from, with its header read.
         spans: the wanted tensors, in the order they lie in the source.
         notes: the new file's metadata.
-        partial: where to write; it stays where it is when the copy breaks off.
         progress: called with (bytes done, bytes in all) of the tensors.
 
     Raises:

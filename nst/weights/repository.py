@@ -171,12 +171,8 @@ def _fetched(folder: Path, changed: int) -> tuple[Offer, ...]:
 
 
 def fetch(offer: Offer, *, progress: Progress | None = None, download: bool = True) -> Path:
-    """The file of an offer, in the Hub's own cache, and its sha256 compared where the Hub states one.
-
-    Raises:
-        WeightsNotFound: it is not to be had.
-        WeightsError: it is not what was offered.
-    """
+    """The file of an offer, in the Hub's own cache, and its sha256 compared where the Hub states one. Raises
+    WeightsNotFound if it is not to be had, and WeightsError if it is not what was offered."""
     path = _get(offer, offer.file, progress, download)
     _fetched.cache_clear()
     if offer.sha256 and file_sha256(path) != offer.sha256:
@@ -187,11 +183,7 @@ def fetch(offer: Offer, *, progress: Progress | None = None, download: bool = Tr
 
 
 def check_config(offer: Offer) -> dict[str, Any]:
-    """The configuration of an offer, if it is one that a network of a usual size could have.
-
-    Raises:
-        WeightsError: it is not.
-    """
+    """The configuration of an offer; raises WeightsError if it is not one that a network of a usual size could have."""
     if not isinstance(offer.config, dict) or not _is_modest(offer.config):
         raise WeightsError(f"{offer.repo} was refused: its {CONFIG} is not one that a model for Pastiche could have.")
     return offer.config

@@ -54,12 +54,8 @@ def load_tensors(path: str | Path, prefix: str = "") -> dict[str, Tensor]:
 
 
 def metadata(path: str | Path) -> dict[str, str]:
-    """What a safetensors file says of itself ("config" is JSON in a string); {} for other files.
-
-    Raises:
-        WeightsNotFound: no such file.
-        WeightsError: damaged.
-    """
+    """What a safetensors file says of itself ("config" is JSON in a string); {} for other files. Raises WeightsNotFound
+    if there is none, and WeightsError if it is damaged."""
     path = Path(path)
     if not path.is_file():
         raise WeightsNotFound(f"There is no file {path}.")
@@ -73,11 +69,7 @@ def metadata(path: str | Path) -> dict[str, str]:
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a safetensors file, whatever its suffix.
-
-    Raises:
-        WeightsError: damaged.
-    """
+    """Every tensor of a safetensors file, whatever its suffix; raises WeightsError if it is damaged."""
     try:
         if sys.platform == "win32":
             from safetensors.torch import load
@@ -90,11 +82,8 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_onnx(path: Path) -> dict[str, Tensor]:
-    """The initializers of an ONNX file: its numbers; what it would compute is not looked at.
-
-    Raises:
-        WeightsError: damaged.
-    """
+    """The initializers of an ONNX file: its numbers; what it would compute is not looked at. Raises WeightsError if it
+    is damaged."""
     import torch
 
     try:
@@ -105,11 +94,8 @@ def read_onnx(path: Path) -> dict[str, Tensor]:
 
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Write a safetensors file, whole or not at all.
-
-    Raises:
-        WeightsError: it cannot be written there, or the disk is full.
-    """
+    """Write a safetensors file, whole or not at all; raises WeightsError if it cannot be written, or the disk is
+    full."""
     from safetensors.torch import save_file
 
     plain = {name: tensor.contiguous() for name, tensor in tensors.items()}
@@ -122,11 +108,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 
 def check_finite(tensors: dict[str, Tensor], path: Path) -> None:
-    """See that every value is a number.
-
-    Raises:
-        WeightsError: names the tensor that holds NaN or infinity.
-    """
+    """See that every value is a number; raises WeightsError, which names the tensor that holds NaN or infinity."""
     for name, tensor in tensors.items():
         if not tensor.isfinite().all():
             raise WeightsError(f"{path} is damaged: {name} holds values that are no numbers.")

@@ -130,11 +130,7 @@ class Store:
             raise
 
     def _make_room(self, size: int) -> None:
-        """See to it that so many bytes more may be kept.
-
-        Raises:
-            ResultsError: all that is kept is too young to go.
-        """
+        """See to it that so many bytes more may be kept; raises ResultsError if all that is kept is too young to go."""
         if size > self.max_bytes:
             raise ResultsError("This result is larger than all that is kept here; share it without the photo.")
         self.tidy(TIDY_SECONDS, size)

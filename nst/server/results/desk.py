@@ -16,11 +16,9 @@ class Desk:
     """What sharing needs on this server.
 
     Attributes:
-        store: the shared results; None where there can be none.
-        why: why nothing can be shared here, in one sentence; "" if all is well.
+        store, why: the shared results, or why nothing can be shared here, in one sentence.
         shares, daily: how often a client may share, in ten minutes and in a day; each share takes 3 MB at most.
-        remixes: how often one may fetch what was shared.
-        misses: how often one may ask for what is not there.
+        remixes, misses: how often one may fetch what was shared, and ask for what is not there.
         shared: ids of the results that were shared last, by the path of their picture.
     """
 

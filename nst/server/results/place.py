@@ -19,10 +19,7 @@ class ResultsError(RuntimeError):
 
 def results_dir() -> Path:
     """The folder for shared results: `PASTICHE_RESULTS`; on a Space its mounted bucket; else this user's own data.
-
-    Raises:
-        ResultsError: there is no durable place, or sharing was switched off.
-    """
+    Raises ResultsError where there is no durable place, or sharing was switched off."""
     asked = os.environ.get("PASTICHE_RESULTS", "")
     if asked.lower() in {"off", "no", "0"}:
         raise ResultsError("Sharing was switched off by whoever runs this page.")
@@ -41,11 +38,8 @@ def on_a_space() -> bool:
 
 
 def write_through(path: Path, content: bytes) -> None:
-    """Write a new file, and return once it is on the disk.
-
-    Raises:
-        OSError: it is there already, or cannot be written.
-    """
+    """Write a new file, and return once it is on the disk; raises OSError if it is there already, or cannot be
+    written."""
     with path.open("xb") as file:
         file.write(content)
         file.flush()

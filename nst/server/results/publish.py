@@ -29,7 +29,6 @@ class Publisher(CommitScheduler):  # type: ignore[misc]
     deleted result leaves the newest state of the repository; its history keeps it, as git does.
 
     Args:
-        store: the results; told to remember what is deleted.
         repo: "owner/name" of the dataset, made if it is not there.
         token: one that may write there.
         minutes: between two commits.

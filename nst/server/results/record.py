@@ -44,11 +44,8 @@ class Result:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """What a record's file says.
-
-    Raises:
-        OSError, ValueError, RecursionError: there is none, or it is no JSON object.
-    """
+    """What a record's file says; raises OSError, ValueError or RecursionError if there is none, or it is no JSON
+    object."""
     with path.open("rb") as file:
         text = file.read(4 * MAX_RECIPE)
     record = json.loads(text)
@@ -58,11 +55,7 @@ def read_record(path: Path) -> dict[str, Any]:
 
 
 def to_result(id: str, record: Mapping[str, Any]) -> Result:
-    """A record as a result.
-
-    Raises:
-        KeyError, TypeError, ValueError: it makes no sense.
-    """
+    """A record as a result; raises KeyError, TypeError or ValueError if it makes no sense."""
     files = {str(name): str(sha256) for name, sha256 in dict(record["files"]).items()}
     named = "picture.webp" in files and all(Path(name).name == name for name in files)
     if not named or not isinstance(record["recipe"], dict):

@@ -42,13 +42,8 @@ def files(
     before: Image.Image | None,
     inputs: Mapping[str, Image.Image],
 ) -> tuple[dict[str, bytes], tuple[int, int]]:
-    """The files of a result by name, and the size of its picture, which may be smaller than what was given.
-
-    Inputs that are small enough are kept exactly, as PNG.
-
-    Raises:
-        ResultsError: they do not fit, however small.
-    """
+    """The files of a result by name, and the size of its picture, which may be smaller than what was given; inputs that
+    are small enough are kept exactly, as PNG. Raises ResultsError if they do not fit, however small."""
     content, size = _fitted(picture, MAX_PICTURE, recipe=dict(recipe), alpha=alpha)
     data = {
         "picture.webp": content,
