@@ -29,6 +29,7 @@ from nst.teach import Learner, teach
 from nst.ui import fast as fast_tab
 from nst.ui import teach as section
 from nst.ui.app import launch_options
+from nst.ui.task_tab import Workbench
 from nst.weights import WeightsError
 
 SHAPE = (3, 3200)
@@ -320,7 +321,7 @@ def test_stop_keeps_what_was_learned_so_far(pictures_of):
     run = box.learn(painting, picked)
     for view in run:
         if box.preview in view:
-            section._halt(painting)
+            Workbench.halt(painting)
     assert view["picked"] == ["mine"] and 1 <= taught.find("mine").steps < 240
 
 

@@ -11,8 +11,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from statistics import median
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from gradio.context import LocalContext
@@ -57,7 +58,8 @@ def is_busy() -> bool:
     return bool(_running or _elsewhere)
 
 
-class Visitor(Protocol):
+@dataclass(eq=False, kw_only=True)
+class Visitor:
     """Who waits, and then computes.
 
     Attributes:
@@ -66,9 +68,9 @@ class Visitor(Protocol):
         work: share of the work that is done.
     """
 
-    stopped: bool
-    started: float
-    work: float
+    stopped: bool = False
+    started: float = 0.0
+    work: float = 0.0
 
 
 @contextmanager

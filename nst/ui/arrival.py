@@ -70,18 +70,13 @@ class Arrival(Stage):
             self.restore.upload(self.open_picture, [self.restore], self.restored_parts, **TELLING)
         parts = dict.fromkeys([self.opened, *self.restored_parts, self.painting, *self.shown])
         looking = page.told(self.task.name)
-        gr.on(self.looked_at(tab), self.open_page, [self.opened, self.query], [*parts], js=looking, **QUICK)
+        seen = None if tab is None else [tab.select, self.looked.click]  # without tabs, once the page opens
+        gr.on(seen, self.open_page, [self.opened, self.query], [*parts], js=looking, **QUICK)
         if tab is not None and (around := outer(tab)):
             around.select(self.come_back, self.opened, [self.opened, *self.restored_parts], **QUICK)
         changed = [control.change for control in self.kept.values()]  # type: ignore[attr-defined]
         if changed:
             gr.on(changed, None, [*self.kept.values()], js=page.keep(self.task.name, list(self.kept)))
-
-    def looked_at(self, tab: gr.Tab | None) -> list[Any] | None:
-        """The events at which the tab is seen, maybe for the first time; None is that the page opens."""
-        if tab is None:
-            return None
-        return [tab.select, self.looked.click]
 
     # Links
 

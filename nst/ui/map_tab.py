@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -30,15 +29,6 @@ ABOUT = (
     "side by side. <i>By style</i> is how they are painted, wherever what is; <i>by content</i> is what stands "
     "where."
 )
-
-
-@dataclass(eq=False)
-class Visit:
-    """Who waits for the device; see `nst.server.queue.Visitor`."""
-
-    stopped: bool = False
-    started: float = 0.0
-    work: float = 0.0
 
 
 class Atlas:
@@ -99,11 +89,11 @@ class Atlas:
         yield from self._drawn(list(found.values()), list(found))
 
     def _drawn(self, files: list[Path], names: list[str]) -> Iterator[list[Any]]:
-        visit, found = Visit(), list[Collection]()
-        with closing(queue.wait(visit)) as waiting:
+        visitor, found = queue.Visitor(), list[Collection]()
+        with closing(queue.wait(visitor)) as waiting:
             for place in waiting:
                 yield [progress.waiting(*place), gr.skip(), gr.skip(), gr.skip()]
-        with queue.computing(visit):
+        with queue.computing(visitor):
 
             def work(report: progress.Report) -> None:
                 found.append(self.read(files, names=names, keep=False, progress=report))
@@ -112,10 +102,10 @@ class Atlas:
             check = limits.Deadline().check
             with as_message(), closing(progress.watched(work, 0.3, check, to_its_end=True)) as looks:
                 for now, _ in looks:
-                    visit.work = now / len(files)
-                    told = progress.status("Looking", f"{now} of {len(files)} pictures.", done=visit.work, kind="busy")
+                    done = visitor.work = now / len(files)
+                    told = progress.status("Looking", f"{now} of {len(files)} pictures.", done=done, kind="busy")
                     yield [told, gr.skip(), gr.skip(), gr.skip()]
-        yield self._shown(found[0], time.monotonic() - visit.started)
+        yield self._shown(found[0], time.monotonic() - visitor.started)
 
     def _shown(self, found: Collection, seconds: float) -> list[Any]:
         analyses = {kind: analyze(getattr(found, kind)) for kind in KINDS}

@@ -75,7 +75,7 @@ class Order:
 
 
 @dataclass(eq=False)
-class Painting:
+class Painting(queue.Visitor):
     """What one visitor paints, or has painted. Lives in that visitor's session only.
 
     Attributes:
@@ -91,7 +91,7 @@ class Painting:
         result: path of the finished PNG.
         shown: what is to be shown of it.
         forecast: seconds that were forecast for it, as measured in quiet; 0 for none.
-        stopped, closed: whether the visitor pressed Stop, and whether the run is over.
+        closed: whether the run is over.
     """
 
     order: Order
@@ -108,14 +108,11 @@ class Painting:
     result: str | None = None
     shown: View = field(default_factory=dict)
     forecast: float = 0.0
-    stopped: bool = False
     closed: bool = False
-    started: float = 0.0
     note: str | None = None
     next_snapshot: float = 0.0
     deadline: limits.Deadline = field(default_factory=limits.Deadline)
     writing: threading.Lock = field(default_factory=threading.Lock)
-    work: float = 0.0
 
     def go_on(self, order: Order) -> Painting:
         """The painting that goes on from this one's result."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -32,8 +33,14 @@ TITLES = {
 SCALES = {"scale2": "Fine strokes", "scale3": "Middle strokes", "scale4": "Broad strokes", "scale5": "Large shapes"}
 """The pyramid's scales in plain words."""
 
-GRADES = ((65, "An excellent pastiche"), (50, "A good pastiche"), (35, "A fair pastiche"), (20, "A weak pastiche"))
-NONE = "Hardly a pastiche"
+GRADES = (
+    (65, "An excellent pastiche"),
+    (50, "A good pastiche"),
+    (35, "A fair pastiche"),
+    (20, "A weak pastiche"),
+    (-math.inf, "Hardly a pastiche"),
+)
+"""A score of at least so much, in two words."""
 
 Scoring = Callable[..., Score]
 
@@ -98,17 +105,13 @@ def _styles(painting: Painting) -> list[str]:
         raise ValueError(f"The score needs the style's own picture. {error}") from None
 
 
-def grade(total: float) -> str:
-    """A score in two words."""
-    return next((words for least, words in GRADES if total >= least), NONE)
-
-
 def html(score: Score) -> str:
     """The score, its parts and its layers as bars."""
     parts = "".join(_bar(*TITLES[name], share) for name, share in score.parts.items())
     layers = {SCALES.get(name, name): share for name, share in score.texture.items()}
+    grade = next(words for least, words in GRADES if score.total >= least)
     return (
-        f'<div class="verdict"><p class="total"><b>{score.total:.0f}</b><span>of 100. {grade(score.total)}.</span></p>'
+        f'<div class="verdict"><p class="total"><b>{score.total:.0f}</b><span>of 100. {grade}.</span></p>'
         f"<p>{escape(reasons(score))}</p>{parts}<details><summary>Brushwork, from fine to coarse</summary>"
         f"{''.join(_bar(name, '', share) for name, share in layers.items())}</details></div>"
     )

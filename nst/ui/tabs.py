@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import gradio as gr
 from gradio.context import Context
@@ -27,20 +26,14 @@ def lay_out(listed: Sequence[tuple[str, Callable[[], object]]]) -> None:
             with gr.Tab(title, id=title):
                 made.append(create_tab())
     for tab in made[1:]:
-        if isinstance(tab, HandsOn):
-            tab.connect(made[0], bar, listed[0][0])
+        if connect := getattr(tab, "connect", None):  # its results can be gone on from in the first
+            connect(made[0], bar, listed[0][0])
     titles = {title for title, _ in listed}
-    homes = {bar: {task: home for task, home in HOMES.items() if home in titles}}
-    page = Context.root_block
-    turn(homes | {one: each for one, each in _inner.items() if page and one._id in page.blocks})
-
-
-@runtime_checkable
-class HandsOn(Protocol):
-    """A tab whose results can be gone on from in another."""
-
-    def connect(self, other: Any, bar: gr.Tabs, title: str) -> None:
-        """Wire that, for the other tab and its title in the bar."""
+    bars = {bar: {task: home for task, home in HOMES.items() if home in titles}}
+    for block in list(Context.root_block.blocks.values()) if Context.root_block else ():
+        if isinstance(block, gr.Tabs) and "inner" in block.elem_classes:
+            bars[block] = {tab.id: tab.id for tab in block.children if isinstance(tab, gr.Tab) and tab.id in TASKS}
+    turn(bars)
 
 
 def inner(home: str, element: str, create: Callable[[Task], Any]) -> tuple[gr.Tabs, list[Any]]:
@@ -51,12 +44,7 @@ def inner(home: str, element: str, create: Callable[[Task], Any]) -> tuple[gr.Ta
             if task.panel.home == home:
                 with gr.Tab(task.panel.title, id=name):
                     made.append(create(task))
-    _inner[bar] = {name: name for name, task in TASKS.items() if task.panel.home == home}
     return bar, made
-
-
-_inner: WeakKeyDictionary[gr.Tabs, Mapping[str, str]] = WeakKeyDictionary()
-"""The tabs within tabs: the id of each by its task."""
 
 
 def turn(bars: Mapping[gr.Tabs, Mapping[str, str]]) -> None:

@@ -245,7 +245,8 @@ class Workbench(Arrival):
         if not painting.stopped:
             yield self.updates(painting.finish()) | self.buttons(painting)
 
-    def halt(self, painting: Painting | None) -> None:
+    @staticmethod
+    def halt(painting: Painting | None) -> None:
         """Press on Stop: no more steps. Gradio closes the run itself, after the step it is in."""
         if painting is not None:
             painting.stopped = True

@@ -21,6 +21,7 @@ from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
 from nst.ui.painting import Order, Painting, Run
 from nst.ui.pictures import Choice
 from nst.ui.result_panel import Updates
+from nst.ui.task_tab import Workbench
 from nst.weights import WeightsError
 
 Picked = Callable[[list[str]], Updates]
@@ -95,7 +96,7 @@ class Teaching:
             return picked(_removed(chosen))
 
         learned = ready.success(learn, [self.painting], [*shown, *picks], **RUNNING)
-        self.stop.click(_halt, [self.painting], None, **QUICK)
+        self.stop.click(Workbench.halt, [self.painting], None, **QUICK)
         loaded = self.load.upload(load, [self.load], [*picks], **TELLING)
         self.remove.click(remove, [chosen], [*picks], **TELLING)
         return [learned.success, loaded.success]
@@ -149,12 +150,6 @@ class Teaching:
 
     def _buttons(self, *, running: bool = False) -> Updates:
         return {self.start: gr.update(visible=not running), self.stop: gr.update(visible=running)}
-
-
-def _halt(painting: Painting | None) -> None:
-    """Press on Stop: the run ends after the step that it is in, with what it has learned."""
-    if painting is not None:
-        painting.stopped = True
 
 
 def _nothing(_: str, **__: Any) -> None:
