@@ -237,9 +237,7 @@ def test_a_strangers_clip_is_painted_as_far_as_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(inputs, "open_file", lambda path: io.BytesIO(Path(path).read_bytes()))
     clip = limits.open_clip(str(path))
     assert (clip.seconds, clip.frames) == (10, 20)
-    with gr.Blocks() as page:
-        video.create_tab()
-    assert any("first 10 seconds of a clip" in str(part["props"].get("value")) for part in page.config["components"])
+
     assert sum(1 for _ in read_frames(clip)) == 20
     given = {}
 

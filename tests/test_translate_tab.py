@@ -115,5 +115,5 @@ def test_a_horse_is_fetched_or_it_is_told_why_not(tab, monkeypatch):
     with pytest.raises(gr.Error, match=r"network is switched off .* Any photo of a horse of yours will do"):
         tab.fetch_horse()
     monkeypatch.setattr(styles, "open_horse", lambda: Image.new("RGB", (300, 200), "brown"))
-    path, _, choice = tab.fetch_horse()
-    assert decode(path).rgb.size == (300, 200) and choice.path == path and choice.name is None
+    choice = tab.fetch_horse()[tab.slots[0].chosen]
+    assert decode(choice.path).rgb.size == (300, 200) and choice.name is None

@@ -137,7 +137,7 @@ def test_what_is_no_clip_for_strangers_leaves_the_one_before(tab, monkeypatch, n
     else:
         path.write_text("#EXTM3U\nfile:///etc/passwd\n")
     before = Choice(upload(), None)
-    assert pictures.take("clip", str(path), before)[0] == before.path
+    assert tab.slots[0].take(str(path), before) == {tab.slots[0].picture: gr.update(value=before.path)}
     assert "no clip of a known kind" in told[0]
 
 
@@ -145,13 +145,14 @@ def test_an_upload_is_shown_as_it_is_and_never_handed_to_a_program(tab):
     path = upload()
     shown = tab.slots[0].picture.postprocess(path)
     assert shown.path == path and tab.slots[0].picture.preprocess(shown) == path
-    assert pictures.take("clip", path, None)[2].path == path
+    assert tab.slots[0].take(path, None)[tab.slots[0].chosen].path == path
 
 
 def test_the_example_is_there(tab):
-    path, row, choice = pictures.choose("clip", "river")
-    assert choice.name == "river" and probe(path).frames == 96 and 'data-name="river"' in row
-    assert inputs.is_own(path, "")
+    choice = pictures.choose("clip", "river")
+    row = tab.slots[0].filled(choice)[tab.slots[0].row]
+    assert choice.name == "river" and probe(choice.path).frames == 96 and 'data-name="river"' in row
+    assert inputs.is_own(choice.path, "")
 
 
 def test_programs_get_a_clip_for_a_clip(tmp_path):

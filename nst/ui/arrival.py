@@ -143,7 +143,7 @@ class Arrival(Stage):
             shown |= {self.preview: gr.update(visible=False)} if not self.panel.tiles else {}
         for slot, wanted in zip(self.slots, names, strict=True):
             if remix and (path := remix.files.pop(slot.role, None)):
-                shown |= slot.filled([path, pictures.row_html(slot.kind), Choice(path)])
+                shown |= slot.filled(Choice(path))
                 continue
             for name in filter(None, dict.fromkeys((wanted, slot.default))):
                 try:
@@ -170,12 +170,12 @@ class Arrival(Stage):
         slots = {slot.kind: slot for slot in reversed(self.slots) if slot.kind in pictures.KINDS}
         return slots if self.panel.home != "Faces" else {}
 
-    def travels_on(self, slot: Slot, values: list[Any]) -> list[Any]:
-        """Note that a visitor chose what is in these values: picture, row and choice."""
+    def travels_on(self, slot: Slot, choice: Choice) -> Choice:
+        """Note that a visitor chose this."""
         visit = visits.here()
-        if self.traveling().get(slot.kind) is slot and isinstance(values[2], Choice):
-            visit.chosen[slot.kind] = visit.seen[self._place(slot)] = values[2]
-        return values
+        if self.traveling().get(slot.kind) is slot:
+            visit.chosen[slot.kind] = visit.seen[self._place(slot)] = choice
+        return choice
 
     def arrive(self, visit: visits.Visit, query: Mapping[str, str] | None = None) -> Updates:
         """What the visitor chose in other tabs, but for what a link names."""
@@ -196,7 +196,7 @@ class Arrival(Stage):
 
     def filled_in(self, slot: Slot, choice: Choice) -> Updates:
         """A slot with what came along."""
-        return slot.filled([choice.path, pictures.row_html(slot.kind, choice.name), choice])
+        return slot.filled(choice)
 
     def _place(self, slot: Slot) -> str:
         return f"{self.task.name} {slot.role}"
@@ -234,7 +234,7 @@ class Arrival(Stage):
             if name in {example.name for example in pictures.list_examples(slot.kind)}:
                 updates |= slot.filled(self.travels_on(slot, pictures.choose(slot.kind, str(name))))
             elif name is None and not slot.needed:
-                updates |= slot.filled([None, pictures.row_html(slot.kind), None])
+                updates |= slot.filled(None)
         return updates
 
     @as_message()
@@ -249,7 +249,9 @@ class Arrival(Stage):
 
     def take(self, slot: Slot, path: str | None, before: Choice | None) -> Updates:
         """A picture was dropped, or taken away; one that Pastiche made brings all of its recipe with it."""
-        updates = slot.filled(self.travels_on(slot, pictures.take(slot.kind, path, before)))
+        updates = slot.take(path, before)
+        if choice := updates.get(slot.chosen):
+            self.travels_on(slot, choice)
         try:
             recipe = pictures.recipe_in(path) if path and slot is self.slots[0] else None
         except ImageError:

@@ -13,6 +13,7 @@ from nst import styles, stylize
 from nst.images import save, to_pil, to_tensor
 from nst.server import inputs, tempfiles
 from nst.tasks import TASKS
+from nst.tasks.task import MAP
 from nst.ui import canvas, pictures, settings
 from nst.ui.errors import as_message
 from nst.ui.events import QUICK, TELLING
@@ -50,7 +51,7 @@ class DoodleBench(Workbench):
             with gr.Column(min_width=140, elem_classes="card"):
                 self.style = pictures.slot("style", "Painting", self.id("style"), default=FIRST)
             with gr.Column(min_width=140, elem_classes="card"):
-                self.map = pictures.map_slot("style_map", "Its map", self.id("map"))
+                self.map = pictures.slot("style_map", "Its map", self.id("map"), kind=MAP, needed=False)
                 small_print("What is where in it. For a painting of your own one is proposed, by color.")
         with gr.Column(elem_classes="card"):
             self.palette = canvas.palette(self.id("palette"))
@@ -61,7 +62,8 @@ class DoodleBench(Workbench):
             self.extra: dict[str, Component] = {"layers": layers, "begin": begin}
             small_print(ABOUT)
             with gr.Accordion("A doodle from a file", open=False, elem_id=self.id("files"), elem_classes="more-box"):
-                self.file = pictures.map_slot("content", "Doodle from a file", self.id("content"))
+                title = "Doodle from a file"
+                self.file = pictures.slot("content", title, self.id("content"), kind=MAP, needed=False)
         self.slots = [self.style, self.map, self.file]
         with gr.Column(elem_classes="card"):
             self.controls |= settings.main_controls(self.task)
@@ -106,8 +108,7 @@ class DoodleBench(Workbench):
 
     def take_example(self, event: gr.EventData) -> Updates:
         """A click on an example: its map comes with it."""
-        picture, _, chosen = self.travels_on(self.style, pictures.choose("style", inputs.word(event, "name")))
-        return self.mapped(Choice(picture, chosen.name))
+        return self.mapped(self.travels_on(self.style, pictures.choose("style", inputs.word(event, "name"))))
 
     def take(self, slot: Slot, path: str | None, before: Choice | None) -> Updates:
         updates = super().take(slot, path, before)
@@ -140,8 +141,7 @@ class DoodleBench(Workbench):
             picture = to_pil(stylize.propose_map(to_tensor(opened(style.path, LARGEST))))
         path = str(save(tempfiles.new_file("map.png"), picture))
         chosen = Choice(path, style.name)
-        updates = self.map.filled([path, "", chosen]) | self.file.filled([None, "", None])
-        return updates | self.show_canvas(path, chosen, None, "example")
+        return self.map.filled(chosen) | self.file.filled(None) | self.show_canvas(path, chosen, None, "example")
 
     def show_canvas(self, map_path: str | None, chosen: Choice | None, file: str | None, begin: str) -> Updates:
         """The palette of a map, and a canvas to draw on in its colors."""

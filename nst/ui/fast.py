@@ -278,7 +278,7 @@ class FastTab(Workbench):
         """
         learned = [*self.names(), *self.networks(), *teach.names()]
         examples = {example.name for example in pictures.list_examples("style")}
-        other, chosen, shares = [None, pictures.row_html("style"), None], list[str](), list[float]()
+        other, chosen, shares = None, list[str](), list[float]()
         names, missing = hubrow.named(names, asked["model"])
         for name, share in zip(names, [*(asked["weights"] or ()), *([1.0] * len(names))], strict=False):
             if name not in learned and not hubrow.split(name)[0]:
@@ -310,7 +310,7 @@ class FastTab(Workbench):
             if painting is None or not painting.last or painting.order.several:
                 raise refusal("Paint a picture first; then it can be refined.")
             path, name = str(painting.order.pictures["content"]), painting.order.names["content"]
-            updates: dict[Any, Any] = photo.filled([path, pictures.row_html("content", name), Choice(path, name)])
+            updates: dict[Any, Any] = photo.filled(Choice(path, name))
             try:
                 updates |= manner.filled(pictures.choose("style", painting.order.names["style"][0]))
             except gr.Error as error:  # a painting that is not on this machine, or the visitor's own picture

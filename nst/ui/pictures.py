@@ -18,7 +18,7 @@ from PIL import Image
 from nst import styles, video
 from nst.images import ImageError, Picture, decode, encode, read_recipe, save, size_of
 from nst.server import inputs, limits, memory, tempfiles
-from nst.tasks.task import Input
+from nst.tasks.task import MAP, Input
 from nst.ui.errors import as_message
 from nst.ui.events import TELLING
 from nst.ui.markup import button, html, moved_by, webp
@@ -82,24 +82,31 @@ class Slot:
     def parts(self) -> list[Component]:
         return [self.picture, self.row, self.chosen]
 
-    def filled(self, values: list[Any]) -> dict[Component, Any]:
-        """Updates from picture, row and choice."""
-        picture, row, chosen = values
+    def filled(self, choice: Choice | None) -> dict[Component, Any]:
+        """Updates by which this picture is in it, or none."""
+        path, name = (choice.path, choice.name) if choice else (None, None)
         # As an update, since the browser would change a bare value in place when a later yield leaves it alone.
-        shown = picture if isinstance(picture, dict) else gr.update(value=picture)
-        return {self.picture: shown, self.row: row, self.chosen: chosen}
+        return {self.picture: gr.update(value=path), self.row: row_html(self.kind, name), self.chosen: choice}
+
+    def take(self, path: str | None, before: Choice | None) -> dict[Component, Any]:
+        """Updates after an upload, which is given up if it is no picture, or after the picture was taken away."""
+        if path is None:
+            return self.filled(None)
+        try:
+            shown = accept(path, self.kind)
+        except ImageError as error:
+            gr.Warning(str(error))
+            return {self.picture: gr.update(value=before.path if before else None)}
+        return self.filled(Choice(shown)) | ({self.picture: gr.skip()} if shown == path else {})
 
     def wire(self) -> None:
         """Have an example that is clicked fill it, and a picture that is dropped."""
 
-        def chosen(event: gr.EventData) -> list[Any]:
-            return choose(self.kind, inputs.word(event, "name"))
-
-        def taken(path: str | None, before: Choice | None) -> list[Any]:
-            return take(self.kind, path, before)
+        def chosen(event: gr.EventData) -> dict[Component, Any]:
+            return self.filled(choose(self.kind, inputs.word(event, "name")))
 
         self.row.select(chosen, None, self.parts, **TELLING)
-        self.picture.input(taken, [self.picture, self.chosen], self.parts, **TELLING)
+        self.picture.input(self.take, [self.picture, self.chosen], self.parts, **TELLING)
 
 
 def slot(
@@ -108,27 +115,14 @@ def slot(
     """Lay a slot out where this is called, with this name in the page; `default` is that of its kind if left out."""
     kind = kind or role
     first = DEFAULT[kind] if default is None and needed else default
-    return Slot(
-        role,
-        kind,
-        title,
-        picture_input(title, kind, element),
-        example_row(f"{element}-examples"),
-        gr.State(None),
-        first,
-        needed,
-    )
+    picture = picture_input(title, kind, element)
+    row = example_row(f"{element}-examples") if kind != MAP else gr.HTML(visible=False)
+    return Slot(role, kind, title, picture, row, gr.State(None), first, needed)
 
 
 def slot_of(one: Input, element: str) -> Slot:
     """Lay the slot of a task's input out where this is called."""
     return slot(one.name, one.title, element, kind=one.role, default=one.default, needed=one.least > 0)
-
-
-def map_slot(role: str, title: str, element: str) -> Slot:
-    """Lay a slot without examples out, which may stay empty: for a map of what is where."""
-    picture = picture_input(title, "map", element)
-    return Slot(role, "map", title, picture, gr.HTML(visible=False), gr.State(None), needed=False)
 
 
 def path_of(_: Component, payload: Any) -> str | None:
@@ -223,6 +217,8 @@ def example_row(element: str) -> gr.HTML:
 
 def row_html(kind: str, chosen: str | None = None) -> str:
     """The thumbnails of a kind, then the names of those that are still to be fetched."""
+    if kind == MAP:
+        return ""
     here = away = ""
     for example in list_examples(kind):
         named = {"data_name": example.name, "title": example.about, "aria_label": example.about}
@@ -330,20 +326,8 @@ def _thumbnail(name: str) -> str | None:
     return webp(encode(small, format="webp", quality=72)) if small else None
 
 
-def choose(kind: str, name: str) -> list[Any]:
-    """Picture, row and choice after an example was chosen; one that has to be fetched first may be out of reach."""
+def choose(kind: str, name: str) -> Choice:
+    """The choice of an example; raises gr.Error where it has to be fetched first and is out of reach."""
     with as_message():
         path = packed_file(video.example_file(name)) if kind == "clip" else shown_file(kind, name)
-    return [str(path), row_html(kind, name), Choice(str(path), name)]
-
-
-def take(kind: str, path: str | None, before: Choice | None) -> list[Any]:
-    """Picture, row and choice after an upload; one that is no picture leaves the one before in its place."""
-    if path is None:
-        return [None, row_html(kind), None]
-    try:
-        shown = accept(path, kind)
-    except ImageError as error:
-        gr.Warning(str(error))
-        return [before.path if before else None, gr.skip(), gr.skip()]
-    return [gr.skip() if shown == path else shown, row_html(kind), Choice(shown)]
+    return Choice(str(path), name)

@@ -143,8 +143,8 @@ class Workbench(Arrival):
     def _wire_slots(self) -> None:
         for slot in self.slots:
 
-            def choose(event: gr.EventData, slot: Slot = slot) -> list[Any]:
-                return self.travels_on(slot, pictures.choose(slot.kind, inputs.word(event, "name")))
+            def choose(event: gr.EventData, slot: Slot = slot) -> Updates:
+                return slot.filled(self.travels_on(slot, pictures.choose(slot.kind, inputs.word(event, "name"))))
 
             def take(path: str | None, before: Choice | None, slot: Slot = slot) -> Updates:
                 return self.take(slot, path, before)

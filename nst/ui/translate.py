@@ -66,12 +66,12 @@ class TranslateTab(Workbench):
         super()._wire_slots()
         self.horse.click(self.fetch_horse, None, self.slots[0].parts, **TELLING)
 
-    def fetch_horse(self) -> list[Any]:
-        """Press on the button: picture, row and choice; what is wrong is told."""
+    def fetch_horse(self) -> Updates:
+        """Press on the button; what is wrong is told."""
         with as_message():
             path = save(tempfiles.new_file("horse.jpg"), styles.open_horse())
         gr.Info(f"{styles.HORSE.title}, by the {styles.HORSE.author} ({styles.HORSE.license}).")
-        return [str(path), pictures.row_html("content"), Choice(str(path))]
+        return self.slots[0].filled(Choice(str(path)))
 
     def open_page(self, opened: bool, told: str | None, request: gr.Request) -> Updates:
         """Begin with what every photo is good for, where no link asks for something else: no horse is here."""
