@@ -16,8 +16,7 @@ from nst.images import ImageError
 from nst.server import queue, visits
 from nst.tasks.recipe import UNNAMED, from_query, names_of, settings_from_recipe, to_query
 from nst.ui import page, pictures, progress, settings, share
-from nst.ui.errors import as_message, refusal
-from nst.ui.events import QUICK, TELLING
+from nst.ui.events import QUICK, TELLING, as_message, refusal
 from nst.ui.painting import Order, Painting
 from nst.ui.pictures import Choice, Slot
 from nst.ui.result_panel import Stage, Updates, Values

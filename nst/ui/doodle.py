@@ -15,8 +15,7 @@ from nst.server import inputs, tempfiles
 from nst.tasks import TASKS
 from nst.tasks.task import MAP
 from nst.ui import canvas, pictures, settings
-from nst.ui.errors import as_message
-from nst.ui.events import QUICK, TELLING
+from nst.ui.events import QUICK, TELLING, as_message
 from nst.ui.markup import small_print
 from nst.ui.painting import Load, Order, Run
 from nst.ui.pictures import Choice, Slot, opened

@@ -23,7 +23,7 @@ from nst.settings import SETTINGS
 from nst.tasks import TASKS
 from nst.tasks.recipe import valid_settings
 from nst.ui import faces, pictures
-from nst.ui.errors import as_message
+from nst.ui.events import as_message
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.video import EXAMPLES, example_file
 
@@ -80,14 +80,8 @@ def paint_fast(
     """
     settings = _checked("fast", strength=strength, size=size, preserve_color=preserve_color)
     alone = style in {entry.name for entry in fast.networks()}
-    return Order(
-        settings | {"weights": [1.0]} | ({"model": style} if alone else {}),
-        {"content": _file("content", content)},
-        task="fast",
-        names={"content": _name(content), "style": [_name(style) or "a picture"]},
-        extras={"style": [style if alone else _style(style)]},
-        continues=False,
-    )
+    settings |= {"weights": [1.0]} | ({"model": style} if alone else {})
+    return _order("fast", settings, "content", content, style=style, taken=style if alone else _style(style))
 
 
 def paint_clip(
@@ -111,15 +105,7 @@ def paint_clip(
         The result as MP4, with the clip's sound, and its recipe inside.
     """
     settings = _checked("video", consistency=consistency, size=size, preserve_color=preserve_color)
-    return Order(
-        settings,
-        {"content": _file("clip", content)},
-        task="video",
-        layout=TASKS["video"].layout(settings),
-        names={"content": _name(content), "style": [_name(style) or "a picture"]},
-        extras={"style": [_style(style)]},
-        continues=False,
-    )
+    return _order("video", settings, "clip", content, style=style, taken=_style(style))
 
 
 def translate_photo(content: str, direction: str, size: int = TRANSLATE["size"]) -> Order:
@@ -134,15 +120,7 @@ def translate_photo(content: str, direction: str, size: int = TRANSLATE["size"])
         The result as PNG, with its recipe inside.
     """
     settings = _checked("translate", direction=direction, size=size)
-    model = translate.model_of_each()[direction]
-    return Order(
-        settings | {"model": model},
-        {"content": _file("content", content)},
-        task="translate",
-        layout=TASKS["translate"].layout(settings | {"model": model}),
-        names={"content": _name(content)},
-        continues=False,
-    )
+    return _order("translate", settings | {"model": translate.model_of_each()[direction]}, "content", content)
 
 
 def make_faces(
@@ -218,6 +196,20 @@ def _input(name: str, default: Any) -> Component:
     if isinstance(default, float):
         return gr.Slider(SETTINGS[name].low, SETTINGS[name].high, default, **form)  # type: ignore[arg-type]
     return gr.Textbox(**form) if isinstance(default, type) else gr.Number(default, precision=0, **form)
+
+
+def _order(task: str, settings: dict[str, Any], kind: str, content: str, style: str = "", taken: Any = None) -> Order:
+    """An order of one pass over a photo or a clip, in a style as it is named and as the network takes it."""
+    names: dict[str, Any] = {"content": _name(content)} | ({"style": [_name(style) or "a picture"]} if style else {})
+    return Order(
+        settings,
+        {"content": _file(kind, content)},
+        task=task,
+        layout=TASKS[task].layout(TASKS[task].defaults | settings),
+        names=names,
+        extras={"style": [taken]} if style else {},
+        continues=False,
+    )
 
 
 def _checked(task: str, **asked: Any) -> dict[str, Any]:

@@ -13,8 +13,7 @@ from nst.server import inputs, tempfiles
 from nst.settings import LAST, SETTINGS
 from nst.tasks import TASKS
 from nst.ui import markup, pictures, settings, tabs
-from nst.ui.errors import as_message, refusal
-from nst.ui.events import TELLING
+from nst.ui.events import TELLING, as_message, refusal
 from nst.ui.painting import Order, Painting, Run, View
 from nst.ui.result_panel import Updates, Values
 from nst.ui.task_tab import Workbench

@@ -16,8 +16,7 @@ from nst.tasks import TASKS
 from nst.tasks.recipe import SEPARATOR, from_query, names_of, settings_from_recipe
 from nst.tasks.result import Layout
 from nst.ui import hubrow, pictures, progress, settings, stylerow, teach
-from nst.ui.errors import as_message, refusal
-from nst.ui.events import QUICK, TELLING
+from nst.ui.events import QUICK, TELLING, as_message, refusal
 from nst.ui.live import OWN, Live
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot

@@ -16,8 +16,7 @@ from nst.collection import KINDS, Collection, analyze, map_page, read_collection
 from nst.images import save
 from nst.server import limits, queue, tempfiles
 from nst.ui import markup, pictures, progress, tabs
-from nst.ui.errors import as_message, refusal
-from nst.ui.events import QUICK, RUNNING
+from nst.ui.events import QUICK, RUNNING, as_message, refusal
 
 MOST, MOST_OF_STRANGERS = 1000, 200
 """Pictures on a map, at home and where strangers come."""

@@ -13,8 +13,7 @@ from nst.images import ImageError
 from nst.metrics import Score, pastiche_score
 from nst.tasks.recipe import names_of
 from nst.ui import pictures, progress, score_view, tabs, theme
-from nst.ui.errors import as_message
-from nst.ui.events import QUICK, TELLING
+from nst.ui.events import QUICK, TELLING, as_message
 from nst.ui.markup import html, small_print
 from nst.ui.pictures import Slot
 from nst.ui.result_panel import Updates

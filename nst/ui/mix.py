@@ -17,8 +17,7 @@ from nst.server import inputs, limits, tempfiles
 from nst.tasks import TASKS
 from nst.tasks.recipe import UNNAMED
 from nst.ui import canvas, pictures, settings
-from nst.ui.errors import as_message
-from nst.ui.events import QUICK, TELLING
+from nst.ui.events import QUICK, TELLING, as_message
 from nst.ui.markup import small_print
 from nst.ui.painting import Load, Order, Run
 from nst.ui.result_panel import Updates, Values

@@ -19,8 +19,7 @@ from nst import styles, video
 from nst.images import ImageError, Picture, decode, encode, read_recipe, save, size_of
 from nst.server import inputs, limits, memory, tempfiles
 from nst.tasks.task import MAP, Input
-from nst.ui.errors import as_message
-from nst.ui.events import TELLING
+from nst.ui.events import TELLING, as_message
 from nst.ui.markup import button, html, moved_by, webp
 from nst.ui.viewer import component
 

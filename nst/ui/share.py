@@ -18,8 +18,7 @@ from nst.server import limits, log, tempfiles
 from nst.server.address import client, home, result_link
 from nst.server.results import Result, ResultsError, Store
 from nst.server.results.desk import Desk, desk
-from nst.ui.errors import refusal
-from nst.ui.events import TELLING
+from nst.ui.events import TELLING, refusal
 from nst.ui.markup import html, moved_by
 
 REMEMBERED = 10_000

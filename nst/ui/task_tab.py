@@ -18,8 +18,7 @@ from nst.tasks import TASKS
 from nst.tasks.task import Task
 from nst.ui import forecast, pictures, progress, score_view, settings
 from nst.ui.arrival import Arrival
-from nst.ui.errors import as_message, explained, refusal
-from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
+from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING, as_message, explained, refusal
 from nst.ui.markup import html
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot, UploadButton

@@ -16,8 +16,7 @@ from nst.tasks import TASKS
 from nst.taught import Taught
 from nst.teach import expected_seconds
 from nst.ui import forecast, markup, pictures, progress, viewer
-from nst.ui.errors import as_message, explained, refusal
-from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING
+from nst.ui.events import BEGINNING, QUICK, RUNNING, TELLING, as_message, explained, refusal
 from nst.ui.painting import Order, Painting, Run
 from nst.ui.pictures import Choice
 from nst.ui.result_panel import Updates

@@ -12,8 +12,7 @@ from nst.images import save
 from nst.server import tempfiles
 from nst.tasks import TASKS
 from nst.ui import pictures, settings
-from nst.ui.errors import as_message
-from nst.ui.events import TELLING
+from nst.ui.events import TELLING, as_message
 from nst.ui.markup import html, prose
 from nst.ui.painting import Order, Run
 from nst.ui.pictures import Choice
