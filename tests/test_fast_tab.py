@@ -158,14 +158,14 @@ def test_the_corners_of_the_pad_are_the_pure_styles():
 
 def test_clicks_choose_one_style_or_up_to_four(tab):
     event: Any = SimpleNamespace(name="ink")
-    assert tab.pick(event, ["mosaic"], False)[0] == ["ink"]
-    assert tab.pick(event, ["mosaic"], True)[0] == ["mosaic", "ink"]
-    assert tab.pick(event, ["mosaic", "ink"], True)[0] == ["mosaic"]
-    assert tab.pick(event, ["ink"], True)[0] == ["ink"], "one remains"
-    assert tab.pick(event, ["a", "b", "c", "d"], True)[0] == ["b", "c", "d", "ink"]
-    chosen, _, gallery, pad, *_ = tab.pick(event, ["mosaic"], True)
+    assert tab.pick(event, ["mosaic"], False)[tab.chosen] == ["ink"]
+    assert tab.pick(event, ["mosaic"], True)[tab.chosen] == ["mosaic", "ink"]
+    assert tab.pick(event, ["mosaic", "ink"], True)[tab.chosen] == ["mosaic"]
+    assert tab.pick(event, ["ink"], True)[tab.chosen] == ["ink"], "one remains"
+    assert tab.pick(event, ["a", "b", "c", "d"], True)[tab.chosen] == ["b", "c", "d", "ink"]
+    chosen, _, gallery, pad, *_ = tab.pick(event, ["mosaic"], True).values()
     assert gallery.count('aria-pressed="true"') == 2 and pad.count("<i ") == 2
-    assert tab.blend(chosen, False)[3] == ""
+    assert tab.blend(chosen, False)[tab.pad] == ""
 
 
 def test_all_styles_at_once_are_a_sheet_and_single_pictures(tab, run, photo):

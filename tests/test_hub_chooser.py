@@ -81,11 +81,11 @@ def photo(tmp_path) -> str:
 
 def typed(tab: FastTab, text: str, chosen: list[str] | None = None) -> str:
     """The gallery after this was typed and looked up."""
-    return tab.look_up(SimpleNamespace(name=text), chosen or [])[2]  # type: ignore[arg-type]
+    return tab.look_up(SimpleNamespace(name=text), chosen or [])[tab.gallery]  # type: ignore[arg-type]
 
 
 def clicked(tab: FastTab, name: str, chosen: list[str], blending: bool = False) -> list[str]:
-    return tab.pick(SimpleNamespace(name=name), chosen, blending)[0]  # type: ignore[arg-type]
+    return tab.pick(SimpleNamespace(name=name), chosen, blending)[tab.chosen]  # type: ignore[arg-type]
 
 
 def painted(tab: FastTab, photo: str, chosen: list[str], **more: Any) -> Any:
@@ -198,7 +198,7 @@ def test_a_network_of_one_style_is_one_and_alone(tab, hub, photo):
     name = f"{ONE}@{commit_of(hub, ONE)}"
     assert clicked(tab, name, ["ink", OWN], blending=True) == [name]
     assert clicked(tab, "ink", [name], blending=True) == ["ink"]
-    assert tab.pick_own([name], True)[0] == [OWN]
+    assert tab.pick_own([name], True)[tab.chosen] == [OWN]
     said = next(tab.live.paint(None, [name], stylerow.MIDDLE, None, 100))[1]
     assert said == f"<p>Paint a picture in {ONE} first: then its network is here.</p>"
     painting = painted(tab, photo, [name])
@@ -210,7 +210,7 @@ def test_one_that_paints_in_any_picture_asks_for_one(tab, hub, photo):
     name = f"{LOOKS}@{commit_of(hub, LOOKS)}"
     with pytest.raises(gr.Error, match="drop one as any other style first"):
         tab.begin(None, asked(tab, photo, [name]))
-    assert tab.pick_own([name], False)[0] == [name], "that is what it paints in"
+    assert tab.pick_own([name], False)[tab.chosen] == [name], "that is what it paints in"
     painting = tab.begin(None, asked(tab, photo, [name], own=photo))[tab.painting]
     assert painting.order.settings["model"] == name and painting.order.names["style"] == ["a picture"]
     assert isinstance(painting.order.extras["style"][0], Path)
@@ -262,7 +262,7 @@ def test_strangers_choose_from_the_list(tab, hub, photo, monkeypatch):
     painting = painted(tab, photo, [name := f"{ONE}@{commit_of(hub, ONE)}"])
     monkeypatch.setenv("PASTICHE_LIMITS", "strict")
     count = len(hub.requests)
-    shown = tab.picked(["ink"])[2]
+    shown = tab.picked(["ink"])[tab.gallery]
     assert "<form" not in shown and ONE not in shown and "candy" in shown
     for press in (lambda: typed(tab, ONE), lambda: clicked(tab, name, []), lambda: painted(tab, photo, [name])):
         with pytest.raises(gr.Error, match="chosen from the list"):
@@ -336,7 +336,7 @@ def test_a_published_style_is_pulled_and_added(published, capsys):
 def test_a_published_style_is_chosen_in_the_app_and_blends(published, tab, photo):
     assert "a taught style, 19 kB, license cc0-1.0" in typed(tab, STYLE)
     chosen = clicked(tab, published, ["ink"], blending=True)
-    assert chosen == ["ink", published] and tab.pick_own(chosen, True)[0] == ["ink", OWN]
+    assert chosen == ["ink", published] and tab.pick_own(chosen, True)[tab.chosen] == ["ink", OWN]
     painting = painted(tab, photo, chosen)
     assert read_recipe(painting.result)["style"] == chosen
     assert tab.open_picture(painting.result)[tab.chosen] == chosen

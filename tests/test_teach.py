@@ -308,9 +308,10 @@ def test_a_press_learns_and_chooses_what_was_learned(box, pictures_of):
     assert last["picked"] == ["my_style"] and "Learned my_style" in last[box.status]
     assert last[box.start]["visible"] and not last[box.stop]["visible"]
     assert taught.find("my_style").steps == 3
-    save_button, remove = box.chosen(["my_style"])
+    save_button, remove = box.chosen(["my_style"]).values()
     assert taught.load(Path(save_button["value"])).name == "my_style" and remove["interactive"]
-    assert not box.chosen(["mosaic"])[0]["interactive"] and not box.chosen(["my_style", "ink"])[1]["interactive"]
+    assert not box.chosen(["mosaic"])[box.save]["interactive"]
+    assert not box.chosen(["my_style", "ink"])[box.remove]["interactive"]
     assert section._removed(["my_style"]) == ["starry_night"] and section.names() == []
 
 

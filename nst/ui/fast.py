@@ -148,7 +148,7 @@ class FastTab(Workbench):
     # Which styles
 
     @as_message()
-    def pick(self, event: gr.EventData, chosen: list[str], blending: bool) -> list[Any]:
+    def pick(self, event: gr.EventData, chosen: list[str], blending: bool) -> Updates:
         """A click on a style."""
         name = inputs.word(event, "name")
         blends = self.blends(name, name)
@@ -158,35 +158,32 @@ class FastTab(Workbench):
         return self.picked(stylerow.toggled(others, name, blending and blends))
 
     @as_message()
-    def look_up(self, event: gr.EventData, chosen: list[str]) -> list[Any]:
+    def look_up(self, event: gr.EventData, chosen: list[str]) -> Updates:
         """A repository of the Hub was typed."""
         hubrow.look_up(inputs.word(event, "name"))
         return self.picked(chosen)
 
-    def pick_own(self, chosen: list[str], blending: bool) -> list[Any]:
+    def pick_own(self, chosen: list[str], blending: bool) -> Updates:
         """A picture of the visitor's own was given as style."""
         if any(hubrow.any_picture(hubrow.split(name)[0]) for name in chosen):
             return self.picked(chosen)
         others = [name for name in chosen if name != OWN and self.blends(name, OWN)] if blending else []
         return self.picked([*others[: fast.MAX_STYLES - 1], OWN])
 
-    def blend(self, chosen: list[str], blending: bool) -> list[Any]:
+    def blend(self, chosen: list[str], blending: bool) -> Updates:
         """Blending was switched on or off."""
         return self.picked(chosen if blending else chosen[:1])
 
-    def picked(self, chosen: list[str], corner: tuple[float, float] = stylerow.MIDDLE) -> list[Any]:
-        """These styles: chosen, corner, gallery and pad."""
+    def picked(self, chosen: list[str], corner: tuple[float, float] = stylerow.MIDDLE) -> Updates:
+        """The page with these styles chosen."""
         visits.here().chosen["fast"] = chosen
         shown = stylerow.gallery_html(self.names(), chosen, teach.thumbnails()) + hubrow.html(fast.networks(), chosen)
-        return [chosen, corner, shown, stylerow.pad_html(chosen, corner), *self.teaching.chosen(chosen)]
+        updates: Updates = {self.chosen: chosen, self.corner: corner, self.gallery: shown}
+        return updates | {self.pad: stylerow.pad_html(chosen, corner)} | self.teaching.chosen(chosen)
 
     @property
     def picks(self) -> list[Component]:
         return [self.chosen, self.corner, self.gallery, self.pad, self.teaching.save, self.teaching.remove]
-
-    def picks_of(self, chosen: list[str]) -> Updates:
-        """The page with these styles chosen."""
-        return dict(zip(self.picks, self.picked(chosen), strict=True))
 
     @property
     def restored_parts(self) -> list[Component]:
@@ -208,7 +205,7 @@ class FastTab(Workbench):
         self.gallery.submit(self.look_up, self.chosen, self.picks, **TELLING | {"show_progress": "minimal"})
         moved = self.pad.select(_place, None, self.corner, **QUICK)
         dragged = [self.controls[name].release for name in ("strength", "brush")]  # type: ignore[attr-defined]
-        taught = self.teaching.wire(self.slots[0].picture, self.chosen, self.picks, self.picks_of)
+        taught = self.teaching.wire(self.slots[0].picture, self.chosen, self.picks, self.picked)
         for event in (mine.success, chosen.success, moved.success, *dragged, *taught):
             self.paints(event, self.begin_quietly)
         self.paints(self.every.click, self.begin_all)
@@ -250,7 +247,7 @@ class FastTab(Workbench):
         if slot is not self.slots[1]:
             return super().filled_in(slot, choice)
         known = choice.name in self.names()
-        picks = self.picks_of([str(choice.name) if known else OWN])
+        picks = self.picked([str(choice.name) if known else OWN])
         return picks if known else picks | super().filled_in(slot, choice)
 
     def restored(self, recipe: dict[str, Any]) -> Updates:
@@ -293,13 +290,11 @@ class FastTab(Workbench):
         chosen, shares = chosen[: fast.MAX_STYLES], shares[: fast.MAX_STYLES]
         if chosen and not self.blends(chosen[0], chosen[0]):
             chosen, shares = chosen[:1], shares[:1]
-        picked = self.picked(chosen or list(learned[:1]), stylerow.corner(shares))
-        updates = dict(zip(self.picks, picked, strict=True)) | {self.blending: len(chosen) > 1}
-        how = "One of its styles is" if lost == 1 else f"{lost} of its styles are"
-        told = (
-            f"{how} not known here by name: drop the picture as any other style." if lost and not missing else missing
-        )
-        return updates | self.slots[1].filled(other), told
+        updates = self.picked(chosen or list(learned[:1]), stylerow.corner(shares)) | self.slots[1].filled(other)
+        if lost and not missing:
+            how = "One of its styles is" if lost == 1 else f"{lost} of its styles are"
+            missing = f"{how} not known here by name: drop the picture as any other style."
+        return updates | {self.blending: len(chosen) > 1}, missing
 
     def connect(self, other: Workbench, bar: gr.Tabs, title: str) -> None:
         """Let the result be gone on from in another tab, whose title is this, by its own button."""

@@ -137,15 +137,15 @@ class Teaching:
         done: Updates = {self.status: progress.status(f"Learned {name}", told, done=1.0, kind="done")}
         yield done | self._buttons() | picked([name])
 
-    def chosen(self, names: Sequence[str]) -> list[Any]:
+    def chosen(self, names: Sequence[str]) -> Updates:
         """The buttons Save and Remove, given the styles that are chosen."""
         style = find(names[0]) if len(names) == 1 else None
-        if style is None:
-            return [gr.update(value=None, interactive=False), gr.update(interactive=False)]
-        path = taught.place(style.name, visits.here().shelf())
-        copied = tempfiles.new_file(f"{style.name}{path.suffix}")
-        shutil.copyfile(path, copied)
-        return [gr.update(value=str(copied), interactive=True), gr.update(interactive=True)]
+        copied = None
+        if style:
+            path = taught.place(style.name, visits.here().shelf())
+            copied = str(shutil.copyfile(path, tempfiles.new_file(f"{style.name}{path.suffix}")))
+        there = bool(copied)
+        return {self.save: gr.update(value=copied, interactive=there), self.remove: gr.update(interactive=there)}
 
     def _buttons(self, *, running: bool = False) -> Updates:
         return {self.start: gr.update(visible=not running), self.stop: gr.update(visible=running)}
