@@ -25,7 +25,7 @@ from nst.tasks.recipe import make_recipe
 from nst.tasks.result import Layout
 from nst.ui import score_view
 from nst.ui.map_tab import Atlas
-from nst.ui.measure import EXAMPLE, MeasureTab, create_tab
+from nst.ui.measure import EXAMPLE, MeasureTab
 from nst.ui.optimize import create_tab as create_optimize
 from nst.ui.painting import Order, Painting
 
@@ -38,7 +38,7 @@ def _own_folder(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def tab() -> MeasureTab:
-    return laid_out(create_tab)
+    return laid_out(MeasureTab)
 
 
 @pytest.fixture

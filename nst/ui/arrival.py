@@ -20,7 +20,7 @@ from nst.ui.events import QUICK, TELLING, as_message, refusal
 from nst.ui.painting import Order, Painting
 from nst.ui.pictures import Choice, Slot
 from nst.ui.result_panel import Stage, Updates, Values
-from nst.ui.tabs import bench_of, outer
+from nst.ui.tabs import around, bench_of
 from nst.ui.viewer import Pair
 
 LONGEST_KEPT, PATIENCE = 20_000, 5.0
@@ -71,8 +71,8 @@ class Arrival(Stage):
         looking = page.told(self.task.name)
         seen = None if tab is None else [tab.select, self.looked.click]  # without tabs, once the page opens
         gr.on(seen, self.open_page, [self.opened, self.query], [*parts], js=looking, **QUICK)
-        if tab is not None and (around := outer(tab)):
-            around.select(self.come_back, self.opened, [self.opened, *self.restored_parts], **QUICK)
+        if tab is not None and tab.parent is not None and (outer := around(tab.parent)):
+            outer.select(self.come_back, self.opened, [self.opened, *self.restored_parts], **QUICK)
         changed = [control.change for control in self.kept.values()]  # type: ignore[attr-defined]
         if changed:
             gr.on(changed, None, [*self.kept.values()], js=page.keep(self.task.name, list(self.kept)))

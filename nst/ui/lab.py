@@ -14,7 +14,7 @@ def create_tab(run: Run | None = None, load: Load | None = None) -> list[Workben
     bar, made = tabs.inner("Lab", "lab", lambda task: Workbench(task, run, load))
     with bar:
         with gr.Tab("Measure", id="measure"):
-            measure.create_tab()
+            measure.MeasureTab()
         with gr.Tab("Map", id="map"):
-            map_tab.create()
+            map_tab.Atlas()
     return made

@@ -33,7 +33,7 @@ ABOUT = (
 class Atlas:
     """Pictures in, a map out; `read` has the signature of `nst.collection.read_collection`."""
 
-    def __init__(self, read: Reading) -> None:
+    def __init__(self, read: Reading = read_collection) -> None:
         self.read = read
         with gr.Column(elem_classes="card"):
             markup.small_print(ABOUT)
@@ -43,7 +43,7 @@ class Atlas:
                 file_types=["image"],
                 elem_id="map-files",
                 height=140,
-                visible=(tab := tabs.current()) is None,  # what it needs is fetched when it is first looked at
+                visible=(tab := tabs.around()) is None,  # what it needs is fetched when it is first looked at
             )
             if tab is not None:
                 tab.select(lambda: gr.update(visible=True), None, self.files, **QUICK)
@@ -121,8 +121,3 @@ class Atlas:
             gr.update(value=str(path), visible=True),
             gr.update(value=str(table), visible=True),
         ]
-
-
-def create(read: Reading = read_collection) -> Atlas:
-    """Lay the part out and wire it."""
-    return Atlas(read)

@@ -30,14 +30,13 @@ ABOUT = (
 
 
 class MeasureTab:
-    """Three pictures in, a score with its reasons out.
+    """Three pictures in, a score with its reasons out; within a `gr.Tab` it is filled in when that is first looked at.
 
     Args:
         score: has the signature of `nst.metrics.pastiche_score`.
-        tab: the `gr.Tab` it is laid out in, if it is to be filled in when first looked at instead of at once.
     """
 
-    def __init__(self, score: Scoring, tab: gr.Tab | None = None) -> None:
+    def __init__(self, score: Scoring = pastiche_score) -> None:
         self.score = score
         self.of_example = cache(self._of_example)
         with gr.Row(elem_classes="workbench"):
@@ -49,7 +48,7 @@ class MeasureTab:
                 ready = progress.status("Ready", "Press Measure: it takes a second.")
                 self.status = html(ready, "measure-status")
                 self.verdict = html(element="measure-verdict")
-        self._wire(tab)
+        self._wire(tabs.around())
 
     def _lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
@@ -118,8 +117,3 @@ class MeasureTab:
         found = score_view.judged(self.score, str(result), [str(style)], photo)
         about = "" if photo else "Without a photo, what was kept of it is not judged."
         return [progress.status("Measured", about, kind="done"), score_view.html(found)]
-
-
-def create_tab(score: Scoring = pastiche_score) -> MeasureTab:
-    """Lay the tab out and wire it; to be called inside a `gr.Tab`. See `MeasureTab`."""
-    return MeasureTab(score, tabs.current())

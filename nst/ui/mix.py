@@ -151,14 +151,8 @@ class MixTab(Workbench):
             raise ValueError("On a path the styles are mixed everywhere: choose so, and press again.")
         asked = {name: value for name, value in mixed.settings.items() if name != "style_weights"}
         asked["style_scale"] = asked["style_scale"][:2]
-        return Order(
-            asked,
-            mixed.pictures | {"style": styles},
-            task="mix",
-            names=mixed.names | {"style": names},
-            layout=self.task.layout(asked),
-            continues=False,
-        )
+        pictures, names = mixed.pictures | {"style": styles}, mixed.names | {"style": names}
+        return Order(asked, pictures, task="mix", names=names, layout=self.task.layout(asked), continues=False)
 
     def _extra(self, values: Values) -> dict[str, Any]:
         return {name: values[part] for name, part in self.extra.items()}

@@ -65,17 +65,9 @@ def look(task: str) -> gr.Button:
     return gr.Button(elem_id=f"look-{task}", elem_classes="look")
 
 
-def current() -> gr.Tab | None:
-    """The tab that is being laid out, if it is one within tabs."""
-    return _around(Context.block)
-
-
-def outer(tab: gr.Tab) -> gr.Tab | None:
-    """The tab that this one stands in, if there is one."""
-    return _around(tab.parent)
-
-
-def _around(block: Any) -> gr.Tab | None:
+def around(block: Any = None) -> gr.Tab | None:
+    """The tab that a block is, or stands in; without one, what is being laid out. None where there is none."""
+    block = block or Context.block
     while block is not None and not isinstance(block, gr.Tab):
         block = block.parent
     return block

@@ -23,7 +23,7 @@ from nst.ui.markup import html
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot, UploadButton
 from nst.ui.result_panel import Updates, Values
-from nst.ui.tabs import current, look
+from nst.ui.tabs import around, look
 from nst.ui.viewer import Pair
 
 
@@ -60,7 +60,7 @@ class Workbench(Arrival):
         self._wire_run()
         if "encoder" in self.controls:
             self._wire_estimate()
-        self._wire_recipes(current())
+        self._wire_recipes(around())
 
     # What a tab says for itself
 
