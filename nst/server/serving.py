@@ -49,7 +49,7 @@ def options(*, api: bool = False, host: str | None = None, shared: bool = False)
     # Of proxies, `Peers` knows more; and what uvicorn has to say goes to the log like all else.
     internals.configure_uvicorn(proxy_headers=False, server_header=False, log_config=None)
     internals.log_failures(log.failed)
-    uploads.few_parts()
+    internals.watch_uploads(uploads.few_parts, uploads.little_text)
     return {
         "run_history": False,
         "mcp_server": api,

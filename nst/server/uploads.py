@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.formparsers import MultiPartException
 
-from nst.server import gradio_internals, limits, tempfiles
+from nst.server import limits, tempfiles
 from nst.server.allowlist import Refusal
 from nst.server.limits import Rate
 
@@ -74,17 +74,14 @@ class Uploads:
         day.spend(who, size)
 
 
-def few_parts() -> None:
-    """Have gradio, from now on, hold little of an upload in memory, and few files open."""
-    gradio_internals.watch_uploads(_begin_few, _take_little)
-
-
-def _begin_few(parser: Any) -> None:
+def few_parts(parser: Any) -> None:
+    """Have gradio take few files of an upload, each of which is open meanwhile, and few other parts."""
     parser.max_files = min(parser.max_files, FILES if limits.current() is limits.STRICT else FILES_AT_HOME)
     parser.max_fields = min(parser.max_fields, 50)
 
 
-def _take_little(parser: Any, more: int) -> None:
+def little_text(parser: Any, more: int) -> None:
+    """Have gradio take no more of a part that is no file, and is held in memory, than it should."""
     part = parser._current_part
     if part.file is None and len(part.data) + more > MAX_FIELD:
         raise MultiPartException("A part of this upload that is no file is too large.")

@@ -18,6 +18,7 @@ from nst.tasks.result import Layout
 from nst.ui import hubrow, pictures, progress, settings, stylerow, teach
 from nst.ui.events import QUICK, TELLING, as_message, refusal
 from nst.ui.live import OWN, Live
+from nst.ui.markup import html, moved_by
 from nst.ui.painting import Load, Order, Painting, Run
 from nst.ui.pictures import Choice, Slot
 from nst.ui.result_panel import Updates, Values
@@ -80,9 +81,10 @@ class FastTab(Workbench):
 
     def lay_out_inputs(self) -> None:
         with gr.Column(elem_classes="card"):
-            self.gallery = stylerow.gallery("fast-styles")
+            # A click triggers `select` with the style's name, and what is typed `submit`; the pad with x and y.
+            self.gallery = html(element="fast-styles", js_on_load=moved_by("named", "typed"))
             self.blending = gr.Checkbox(False, label="Blend up to four styles", elem_id="fast-blending")
-            self.pad = stylerow.pad("fast-pad")
+            self.pad = html(element="fast-pad", js_on_load=moved_by("pad"))
             self.teaching = teach.Teaching("fast-teach", self.learn)
         with gr.Row(elem_classes="pair"):
             with gr.Column(min_width=140, elem_classes="card"):

@@ -6,11 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from html import escape
 
-import gradio as gr
-
 from nst import fast
 from nst.tasks.fast import title as learned_title
-from nst.ui.markup import button, html, moved_by, webp
+from nst.ui.markup import button, webp
 
 MIDDLE = (0.5, 0.5)
 """Where a blend begins."""
@@ -18,12 +16,6 @@ MIDDLE = (0.5, 0.5)
 ORDER = ("top left", "top right", "bottom left", "bottom right")
 THREE = ("top left", "top right", "bottom middle")
 """Where on the pad each of up to four styles is, or of up to three."""
-
-
-def gallery(element: str) -> gr.HTML:
-    """Where `gallery_html` goes, and `nst.ui.hubrow.html`; a click triggers `select` with the style's name, and what is
-    typed `submit`."""
-    return html(element=element, js_on_load=moved_by("named", "typed"))
 
 
 def gallery_html(names: Sequence[str], chosen: Sequence[str], taught: Mapping[str, str] | None = None) -> str:
@@ -57,11 +49,6 @@ def toggled(chosen: Sequence[str], name: str, blending: bool) -> list[str]:
 def _thumbnail(name: str) -> str | None:
     data = fast.thumbnail(name)
     return webp(data) if data else None
-
-
-def pad(element: str) -> gr.HTML:
-    """Where `pad_html` goes; a drag or an arrow key triggers `select` with x and y from 0 to 1."""
-    return html(element=element, js_on_load=moved_by("pad"))
 
 
 def pad_html(names: Sequence[str], corner: tuple[float, float]) -> str:
