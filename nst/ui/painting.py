@@ -21,7 +21,7 @@ from nst.stylize import open_mask
 from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe
 from nst.tasks.result import ONE, Layout, Result, plain
-from nst.tasks.task import CLIP, MAP
+from nst.tasks.task import CLIP, MAP, MASK
 from nst.ui import forecast, progress
 from nst.ui.pictures import opened
 from nst.ui.viewer import Pair, Sheet
@@ -29,8 +29,6 @@ from nst.ui.viewer import Pair, Sheet
 PREVIEW, PREVIEW_OF_MANY = 512, 1024
 """Long side of previews and snapshots in pixels; of previews that are several pictures in one."""
 
-MASKS = ("masks", "keep")
-"""Those of the arguments that are masks."""
 
 LEAST_OPENED = 512
 """Long side in pixels below which no picture is made smaller before the run has it."""
@@ -162,38 +160,36 @@ class Painting(queue.Visitor):
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Of the run: pictures, and what is given by name."""
-        given = tuple(self._open(role, paths) for role, paths in self.order.pictures.items())
+        paths = {
+            role: [Path(one) for one in given] if isinstance(given, list) else Path(given)
+            for role, given in self.order.pictures.items()
+        }
+        given = tuple(self._open(role, path) for role, path in paths.items())
         start = {"init": to_tensor(opened(self.start))} if self.start else {}
-        extras = {name: self._open_extra(name, value) for name, value in self.order.extras.items()}
+        extras = {name: self._open(name, value) for name, value in self.order.extras.items()}
         if self.order.layout.clip:
             self.clip = tempfiles.new_file(self._file_name("mp4"))
             extras |= {"out": self.clip, "recipe": self._recipe()}
         return given, self.order.settings | extras | start
 
-    def _open(self, role: str, paths: str | list[str]) -> Any:
-        """The picture as a tensor, or several, no larger than the run can use."""
-        size = self._useful(role)
-        if isinstance(paths, list):
-            return [self._open(role, path) for path in paths]
-        self.deadline.check()
-        if TASKS[self.order.task].role(role) == CLIP:
-            return limits.open_clip(paths)
-        picture = opened(paths, size)
-        if role == "content" and not self.order.several:
-            self._keep(picture)
-        return to_tensor(picture)
-
-    def _open_extra(self, name: str, value: Any) -> Any:
+    def _open(self, name: str, value: Any) -> Any:
+        """An argument of the run: paths as pictures no larger than it can use, in tensors, and all else as it is."""
         if isinstance(value, list):
-            return [self._open_extra(name, one) for one in value]
+            return [self._open(name, one) for one in value]
         if not isinstance(value, Path):
             return value
         self.deadline.check()
+        role = TASKS[self.order.task].role(name)
+        if role == CLIP:
+            return limits.open_clip(str(value))
         size = self._useful(name)
-        if name not in MASKS:
-            return to_tensor(opened(str(value), size))
-        with inputs.open_file(str(value)) as file:
-            return open_mask(file, size)
+        if role == MASK:
+            with inputs.open_file(str(value)) as file:
+                return open_mask(file, size)
+        picture = opened(str(value), size)
+        if name == "content" and not self.order.several:
+            self._keep(picture)
+        return to_tensor(picture)
 
     def _useful(self, role: str) -> int | None:
         """Long side in pixels that the run can use of a picture; None is as much as is painted here at all."""
