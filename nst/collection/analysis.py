@@ -150,10 +150,7 @@ def _loneliness(distances: Tensor) -> Tensor:
 
 def write_table(path: Path, collection: Collection, analyses: Mapping[str, Analysis]) -> Path:
     """Write `rows` as a CSV file, whole or not at all; what a spreadsheet would compute gets an apostrophe before it.
-
-    Raises:
-        OSError: it cannot be written.
-    """
+    Raises OSError if it cannot be written."""
     lines = [{name: _plain(cell) for name, cell in row.items()} for row in rows(collection, analyses)]
     with written(path) as part, part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
         writer = csv.DictWriter(file, lines[0])

@@ -44,11 +44,8 @@ def style_embedding(features: Features) -> Tensor:
 
 
 def content_embedding(features: Features) -> Tensor:
-    """Which deep features stand out where: the deepest layers without the statistics above, in `GRID` x `GRID` cells.
-
-    Args:
-        features: of one image, of `LAYERS`.
-    """
+    """Which deep features, of one image and of `LAYERS`, stand out where: the deepest layers without the statistics
+    above, in `GRID` x `GRID` cells."""
     parts = []
     for name in CONTENT:
         x = features[name].float()

@@ -17,13 +17,7 @@ TEMPLATE = Path(__file__).with_name("map.html")
 
 
 def map_page(collection: Collection, analyses: Mapping[str, Analysis], title: str = "A map of pictures") -> str:
-    """The page.
-
-    Args:
-        collection: what is on the map.
-        analyses: by "style", by "content", or both; the page turns from one to the other.
-        title: of the page.
-    """
+    """The page of a collection; where it is analyzed by "style" and by "content" it turns from one to the other."""
     data = {
         "names": collection.names,
         "pictures": [base64.b64encode(small).decode() for small in collection.thumbnails],

@@ -58,12 +58,8 @@ def launch_options(**served: Any) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "python app.py") -> int:
-    """Serve the page until Ctrl-C or SIGTERM; 0 at the end, 2 where it cannot be served.
-
-    Args:
-        arguments: what was typed; None means the process's own.
-        prog: what was typed before it, for the help.
-    """
+    """Serve the page until Ctrl-C or SIGTERM; 0 at the end, 2 where it cannot be served. `arguments` are what was typed
+    (None means the process's own), and `prog` what was typed before them, for the help."""
     parser = argparse.ArgumentParser(prog=prog, description="Pastiche: a photo in the manner of a painting.")
     parser.add_argument("--host", help="address to serve on (default: this machine only; 0.0.0.0 is every network)")
     parser.add_argument("--port", type=int, help="port to serve on (default: the first free one from 7860)")

@@ -93,11 +93,8 @@ class Arrival(Stage):
 
     def open_page(self, opened: bool, told: str | None, request: gr.Request) -> Updates:
         """What the tab shows when it is seen, for the first time or `opened` before. It is asked past the queue, so
-        what could not be had is told in the status line.
-
-        `told` is what the page keeps, as JSON: `visit`, its word; `again`, whether it was loaded before; and
-        `settings`.
-        """
+        what could not be had is told in the status line. `told` is what the page keeps, as JSON: `visit`, its word;
+        `again`, whether it was loaded before; and `settings`."""
         kept = _kept(told)
         visit = visits.here() if opened else visits.enter(str(kept.get("visit")), request)
         if opened:

@@ -270,10 +270,7 @@ class FastTab(Workbench):
 
     def styled(self, names: Sequence[str], asked: Mapping[str, Any]) -> tuple[Updates, str]:
         """Styles, their weights and their network as a link or a recipe has them, and a sentence on what is not to be
-        had.
-
-        One may be an example among the other styles, which a network knows as a picture.
-        """
+        had. One may be an example among the other styles, which a network knows as a picture."""
         learned = [*self.names(), *self.networks(), *teach.names()]
         examples = {example.name for example in pictures.list_examples("style")}
         other, chosen, shares = None, list[str](), list[float]()

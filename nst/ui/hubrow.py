@@ -28,12 +28,9 @@ def split(name: str) -> tuple[str, str]:
 
 
 def find(name: str) -> Offer:
-    """What a repository has to offer, as far as who asks may have it; asks the Hub where that is not known yet.
-
-    Raises:
-        ValueError: strangers choose from the list; or it is none, or of no use here.
-        nst.weights.WeightsError: it is not to be had, or cannot be used.
-    """
+    """What a repository has to offer; asks the Hub where that is not known yet. Raises ValueError where strangers
+    choose from the list, or it is none, or of no use here; nst.weights.WeightsError if it is not to be had, or cannot
+    be used."""
     if limits.current() is limits.STRICT:
         raise ValueError("On this server networks are chosen from the list.")
     offer = offered(name.strip().removeprefix(ADDRESS).rstrip("/"))

@@ -31,10 +31,7 @@ ABOUT = (
 
 class MeasureTab:
     """Three pictures in, a score with its reasons out; within a `gr.Tab` it is filled in when that is first looked at.
-
-    Args:
-        score: has the signature of `nst.metrics.pastiche_score`.
-    """
+    `score` has the signature of `nst.metrics.pastiche_score`."""
 
     def __init__(self, score: Scoring = pastiche_score) -> None:
         self.score = score

@@ -43,11 +43,7 @@ ABOUT_REGIONS = (
 
 
 class MixTab(Workbench):
-    """See `nst.ui.task_tab.Workbench`.
-
-    Attributes:
-        extra: inputs beside pictures and settings, by name.
-    """
+    """See `nst.ui.task_tab.Workbench`; `extra` are inputs beside pictures and settings, by name."""
 
     def lay_out_inputs(self) -> None:
         self.extra: dict[str, Component] = {}

@@ -27,12 +27,7 @@ TRIED = ("Optimize", "Fast styles", "Mix", "Color", "Horse → Zebra", "Lab")
 
 
 class Stage:
-    """The components of that side, and how they show a painting.
-
-    Attributes:
-        task: whose results they show, as its panel says.
-        first: what is to be seen before anything is painted.
-    """
+    """The components of that side, and how they show a painting of `task`; `first` is what is to be seen before."""
 
     task: Task
     first: Pair | None = None
@@ -131,10 +126,8 @@ class Stage:
         self.film = gr.DownloadButton("Download GIF", visible=False, elem_id=self.id("film"), size="md")
 
     def updates(self, view: View, *, seen: bool = False) -> Updates:
-        """What the page is to show anew of this view.
-
-        `seen` says whether previews are in sight already: to say so each time has gradio look through the whole page.
-        """
+        """What the page is to show anew of this view. `seen` says whether previews are in sight already: to say so each
+        time has gradio look through the whole page."""
         updates: Updates = {getattr(self, part): value for part, value in view.items()}
         sheet = view.get("snapshots")
         sheet = sheet if isinstance(sheet, Sheet) else Sheet(sheet or ())

@@ -66,10 +66,8 @@ def of_painting(painting: Painting | None) -> str:
 
 
 def judged(score: Scoring, result: str, styles: Sequence[str], photo: str | None) -> Score:
-    """The score of one picture, by paths; nobody else's is judged meanwhile, since that takes memory.
-
-    `score` has the signature of `nst.metrics.pastiche_score`. Raises ImageError where a picture is gone, or none.
-    """
+    """The score of one picture, by paths and `nst.metrics.pastiche_score` or its like; nobody else's is judged
+    meanwhile, since that takes memory. Raises ImageError where a picture is gone, or none."""
     with _one_by_one:
         image = to_tensor(pictures.opened(result))
         manner, content = _looked_at(styles), _looked_at([photo])[0] if photo else None

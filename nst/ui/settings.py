@@ -104,11 +104,8 @@ def _choice(row: Setting, default: Any, form: dict[str, Any], alone: bool) -> Co
 
 
 def read(values: Mapping[str, Any], task: Task) -> dict[str, Any]:
-    """What the controls say, as keyword arguments of the task; those left to the preset are not in it.
-
-    Raises:
-        ValueError: a value that makes no sense, with a sentence that names it.
-    """
+    """What the controls say, as keyword arguments of the task; those left to the preset are not in it. Raises
+    ValueError, with a sentence that names it, where a value makes no sense."""
     for name, value in values.items():
         if name in task.settings and not isinstance(value, list | bool):
             _in_bounds(task.settings[name], value)

@@ -76,11 +76,8 @@ class Workbench(Arrival):
                 self.lay_out_more()
 
     def order(self, values: Values) -> Order:
-        """What the inputs, by their values, ask for.
-
-        Raises:
-            ValueError: with a sentence that says what is missing or makes no sense.
-        """
+        """What the inputs, by their values, ask for; raises ValueError with a sentence that says what is missing or
+        makes no sense."""
         paths, names, asked = self.read(values)
         roles = [slot.role for slot in self.slots]
         pictures = {role: path for role, path in zip(roles, paths, strict=True) if path}
@@ -122,11 +119,8 @@ class Workbench(Arrival):
             self.restore = UploadButton("Restore from a Pastiche picture", size="sm", elem_id=self.id("restore"))
 
     def read(self, values: Values) -> tuple[list[str | None], list[str | None], dict[str, Any]]:
-        """Paths and names of the pictures, by slot, and the settings; from the values of `inputs`.
-
-        Raises:
-            ValueError: a picture that is missing or gone, or a setting that makes no sense.
-        """
+        """Paths and names of the pictures, by slot, and the settings; raises ValueError where a picture is missing or
+        gone, or a setting makes no sense."""
         paths = [values[slot.picture] for slot in self.slots]
         for path, slot in zip(paths, self.slots, strict=True):
             if not path and slot.needed:

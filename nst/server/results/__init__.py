@@ -237,12 +237,8 @@ class Store:
         return found[skip:]
 
     def tidy(self, unless_within: float = 0.0, reserve: int = 0) -> int:
-        """Remove what is too old or too much, the oldest first, and leftovers of crashes; how many results went.
-
-        Args:
-            unless_within: seconds; do nothing if this process tidied up so recently.
-            reserve: bytes that are to be free.
-        """
+        """Remove what is too old or too much (with so many bytes kept free), the oldest first, and leftovers of
+        crashes, unless this process did so in the last seconds; how many results went."""
         if time.monotonic() - self._tidied < unless_within or not self._tidying.acquire(blocking=False):
             return 0
         try:
