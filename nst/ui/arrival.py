@@ -68,14 +68,15 @@ class Arrival(Stage):
             self.reset.click(lambda: self.set(self.task.defaults), None, self.restored_parts, **QUICK)
             self.restore.upload(self.open_picture, [self.restore], self.restored_parts, **TELLING)
         parts = dict.fromkeys([self.opened, *self.restored_parts, self.painting, *self.shown])
-        looking = page.told(self.task.name)
+        looking = f"(first) => [first, pastiche.told({json.dumps(self.task.name)})]"
         seen = None if tab is None else [tab.select, self.looked.click]  # without tabs, once the page opens
         gr.on(seen, self.open_page, [self.opened, self.query], [*parts], js=looking, **QUICK)
         if tab is not None and tab.parent is not None and (outer := around(tab.parent)):
             outer.select(self.come_back, self.opened, [self.opened, *self.restored_parts], **QUICK)
         changed = [control.change for control in self.kept.values()]  # type: ignore[attr-defined]
         if changed:
-            gr.on(changed, None, [*self.kept.values()], js=page.keep(self.task.name, list(self.kept)))
+            told = f"{json.dumps(self.task.name)}, {json.dumps(list(self.kept))}"
+            gr.on(changed, None, [*self.kept.values()], js=f"(...values) => pastiche.keep({told}, values)")
 
     # Links
 

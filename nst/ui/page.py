@@ -51,15 +51,6 @@ def footer() -> gr.HTML:
     return html(f"<p>{PRIVACY}</p>", "privacy")
 
 
-def told(task: str) -> str:
-    """JavaScript that gives what the page keeps of a tab as the second of two values."""
-    return f"(first) => [first, pastiche.told({json.dumps(task)})]"
-
-
-def keep(task: str, names: list[str]) -> str:
-    """JavaScript that keeps the values of a tab's inputs, which have these names."""
-    return f"(...values) => pastiche.keep({json.dumps(task)}, {json.dumps(names)}, values)"
-
 
 def copy_link(element: str) -> str:
     """JavaScript that puts a query into the address bar and the whole link on the clipboard, and says so on the button
