@@ -38,12 +38,8 @@ ABOUT = (
 
 
 class DoodleBench(Workbench):
-    """See `nst.ui.task_tab.Workbench`.
-
-    Attributes:
-        style, map, file: the slots for the painting, for what is where in it, and for a doodle that is there already.
-        extra: inputs beside pictures and settings, by name.
-    """
+    """See `nst.ui.task_tab.Workbench`; `style`, `map` and `file` are the slots for the painting, for what is where in
+    it, and for a doodle that is there already."""
 
     def lay_out_inputs(self) -> None:
         with gr.Row(elem_classes="pair"):
@@ -58,7 +54,7 @@ class DoodleBench(Workbench):
             begin = gr.Radio(
                 BEGINNINGS, value="example", label="Draw over", elem_classes="segments", elem_id=self.id("begin")
             )
-            self.extra: dict[str, Component] = {"layers": layers, "begin": begin}
+            self.extra = {"layers": layers, "begin": begin}
             small_print(ABOUT)
             with gr.Accordion("A doodle from a file", open=False, elem_id=self.id("files"), elem_classes="more-box"):
                 title = "Doodle from a file"
@@ -69,10 +65,6 @@ class DoodleBench(Workbench):
             self.lay_out_more()
 
     # What is asked for
-
-    @property
-    def inputs(self) -> list[Component]:
-        return [*super().inputs, *self.extra.values()]
 
     @property
     def restored_parts(self) -> list[Component]:

@@ -86,6 +86,7 @@ class FastTab(Workbench):
             self.blending = gr.Checkbox(False, label="Blend up to four styles", elem_id="fast-blending")
             self.pad = html(element="fast-pad", js_on_load=moved_by("pad"))
             self.teaching = teach.Teaching("fast-teach", self.learn)
+            self.extra = {"chosen": self.chosen, "corner": self.corner}
         with gr.Row(elem_classes="pair"):
             with gr.Column(min_width=140, elem_classes="card"):
                 self.slots.append(pictures.slot("content", "Photo", "fast-content"))
@@ -110,10 +111,6 @@ class FastTab(Workbench):
             self.every = gr.Button("All styles at once", elem_id="fast-every", elem_classes="brings", size="md")
             self.refine = gr.Button("Refine in Optimize", elem_id="fast-refine", size="md")
         self.live.lay_out()
-
-    @property
-    def inputs(self) -> list[Component]:
-        return [*super().inputs, self.chosen, self.corner]
 
     def order(self, values: Values) -> Order:
         chosen, corner = values[self.chosen], values[self.corner]

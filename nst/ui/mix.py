@@ -43,10 +43,9 @@ ABOUT_REGIONS = (
 
 
 class MixTab(Workbench):
-    """See `nst.ui.task_tab.Workbench`; `extra` are inputs beside pictures and settings, by name."""
+    """See `nst.ui.task_tab.Workbench`."""
 
     def lay_out_inputs(self) -> None:
-        self.extra: dict[str, Component] = {}
         with gr.Column(elem_classes="card wide-slot"):
             self.slots.append(pictures.slot("content", "Photo", self.id("content")))
         with gr.Column(elem_classes="card"):
@@ -104,10 +103,6 @@ class MixTab(Workbench):
 
     def times(self, asked: dict[str, Any]) -> float:
         return 1.0  # a path is told of by its own button
-
-    @property
-    def inputs(self) -> list[Component]:
-        return [*super().inputs, *self.extra.values()]
 
     @property
     def sliders(self) -> dict[str, Component]:

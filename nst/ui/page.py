@@ -51,7 +51,6 @@ def footer() -> gr.HTML:
     return html(f"<p>{PRIVACY}</p>", "privacy")
 
 
-
 def copy_link(element: str) -> str:
     """JavaScript that puts a query into the address bar and the whole link on the clipboard, and says so on the button
     of this name. On a Space the page lives in a frame, so that the link to share is the Space's own."""

@@ -37,7 +37,7 @@ class Workbench(Arrival):
         first: what is to be seen before anything is painted.
 
     Attributes:
-        slots: inputs for pictures; controls: those for settings, by name; set in `lay_out_inputs`.
+        slots: inputs for pictures; controls: those for settings, by name; extra: further ones; set in `lay_out_inputs`.
     """
 
     def __init__(self, task: Task, run: Run | None = None, load: Load | None = None, first: Pair | None = None) -> None:
@@ -46,6 +46,7 @@ class Workbench(Arrival):
         self.load = load or task.load
         self.slots: list[Slot] = []
         self.controls: dict[str, Component] = {}
+        self.extra: dict[str, Component] = {}
         self.reset: gr.Button | None = None
         self.restore = None
         self.looked = look(self.task.name)
@@ -104,7 +105,8 @@ class Workbench(Arrival):
     @property
     def inputs(self) -> list[Component]:
         """What `order` is given the values of."""
-        return [*(s.picture for s in self.slots), *(s.chosen for s in self.slots), *self.controls.values()]
+        slots = [*(slot.picture for slot in self.slots), *(slot.chosen for slot in self.slots)]
+        return [*slots, *self.controls.values(), *self.extra.values()]
 
     def lay_out_more(self) -> None:
         """The closed section: further controls, and two buttons that set all of them."""

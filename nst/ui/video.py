@@ -76,7 +76,7 @@ class VideoTab(Workbench):
                 )
         with gr.Column(elem_classes="card"):
             self.slots.append(pictures.slot("style", "Style", self.id("style")))
-            self.mine = gr.Dropdown(value=NONE, elem_id=self.id("mine"), **self._offered())
+            self.mine = self.extra["mine"] = gr.Dropdown(value=NONE, elem_id=self.id("mine"), **self._offered())
         with gr.Column(elem_classes="card"):
             self.controls |= settings.main_controls(self.task)
             self.lay_out_more()
@@ -122,10 +122,6 @@ class VideoTab(Workbench):
             return names[0], names[1:], ""
         found, missing = hubrow.named(names, asked["settings"]["model"])
         return (found[0], found[1:], missing) if found and hubrow.split(found[0])[0] else (NONE, found, missing)
-
-    @property
-    def inputs(self) -> list[Component]:
-        return [*super().inputs, self.mine]
 
     @property
     def restored_parts(self) -> list[Component]:
