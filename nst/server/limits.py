@@ -22,6 +22,7 @@ from nst.server import inputs, log, memory, queue, zerogpu
 from nst.server.results import on_a_space
 from nst.settings import LARGEST, PRESETS, long_side, style_side
 from nst.tasks import TASKS
+from nst.tasks.task import Run
 from nst.video import MAX_PIXELS, Clip, probe
 from nst.weights import repository
 
@@ -30,8 +31,6 @@ PASS = 400
 
 IN_LINE = 32
 """How many runs may be under way, all but one of them waiting for the device and telling so."""
-
-Run = Callable[..., Iterator[Step]]
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,6 @@ from nst.ui.events import QUICK, RUNNING, as_message, refusal
 MOST, MOST_OF_STRANGERS = 1000, 200
 """Pictures on a map, at home and where strangers come."""
 
-Reading = Callable[..., Collection]
 
 ABOUT = (
     "Give pictures, by the dozen or by the hundred. A network looks at each once; what resembles what stands "
@@ -33,7 +32,7 @@ ABOUT = (
 class Atlas:
     """Pictures in, a map out; `read` has the signature of `nst.collection.read_collection`."""
 
-    def __init__(self, read: Reading = read_collection) -> None:
+    def __init__(self, read: Callable[..., Collection] = read_collection) -> None:
         self.read = read
         with gr.Column(elem_classes="card"):
             markup.small_print(ABOUT)

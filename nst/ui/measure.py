@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import gradio as gr
 
 from nst.images import ImageError
-from nst.metrics import Score, pastiche_score
+from nst.metrics import pastiche_score
 from nst.tasks.recipe import names_of
 from nst.ui import pictures, progress, score_view, tabs, theme
 from nst.ui.events import QUICK, TELLING, as_message
@@ -21,7 +20,6 @@ from nst.ui.result_panel import Updates
 EXAMPLE = theme.PICTURES / "first-after.webp"
 """What is in the place of the result when the tab opens: the first photo in the first style, by the preset draft."""
 
-Scoring = Callable[..., Score]
 
 ABOUT = (
     "Give a result, and the photo and the style that it was made from. The judge looks at brushwork, colors and "
@@ -33,7 +31,7 @@ class MeasureTab:
     """Three pictures in, a score with its reasons out; within a `gr.Tab` it is filled in when that is first looked at.
     `score` has the signature of `nst.metrics.pastiche_score`."""
 
-    def __init__(self, score: Scoring = pastiche_score) -> None:
+    def __init__(self, score: score_view.Scoring = pastiche_score) -> None:
         self.score = score
         self.of_example = cache(self._of_example)
         with gr.Row(elem_classes="workbench"):

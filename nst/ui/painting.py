@@ -21,7 +21,7 @@ from nst.stylize import open_mask
 from nst.tasks import TASKS
 from nst.tasks.recipe import make_recipe
 from nst.tasks.result import ONE, Layout, Result, plain
-from nst.tasks.task import CLIP, MAP, MASK
+from nst.tasks.task import CLIP, MAP, MASK, Run
 from nst.ui import forecast, progress
 from nst.ui.pictures import opened
 from nst.ui.viewer import Pair, Sheet
@@ -36,7 +36,6 @@ LEAST_OPENED = 512
 SNAPSHOTS = 8
 """How many a run leaves, beside the result."""
 
-Run = Callable[..., Iterator[Step]]
 Load = Callable[..., object]
 View = dict[str, Any]
 """What is to be shown anew, by part of the page: see `nst.ui.result_panel.Stage`."""
