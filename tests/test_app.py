@@ -21,7 +21,7 @@ from nst.server import tempfiles
 from nst.styles import StyleNotFound
 from nst.stylize import Estimate
 from nst.tasks import TASKS
-from nst.ui import forecast, page, pictures, progress, settings, theme
+from nst.ui import forecast, page, pictures, progress, settings
 from nst.ui.app import launch_options
 from nst.ui.optimize import create_tab
 from nst.ui.painting import Painting
@@ -511,7 +511,7 @@ def test_leftovers_of_crashed_servers_are_removed_and_no_others(tmp_path, monkey
 
 
 def test_the_page_asks_nothing_of_other_servers():
-    looks = theme.appearance()
+    looks = page.appearance()
     sources = [looks["css_paths"].read_text(), page.head(), page.copy_link("x")]
     sources += [looks["favicon_path"].read_text(), looks["theme"]._get_theme_css(), *looks["theme"]._stylesheets]
     assert not re.findall(r"https?://(?!www\.w3\.org)[^\s\"']+", " ".join(sources))

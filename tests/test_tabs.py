@@ -34,11 +34,11 @@ from nst.ui import (
     lab,
     mix,
     optimize,
+    page,
     pictures,
     result_panel,
     settings,
     tabs,
-    theme,
 )
 from nst.ui.painting import Painting
 from nst.ui.result_panel import Values
@@ -129,7 +129,7 @@ def test_every_tab_opens_with_a_result():
     panels = {name: task.panel for name, task in TASKS.items() if task.panel.first}
     assert panels.keys() == TASKS.keys() - own
     for panel in panels.values():
-        assert all((theme.PICTURES / name).is_file() for name in panel.first) and panel.told.endswith(".")
+        assert all((page.PICTURES / name).is_file() for name in panel.first) and panel.told.endswith(".")
 
 
 def test_no_two_elements_have_one_name():

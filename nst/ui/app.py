@@ -52,9 +52,9 @@ def build_app(tabs: Sequence[tuple[str, Callable[[], object]]] | None = None, *,
 def launch_options(**served: Any) -> dict[str, Any]:
     """Keyword arguments of `launch`: how the page is served, see `nst.server.serving.options`, and how it looks."""
     from nst.server import serving
-    from nst.ui import page, theme
+    from nst.ui import page
 
-    return serving.options(**served) | theme.appearance() | {"head": page.head()}
+    return serving.options(**served) | page.appearance() | {"head": page.head()}
 
 
 def main(arguments: Sequence[str] | None = None, *, prog: str = "python app.py") -> int:

@@ -11,13 +11,13 @@ import gradio as gr
 from nst.images import ImageError
 from nst.metrics import pastiche_score
 from nst.tasks.recipe import names_of
-from nst.ui import pictures, progress, score_view, tabs, theme
+from nst.ui import page, pictures, progress, score_view, tabs
 from nst.ui.events import QUICK, TELLING, as_message
 from nst.ui.markup import html, small_print
 from nst.ui.pictures import Slot
 from nst.ui.result_panel import Updates
 
-EXAMPLE = theme.PICTURES / "first-after.webp"
+EXAMPLE = page.PICTURES / "first-after.webp"
 """What is in the place of the result when the tab opens: the first photo in the first style, by the preset draft."""
 
 

@@ -10,7 +10,7 @@ from gradio.components import Component
 
 from nst.tasks.recipe import UNNAMED
 from nst.tasks.task import Panel, Task
-from nst.ui import pictures, progress, share, theme, viewer
+from nst.ui import page, pictures, progress, share, viewer
 from nst.ui.markup import button, html, moved_by
 from nst.ui.painting import Painting, View
 from nst.ui.viewer import Pair, PairView, Sheet, SheetView
@@ -85,7 +85,7 @@ class Stage:
         """The picture while it is painted, and what is shown once it is."""
         first = self.first
         if first is None and self.panel.first:
-            *before, after = (str(pictures.packed_file(theme.PICTURES / name)) for name in self.panel.first)
+            *before, after = (str(pictures.packed_file(page.PICTURES / name)) for name in self.panel.first)
             first = Pair(before[0] if before else None, after, self.panel.told)
         form: dict[str, Any] = {"apply_default_css": False, "visible": first is not None}
         self.compare = PairView(first, elem_id=self.id("compare"), elem_classes="compared", **form)

@@ -17,7 +17,7 @@ from nst.registry import list_models, load_model
 from nst.server import limits
 from nst.tasks import TASKS
 from nst.tasks.recipe import from_query, names_of, settings_from_recipe
-from nst.ui import hubrow, markup, pictures, settings, teach, theme
+from nst.ui import hubrow, markup, page, pictures, settings, teach
 from nst.ui.painting import Order, Run, View
 from nst.ui.pictures import Slot
 from nst.ui.result_panel import Updates, Values
@@ -83,7 +83,7 @@ class VideoTab(Workbench):
 
     def _lay_out_views(self) -> None:
         super()._lay_out_views()
-        first = Pair(None, str(pictures.packed_file(theme.PICTURES / "first-video.mp4")), FIRST)
+        first = Pair(None, str(pictures.packed_file(page.PICTURES / "first-video.mp4")), FIRST)
         self.players = PlayersView(
             first, elem_id=self.id("players"), apply_default_css=False, js_on_load=markup.moved_by("together")
         )
