@@ -163,7 +163,7 @@ def test_a_link_opens_the_tab_as_it_was(benches, photo, task, monkeypatch):
     example = {i: pictures.Choice(photo, "meadow") for i, slot in enumerate(bench.slots) if slot.kind == "style"}
     query = dict(parse_qsl(bench.make_query(inputs(bench, photo, chosen=example, **changed))))
     assert tabs.bench_of(query) == task
-    monkeypatch.setattr(pictures, "choose", lambda kind, name: [photo, "", pictures.Choice(photo, name)])
+    monkeypatch.setattr(pictures, "choose", lambda kind, name: pictures.Choice(photo, name))
     updates = opened(bench, query)
     assert updates[bench.opened] is True
     for name, value in changed.items():
@@ -499,7 +499,7 @@ def test_a_remixed_mix_has_its_pictures_in_their_places(benches, photo, monkeypa
     recipe = make_recipe({"style_weights": [1.0, 2.0]}, content="chelsea", style=["-", "waves"])
     remix = SimpleNamespace(recipe=recipe, files={"style": photo}, shown=None)
     monkeypatch.setattr("nst.ui.arrival.share.remix", lambda *_: remix)
-    monkeypatch.setattr(pictures, "choose", lambda kind, name: [f"/{name}.jpg", "", pictures.Choice("", name)])
+    monkeypatch.setattr(pictures, "choose", lambda kind, name: pictures.Choice(f"/{name}.jpg", name))
     updates = opened(bench, {"style": "-|waves", "remix": "x"})
     shown = [updates[slot.picture]["value"] if slot.picture in updates else None for slot in slots]
     assert shown == ["/chelsea.jpg", photo, "/waves.jpg", None, None]
