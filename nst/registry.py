@@ -10,25 +10,25 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nst import weights as store
 from nst.places import expanded
 from nst.weights import Weights, WeightsError, repository
 from nst.weights.repository import Offer
 
+if TYPE_CHECKING:  # what there is, is told without it
+    from torch import Tensor, nn
+
 Progress = Callable[[int, int], None]
 Config = Mapping[str, Any]
-Tensors = Mapping[str, Tensor]
+Tensors = Mapping[str, "Tensor"]
 Stored = tuple[Config, Tensors]  # what is stored of a network: the arguments of its class, and its tensors by name
 
-Builder = Callable[[Config, Tensors], nn.Module]
+Builder = Callable[[Config, Tensors], "nn.Module"]
 AsOurs = Callable[[Config, Tensors], Stored]  # from what is stored, in a layout of others maybe, to what a class takes
 
-Network = TypeVar("Network", bound=nn.Module)
+Network = TypeVar("Network", bound="nn.Module")
 
 SUFFIXES = {*repository.SUFFIXES, ".pkl"}
 
@@ -60,6 +60,8 @@ def _assembled(kind: type[nn.Module], as_ours: AsOurs | None, config: Config, te
     config, tensors = as_ours(config, tensors) if as_ours else (config, tensors)
     network = kind(**config)
     network.load_state_dict(dict(tensors))
+    import torch
+
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
 
