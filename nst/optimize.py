@@ -83,6 +83,7 @@ def optimize(
     optimizer: str = "adam",
     learning_rate: float | None = None,
     average: float = 0.0,
+    decay: float = 1.0,
     warm_state: AdamState | None = None,
     transforms: Shifts | None = None,
     tiling: Tiling | None = None,
@@ -100,6 +101,7 @@ def optimize(
         learning_rate: None means the optimizer's own (see `OPTIMIZERS`).
         average: decay of the exponential moving average of the iterates that is handed out, corrected for
             its start; 0 hands out the iterate of the lowest loss instead, as does the last step if that is lower.
+        decay: the learning rate at the end, relative to that at the beginning, from which it falls exponentially.
         warm_state: Adam's state at the previous scale, to go on from; this run's own is left in it.
         transforms: views of the picture, of which each step sees the next (Lucid: parameterization, objective and
             transforms); None sees the picture as it is. A line search compares steps, and needs that.
@@ -113,9 +115,10 @@ def optimize(
     if warm_state:
         descent.warm(warm_state)
         warm_state.clear()  # it may be as large as a picture or two
-    watch = _Watch(descent, num_steps)
+    watch, slower = _Watch(descent, num_steps), decay ** (1 / num_steps)
     for index in range(1, num_steps + 1):
         descent.step()
+        descent.rate.mul_(slower)
         shown = partial(descent.shown, last=index == num_steps)
         later = tiling is not None and index < num_steps  # who keeps the last step keeps no more than its picture
         picture, side = shown if later else shown(), descent.side if tiling else 0

@@ -111,6 +111,20 @@ def test_a_diverging_run_comes_back():
     assert (steps[-1].image - 0.5).abs().max() < 0.02
 
 
+def test_the_learning_rate_falls_to_a_share_of_itself():
+    class Darker(torch.nn.Module):
+        layers = LAYERS
+
+        def forward(self, features):  # of constant slope, down which Adam goes by its rate
+            return {"style": features["image"].mean()}
+
+    light = PixelImage(torch.full((1, 3, 24, 32), 0.9))
+    settings = {"num_steps": 8, "learning_rate": 0.01, "decay": 0.25}
+    shown = [s.image.mean() for s in optimize(light, tiny_encoder(), Darker(), device=CPU, **settings)]
+    moved = -torch.stack(shown).diff()
+    torch.testing.assert_close(moved, 0.01 * 0.25 ** (torch.arange(7) / 8), rtol=1e-3, atol=0)
+
+
 def test_adam_goes_on_warm_at_the_next_scale():
     state = AdamState()
     list(run(warm_state=state))

@@ -30,16 +30,11 @@ from nst.settings.setting import (
     Setting,
 )
 
+_GOOD = Preset(num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01, reach=8, content_gain=0.6)
 PRESETS = {
-    "draft": Preset(
-        num_steps=108, factor=2.0, smallest=128, average=0.9, tv_weight=0.01, reach=8, content_gain=0.6, first=4.0
-    ),
-    "good": Preset(
-        num_steps=300, factor=math.sqrt(2), smallest=128, average=0.9, tv_weight=0.01, reach=8, content_gain=0.7
-    ),
-    "best": Preset(
-        num_steps=900, factor=math.sqrt(2), smallest=128, average=0.98, tv_weight=0.01, reach=8, content_gain=0.8
-    ),
+    "draft": replace(_GOOD, num_steps=108, factor=2.0, content_gain=0.9, first=4.0),
+    "good": _GOOD,
+    "best": replace(_GOOD, num_steps=900, average=0.98, content_gain=0.5, decay=0.1),
 }
 
 LAST = 2**31 - 1

@@ -34,8 +34,9 @@ class Preset:
         average: decay of the averaged iterate; 0 keeps the best one.
         tv_weight: of total variation beyond the photo's and the styles'.
         reach: by how many pixels the picture is moved from step to step, see `nst.transforms`; 0 is not.
-        content_gain: how much more the content counts, since it gives way the longer a run is.
+        content_gain: how much more the content counts, so that each preset keeps about as much of a photo.
         first: how many times the steps of any other scale the first one has.
+        decay: the learning rate at the end of a scale, relative to that at its beginning.
     """
 
     num_steps: int
@@ -46,6 +47,7 @@ class Preset:
     reach: int = 0
     content_gain: float = 1.0
     first: float = 2.0
+    decay: float = 1.0
 
 
 @dataclass(frozen=True)

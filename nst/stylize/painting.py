@@ -210,7 +210,7 @@ def paint(
         del small, fitted  # each may be as large as all the rest of a run
         if begun.cut is not None:
             trim_memory()
-        for step in begun.run(part.num_steps, optimizer, learning_rate, preset.average, state):
+        for step in begun.run(part.num_steps, optimizer, learning_rate, preset, state):
             yield part.of_all(step, preset.num_steps)
         image = step.image
         del begun, step  # what this scale held is not needed while the next one begins
@@ -241,7 +241,7 @@ class _Begun:
         return total_loss(picture, Moved(encoding, self.views) if self.views else encoding, self.criterion, device)
 
     def run(
-        self, num_steps: int, optimizer: str, learning_rate: float | None, average: float, state: AdamState
+        self, num_steps: int, optimizer: str, learning_rate: float | None, preset: Preset, state: AdamState
     ) -> Iterator[Step]:
         return optimize(
             self.pixels,
@@ -251,7 +251,8 @@ class _Begun:
             num_steps=num_steps,
             optimizer=optimizer,
             learning_rate=learning_rate,
-            average=average,
+            average=preset.average,
+            decay=1.0 if optimizer == "lbfgs" else preset.decay,  # its line search finds its own rate
             warm_state=state,
             transforms=self.views,
             tiling=self.tiling(self.pixels),
