@@ -18,7 +18,7 @@ from nst.ui.pictures import Slot
 from nst.ui.result_panel import Updates
 
 EXAMPLE = page.PICTURES / "first-after.webp"
-"""What is in the place of the result when the tab opens: the first photo in the first style, by the preset draft."""
+"""What is in the place of the result when the tab opens: the first photo in the first style."""
 
 
 ABOUT = (
@@ -80,7 +80,7 @@ class MeasureTab:
         """What the judge says of the pictures that the tab opens with, unless it has said something already."""
         if verdict:
             return {self.status: gr.skip()}
-        told = "The draft that the app opens with. Give a result of your own, and press Measure."
+        told = "The picture that the app opens with. Give a result of your own, and press Measure."
         return {self.status: progress.status("Measured", told, kind="done"), self.verdict: self.of_example()}
 
     def _of_example(self) -> str:

@@ -8,7 +8,7 @@ from nst.ui.painting import Load, Run
 from nst.ui.task_tab import Workbench
 from nst.ui.viewer import Pair
 
-FIRST = "Painted by Pastiche: {} in the manner of {}, as a draft. Drag the line."
+FIRST = "Painted by Pastiche: {} in the manner of {}. Drag the line."
 
 
 def create_tab(run: Run | None = None, load: Load | None = None) -> Workbench:
