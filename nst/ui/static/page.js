@@ -105,13 +105,14 @@ const pastiche = (() => {
     document.addEventListener('change', ({target}) => { if (target.matches('input[type=radio]')) enterAtChosen(target); });
     addEventListener('beforeunload', event => { if (seen('.status.busy')) event.preventDefault(); });
 
-    // What gradio leaves out: a role for empty pictures, a tab stop for the radio that is chosen, one for a row; and that
+    // What gradio leaves out: a role for empty pictures and for a canvas that has none yet, a tab stop for the radio that is chosen, one for a row; and that
     // the open tab is in sight, whoever opened it.
     const inSight = new WeakMap();
     let due = false;
     const mend = () => {
         due = false;
         document.querySelectorAll('.empty[aria-label]:not([role])').forEach(empty => empty.setAttribute('role', 'img'));
+        document.querySelectorAll('[data-testid=image][aria-label]:not([role])').forEach(one => one.setAttribute('role', 'group'));
         document.querySelectorAll('input[type=radio]:checked').forEach(enterAtChosen);
         document.querySelectorAll('.tab-container').forEach(row => {
             const tab = row.querySelector('[aria-selected=true]');
