@@ -118,7 +118,8 @@ def optimize(
     watch, slower = _Watch(descent, num_steps), decay ** (1 / num_steps)
     for index in range(1, num_steps + 1):
         descent.step()
-        descent.rate.mul_(slower)
+        if decay != 1:
+            descent.rate.mul_(slower)
         shown = partial(descent.shown, last=index == num_steps)
         later = tiling is not None and index < num_steps  # who keeps the last step keeps no more than its picture
         picture, side = shown if later else shown(), descent.side if tiling else 0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
 import os
 import re
 import secrets
@@ -48,7 +49,7 @@ SAFE_SECONDS = 86400.0
 """For so long nothing that others share can take the place of a result."""
 
 LEFTOVER_SECONDS = 3600
-
+TIDY_SECONDS = 30
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
@@ -67,7 +68,8 @@ class Store:
     def __init__(self, folder: Path, max_bytes: int = MAX_BYTES, max_days: float = MAX_DAYS) -> None:
         self.folder, self.max_bytes, self.max_days = folder, max_bytes, max_days
         self.remember_deleted = self.full = False
-        self._used, self._adding = 0, threading.Lock()
+        self._tidied, self._tidying, self._adding = -math.inf, threading.Lock(), threading.Lock()
+        self._used = 0
         self._records: dict[str, tuple[int, Result]] = {}
 
     def add(
@@ -119,18 +121,26 @@ class Store:
             "token": hashlib.sha256(token.encode()).hexdigest(),
         }
         written = json.dumps(record).encode()
-        with self._adding:
-            self._make_room(sum(map(len, data.values())) + len(written))
+        size = sum(map(len, data.values())) + len(written)
+        self._make_room(size)
+        try:
             return self._write(data, written), token
+        except ResultsError:
+            self._used -= size
+            raise
 
     def _make_room(self, size: int) -> None:
         """See to it that so many bytes more may be kept; raises ResultsError if all that is kept is too young to go."""
         if size > self.max_bytes:
             raise ResultsError("This result is larger than all that is kept here; share it without the photo.")
-        self.tidy(size)
-        self.full = self._used + size > self.max_bytes
-        if self.full:
-            raise ResultsError("The place for shared results is full just now; try again tomorrow.")
+        self.tidy(TIDY_SECONDS, size)
+        with self._adding:
+            if self._used + size > self.max_bytes:
+                self.tidy(reserve=size)
+            self.full = self._used + size > self.max_bytes
+            if self.full:
+                raise ResultsError("The place for shared results is full just now; try again tomorrow.")
+            self._used += size
 
     def _write(self, data: Mapping[str, bytes], record: bytes) -> str:
         id = "".join(secrets.choice(_DIGITS) for _ in range(20))
@@ -226,19 +236,25 @@ class Store:
                     break
         return found[skip:]
 
-    def tidy(self, reserve: int = 0) -> int:
-        """Remove what is too old, or too much with so many bytes kept free, the oldest first, and leftovers of crashes;
-        how many results went."""
-        self._remove_leftovers()
-        now, stamps, gone = time.time(), sorted(self._stamps()), 0
-        sizes = {id: size_of(self.folder / id) for _, id in stamps}
-        self._used = sum(sizes.values())
-        for stamp, id in stamps:
-            too_much = self._used + reserve > self.max_bytes and stamp < now - SAFE_SECONDS
-            if (too_much or stamp < now - self.max_days * 86400) and self._remove(id):
-                self._used -= sizes[id]
-                gone += 1
-        return gone
+    def tidy(self, unless_within: float = 0.0, reserve: int = 0) -> int:
+        """Remove what is too old or too much (with so many bytes kept free), the oldest first, and leftovers of
+        crashes, unless this process did so in the last seconds; how many results went."""
+        if time.monotonic() - self._tidied < unless_within or not self._tidying.acquire(blocking=False):
+            return 0
+        try:
+            self._tidied = time.monotonic()
+            self._remove_leftovers()
+            now = time.time()
+            sizes = {id: size_of(self.folder / id) for _, id in self._stamps()}
+            self._used, gone = sum(sizes.values()), 0
+            for stamp, id in sorted(self._stamps()):
+                too_much = self._used + reserve > self.max_bytes and stamp < now - SAFE_SECONDS
+                if (too_much or stamp < now - self.max_days * 86400) and self._remove(id):
+                    self._used -= sizes.get(id, 0)
+                    gone += 1
+            return gone
+        finally:
+            self._tidying.release()
 
     def trouble(self) -> str | None:
         """Why nothing can be kept here, in one sentence; None if all is well. Writes a small file to see."""
