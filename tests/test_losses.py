@@ -25,6 +25,7 @@ from nst.losses import (
     total_variation,
     wasserstein_loss,
 )
+from nst.losses.structure import mean_around
 from nst.losses.wasserstein import STEPS
 from nst.optimize import optimize
 from nst.params import PixelImage
@@ -215,6 +216,13 @@ def test_five_steps_from_noise_lower_every_loss(name):
 def test_a_style_is_at_no_distance_from_itself(kind):
     features = tiny_encoder()(picture(0), LAYERS)
     assert StyleLoss(features, LAYERS, kind=kind)(features)["style"].item() == pytest.approx(0, abs=1e-2)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 24, 33), (1, 3, 3, 7)])
+def test_the_mean_around_is_that_of_as_many_as_there_are(shape):
+    x = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.avg_pool2d(x, 9, 1, 4, count_include_pad=False)
+    torch.testing.assert_close(mean_around(x), expected)
 
 
 def test_structural_similarity_is_the_metrics():

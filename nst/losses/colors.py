@@ -10,6 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from nst.losses.structure import mean_around
+
 QUANTILES = 1024
 
 
@@ -39,5 +41,5 @@ def speckle(image: Tensor) -> Tensor:
     The root mean square of colors (channels less their mean) less their means over 9 x 9 pixels.
     """
     colors = image - image.mean(1, keepdim=True)
-    fine = colors - F.avg_pool2d(colors, 9, 1, 4, count_include_pad=False)
+    fine = colors - mean_around(colors)
     return (fine.square().mean((1, 2, 3)) + 1e-8).sqrt()

@@ -101,10 +101,14 @@ def _small(image: Tensor, shrunk: int) -> Tensor:
 
 def _moments(light: Tensor, *more: Tensor) -> list[Tensor]:
     """The mean and the variance over the square around each place, as far as there is one, and the mean of more."""
-    places = [_sum(light.new_ones(side, 1), -2) for side in light.shape[-2:]]
-    means = _sum(_sum(torch.cat([light, light * light, *more], 1), -2), -1) / (places[0] * places[1].T)
-    mean, square, *others = means.split(1, 1)
+    mean, square, *others = mean_around(torch.cat([light, light * light, *more], 1)).split(1, 1)
     return [mean, F.relu(square - mean * mean), *others]
+
+
+def mean_around(x: Tensor) -> Tensor:
+    """The mean over the square of 9 x 9 places around each one of x (N, C, H, W), of as many as there are."""
+    places = [_sum(x.new_ones(side, 1), -2) for side in x.shape[-2:]]
+    return _sum(_sum(x, -2), -1) / (places[0] * places[1].T)
 
 
 def _sum(light: Tensor, side: int) -> Tensor:
