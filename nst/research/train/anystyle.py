@@ -97,14 +97,14 @@ class PredictorConfig(AnyStyleConfig, NetConfig):
 @options
 def train_adain(config: AdainConfig) -> Records:
     """Train AdaIN's decoder, for any style."""
-    yield from _train(Lesson(config, "adain", AdaIN, {"encoder": config.encoder}))
+    return _train(Lesson(config, "adain", AdaIN, {"encoder": config.encoder}))
 
 
 @options
 def train_predictor(config: PredictorConfig) -> Records:
     """Train a network whose style is predicted from a picture."""
     shape = config.shape(encoder=config.encoder, embedding=config.embedding, peak=config.peak or None)
-    yield from _train(Lesson(config, "predictor", StylePredictor, shape))
+    return _train(Lesson(config, "predictor", StylePredictor, shape))
 
 
 def _train(lesson: Lesson) -> Records:
@@ -139,7 +139,7 @@ def _train(lesson: Lesson) -> Records:
 
     about = f"Paints photos in any picture's style. Trained on {config.data}, with styles {', '.join(config.style)}."
     learner = lesson.descent(AnyStyleObjective(model, terms), draw, turns=len(terms))
-    yield from lesson.learn(learner, about, lambda trained: sheet(trained, *samples))
+    return lesson.learn(learner, about, lambda trained: sheet(trained, *samples))
 
 
 def imitate(model: StylePredictor, start: str, style: Sequence[str], device: Device, steps: int = 400) -> None:

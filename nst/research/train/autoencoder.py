@@ -89,7 +89,7 @@ def train_autoencoder(config: AutoencoderConfig) -> Records:
         return rows([[photo[0], trained(photo)[0], result[0]] for photo, result in painted[:4]])
 
     about = f"A baseline to compare with: learned {name} by {config.loss} from {count} pairs. Trained on {config.data}."
-    yield from lesson.learn(lesson.descent(PairObjective(lesson.model, lesson.device, config.loss), draw), about, sheet)
+    return lesson.learn(lesson.descent(PairObjective(lesson.model, lesson.device, config.loss), draw), about, sheet)
 
 
 def _pair(lesson: Lesson, number: int, style: Tensor) -> tuple[Tensor, Tensor]:

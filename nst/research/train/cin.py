@@ -90,7 +90,7 @@ def train_cin(config: CinConfig) -> Records:
         return rows([[photos[0], *trained(photos, one, strength)] for photos in many])
 
     about = f"One network for {count} styles: {', '.join(names)}. Trained on {config.data}."
-    yield from lesson.learn(lesson.descent(objective, draw, turns=len(terms)), about, sheet)
+    return lesson.learn(lesson.descent(objective, draw, turns=len(terms)), about, sheet)
 
 
 def _known_styles(model: ConditionalNet, start: str | Path) -> None:
@@ -141,7 +141,7 @@ def train_johnson(config: JohnsonConfig) -> Records:
         crops = lesson.crops(batch, step_seed, SMALLEST)
         return crops, none, none, whole, *random_view(batch, lesson.photos.rng)
 
-    yield from lesson.learn(
+    return lesson.learn(
         lesson.descent(objective, draw, turns=len(terms)),
         f"Paints photos as {name}. Trained on {config.data}.",
         lambda trained: rows([samples, trained(samples)]),

@@ -144,7 +144,7 @@ def train_cyclegan(config: CycleGANConfig) -> Records:
     learned = ", ".join(Path(path).name for path in (*config.data, *config.other))
     about = f"Translates {' and '.join(config.names)}. Trained on {learned}."
     skipped = sum(stock.skipped for stock in stocks)
-    yield from lesson.learn(CycleLearner(cycle, kinds, config), about, sheet, skipped=lambda: skipped)
+    return lesson.learn(CycleLearner(cycle, kinds, config), about, sheet, skipped=lambda: skipped)
 
 
 class CycleLearner(Learner):

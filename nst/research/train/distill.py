@@ -210,4 +210,4 @@ def train_distill(config: DistillConfig) -> Records:
 
     about = f"Translates photos: {config.name}. Distilled from {Path(config.teacher).name} on {config.data}."
     told: dict[str, Any] = {"skipped": lambda: crops.skipped, "command": "distill"}
-    yield from lesson.learn(lesson.descent(objective, draw), about, sheet, **told)
+    return lesson.learn(lesson.descent(objective, draw), about, sheet, **told)

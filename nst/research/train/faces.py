@@ -21,7 +21,7 @@ from nst.research.options import Records, options
 from nst.research.train.config import GanConfig
 from nst.research.train.gan_loop import GanLearner
 from nst.research.train.growth import Growth, Stage, shrink
-from nst.research.train.loop import train, training_device
+from nst.research.train.loop import Training, train, training_device
 from nst.research.train.model_file import seed_weights, write_model
 from nst.teach.crops import Pictures, Stock
 
@@ -190,10 +190,11 @@ class FaceLearner(GanLearner):
         made = [averaged.sample(min(50, count - i), i, 1.0).cpu() for i in range(0, count, 50)]
         return {"kernel_distance": round(distance_to(self.faces.held, torch.cat(made), encoder, self.device), 5)}
 
-    def play(self) -> Records:
+    def play(self) -> Training:
         """Train; yields a record per interval."""
         shown: dict[str, Any] = {"finish": self.finish, "sheet": self.sheet, "measure": self.measure}
-        yield from train(self, out=self.config.folder, notes=lambda: {"skipped": self.faces.skipped}, **shown)
+        told = {"out": self.config.folder, "notes": lambda: {"skipped": self.faces.skipped}}
+        return Training(self, train(self, **told, **shown))
 
 
 class StyleGANLearner(FaceLearner):
@@ -223,7 +224,7 @@ def train_gan(config: DCGANConfig) -> Records:
     seed_weights(config.seed, config.judge)
     mixing = not (config.r1 or config.gradient_penalty)
     networks = DCGAN(**config.shape), DCGANDiscriminator(config.width, config.size, mixing)
-    yield from FaceLearner("dcgan", config, *networks).play()
+    return FaceLearner("dcgan", config, *networks).play()
 
 
 @options
@@ -231,7 +232,7 @@ def train_progan(config: ProGANConfig) -> Records:
     """Train the growing adversarial network (ProGAN), from 4 x 4 features on."""
     seed_weights(config.seed, config.judge)
     networks = ProGAN(**config.shape), GrowingDiscriminator(config.widths, config.patch)
-    yield from FaceLearner("progan", config, *networks, config.growth()).play()
+    return FaceLearner("progan", config, *networks, config.growth()).play()
 
 
 @options
@@ -239,4 +240,4 @@ def train_stylegan(config: StyleGANConfig) -> Records:
     """Train the style-based adversarial network (StyleGAN)."""
     seed_weights(config.seed, config.judge)
     networks = StyleGAN(**config.shape), GrowingDiscriminator(config.widths, config.patch)
-    yield from StyleGANLearner("stylegan", config, *networks, config.growth(config.first_level)).play()
+    return StyleGANLearner("stylegan", config, *networks, config.growth(config.first_level)).play()

@@ -100,10 +100,9 @@ class GanLearner(Learner):
         for parameter in self.learning["discriminator"]:
             parameter.requires_grad_(True)
         average_weights(self.parts["averaged"], self.generator, self.config.share(step))
-        variety = float(made.detach().float().std(0).mean() / real.std(0).mean().clamp_min(1e-6))
-        right = float(((true > 0).float().mean() + (false < 0).float().mean()).detach() / 2)
-        terms = {"discriminator": float(lost.detach()), "generator": float(loss.detach())}
-        self.add(terms | {"right": right, "variety": variety})
+        variety = made.detach().float().std(0).mean() / real.std(0).mean().clamp_min(1e-6)
+        right = ((true > 0).float().mean() + (false < 0).float().mean()) / 2
+        self.add({"discriminator": lost, "generator": loss, "right": right, "variety": variety})
 
     def _move(self, name: str, loss: Tensor) -> None:
         """One step of a network down the loss; of several processes, down the mean of theirs."""

@@ -8,10 +8,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from nst.research.options import Records
 from nst.research.train.config import CropConfig
 from nst.research.train.descent import Descent
-from nst.research.train.loop import Learner, train, training_device
+from nst.research.train.loop import Learner, Training, train, training_device
 from nst.research.train.model_file import seed_weights, warm_start, write_model
 from nst.teach.crops import PHOTO_SIDE, Pictures, Stock
 
@@ -66,7 +65,7 @@ class Lesson:
         *,
         skipped: Callable[[], int] | None = None,
         command: str | None = None,
-    ) -> Records:
+    ) -> Training:
         """Take all steps; see `nst.research.train.loop.train`.
 
         Args:
@@ -78,10 +77,11 @@ class Lesson:
         def finish(trained: nn.Module, record: Mapping[str, Any]) -> None:
             write_model(trained, self.config.folder, self.name, self.shape, record, about, command=command)
 
-        yield from train(
+        records = train(
             learner,
             out=self.config.folder,
             finish=finish,
             sheet=lambda trained, _: sheet(trained),
             notes=lambda: {"skipped": skipped() if skipped else self.photos.skipped},
         )
+        return Training(learner, records)

@@ -6,7 +6,7 @@ import json
 import os
 import pickle
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,16 @@ class Learner:
             raise WeightsError(f"{path} {told}.") from error
 
 
+class Training(Iterator[dict[str, Any]]):
+    """The records of a training, whose steps are taken as records are asked for; `learner` is what takes them."""
+
+    def __init__(self, learner: Learner, records: Generator[dict[str, Any], None, None]) -> None:
+        self.learner, self.records, self.close = learner, records, records.close
+
+    def __next__(self) -> dict[str, Any]:
+        return next(self.records)
+
+
 def train(
     learner: Learner,
     *,
@@ -103,7 +113,7 @@ def train(
     sheet: Callable[[Any, int], Tensor] | None = None,
     notes: Callable[[], Mapping[str, Any]] = dict,
     measure: Callable[[Any, int], Mapping[str, Any]] = lambda averaged, step: {},
-) -> Iterator[dict[str, Any]]:
+) -> Generator[dict[str, Any], None, None]:
     """Take all steps of a training; yields a record per interval.
 
     Args:

@@ -105,4 +105,4 @@ def train_texture(config: TextureConfig) -> Records:
     shown = crops(4, config.seed)
     skipped = None if photos else lambda: 0
     about = f"Textures after {name}, from noise."
-    yield from lesson.learn(lesson.descent(objective, draw), about, sheet, skipped=skipped)
+    return lesson.learn(lesson.descent(objective, draw), about, sheet, skipped=skipped)

@@ -57,4 +57,4 @@ def train_wct(config: WCTConfig) -> Records:
 
     about = f"Decoders of five layers of {config.encoder}, for any style. Trained on {config.data}."
     objective = Reconstruction(lesson.model, lesson.device, config.feature_weight)
-    yield from lesson.learn(lesson.descent(objective, lambda seed: (lesson.crops(config.batch, seed),)), about, sheet)
+    return lesson.learn(lesson.descent(objective, lambda seed: (lesson.crops(config.batch, seed),)), about, sheet)
