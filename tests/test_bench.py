@@ -8,13 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tiny import picture, tiny_encoder, tiny_encoder_file
+from tiny import photo_folder, picture, tiny_encoder, tiny_encoder_file
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from nst.cli import experiments
 from nst.color import COLOR_MODES
 from nst.device import choose_device, peak_memory, resident_memory
 from nst.losses import STYLE_LOSSES
-from nst.research.bench import gpu, presets
+from nst.research.bench import gpu, presets, train, turns
 from nst.research.bench import optimization as bench
 
 
@@ -101,3 +102,57 @@ def test_presets_take_the_longer_the_more_steps_they_have(tmp_path, monkeypatch)
     monkeypatch.setattr(presets, "time", clock)
     rows = list(presets.bench_presets(size=64, encoder=tiny_encoder_file(tmp_path), steps=2))
     assert [(row["preset"], row["seconds"]) for row in rows] == [("draft", 108), ("good", 300), ("best", 900)]
+
+
+@pytest.fixture
+def small_trainings(tmp_path, monkeypatch):
+    """Networks of a few channels on 32 pixels; gives the folder of photos."""
+    net, encoder = {"widths": [4, 4, 6], "blocks": 1, "kernel": 3, "size": 32}, tiny_encoder_file(tmp_path)
+    photos = str(photo_folder(tmp_path / "photos"))
+    painting = {"losses": [encoder], "style": [f"{photos}/0.png"], "structure_weight": 0.0}
+    small = {"cin": net | painting | {"batch": 2, "style_size": 48}}
+    small["predictor"] = net | painting | {"batch": 3, "encoder": encoder}
+    small["cyclegan"] = net | {"critic_width": 4, "critic_layers": 1, "other": [photos], "other_size": 32}
+    small["stylegan"] = {"widths": [6, 6, 6], "patch": 2, "latent_dim": 8, "batch": 4, "judge": encoder}
+    for name, (function, told, passes) in train.COURSES.items():
+        monkeypatch.setitem(train.COURSES, name, (function, told | small[name], passes))
+    return photos
+
+
+def test_a_training_is_timed_beside_its_networks_passes(small_trainings, monkeypatch):
+    looks = itertools.accumulate(itertools.cycle([100.0, 3.0, 100.0, 2.0]))  # a step takes 3 seconds, the passes take 2
+    monkeypatch.setattr(turns, "time", SimpleNamespace(process_time=lambda: next(looks)))
+    rows = list(train.bench_train(data=small_trainings, rounds=1, device="cpu"))
+    assert [(row["model"], row["batch"]) for row in rows] == [*zip(train.COURSES, (2, 3, 1, 4), strict=True)]
+    for row in rows:
+        assert (row["seconds"], row["networks"], row["ratio"], row["steps"]) == (3, 2, 1.5, 1)
+        assert row["size"] == 32 and row["crops"] == row["batch"] / 3
+    with pytest.raises(ValueError, match="no training of gan here"):
+        next(train.bench_train(models=["gan"]))
+
+
+class Convolutions(TorchDispatchMode):
+    """Counts convolutions of all channels, which only networks have: forward and backward."""
+
+    def __init__(self, act):
+        super().__init__()
+        self.forward = self.backward = 0
+        with self:
+            act()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function.overloadpacket.__name__
+        self.forward += name == "convolution" and args[1].shape[1] > 1
+        self.backward += name == "convolution_backward" and args[2].shape[1] > 1
+        return function(*args, **kwargs or {})
+
+
+def test_the_bare_passes_are_those_of_the_step(small_trainings, tmp_path):
+    # What the encoder sees of the photo (up to relu4_2, 8 layers) and of the style (all 9), to compare with, is the
+    # step's alone.
+    more = {"cin": 8, "predictor": 8 + 9, "cyclegan": 0, "stylegan": 0}
+    for name, (function, told, passes) in train.COURSES.items():
+        data = [small_trainings] if name == "cyclegan" else small_trainings
+        learner = function(**told, data=data, out=str(tmp_path / "out"), device="cpu").learner
+        step, bare = Convolutions(lambda: learner.step(1, 0)), Convolutions(passes(learner))  # noqa: B023
+        assert (step.forward - bare.forward, step.backward - bare.backward) == (more[name], 0) and bare.backward > 0

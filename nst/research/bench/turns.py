@@ -48,6 +48,22 @@ def in_turn(calls: Mapping[Key, Callable[[], Any]], device: Device, rounds: int,
     return found
 
 
+def seconds(call: Callable[[], Any], device: Device) -> float:
+    """What a call takes: of the processor, all cores together, whatever else the machine does; of a GPU by its events,
+    with what it waits for meanwhile."""
+    wait(device)
+    if device.torch_device.type != "cuda":
+        began = time.process_time()
+        call()
+        return time.process_time() - began
+    first, last = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    first.record()
+    call()
+    last.record()
+    last.synchronize()
+    return first.elapsed_time(last) / 1000
+
+
 def wait(device: Device) -> None:
     """Until the device has done what it was asked."""
     if device.torch_device.type == "cuda":
