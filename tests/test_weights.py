@@ -783,7 +783,7 @@ def test_missing_tensors_and_files_are_told(tmp_path):
 # ---- models.toml
 
 
-def test_shipped_manifest_is_valid_and_right_about_vgg(monkeypatch):
+def test_shipped_manifest_is_valid_and_right_about_vgg():
     known = weights.read_manifest()
     for name, convolutions, size in (("vgg19", 16, 80_097_536), ("vgg16", 13, 58_858_752)):
         vgg = known[name]
@@ -791,6 +791,7 @@ def test_shipped_manifest_is_valid_and_right_about_vgg(monkeypatch):
         assert len(vgg.shapes) == vgg.tensors == 2 * convolutions
         assert values * 4 == vgg.download == size
         assert vgg.config == {"arch": name}
+        assert weights.read_manifest()[name] is vgg, "an unchanged file is parsed once"
 
 
 def test_record_writes_and_renews_an_entry_and_leaves_the_rest(place):

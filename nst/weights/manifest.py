@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,7 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+@lru_cache(4)  # a page asks hundreds of times as it is built, and a parsing takes 5 ms
 def _parse(text: str, path: Path) -> dict[str, Weights]:
     try:
         return {name: _entry(name, table) for name, table in tomllib.loads(text).items()}
