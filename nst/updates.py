@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 from nst.params import strips
 
@@ -34,31 +35,56 @@ class Update(Protocol):
 
 
 class Adam:
+    """By the function that `torch.optim.Adam` calls: the class brings in PyTorch's compiler, which takes a second."""
+
     capturable = True
 
     def __init__(self, parameters: list[nn.Parameter], rate: Tensor) -> None:
-        capturable = rate.device.type == "cuda"
-        # The rate is a tensor, which may be halved on the device.
-        self.stepper = torch.optim.Adam(parameters, rate, betas=(0.9, 0.99), fused=True, capturable=capturable)
-        self.parameters = parameters
+        self.parameters, self.rate = parameters, rate  # the rate is a tensor, which may be halved on the device
+        self.moments: AdamState = [
+            {
+                "step": torch.zeros((), device=parameter.device),
+                "exp_avg": torch.zeros_like(parameter, requires_grad=False),
+                "exp_avg_sq": torch.zeros_like(parameter, requires_grad=False),
+            }
+            for parameter in parameters
+        ]
 
     def step(self, evaluate: Callable[[], Tensor]) -> None:
         evaluate()
-        self.stepper.step()
+        moving = [(p, old) for p, old in zip(self.parameters, self.moments, strict=True) if p.grad is not None]
+        with torch.no_grad():
+            adam(
+                params=[parameter for parameter, _ in moving],
+                grads=[parameter.grad for parameter, _ in moving if parameter.grad is not None],
+                exp_avgs=[old["exp_avg"] for _, old in moving],
+                exp_avg_sqs=[old["exp_avg_sq"] for _, old in moving],
+                max_exp_avg_sqs=[],
+                state_steps=[old["step"] for _, old in moving],
+                lr=self.rate,
+                beta1=0.9,
+                beta2=0.99,
+                eps=1e-8,
+                weight_decay=0,
+                amsgrad=False,
+                maximize=False,
+                fused=True,
+                capturable=self.rate.device.type == "cuda",
+            )
 
     def restart(self, again: Tensor) -> None:
-        for parameter in self.parameters:
-            for value in self.stepper.state[parameter].values():
+        for old in self.moments:
+            for value in old.values():
                 value.masked_fill_(again.to(value.device), 0)
 
     def state(self) -> AdamState:
-        return [dict(self.stepper.state[p]) for p in self.parameters]
+        return [dict(old) for old in self.moments]
 
     def warm(self, state: AdamState) -> None:
-        for parameter, old in zip(self.parameters, state, strict=False):
+        for i, (parameter, old) in enumerate(zip(self.parameters, state, strict=False)):
             size = parameter.shape[-2:]
             mean, square = _resized(old, (size[0], size[1]))
-            self.stepper.state[parameter] = {"step": old["step"].clone(), "exp_avg": mean, "exp_avg_sq": square}
+            self.moments[i] = {"step": old["step"].clone(), "exp_avg": mean, "exp_avg_sq": square}
 
 
 def _resized(old: dict[str, Tensor], size: tuple[int, int]) -> tuple[Tensor, Tensor]:
