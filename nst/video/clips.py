@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 import av
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
 
 from nst.images import MAX_RECIPE, ImageError, fit
 
@@ -296,6 +297,7 @@ def read_frames(clip: Clip, size: tuple[int, int] | None = None, skip: int = 0) 
     origin = round(clip.origin / clip.time_base)
     usual = max(1, round(1 / (clip.rate * clip.time_base)))
     last, count = begin - 1, 0
+    scaler = VideoReformatter()  # one for all frames: of a high dynamic range it makes tables, which takes seconds
     with container_of(clip) as source:
         stream = source.streams.video[0]
         if clip.begin > 2:
@@ -310,10 +312,12 @@ def read_frames(clip: Clip, size: tuple[int, int] | None = None, skip: int = 0) 
             last, count = when, count + 1
             if count > skip:
                 duration = frame.duration if frame.duration and frame.duration < 100 * usual else usual
-                yield Frame(_upright(frame, clip, width, height), when - begin, duration)
+                yield Frame(_upright(frame, clip, width, height, scaler), when - begin, duration)
 
 
-def _upright(frame: VideoFrame, clip: Clip, width: int, height: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _upright(
+    frame: VideoFrame, clip: Clip, width: int, height: int, scaler: VideoReformatter
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
     turned = clip.rotation % 180 != 0
     form: dict[str, Any] = {"width": height if turned else width, "height": width if turned else height}
     if int(frame.colorspace) in (2, 3):
@@ -323,7 +327,7 @@ def _upright(frame: VideoFrame, clip: Clip, width: int, height: int) -> np.ndarr
     form |= {"src_color_range": 2 if clip.colors.full else 1} if "rgb" not in frame.format.name else {}
     if clip.wide:  # white is what the standards take for a lit page (203 nits); lights above it are white as well
         form |= {"dst_colorspace": 1, "dst_color_primaries": 1, "dst_color_trc": 1}
-    shown = frame.reformat(format="rgb24", **form).to_ndarray()
+    shown = scaler.reformat(frame, format="rgb24", **form).to_ndarray()
     return np.ascontiguousarray(np.rot90(shown, clip.rotation // 90))
 
 
