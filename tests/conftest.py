@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ os.environ |= {
 }
 ssl.create_default_context = functools.cache(ssl.create_default_context)  # each client reads all certificates: 20 ms
 
+gc.disable()  # while everything is imported, of which nothing goes away again
+
 SERVES = re.compile(r"^(from|import) (app|gradio|nst\.(server|ui)|test_browser|visitor)\b", re.MULTILINE)
 
 
@@ -32,6 +35,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         for item in items:
             if item.path in serving:
                 item.add_marker("no_cover")
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # nor is it looked through again and again
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 from fake_run import FakeRun, quick_examples
+from gradio import routes
+from gradio.state_holder import SessionState
 from PIL import Image
 
 import app
 from nst.encoders import load_encoder
 from nst.images import encode, read_recipe
+from nst.server import sessions
 from nst.stylize import Estimate, style_transfer
 from nst.tasks.recipe import make_recipe
 from nst.ui import forecast
@@ -60,6 +63,9 @@ def serving_page(folder: Path, tabs: Sequence[tuple[str, Callable[[], object]]] 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder))
         patch.setattr(forecast.stylize, "estimate", lambda shape, **given: Estimate(8.0, 300_000_000))
+        patch.setattr(SessionState, "__init__", SessionState.__init__)
+        patch.setattr(routes, "StateHolder", routes.StateHolder)
+        sessions.look_after()  # as where it is served; else gradio describes every component for each page that opens
         quick_examples(patch)
         page = app.build_app(tabs)
         _, url, _ = page.launch(prevent_thread_lock=True, quiet=True, **launch_options())
