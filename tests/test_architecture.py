@@ -68,6 +68,7 @@ def nodes(module: str) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
+@cache
 def imports(module: str) -> set[str]:
     """The full names of all that a module imports, wherever it does so."""
     package = module if module in PACKAGES else module.rpartition(".")[0]

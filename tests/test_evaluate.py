@@ -147,12 +147,12 @@ def test_a_student_that_is_its_teacher_mapped_disagrees_nowhere():
     assert row["painted"] > row["photos"] > 0 and row["ratio"] == pytest.approx(row["painted"] / row["photos"])
 
 
-def test_disagreement_is_measured_on_what_is_painted(files):
+def test_disagreement_is_measured_on_what_is_painted(files, monkeypatch):
     file = tiny_encoder_file(files)
     photos = [str(files / "cat.png"), str(files / "night.png")]
-    rows = list(
-        compare_disagreement(teacher=file, encoder=file, contents=photos, styles=photos[:1], size=64, preset="draft")
-    )
+    monkeypatch.setitem(PRESETS, "draft", replace(PRESETS["draft"], num_steps=4))
+    asked = {"contents": photos, "styles": photos[:1], "size": 64, "preset": "draft"}
+    rows = list(compare_disagreement(teacher=file, encoder=file, **asked))
     assert len(rows) == len(STYLE_LAYERS) and rows[0]["painted"] < 0.05
     with pytest.raises(ValueError, match="Two photos"):
         next(compare_disagreement(teacher=file, contents=photos[:1], styles=photos))

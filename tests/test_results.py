@@ -71,7 +71,7 @@ def noise(width: int, height: int) -> Image.Image:
 
 
 def test_a_share_costs_three_megabytes_at_most(store):
-    size = 1200, 800
+    size = 900, 600
     image = noise(*size)
     inputs = dict.fromkeys(("content", "style", "style-2", "style-3", "masks-1", "masks-2"), image)
     id, _ = store.add(image, RECIPE, before=image, inputs=inputs)
@@ -323,15 +323,15 @@ def test_two_processes_share_one_folder(store):
     assert {result.id for result in store.latest(99)} == set(ids)
 
 
-def test_a_thousand_shares_at_once_are_all_kept(store):
+def test_two_hundred_shares_at_once_are_all_kept(store):
     replicas, kept = [store, Store(store.folder)], []
 
     def share(replica: Store, count: int) -> None:
         for i in range(count):
             kept.append((replica, *replica.add(drawn(i, (16, 16)), {"settings": {"seed": i}})))
 
-    together([lambda i=i: share(replicas[i % 2], 25) for i in range(40)])
-    assert len({id for _, id, _ in kept}) == 1000 == len(os.listdir(store.folder))
+    together([lambda i=i: share(replicas[i % 2], 5) for i in range(40)])
+    assert len({id for _, id, _ in kept}) == 200 == len(os.listdir(store.folder))
     other = {id(replicas[0]): replicas[1], id(replicas[1]): replicas[0]}
     assert all(whole(other[id(replica)], name) for replica, name, _ in kept), "each serves what the other took"
 
