@@ -1,4 +1,4 @@
-"""The tabs Mix, Color and Lab in a browser, painting for real on small pictures."""
+"""The tabs beside the first one in a browser, on one page that has them all, painting for real on small pictures."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clips import make_clip
 from PIL import Image, ImageChops, ImageColor, ImageStat
 from test_browser import NAMELESS, browser, expect, open_page, serving_page, to_share, too_wide  # noqa: F401  (fixtures)
 
@@ -29,6 +30,9 @@ FIRST = {"mix": "content", "color": "content", "layers": "content", "texture": "
 SHAPES = {"mix": (64, 43), "color": (192, 86), "layers": (320, 128), "texture": (64, 48), "invert": (128, 43)}
 TITLES = {"mix": ["Mix"], "color": ["Color"], "layers": ["Lab", "What layers keep"]}
 TITLES |= {"texture": ["Lab", "Texture"], "invert": ["Lab", "Inversion"]}
+
+PLAYERS = "[...document.querySelectorAll('#video-players video')]"
+PLAYS = "image => image.complete && image.naturalWidth > 0"
 
 
 @pytest.fixture(scope="module")
@@ -196,3 +200,83 @@ def test_a_style_is_added_and_restored_with_its_weight(open_tab):
     page.goto(page.url.partition("?")[0] + "?" + query)
     expect(page.locator("#mix-style-3-examples button[aria-pressed=true]")).to_have_attribute("data-name", "meadow")
     expect(page.locator("#mix-weight-3 input[type=number]")).to_have_value("80")
+
+
+# ---- horses, clips and faces, with the networks that come with Pastiche
+
+
+def test_a_photo_is_translated_offline_and_a_link_comes_back(open_page, address, browser):  # noqa: F811
+    page = open_page()
+    page.get_by_role("tab", name="Horse → Zebra").click()
+    expect(page.locator("#translate-content img")).to_be_visible()
+    expect(page.locator("#translate-direction input:checked")).to_have_value("photo2vangogh")  # no horse is here
+    page.locator("#translate-direction").get_by_text("Horse → zebra", exact=True).click()
+    page.locator("#translate-paint").click()
+    expect(page.locator("#translate-status strong")).to_have_text("Finished")
+    page.locator("#translate-also").click()
+    expect(page.locator("#translate-snapshots li")).to_have_count(2)
+    to_share(page, "translate-")
+    with page.expect_download() as download:
+        page.locator("#translate-download").click()
+    assert download.value.suggested_filename == "pastiche-coffee.png"
+    page.locator("#translate-copy-link").click()
+    expect(page.locator("#translate-copy-link")).to_have_text("Link copied")
+    link = page.evaluate("navigator.clipboard.readText()")
+    fresh = browser.new_context(viewport={"width": 390, "height": 844}).new_page()
+    fresh.goto(address + "?" + link.partition("?")[2])
+    expect(fresh.locator("#translate-direction input:checked")).to_have_value("horse2zebra")
+    assert too_wide(fresh) <= 0
+    fresh.context.close()
+
+
+def test_a_clip_is_painted_and_plays_beside_itself(open_page, tmp_path):  # noqa: F811
+    page = open_page("?task=video&consistency=55", ready=("#video-style",))
+    expect(page.locator("#video-paint")).to_be_visible()
+    expect(page.locator("#video-consistency input[type=number]")).to_have_value("55")
+    expect(page.locator("#video-content video")).to_be_visible()
+    page.get_by_role("button", name="Clear").first.click()
+    page.locator("#video-content input[type=file]").set_input_files(make_clip(tmp_path / "own.mp4", sound="aac"))
+    expect(page.locator("#video-content video")).to_be_visible()
+    page.locator("#video-paint").click()
+    expect(page.locator("#video-status strong")).to_have_text("Finished")
+    expect(page.locator("#video-players video")).to_have_count(2)
+    page.wait_for_function(f"{PLAYERS}.every(one => one.readyState == 4)")
+    assert page.evaluate(f"{PLAYERS}.map(one => one.videoWidth)") == [64, 64]
+    assert page.evaluate(f"{PLAYERS}[0].duration") == pytest.approx(1, abs=0.1)
+    page.evaluate(f"{PLAYERS}[0].play()")
+    page.wait_for_function(f"{PLAYERS}.every(one => one.currentTime > 0.2)")
+
+
+@pytest.mark.slow
+def test_faces_are_sampled_and_a_film_of_them_plays(open_page):  # noqa: F811
+    page = open_page("?task=faces&count=4", ready=())
+    expect(page.locator("#faces-count input")).to_have_value("4")
+    page.locator("#faces-paint").click()
+    expect(page.locator("#faces-status strong")).to_have_text("Finished")
+    cells = page.locator("#faces-snapshots [data-number]")
+    expect(cells).to_have_count(4)
+    page.locator("#faces-snapshots .larger").nth(1).click()
+    assert page.locator("dialog img").bounding_box()["width"] > 500
+    page.keyboard.press("Escape")
+    cells.nth(1).click()
+    page.locator("#faces-alike").click()
+    expect(page.locator("#faces-like input")).to_have_value("1")
+    expect(page.locator("#faces-status strong")).to_have_text("Finished")
+    page.get_by_role("tab", name="Morph").click()
+    page.locator("#morph-paint").click()
+    expect(page.locator("#morph-status strong")).to_have_text("Finished")
+    expect(page.locator("#morph-preview img")).to_have_attribute("src", re.compile(r"\.webp"))
+    page.wait_for_function(f"({PLAYS})(document.querySelector('#morph-preview img'))")
+    to_share(page, "morph-")
+    with page.expect_download() as download:
+        page.locator("#morph-film").click()
+    assert download.value.suggested_filename == "pastiche-morph.webp"
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert not too_wide(page)
+
+
+def test_a_link_opens_the_inner_tab_of_faces(open_page):  # noqa: F811
+    page = open_page("?task=mix_faces&first=3&second=9", ready=())
+    expect(page.locator("#mix-faces-second input")).to_have_value("9")
+    page.locator("#mix-faces-paint").click()
+    expect(page.locator("#mix-faces-snapshots li")).to_have_count(8)
