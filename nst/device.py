@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import ctypes
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -95,12 +96,17 @@ def choose_device(name: str | Device = "auto", precision: str = "auto") -> Devic
 
 
 def free_memory(device: Device) -> int:
-    """Bytes that may still be taken: the GPU's own, or of the machine and of the container this runs in."""
+    """Bytes that may still be taken: the GPU's own, or of the machine, of the container this runs in, and of what
+    `PASTICHE_MEMORY` allows this program. Raises ValueError where that is no number of gigabytes."""
     if device.torch_device.type == "cuda":
         free, whole = torch.cuda.mem_get_info(device.torch_device)
         allowed = torch.cuda.get_per_process_memory_fraction(device.torch_device.index) * whole
         return int(min(free, allowed - torch.cuda.memory_allocated(device.torch_device)))
     found = [psutil.virtual_memory().available]
+    if allowed := os.environ.get("PASTICHE_MEMORY"):
+        if not re.fullmatch(r"\d+(\.\d+)?", allowed):
+            raise ValueError(f"PASTICHE_MEMORY is a number of gigabytes, such as 4 or 2.5; not '{allowed[:40]}'.")
+        found.append(max(0, round(float(allowed) * 1e9) - resident_memory()))
     for limit, taken in (
         ("memory.max", "memory.current"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),

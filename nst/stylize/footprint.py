@@ -19,7 +19,7 @@ STATE = 120  # bytes of a pixel that a run holds beside features: of pictures, g
 
 def thrifty_state(device: Device) -> int:
     """The same where it is tiled. On a GPU photo and style are not; a CPU's heap is larger than what it holds."""
-    return 42 if device.torch_device.type == "cuda" else 90
+    return 42 if device.torch_device.type == "cuda" else 62
 
 
 def whole_step(models: Iterable[Encoder], kinds: Iterable[str], device: Device) -> float:

@@ -32,6 +32,10 @@ VIEWED = 2**22
 """Pixels of all views of a picture: the content is kept in each of them. From a megapixel on they are fewer than 8."""
 
 
+TRIMMED = 2**20
+"""Pixels of a scale after which freed memory is given back, before it is asked what is free."""
+
+
 def view_count(pixels: float) -> int:
     """How many views there are of a picture of so many pixels."""
     return int(max(2, min(8, VIEWED // pixels)))
@@ -166,7 +170,8 @@ class Objective:
             known = [*([] if content.blank else [content.picture]), *(style.picture for style in styles)]
             padding = "replicate" if self.endless is None else "circular"
             smooth = dict(zip(("weight", "exponent"), self.variation, strict=True))
-            losses.append(TotalVariationLoss(*map(self.device.place, known), **smooth, padding=padding))
+            placed = known if cut is not None else map(self.device.place, known)
+            losses.append(TotalVariationLoss(*placed, **smooth, padding=padding).to(self.device.torch_device))
         if self.norm[0]:
             losses.append(NormLoss(*self.norm))
         return PerceptualLoss(losses)
@@ -205,15 +210,17 @@ def paint(
     image, state = init, AdamState()
     tileable = optimizer == "adam" and preset.average > 0
     for part in parts:
-        small, fitted = content.at(part.size), [style.at(part.size) for style in styles]
-        begun = _begin(small, fitted, objective, image, init, seed, preset.reach * (optimizer != "lbfgs"), tileable)
-        del small, fitted  # each may be as large as all the rest of a run
+        reach = preset.reach * (optimizer != "lbfgs")
+        begun = _begin(content, styles, part.size, objective, image, init, seed, reach, tileable)
+        del image  # each of these may be as large as all the rest of a run
         if begun.cut is not None:
             trim_memory()
         for step in begun.run(part.num_steps, optimizer, learning_rate, preset, state):
             yield part.of_all(step, preset.num_steps)
         image = step.image
         del begun, step  # what this scale held is not needed while the next one begins
+        if part.size**2 > TRIMMED:
+            trim_memory()
 
 
 @dataclass(frozen=True)
@@ -260,8 +267,9 @@ class _Begun:
 
 
 def _begin(
-    small: ContentImage,
+    content: ContentImage,
     styles: Sequence[StyleImage],
+    size: int,
     objective: Objective,
     image: str | Tensor,
     init: str | Tensor,
@@ -269,7 +277,8 @@ def _begin(
     reach: int,
     tileable: bool,
 ) -> _Begun:
-    """A scale of a run that goes on from the last scale's image, or starts as asked."""
+    """The scale of a run with this long side, which goes on from the last scale's image, or starts as asked."""
+    small, styles = content.at(size), [style.at(size) for style in styles]
     device, shape = objective.device, _shape(small.picture)
     views = objective.views(shape, reach, seed)
     cut = objective.cut(shape, views) if tileable else None
@@ -279,9 +288,9 @@ def _begin(
     start = placed(first_picture(image, small.picture, styles[0].picture, seed))
     if isinstance(image, Tensor) and init == "content":
         # Where little is to change, the smaller scale lost more of the photo's detail than its style gained.
-        lost = small.picture - resize(resize(small.picture, _shape(image)), shape)
-        detailed = placed(lost).add_(start).clamp_(0, 1)
-        del lost
+        if cut is not None:
+            trim_memory()
+        detailed = _with_detail(start, small.picture, _shape(image))
         if begun.loss(detailed) < begun.loss(start):
             start = detailed
     given = (small.picture, image, styles[0].picture)
@@ -290,6 +299,16 @@ def _begin(
         return replace(begun, pixels=PixelImage(start, copy))
     kept = device.place(small.picture), small.keep.to(device.torch_device)
     return replace(begun, pixels=KeptImage(start, *kept, copy))
+
+
+def _with_detail(start: Tensor, picture: Tensor, seen: tuple[int, int]) -> Tensor:
+    """What to start from, with all that is lost of a picture where it is seen with this height and width."""
+    detailed = torch.empty_like(start)
+    for i in range(start.shape[1]):  # one color after the other: each is a third of a large picture
+        color, into = picture[:, i : i + 1], detailed[:, i : i + 1]
+        into.copy_(color).sub_(resize(resize(color, seen), _shape(picture)).to(into.device))
+        into.add_(start[:, i : i + 1]).clamp_(0, 1)
+    return detailed
 
 
 def prepare_content(

@@ -43,7 +43,7 @@ def plan(size: int, preset: Preset, whole: bool = False) -> list[Part]:
     shares = [preset.first] + [1.0] * (len(sizes) - 1)
     ends = [round(preset.num_steps * sum(shares[: i + 1]) / sum(shares)) for i in range(len(sizes))]
     counts = [max(1, end - begin) for begin, end in zip([0, *ends], ends, strict=False)]
-    counts[-1] += preset.num_steps - sum(counts)
+    counts[0] -= sum(counts) - preset.num_steps  # the most are there, and none is to be without a step
     costs = [count * side**2 for count, side in zip(counts, sizes, strict=True)]
     return [
         Part(sizes[i], counts[i], costs[i] / sum(costs), sum(counts[:i]), sum(costs[:i]) / sum(costs))
