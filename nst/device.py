@@ -103,10 +103,10 @@ def free_memory(device: Device) -> int:
         allowed = torch.cuda.get_per_process_memory_fraction(device.torch_device.index) * whole
         return int(min(free, allowed - torch.cuda.memory_allocated(device.torch_device)))
     found = [psutil.virtual_memory().available]
-    if allowed := os.environ.get("PASTICHE_MEMORY"):
-        if not re.fullmatch(r"\d+(\.\d+)?", allowed):
-            raise ValueError(f"PASTICHE_MEMORY is a number of gigabytes, such as 4 or 2.5; not '{allowed[:40]}'.")
-        found.append(max(0, round(float(allowed) * 1e9) - resident_memory()))
+    if most := os.environ.get("PASTICHE_MEMORY"):
+        if not re.fullmatch(r"\d+(\.\d+)?", most):
+            raise ValueError(f"PASTICHE_MEMORY is a number of gigabytes, such as 4 or 2.5; not '{most[:40]}'.")
+        found.append(max(0, round(float(most) * 1e9) - resident_memory()))
     for limit, taken in (
         ("memory.max", "memory.current"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),

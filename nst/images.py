@@ -323,9 +323,23 @@ def encode(
     UserComment in JPEG and WebP. `alpha` (mode L, resized where need be) is put back; JPEG shows white there.
     Raises ImageError for an unknown format, too long a recipe, too large a picture.
     """
+    buffer = io.BytesIO()
+    _write(buffer, image, format, quality, recipe, alpha)
+    return buffer.getvalue()
+
+
+def _write(
+    file: BinaryIO,
+    image: Image.Image,
+    format: Format,
+    quality: int = 95,
+    recipe: dict[str, Any] | None = None,
+    alpha: Image.Image | None = None,
+) -> None:
+    """What `encode` gives, piece by piece: of a large picture it is as much as the picture itself."""
     if format not in _FORMATS.values():
         raise ImageError(f"Pictures cannot be written as '{format}'; choose png, jpeg or webp.")
-    rgb, text, exif, buffer = image.convert("RGB"), PngInfo(), b"", io.BytesIO()
+    rgb, text, exif = image.convert("RGB"), PngInfo(), b""
     rgb.info = {}  # Pillow would copy a comment or a transparent color from here
     if alpha is not None:
         alpha = alpha.convert("L").resize(rgb.size, Image.Resampling.BICUBIC)
@@ -341,10 +355,11 @@ def encode(
     icc = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     icc = icc[:24] + b"\x07\xd0\0\1\0\1" + bytes(6) + icc[36:]  # not today's date: same picture, same file
     try:  # each format takes those of the options that it knows
-        rgb.save(buffer, format, quality=quality, subsampling=0, icc_profile=icc, pnginfo=text, exif=exif)
+        rgb.save(file, format, quality=quality, subsampling=0, icc_profile=icc, pnginfo=text, exif=exif)
     except (OSError, ValueError) as error:
+        if getattr(error, "errno", None):  # the disk is full, say: no matter of the format
+            raise
         raise ImageError(f"This picture is too large for {format}; choose png or a smaller size.") from error
-    return buffer.getvalue()
 
 
 @contextmanager
@@ -364,8 +379,8 @@ def save(path: str | Path, image: Image.Image, **options: Any) -> Path:
     path = Path(path)
     if path.suffix.lower() not in _FORMATS:
         raise ImageError(f"'{path}' has no suffix for a picture; choose .png, .jpg or .webp.")
-    with written(path) as part:
-        part.write_bytes(encode(image, format=_FORMATS[path.suffix.lower()], **options))
+    with written(path) as part, part.open("wb") as file:
+        _write(file, image, _FORMATS[path.suffix.lower()], **options)
     return path
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -14,8 +16,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from nst.cli import experiments
 from nst.color import COLOR_MODES
 from nst.device import choose_device, peak_memory, resident_memory
+from nst.images import to_pil
 from nst.losses import STYLE_LOSSES
-from nst.research.bench import gpu, presets, train, turns
+from nst.research.bench import gpu, presets, prints, train, turns
 from nst.research.bench import optimization as bench
 
 
@@ -156,3 +159,47 @@ def test_the_bare_passes_are_those_of_the_step(small_trainings, tmp_path):
         learner = function(**told, data=data, out=str(tmp_path / "out"), device="cpu").learner
         step, bare = Convolutions(lambda: learner.step(1, 0)), Convolutions(passes(learner))  # noqa: B023
         assert (step.forward - bare.forward, step.backward - bare.backward) == (more[name], 0) and bare.backward > 0
+
+
+@pytest.mark.slow
+def test_a_print_is_a_process_of_its_own_that_may_take_so_much(tmp_path):
+    photo = tmp_path / "photo.png"
+    to_pil(picture(1, 40, 64)).save(photo)
+    given = {"content": str(photo), "style": str(photo), "out": str(tmp_path), "encoder": tiny_encoder_file(tmp_path)}
+    (row,) = prints.bench_prints(sizes=[64], memory=[1.5], **given)
+    assert (row["size"], row["allowed"]) == ("64 x 40", 1.5) and "longer" not in row
+    assert 1e8 < row["peak"] < 1.5e9 and row["seconds"] > 0
+    assert (tmp_path / "draft-64.png").is_file()
+
+
+def test_prints_are_compared_with_the_one_before(tmp_path, monkeypatch):
+    told = []
+
+    def taken(words, environment):
+        to_pil(picture(1, 40, 64)).save(words[-1])
+        told.append(environment)
+        return 10 * len(told), 3.0 ** len(told)
+
+    monkeypatch.setattr(prints, "taken", taken)
+    rows = list(prints.bench_prints(sizes=[64, 128], memory=[1, 2.5]))
+    assert [(row["peak"], row["seconds"], row.get("longer")) for row in rows] == [(10, 3, None), (20, 9, 3)]
+    assert told == [{"PASTICHE_MEMORY": "1"}, {"PASTICHE_MEMORY": "2.5"}]
+    with pytest.raises(ValueError, match="1 sizes need 1 numbers for memory, not 2"):
+        list(prints.bench_prints(sizes=[64], memory=[1, 2]))
+
+
+def test_a_print_that_failed_says_why():
+    with pytest.raises(ValueError, match="nothing"):
+        prints.taken(["nothing"], {})
+
+
+def test_a_step_brings_no_compiler_along(tmp_path):
+    """PyTorch's takes a second to import, and 160 MB."""
+    script = f"""
+import sys, torch
+from nst.stylize import style_transfer
+photo = torch.rand(1, 3, 32, 32)
+list(style_transfer(photo, photo, size=64, num_steps=2, encoder={tiny_encoder_file(tmp_path)!r}, device="cpu"))
+sys.exit(bool({{"torch._dynamo", "triton", "sympy"}} & sys.modules.keys()))
+"""
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0

@@ -54,6 +54,18 @@ def test_images_lie_channels_last():
     assert placed.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_what_may_be_taken_is_what_is_allowed(monkeypatch):
+    cpu, held = choose_device("cpu"), device.resident_memory()
+    monkeypatch.setenv("PASTICHE_MEMORY", f"{(held + 3e8) / 1e9:.4f}")
+    assert 2e8 < device.free_memory(cpu) < 4e8
+    monkeypatch.setenv("PASTICHE_MEMORY", "0.01")
+    assert device.free_memory(cpu) == 0
+    for wrong in ("4GB", "-1", "nan", "much"):
+        monkeypatch.setenv("PASTICHE_MEMORY", wrong)
+        with pytest.raises(ValueError, match=r"PASTICHE_MEMORY is a number of gigabytes"):
+            device.free_memory(cpu)
+
+
 def test_there_is_one_lock():
     assert device.lock.acquire(timeout=1)
     device.lock.release()

@@ -26,7 +26,7 @@ from nst.losses import (
     wasserstein_loss,
 )
 from nst.losses.structure import mean_around
-from nst.losses.wasserstein import STEPS
+from nst.losses.wasserstein import STEPS, mixed_moments
 from nst.optimize import optimize
 from nst.params import PixelImage
 
@@ -76,12 +76,15 @@ def test_the_steps_of_the_root_bring_all_that_is_resolved_to_one():
     assert (x - 1).abs().max() < 1e-6
 
 
-@pytest.mark.parametrize(("way", "exact"), [(gram.by_parts, 1e-4), (gram.at_once, 1e-6 * 30**2)])
+@pytest.mark.parametrize(
+    ("way", "exact"),
+    [(gram.by_parts, 1e-4), (gram.at_once, 1e-4), (lambda x, _: gram.uncentered(x), gram.ROUNDED * 70 * 36**2)],
+)
 def test_moments_are_those_of_the_whole_at_once(way, exact, monkeypatch):
     monkeypatch.setattr("nst.losses.gram.PART", 2**9)
     x = (torch.rand(2, 70, 40, 30, generator=torch.Generator().manual_seed(0)) + 5) ** 2
     guide = torch.rand(2, 1, 40, 30, generator=torch.Generator().manual_seed(1))
-    for share in (None, guide):
+    for share in (None, guide) if way in (gram.by_parts, gram.at_once) else (None,):
         flat, counts = x.double().flatten(2), (torch.ones_like(guide) if share is None else guide).double().flatten(2)
         counts = counts / counts.sum(2, keepdim=True)
         mean = (flat * counts).sum(2)
@@ -100,6 +103,36 @@ def test_what_is_flat_within_a_guide_has_no_variance_however_far_it_is_from_the_
     mean, covariance = moments(x.to(dtype), guide)
     assert torch.allclose(mean[0], x[0, :, 0, 0].to(dtype).float(), rtol=1e-6)
     assert covariance.abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("varied", [0, 1e-4, 1e-3, 1e-2])
+@pytest.mark.parametrize("way", [gram.by_parts, gram.at_once, lambda x, _: gram.uncentered(x.bfloat16().float())])
+def test_what_hardly_varies_is_compared_like_everything_else(way, varied):
+    """No rounding makes a variance negative, of which there would be no root: neither of one picture nor of several."""
+    random = torch.Generator().manual_seed(0)
+    flat = [2 * torch.rand(1, 1, 64, generator=random) for _ in range(2)]
+    found = [way(x + varied * torch.randn(1, 4096, 64, generator=random), None) for x in (*flat, flat[0])]
+    found = [(mean[:, 0], covariance) for mean, covariance in found]
+    for mean, covariance in (
+        found[0],
+        mixed_moments(found[::2], [1 / 3, 2 / 3]),
+        mixed_moments(found, [0.1, 0.2, 0.7]),
+    ):
+        root, inverse = matrix_root(covariance)
+        assert root.isfinite().all() and inverse.isfinite().all()
+        assert wasserstein_loss(mean, covariance, mean, root).abs() < 1e-3
+
+
+def test_a_mixture_s_moments_are_those_of_its_parts_together():
+    x = torch.rand(1, 40, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    parts, mean = (x[:, :10], x[:, 10:]), x.mean(1)
+    found = [(part.mean(1), torch.cov(part[0].T, correction=0)[None]) for part in parts]
+    mixed = mixed_moments(found, [0.25, 0.75])
+    assert torch.allclose(mixed[0], mean) and torch.allclose(mixed[1], torch.cov(x[0].T, correction=0)[None])
+    # With weights that do not sum to 1, as before the last tile: what the raw moments say.
+    mean, covariance = mixed_moments(found, [0.25, 0.5])
+    raw = sum(w * (c + m[:, :, None] * m[:, None]) for w, (m, c) in zip([0.25, 0.5], found, strict=True))
+    assert torch.allclose(covariance, raw - mean[:, :, None] * mean[:, None])
 
 
 def test_matrix_root_squares_to_the_matrix():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -48,9 +49,12 @@ def test_scales_and_steps_add_up():
 
 
 def test_fewer_steps_than_scales_still_end_at_the_size():
-    from dataclasses import replace
-
     assert [(p.size, p.num_steps) for p in plan(512, replace(PRESETS["best"], num_steps=1))] == [(512, 1)]
+    for preset in PRESETS.values():
+        for count in range(1, 40):
+            for size in (64, 512, 2000):
+                steps = [part.num_steps for part in plan(size, replace(preset, num_steps=count))]
+                assert min(steps) >= 1 and sum(steps) == count
 
 
 def test_strength_balances_from_content_to_style():
@@ -169,3 +173,12 @@ def test_what_an_estimate_was_measured_for_is_encoder_device_and_style_losses(en
     assert is_measured(**given) and is_measured(**given, seed=3)
     assert not is_measured(**given | {"style_loss": "gram+histogram"})
     assert not is_measured(**given, content_encoder="compact")
+
+
+def test_styles_that_hardly_vary_can_be_mixed(encoder):
+    """What rounding took of their variances made the loss no number."""
+    flat = [torch.full((1, 3, 48, 64), shade) + 1e-3 * picture(i, 48, 64) for i, shade in enumerate((0.3, 0.8))]
+    steps = list(
+        style_transfer(picture(1), flat, size=64, num_steps=3, style_weights=[1, 2], encoder=encoder, device="cpu")
+    )
+    assert all(math.isfinite(step.loss) and step.note is None for step in steps)

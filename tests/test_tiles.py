@@ -238,6 +238,19 @@ def test_a_run_is_cut_into_tiles_by_itself_where_memory_is_scarce(tmp_path, monk
     assert sum(tiled[-1].losses.values()) < 1.1 * sum(whole[-1].losses.values())
 
 
+def test_no_seam_is_where_tiles_meet(tmp_path, request):
+    """Along each row and column pixels differ as much as in a picture that was painted at once."""
+    preset = Preset(num_steps=7, factor=2.0, smallest=230, average=0.5, tv_weight=0.1, reach=8)
+    settings = {"preset": preset, "init": "noise", "strength": 100.0, "masks": None}
+    whole = run(tmp_path, **settings)[-1].image
+    cuts = request.getfixturevalue("scarce")
+    tiled = run(tmp_path, **settings)[-1].image
+    assert len(cuts[-1].windows) >= 4
+    for axis in (-2, -1):
+        one, other = (x.diff(dim=axis).abs().mean((0, 1, -3 - axis)) for x in (tiled, whole))
+        assert (one / other - 1).abs().max() < 0.02
+
+
 @pytest.mark.usefixtures("scarce")
 def test_what_is_kept_stays_in_tiles(tmp_path):
     keep = torch.zeros(1, 1, 150, 260)

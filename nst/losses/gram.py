@@ -96,15 +96,27 @@ SAMPLED, PART = 4096, 2**17
 
 def at_once(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
     """The same on a GPU, whose products of half precision are exact and summed up in float32."""
+    if share is None and _exact(x):
+        return uncentered(x)
     x = x if _exact(x) else x.float()
-    if share is None:  # a mean that is not taken off first loses less than rounded differences do, and saves two rounds
-        mean = sums(x, None) / x.shape[1]
-        return mean, squares(x, x) / x.shape[1] - mean.transpose(1, 2) @ mean
-    near = sums(x, share).to(x.dtype)
+    near = x.mean(1, keepdim=True) if share is None else sums(x, share).to(x.dtype)
     apart = x - near
-    beside = sums(apart, share)
-    return near + beside, squares(apart * share, apart) - beside.transpose(1, 2) @ beside
+    weighted = apart / x.shape[1] if share is None else apart * share
+    beside = weighted.sum(1, keepdim=True) if share is None else sums(apart, share)
+    return near + beside, squares(weighted, apart) - beside.transpose(1, 2) @ beside
 
+
+def uncentered(x: Tensor) -> tuple[Tensor, Tensor]:
+    """The same without a share, of half precision: a mean that is not taken off first loses less than rounded
+    differences do, and saves two rounds."""
+    mean = sums(x, None) / x.shape[1]
+    square = squares(x, x) / x.shape[1] - mean.transpose(1, 2) @ mean
+    square.diagonal(dim1=1, dim2=2).add_(ROUNDED * mean.square().sum(2))
+    return mean, square
+
+
+ROUNDED = 2**-22
+"""What rounding may take of the mean's square: so much is added to variances, of which none is then below 0."""
 
 SLICES = 8
 ROWS = 1024

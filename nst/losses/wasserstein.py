@@ -19,8 +19,9 @@ def mixed_moments(found: Sequence[tuple[Tensor, Tensor]], weights: Sequence[floa
     if len(found) == 1:
         return found[0]
     mean = weighted_sum([m for m, _ in found], weights)
-    raw = weighted_sum([c + m[:, :, None] * m[:, None] for m, c in found], weights)
-    return mean, raw - mean[:, :, None] * mean[:, None]
+    around = [(c, m - mean) for m, c in found]  # less is rounded away than of raw moments, and no variance is below 0
+    spread = weighted_sum([c + m[:, :, None] * m[:, None] for c, m in around], weights)
+    return mean, spread + (1 - sum(weights)) * (mean[:, :, None] * mean[:, None])
 
 
 def matrix_root(matrix: Tensor) -> tuple[Tensor, Tensor]:
@@ -216,8 +217,8 @@ class MeanVariance(Statistic):
 
     def mix(self, measured: Sequence[Any], weights: Sequence[float]) -> Measured:
         mean = weighted_sum([m for m, _ in measured], weights)
-        raw = weighted_sum([v + m.square() for m, v in measured], weights)
-        return mean, (raw - mean.square()).clamp_min(0)
+        spread = weighted_sum([v + (m - mean).square() for m, v in measured], weights)
+        return mean, spread + (1 - sum(weights)) * mean.square()  # as in `mixed_moments`
 
     def aim(self, mean: Tensor, variance: Tensor) -> None:
         self.keep(mean=mean, variance=variance)

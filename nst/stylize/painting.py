@@ -207,18 +207,18 @@ def paint(
     learning_rate: float | None,
 ) -> Iterator[Step]:
     """The run itself, from scale to scale."""
-    image, state = init, AdamState()
+    step, state = None, AdamState()
     tileable = optimizer == "adam" and preset.average > 0
+    reach = preset.reach * (optimizer != "lbfgs")
     for part in parts:
-        reach = preset.reach * (optimizer != "lbfgs")
+        image = step.image if step else init
         begun = _begin(content, styles, part.size, objective, image, init, seed, reach, tileable)
         del image  # each of these may be as large as all the rest of a run
         if begun.cut is not None:
             trim_memory()
         for step in begun.run(part.num_steps, optimizer, learning_rate, preset, state):
             yield part.of_all(step, preset.num_steps)
-        image = step.image
-        del begun, step  # what this scale held is not needed while the next one begins
+        del begun  # what this scale held is not needed while the next one begins
         if part.size**2 > TRIMMED:
             trim_memory()
 

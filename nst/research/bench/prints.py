@@ -45,17 +45,16 @@ def bench_prints(
     if len(sizes) != len(memory):
         raise ValueError(f"{len(sizes)} sizes need {len(sizes)} numbers for memory, not {len(memory)}.")
     with tempfile.TemporaryDirectory() as folder:
-        inputs = {"content": content, "style": style}
-        for name, picture in (("content", load_content("coffee")), ("style", load_style("night", 1024))):
-            if inputs[name] is None:
-                inputs[name] = str(Path(folder, f"{name}.png"))
-                picture.save(inputs[name])
+        if content is None:
+            load_content("coffee").save(content := str(Path(folder, "content.png")))
+        if style is None:
+            load_style("night", 1024).save(style := str(Path(folder, "style.png")))
         before = 0.0
         for size, allowed in zip(sizes, memory, strict=True):
             target = Path(out or folder).expanduser() / f"{preset}-{size}.png"
             words = ["--preset", preset, "--encoder", encoder, "--size", str(size), "--device", "cpu", "--seed", "0"]
             peak, seconds = taken(
-                ["stylize", str(inputs["content"]), "--style", str(inputs["style"]), *words, "-o", str(target)],
+                ["stylize", content, "--style", style, *words, "-o", str(target)],
                 {"PASTICHE_MEMORY": str(allowed)},
             )
             wide, high = size_of(target)
@@ -65,9 +64,11 @@ def bench_prints(
 
 
 def taken(words: Sequence[str], environment: Mapping[str, str]) -> tuple[int, float]:
-    """Bytes at the peak, and seconds of all cores, of a command of ours. Raises ValueError with its words if it fails."""
+    """Bytes at the peak and seconds of all cores, of our command. Raises ValueError with its words if it fails."""
     command, peak, seconds = [sys.executable, "-m", "nst", *words], 0, 0.0
-    with psutil.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
+    with psutil.Popen(
+        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as child:
         while True:
             try:
                 _, said = child.communicate(timeout=LOOK)
