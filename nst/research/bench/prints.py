@@ -21,6 +21,7 @@ def bench_prints(
     sizes: Sequence[int] = (4096, 8192),
     memory: Sequence[float] = (2.0, 4.0),
     preset: str = "draft",
+    steps: int | None = None,
     encoder: str = "compact",
     content: str | None = None,
     style: str | None = None,
@@ -35,6 +36,7 @@ def bench_prints(
         sizes: long sides in pixels.
         memory: gigabytes that each may take: what `PASTICHE_MEMORY` is set to.
         preset: see `nst.settings.PRESETS`.
+        steps: over all scales; left out are the preset's.
         encoder: by name or file.
         content, style: files; left out are an example photo and a drawn style.
         out: folder for the pictures; left out, they are thrown away.
@@ -53,6 +55,7 @@ def bench_prints(
         for size, allowed in zip(sizes, memory, strict=True):
             target = Path(out or folder).expanduser() / f"{preset}-{size}.png"
             words = ["--preset", preset, "--encoder", encoder, "--size", str(size), "--device", "cpu", "--seed", "0"]
+            words += ["--steps", str(steps)] if steps else []
             peak, seconds = taken(
                 ["stylize", content, "--style", style, *words, "-o", str(target)],
                 {"PASTICHE_MEMORY": str(allowed)},
