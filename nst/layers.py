@@ -53,12 +53,11 @@ def padded_by_hand(x: Tensor, padding: str, size: int = 1) -> Tensor:
     larger = torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=torch.channels_last)
     rows = larger[:, :, size:-size]
     rows[..., size:-size] = x
-    for i in range(size):
-        above, below = _repeated(padding, i)
-        rows[..., size - 1 - i], rows[..., size + width + i] = x[..., above], x[..., below]
-    for i in range(size):
-        above, below = _repeated(padding, i)
-        larger[:, :, size - 1 - i], larger[:, :, size + height + i] = rows[:, :, above], rows[:, :, below]
+    for dim, source in ((3, x), (2, rows)):
+        whole = rows if dim == 3 else larger
+        for i in range(size):
+            for outer, inner in _pairs(whole.shape[dim], source.shape[dim], padding, i):
+                whole[_at(dim, outer)] = source[_at(dim, inner)]
     return larger
 
 
@@ -68,22 +67,34 @@ def fold(padded: Tensor, padding: str, size: int = 1) -> Tensor:
     The adjoint of `F.pad`; overwrites its argument (N, C, H + 2 size, W + 2 size) and gives a part of it.
     """
     rows = padded[:, :, size:-size]
-    for i in range(size):
-        above, below = _repeated(padding, i)
-        rows[:, :, above] += padded[:, :, size - 1 - i]
-        rows[:, :, below] += padded[:, :, -size + i]
     inside = rows[..., size:-size]
-    for i in range(size):
-        above, below = _repeated(padding, i)
-        inside[..., above] += rows[..., size - 1 - i]
-        inside[..., below] += rows[..., -size + i]
+    for dim, whole, into in ((2, padded, rows), (3, rows, inside)):
+        for i in range(size):
+            for outer, inner in _pairs(whole.shape[dim], into.shape[dim], padding, i):
+                into[_at(dim, inner)].add_(whole[_at(dim, outer)])
     return inside
 
 
-def _repeated(padding: str, i: int) -> tuple[int, int]:
-    """Which rows the one that is `i` further above the picture repeats, and the one that is so far below it."""
+def _pairs(larger: int, size: int, padding: str, i: int) -> list[tuple[slice, slice]]:
+    """Places along a padded side of the two that are `i` further out than the first, and those along the side itself
+    that they repeat: on into the picture, the same one again, or back from its other end. Both at once, where these
+    are in the same order: each is a kernel of its own on a GPU, and there are many.
+    """
     above, below = PADDINGS[padding]
-    return above + above * i, below - above * i  # on into the picture, the same one again, or back from its other end
+    margin = (larger - size) // 2
+    outer = margin - 1 - i, margin + size + i
+    inner = (above + above * i) % size, (below - above * i) % size
+    if inner[0] < inner[1]:
+        return [(_both(*outer), _both(*inner))]
+    return [(slice(o, o + 1), slice(n, n + 1)) for o, n in zip(outer, inner, strict=True)]
+
+
+def _both(first: int, last: int) -> slice:
+    return slice(first, last + 1, last - first)
+
+
+def _at(dim: int, places: slice) -> tuple[slice, ...]:
+    return (*[slice(None)] * dim, places)
 
 
 def _conv(x: Tensor, weight: Tensor, bias: Tensor, padding: str) -> Tensor:

@@ -23,3 +23,18 @@ class Host(TorchDispatchMode):
         if name in READS | MAKES or any(mask.dtype == torch.bool for mask in masks):
             self.seen.append(name)
         return func(*args, **(kwargs or {}))
+
+
+class Operations(TorchDispatchMode):
+    """Counts operations that a GPU would have to start: not those that only look at memory in another way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += not (func.is_view or func.overloadpacket.__name__ in LOOKS)
+        return func(*args, **(kwargs or {}))
+
+
+LOOKS = {"_unsafe_view", "detach", "empty", "empty_like", "new_empty", "empty_strided"}

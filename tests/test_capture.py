@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from host import Host
+from host import Host, Operations
 from tiny import STAGES, picture, tiny_encoder
 from torch._subclasses.fake_tensor import FakeTensorMode
 
@@ -27,6 +27,7 @@ from nst.losses import (
     wasserstein,
 )
 from nst.losses.gram import _Moments as Moments
+from nst.losses.gram import uncentered
 from nst.params import KeptImage, PixelImage
 from nst.transforms import Shifts
 
@@ -154,6 +155,22 @@ def test_the_gradient_of_moments_stays_on_a_gpu(guided, centered):
         gradient, *_ = Moments.backward.__wrapped__(context, *found)
         assert found[1].dtype == torch.float32 and (gradient.dtype, gradient.shape) == (x.dtype, x.shape)
         assert gradient.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_a_step_is_few_operations(monkeypatch):
+    """A GPU waits for the start of each; there were 605 in this one before they were counted."""
+    batches = wasserstein.batches_by_width
+    monkeypatch.setattr(wasserstein, "batches_by_width", lambda widths, device: batches(widths, "cuda"))
+    monkeypatch.setattr("nst.losses.gram.by_parts", lambda x, share: uncentered(x))
+    photo, encoder = picture(1), tiny_encoder()
+    content = ContentLoss(encoder(photo, encoder.layers), ("relu3_1", "relu4_2"))
+    whole = PerceptualLoss([content, *criterion("wasserstein").losses, TotalVariationLoss(photo, weight=1.0)])
+    descent = Descent(PixelImage(photo), encoder, whole, CPU, "adam", None, 0.9)
+    descent.blind = True
+    descent.step()
+    with Operations() as operations:
+        descent.step()
+    assert operations.count < 400
 
 
 @pytest.mark.parametrize("padding", ["reflect", "zeros"])

@@ -58,9 +58,12 @@ class _Moments(torch.autograd.Function):
         x = features.permute(0, 2, 3, 1)
         height, width = x.shape[1:3]
         count = height * width if share is None else 1
-        matrix = (by_square + by_square.transpose(1, 2)) / count
-        x, matrix, offset = x.flatten(1, 2), matrix.to(x.dtype), by_center[:, None] / count - center[:, None] @ matrix
-        gradient = shifted_product(offset.to(x.dtype), x, matrix) if ctx.centered else x @ matrix
+        matrix, x = (by_square + by_square.transpose(1, 2)) / count, x.flatten(1, 2)
+        if ctx.centered:
+            offset = torch.baddbmm(by_center[:, None], center[:, None], matrix, beta=1 / count, alpha=-1)
+            gradient = shifted_product(offset.to(x.dtype), x, matrix.to(x.dtype))
+        else:
+            gradient = x @ matrix.to(x.dtype)
         if share is not None:
             gradient = gradient * share.to(x.dtype)
         return gradient.unflatten(1, (height, width)).permute(0, 3, 1, 2), None, None
@@ -109,9 +112,9 @@ def at_once(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
 def uncentered(x: Tensor) -> tuple[Tensor, Tensor]:
     """The same without a share, of half precision: a mean that is not taken off first loses less than rounded
     differences do, and saves two rounds."""
-    mean = sums(x, None) / x.shape[1]
-    square = squares(x, x) / x.shape[1] - mean.transpose(1, 2) @ mean
-    square.diagonal(dim1=1, dim2=2).add_(ROUNDED * mean.square().sum(2))
+    mean = x.mean(1, keepdim=True, dtype=torch.float32)
+    square = torch.baddbmm(squares(x, x), mean.transpose(1, 2), mean, beta=1 / x.shape[1], alpha=-1)
+    square.diagonal(dim1=1, dim2=2).add_((mean @ mean.transpose(1, 2))[:, 0], alpha=ROUNDED)
     return mean, square
 
 
@@ -141,11 +144,9 @@ def squares(x: Tensor, y: Tensor) -> Tensor:
     return total
 
 
-def sums(x: Tensor, share: Tensor | None) -> Tensor:
-    """The sum over positions (N, 1, C) of x (N, P, C), each times its share (N, P, 1) if given; in float32."""
-    if x.device.type != "cpu" and share is None:
-        return x.sum(1, keepdim=True, dtype=torch.float32)
-    return squares(x.new_ones(*x.shape[:2], 1) if share is None else share, x)
+def sums(x: Tensor, share: Tensor) -> Tensor:
+    """The sum over positions (N, 1, C) of x (N, P, C), each times its share (N, P, 1); in float32."""
+    return squares(share, x)
 
 
 def shifted_product(offset: Tensor, x: Tensor, matrix: Tensor) -> Tensor:

@@ -97,6 +97,8 @@ class StyleLoss(nn.Module):
             for members, mixture, _ in targets:
                 samples = [_sample(styles[i], site, where[i], what[i]) for i in members]
                 self.statistics.append(STATISTICS[kind].of(samples, mixture, options))
+        each = torch.tensor([site.weight * count for site in self.sites for count in self.counts])
+        self.register_buffer("count", each.to(styles[0][self.layers[0]].device), persistent=False)
 
     @property
     def capturable(self) -> bool:
@@ -145,9 +147,7 @@ class StyleLoss(nn.Module):
         ]
 
     def _weighted(self, distances: Sequence[Tensor]) -> dict[str, Tensor]:
-        weights = [site.weight * count for site in self.sites for count in self.counts]
-        terms = [weight * distance for weight, distance in zip(weights, distances, strict=True)]
-        return {"style": self.weight * torch.stack(terms).sum()}
+        return {"style": self.weight * (torch.stack(list(distances)) * self.get_buffer("count")).sum()}
 
 
 Shrunk = dict[tuple[str, int, int], Tensor]  # features by layer and size that were averaged down already

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -40,26 +41,34 @@ def matrix_roots(matrices: Sequence[Tensor]) -> list[tuple[Tensor, Tensor]]:
 
     Matrices of one width are one batch; so are those of other widths where a product costs less than its start.
     """
-    norms = [matrix.norm(dim=(1, 2), keepdim=True).clamp_min(EPS) for matrix in matrices]
     found: dict[int, tuple[Tensor, Tensor]] = {}
     for width, members in batches_by_width([matrix.shape[1] for matrix in matrices], matrices[0].device.type).items():
-        scaled = [_enlarged(matrices[i] / norms[i], width) for i in members]
-        counts = [len(one) for one in scaled]
-        root, inverse = _roots(torch.cat(scaled) if len(scaled) > 1 else scaled[0])
-        for i, one, other in zip(members, root.split(counts), inverse.split(counts), strict=True):
-            inside = (slice(None), *[slice(matrices[i].shape[1])] * 2)
-            found[i] = one[inside] * norms[i].sqrt(), other[inside] / norms[i].sqrt()
+        some = [matrices[i] for i in members]
+        counts, missing = [len(one) for one in some], [width - one.shape[1] for one in some]
+        padded = [F.pad(one, (0, less, 0, less)) if less else one for one, less in zip(some, missing, strict=True)]
+        batch = torch.cat(padded)
+        norm = torch.linalg.vector_norm(batch, dim=(1, 2), keepdim=True).clamp_min(EPS)
+        batch /= norm
+        for one, less in zip(batch.split(counts), missing, strict=True):
+            if less:  # ones on the rest of the diagonal, whose roots are ones
+                one.diagonal(dim1=1, dim2=2)[:, -less:].fill_(1)
+        roots, scale = _roots(batch), norm.sqrt()
+        both = zip((roots[0] * scale).split(counts), (roots[1] / scale).split(counts), strict=True)
+        for i, one, pair in zip(members, some, both, strict=True):
+            inside = (slice(None), *[slice(one.shape[1])] * 2)
+            found[i] = pair[0][inside], pair[1][inside]
     return [found[i] for i in range(len(matrices))]
 
 
 def _roots(root: Tensor) -> tuple[Tensor, Tensor]:
     """Of matrices (N, C, C) whose eigenvalues are not above 1."""
-    identity = torch.eye(root.shape[1], dtype=root.dtype, device=root.device)
-    inverse = identity
-    for i, (a, b, c) in enumerate(STEPS):
-        product = inverse @ root if i else root
-        step = torch.baddbmm(a * identity + b * product, product, product, alpha=c)
-        root, inverse = root @ step, step @ inverse if i else step
+    inverse = None
+    for a, b, c in STEPS:
+        product = root if inverse is None else inverse @ root
+        step = torch.baddbmm(product, product, product, beta=b, alpha=c)
+        step.diagonal(dim1=1, dim2=2).add_(a)
+        root, inverse = root @ step, step if inverse is None else step @ inverse
+    assert inverse is not None
     return root, inverse
 
 
@@ -88,31 +97,6 @@ def batches_by_width(widths: Sequence[int], device: str) -> dict[int, list[int]]
 PADDED_WIDTH = 256
 
 
-def _enlarged(matrix: Tensor, width: int) -> Tensor:
-    """Matrices (N, C, C) with ones on the rest of the diagonal up to this width; their roots are enlarged alike."""
-    missing = width - matrix.shape[1]
-    if not missing:
-        return matrix
-    larger = torch.eye(width, dtype=matrix.dtype, device=matrix.device).repeat(len(matrix), 1, 1)
-    larger[:, :-missing, :-missing] = matrix
-    return larger
-
-
-class _TracesOfRoots(torch.autograd.Function):
-    """tr M^1/2 (N,) of symmetric matrices, each (N, C, C); its derivative is M^-1/2 / 2."""
-
-    @staticmethod
-    def forward(ctx: Any, *matrices: Tensor) -> tuple[Tensor, ...]:
-        roots = matrix_roots(matrices)
-        ctx.save_for_backward(*(inverse for _, inverse in roots))
-        return tuple(root.diagonal(dim1=1, dim2=2).sum(1) for root, _ in roots)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, ...]:  # type: ignore[override]
-        pairs = zip(gradients, ctx.saved_tensors, strict=True)
-        return tuple(gradient[:, None, None] * inverse / 2 for gradient, inverse in pairs)
-
-
 def wasserstein_loss(mean: Tensor, covariance: Tensor, target_mean: Tensor, target_root: Tensor) -> Tensor:
     """Squared 2-Wasserstein distance of two Gaussians, relative to the target's mean square; a scalar.
 
@@ -120,23 +104,55 @@ def wasserstein_loss(mean: Tensor, covariance: Tensor, target_mean: Tensor, targ
     "Wasserstein Style Transfer", 2019, arXiv:1905.12828. Means are (N, C), matrices (N, C, C); the target's
     covariance comes as its square root.
     """
-    return wasserstein_losses([(mean, covariance)], [(target_mean, target_root)])[0]
+    return wasserstein_losses([(mean, covariance)], [gaussian(target_mean, target_root)])[0]
 
 
-def wasserstein_losses(
-    found: Sequence[tuple[Tensor, Tensor]], targets: Sequence[tuple[Tensor, Tensor]]
-) -> list[Tensor]:
+Gaussian = tuple[Tensor, Tensor, Tensor, Tensor]  # mean, root of the covariance, its trace, and the mean square
+
+
+def gaussian(mean: Tensor, root: Tensor) -> Gaussian:
+    """A target, with what is needed of it in each step."""
+    trace = root.square().sum((1, 2))
+    return mean, root, trace, (mean.square().sum(1) + trace).clamp_min(EPS)
+
+
+def wasserstein_losses(found: Sequence[tuple[Tensor, Tensor]], targets: Sequence[Gaussian]) -> list[Tensor]:
     """`wasserstein_loss` of each mean and covariance and its target, all roots at once."""
-    crosses = [root @ covariance @ root for (_, covariance), (_, root) in zip(found, targets, strict=True)]
-    losses = []
-    for (mean, covariance), (target_mean, root), cross in zip(
-        found, targets, _TracesOfRoots.apply(*crosses), strict=True
-    ):
-        target_trace = root.square().sum((1, 2))
-        trace = covariance.diagonal(dim1=1, dim2=2).sum(1) + target_trace
-        distance = (mean - target_mean).square().sum(1) + trace - 2 * cross
-        losses.append((distance / (target_mean.square().sum(1) + target_trace).clamp_min(EPS)).mean())
-    return losses
+    return list(_Distances.apply(*(x for pair in zip(found, targets, strict=True) for one in pair for x in one)))
+
+
+class _Distances(torch.autograd.Function):
+    """Of each mean and covariance to the target that follows it.
+
+    The derivative by S is 1 - S'^1/2 (S'^1/2 S S'^1/2)^-1/2 S'^1/2: a few operations for each layer, where PyTorch's
+    own way back takes dozens, for each of which a GPU waits.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, *tensors: Tensor) -> tuple[Tensor, ...]:
+        means, covariances, target_means, roots, traces, sizes = (tensors[i::6] for i in range(6))
+        crosses = [root @ covariance @ root for covariance, root in zip(covariances, roots, strict=True)]
+        distances, kept = [], []
+        for i, (cross, inverse) in enumerate(matrix_roots(crosses)):
+            apart = means[i] - target_means[i]
+            spread = covariances[i].diagonal(dim1=1, dim2=2).sub(cross.diagonal(dim1=1, dim2=2), alpha=2)
+            distance = spread.addcmul(apart, apart).sum(1) + traces[i]
+            distances.append((distance / sizes[i]).mean())
+            kept += [apart, inverse, roots[i], sizes[i]]
+        ctx.save_for_backward(*kept)
+        return tuple(distances)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+        found: list[Tensor | None] = []
+        for i, gradient in enumerate(gradients):
+            apart, inverse, root, size = ctx.saved_tensors[4 * i : 4 * i + 4]
+            each = (gradient / (size * len(size)))[:, None]
+            by_covariance = (root @ (inverse @ root)).mul_(-each[:, None])
+            by_covariance.diagonal(dim1=1, dim2=2).add_(each)
+            found += [apart * (2 * each), by_covariance, None, None, None, None]
+        return tuple(found)
 
 
 def mean_variance(features: Tensor, guide: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -187,6 +203,8 @@ class Wasserstein(Statistic):
 
     mean: Tensor
     root: Tensor
+    trace: Tensor
+    size: Tensor
 
     def measure(self, sample: Sample) -> Measured:
         return moments(sample.features, sample.guide)
@@ -195,15 +213,21 @@ class Wasserstein(Statistic):
         return mixed_moments(measured, weights)
 
     def aim(self, mean: Tensor, covariance: Tensor) -> None:
-        self.keep(mean=mean, root=matrix_root(covariance)[0])
+        names = ("mean", "root", "trace", "size")
+        self.keep(**dict(zip(names, gaussian(mean, matrix_root(covariance)[0]), strict=True)))
+
+    @property
+    def target(self) -> Gaussian:
+        """What `aim` kept."""
+        return self.mean, self.root, self.trace, self.size
 
     @classmethod
     def distances(cls, statistics: Sequence[Any], samples: Sequence[Sample]) -> list[Tensor]:
         found = [moments(sample.features, sample.guide) for sample in samples]
-        return wasserstein_losses(found, [(statistic.mean, statistic.root) for statistic in statistics])
+        return wasserstein_losses(found, [statistic.target for statistic in statistics])
 
     def compare(self, mean: Tensor, covariance: Tensor) -> Tensor:
-        return wasserstein_loss(mean, covariance, self.mean, self.root)
+        return wasserstein_losses([(mean, covariance)], [self.target])[0]
 
 
 class MeanVariance(Statistic):
