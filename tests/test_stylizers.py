@@ -9,12 +9,13 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 from tiny import photo_folder, picture, tiny_encoder_file
+from torch._subclasses.fake_tensor import FakeTensorMode
 
 from nst.__main__ import main
 from nst.losses import moments
 from nst.metrics import psnr
 from nst.models.adain import AdaIN, adaptive_instance_norm
-from nst.models.blocks import Conv, ResizeConv, instance_norm, interleaved, pad_reflecting
+from nst.models.blocks import Conv, ResizeConv, instance_norm, interleaved, normalize_by_kernel, pad_reflecting
 from nst.models.johnson import TransformNet
 from nst.models.phases import beside, conv_beside
 from nst.models.texture import TextureNet
@@ -101,6 +102,24 @@ def test_the_network_keeps_the_size(upsampling, size):
     net = TransformNet((4, 6, 8), 1, 3, upsampling=upsampling)
     result = net(picture(0, *size), torch.zeros(1, net.num_parameters)).detach()
     assert result.shape == (1, 3, *size) and 0 <= float(result.min()) <= float(result.max()) <= 1
+
+
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("peak", [None, 1.5])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_gpu_s_kernel_normalizes_alike(relu, peak, dtype):
+    x = (5 * torch.randn(1, 6, 20, 30, generator=torch.Generator().manual_seed(0)) + 3).to(dtype)
+    x = x.contiguous(memory_format=torch.channels_last)
+    scale, shift = torch.tensor([[1.0, -2.0, 0.0, 0.5, 3.0, 1.0]]), torch.arange(-3.0, 3.0)[None]
+    with torch.no_grad():
+        known = instance_norm(x.float().clone(), scale, shift, relu, peak)
+        found = normalize_by_kernel(x, scale, shift, relu, peak)
+    assert found.dtype == dtype and found.is_contiguous(memory_format=torch.channels_last)
+    assert (found.float() - known).abs().max() < (1e-4 if dtype == torch.float32 else 0.05)
+    with FakeTensorMode(), torch.no_grad():
+        there = torch.empty(1, 6, 20, 30, dtype=dtype, device="cuda")
+        given = (torch.empty(1, 6, device="cuda") for _ in range(2))
+        assert instance_norm(there, *given, relu, peak).device.type == "cuda"
 
 
 def test_instance_norm_forgets_contrast(tmp_path):

@@ -217,6 +217,8 @@ def instance_norm(x: Tensor, scale: Tensor, shift: Tensor, relu: bool = False, p
     scale, shift = (v.float().expand(len(x), -1) for v in (scale, shift))
     if _is_large(x):
         return _normalize_in_place(x, scale, shift, relu, peak)
+    if x.is_cuda and len(x) == 1 and x[0, 0].numel() > 1 and not torch.is_grad_enabled():
+        return normalize_by_kernel(x, scale, shift, relu, peak)
     if _is_plain(x):
         return _normalize_whole(x, scale, shift, relu, peak)
     if len(x) == 1 and not torch.is_grad_enabled():
@@ -243,6 +245,17 @@ def _normalize_whole(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: 
         normal = normal.clamp(-peak, peak)
     result = torch.addcmul(shift[:, :, None, None], normal, scale[:, :, None, None])
     return (F.relu(result) if relu else result).to(x.dtype)
+
+
+def normalize_by_kernel(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:
+    """As `instance_norm`, of a single picture, whose statistics are those of a batch: a GPU has one kernel for these,
+    which reads features in their own format; to find them in float32 took a third of a network's time."""
+    normal = F.batch_norm(x, None, None, scale[0], shift[0], training=True, eps=EPS)
+    if peak is None:
+        return normal.relu_() if relu else normal
+    reach = peak * scale[0].abs()
+    low, high = ((shift[0] + side).to(x)[:, None, None] for side in (-reach, reach))
+    return normal.clamp_(*(side.clamp_min(0) if relu else side for side in (low, high)))
 
 
 def _normalize_one(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:
