@@ -309,34 +309,28 @@ def middle_square(image: torch.Tensor, size: int) -> torch.Tensor:
     return resize(image[..., top : top + side, left : left + side], (size, size))
 
 
-def encode(
+def encode(image: Image.Image, **options: Any) -> bytes:
+    """A picture as `write` writes it."""
+    buffer = io.BytesIO()
+    write(buffer, image, **options)
+    return buffer.getvalue()
+
+
+def write(
+    file: BinaryIO,
     image: Image.Image,
     *,
     format: Format = "png",
     quality: int = 95,
     recipe: dict[str, Any] | None = None,
     alpha: Image.Image | None = None,
-) -> bytes:
-    """A picture as PNG, JPEG (4:4:4) or WebP with an sRGB profile and none of the metadata it came with.
+) -> None:
+    """Write a picture as PNG, JPEG (4:4:4) or WebP with an sRGB profile and none of the metadata it came with.
 
     `quality` (1 to 100) is for JPEG and WebP. `recipe`, a dict of JSON values, becomes iTXt in PNG and EXIF
     UserComment in JPEG and WebP. `alpha` (mode L, resized where need be) is put back; JPEG shows white there.
     Raises ImageError for an unknown format, too long a recipe, too large a picture.
     """
-    buffer = io.BytesIO()
-    _write(buffer, image, format, quality, recipe, alpha)
-    return buffer.getvalue()
-
-
-def _write(
-    file: BinaryIO,
-    image: Image.Image,
-    format: Format,
-    quality: int = 95,
-    recipe: dict[str, Any] | None = None,
-    alpha: Image.Image | None = None,
-) -> None:
-    """What `encode` gives, piece by piece: of a large picture it is as much as the picture itself."""
     if format not in _FORMATS.values():
         raise ImageError(f"Pictures cannot be written as '{format}'; choose png, jpeg or webp.")
     rgb, text, exif = image.convert("RGB"), PngInfo(), b""
@@ -380,7 +374,7 @@ def save(path: str | Path, image: Image.Image, **options: Any) -> Path:
     if path.suffix.lower() not in _FORMATS:
         raise ImageError(f"'{path}' has no suffix for a picture; choose .png, .jpg or .webp.")
     with written(path) as part, part.open("wb") as file:
-        _write(file, image, _FORMATS[path.suffix.lower()], **options)
+        write(file, image, format=_FORMATS[path.suffix.lower()], **options)
     return path
 
 
