@@ -128,7 +128,9 @@ def test_every_setting_of_the_recipe_is_heard(encoder):
     [({name: SETTINGS[name].high * 2 + 1}, name) for name in sorted(BOUNDED)]
     + [({name: "nonsense"}, name) for name in ("preset", "init", "optimizer", "style_loss", "pooling")]
     + [({"style_layers": ["relu7_1"]}, "relu1_1"), ({"style_layer_weights": [0, 0, 0, 0, 0]}, "not all 0")]
-    + [({"strength": "strong"}, "strength"), ({"device": "tpu"}, "auto, cpu, cuda"), ({"size": math.nan}, "size")],
+    + [({"strength": "strong"}, "strength"), ({"device": "tpu"}, "auto, cpu, cuda"), ({"size": math.nan}, "size")]
+    + [({"style_weights": 1.0}, "style_weights must be a list"), ({"strength": [50, 60]}, "strength must be one value")]
+    + [({"content_layers": "relu3_1"}, "content_layers must be a list")],
 )
 def test_bad_settings_are_named(encoder, setting, words):
     with pytest.raises(ValueError, match=words):
@@ -182,3 +184,23 @@ def test_styles_that_hardly_vary_can_be_mixed(encoder):
         style_transfer(picture(1), flat, size=64, num_steps=3, style_weights=[1, 2], encoder=encoder, device="cpu")
     )
     assert all(math.isfinite(step.loss) and step.note is None for step in steps)
+
+
+@pytest.mark.parametrize("style_loss", ["histogram", "mmd-gaussian", "wasserstein", "relaxed-transport"])
+def test_a_region_may_be_out_of_sight_in_some_views(encoder, style_loss):
+    """They are moved by up to eight pixels, and a deep layer sees no inside of a narrow region at all."""
+    keep = torch.ones(1, 1, 64, 64)
+    keep[..., -4:] = 0
+    steps = list(
+        style_transfer(
+            picture(1, 64, 64),
+            picture(2, 48, 48),
+            size=64,
+            num_steps=8,
+            keep=keep,
+            style_loss=style_loss,
+            encoder=encoder,
+            device="cpu",
+        )
+    )
+    assert all(math.isfinite(step.loss) for step in steps)

@@ -151,7 +151,8 @@ class SampledDiscrepancy(Statistic):
     def draw(self, points: Tensor, guide: Tensor | None, count: int, anew: bool = False) -> Tensor:
         """`count` of the points (n, C): all where there are no more, unless drawn `anew`."""
         if guide is not None:
-            chosen = torch.multinomial(guide, count, True, generator=self.generator)
+            somewhere = guide if guide.sum() > 0 else torch.ones_like(guide)  # a view may show nothing of a region
+            chosen = torch.multinomial(somewhere, count, True, generator=self.generator)
         elif anew or len(points) > count:
             chosen = torch.randint(len(points), (count,), generator=self.generator)
         else:

@@ -58,7 +58,7 @@ class _Unmatched(torch.autograd.Function):
         bins = _binned(x, low, high).flatten()
         weights = None if share is None else share.expand_as(x).flatten()
         masses = _counted(bins, weights, BINS * channels).view(-1, BINS)
-        means, spread = _wanted(target, masses / masses.sum(1, keepdim=True))
+        means, spread = _wanted(target, masses / masses.sum(1, keepdim=True).clamp_min(1e-12))
         errors = x - means.flatten().index_select(0, bins).view_as(x)
         squares = errors.square().sum(1)
         ctx.size = features.shape[-2:]
@@ -154,6 +154,6 @@ class Histogram(Statistic):
     def compare(self, masses: Tensor, sums: Tensor, squares: Tensor) -> Tensor:
         """`histogram_loss` of what is known of all parts."""
         masses = masses.detach()
-        wanted, spread = _wanted(self.target, masses / masses.sum(1, keepdim=True))
+        wanted, spread = _wanted(self.target, masses / masses.sum(1, keepdim=True).clamp_min(1e-12))
         distance = spread + squares.sum() - 2 * (wanted * sums).sum() + (wanted.square() * masses).sum()
         return distance / self.target.square().mean(1).sum().clamp_min(EPS)

@@ -97,8 +97,11 @@ class Setting:
         return self.choices if self.listed is None else self.listed()
 
     def check(self, value: object) -> None:
-        """Refuse a value out of bounds, or that is none of the choices; None passes, and so does each of several.
-        Raises ValueError, which names the setting and what is possible."""
+        """Refuse a value out of bounds, or that is none of the choices; None passes, and so does each of several where
+        there may be several. Raises ValueError, which names the setting and what is possible."""
+        several = isinstance(value, list | tuple)
+        if value is not None and self.many != "each" and several != (self.many == "list"):
+            raise ValueError(f"{self.name} must be {'a list' if self.many else 'one value, no list'}, not {value!r}.")
         for one in value if isinstance(value, list | tuple) else [value]:
             if one is None or isinstance(one, Tensor | Preset):
                 continue

@@ -116,7 +116,7 @@ def propagate(mask: Tensor, encoder: Encoder, layers: Sequence[str], guide: str 
     """What a mask (1, 1, H, W) of the picture is at each layer, (1, 1, h, w).
 
     Args:
-        mask: of the size of the picture that is encoded.
+        mask: of the size of the picture that is encoded; or several, (N, 1, H, W), each of a view of it.
         encoder: through whose convolutions and poolings it goes.
         layers: where it is wanted.
         guide: "inside" counts only positions that see nothing but the masked part of the picture, as far as
@@ -132,7 +132,8 @@ def propagate(mask: Tensor, encoder: Encoder, layers: Sequence[str], guide: str 
         for name in names:
             now = soft if guide == "soft" else _extreme(now, guide, 3, 1, 1)
             if name in layers:
-                found[name] = soft if now.sum() < LOST * soft.sum() else now
+                lost = now.sum((1, 2, 3), keepdim=True) < LOST * soft.sum((1, 2, 3), keepdim=True)
+                found[name] = torch.where(lost, soft, now)
     return found
 
 
