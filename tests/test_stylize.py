@@ -204,3 +204,11 @@ def test_a_region_may_be_out_of_sight_in_some_views(encoder, style_loss):
         )
     )
     assert all(math.isfinite(step.loss) for step in steps)
+
+
+def test_the_mask_of_a_single_style_may_be_given_itself(encoder):
+    mask = torch.ones(1, 1, 24, 32)
+    mask[..., :16] = 0
+    given = (picture(1), picture(2)), {"size": 64, "num_steps": 2, "encoder": encoder}
+    one, other = (last(*given[0], **given[1], masks=masks, style_masks=masks) for masks in (mask, [mask]))
+    assert torch.equal(one.image, other.image)

@@ -313,7 +313,7 @@ def _with_detail(start: Tensor, picture: Tensor, seen: tuple[int, int]) -> Tenso
 
 def prepare_content(
     content: Tensor,
-    masks: Sequence[Tensor | None] | None,
+    masks: Tensor | Sequence[Tensor | None] | None,
     weights: Sequence[float] | None,
     keep: Tensor | None,
     map: Tensor | None,
@@ -349,7 +349,11 @@ def _shape(image: Tensor) -> tuple[int, int]:
     return image.shape[-2], image.shape[-1]
 
 
-def one_each(pictures: Sequence[Tensor | None] | None, count: int, what: str) -> Sequence[Tensor | None] | None:
+def one_each(
+    pictures: Tensor | Sequence[Tensor | None] | None, count: int, what: str
+) -> Sequence[Tensor | None] | None:
+    """One for each style; of a single style it may be given itself. Raises ValueError for another number of them."""
+    pictures = [pictures] if isinstance(pictures, Tensor) else pictures
     if pictures is not None and len(pictures) != count:
         raise ValueError(f"{count} styles need {count} {what}, of which some may be left out; got {len(pictures)}.")
     return pictures
