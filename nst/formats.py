@@ -13,8 +13,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 
-from PIL import Image, TiffImagePlugin
+from PIL import Image, ImageCms, TiffImagePlugin
 
 MAX_EXIF = 65_536  # bytes; Pillow's cost grows with the square: 64 KiB of overlapping entries take 350 MB
 MAX_TEXT = 2**20  # bytes of a text in a PNG, inflated: Pillow reads no more; and four times that of all of them
@@ -180,3 +181,13 @@ def _only_a_thumbnail() -> ImageError:
 
 def _too_much_work() -> ImageError:
     return ImageError("This picture asks for too much work; save it again, as PNG or JPEG.")
+
+
+@lru_cache(4)  # to make one takes as long as to convert a small picture by it
+def to_srgb(icc: bytes, mode: str) -> tuple[bool, ImageCms.ImageCmsTransform]:
+    """The way from a profile's colors to sRGB, for pictures of a mode; and whether a gray picture is to become colored
+    first, since the profile is one of colors. Raises PyCMSError, OSError, TypeError or ValueError where there is none,
+    it is broken, or it is of another mode."""
+    profile, srgb = (ImageCms.ImageCmsProfile(one) for one in (io.BytesIO(icc), ImageCms.createProfile("sRGB")))
+    of_colors = mode == "L" and profile.profile.xcolor_space.strip() == "RGB"
+    return of_colors, ImageCms.ImageCmsTransform(profile, srgb, "RGB" if of_colors else mode, "RGB")

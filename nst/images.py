@@ -14,7 +14,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -24,7 +23,7 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, ImageFile, ImageOps
 from PIL.PngImagePlugin import PngInfo
 from torch.nn import functional as F
 
-from nst.formats import MAX_EXIF, ImageError, Samples, open_picture, stored_samples
+from nst.formats import MAX_EXIF, ImageError, Samples, open_picture, stored_samples, to_srgb
 from nst.places import replacing
 
 MAX_PIXELS = 40_000_000  # width times height; a larger picture is refused before its pixels are decoded
@@ -249,17 +248,9 @@ def _rescale(image: Image.Image, samples: Samples) -> tuple[Image.Image, Image.I
 def _to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:
     image = image if image.mode in ("L", "CMYK", "LAB", "RGB") else image.convert("RGB")
     with suppress(ImageCms.PyCMSError, OSError, TypeError, ValueError):  # none, broken, or for another mode
-        of_colors, transform = _conversion(icc or b"", image.mode)
+        of_colors, transform = to_srgb(icc or b"", image.mode)
         image = transform.apply(image.convert("RGB") if of_colors else image)
     return image if image.mode == "RGB" and not isinstance(image, ImageFile.ImageFile) else image.convert("RGB")
-
-
-@lru_cache(4)  # to make one takes as long as to convert a small picture by it
-def _conversion(icc: bytes, mode: str) -> tuple[bool, ImageCms.ImageCmsTransform]:
-    """From a profile to sRGB; and whether it is one of colors, though the picture is gray, and is to become colored."""
-    profile, srgb = (ImageCms.ImageCmsProfile(one) for one in (io.BytesIO(icc), ImageCms.createProfile("sRGB")))
-    of_colors = mode == "L" and profile.profile.xcolor_space.strip() == "RGB"
-    return of_colors, ImageCms.ImageCmsTransform(profile, srgb, "RGB" if of_colors else mode, "RGB")
 
 
 def to_tensor(image: Image.Image | Picture) -> torch.Tensor:
