@@ -173,11 +173,12 @@ class Descent:
     def _judge(self, before: list[Tensor], pictures: list[Tensor]) -> None:
         """Remember the iterate if it is the best, and go back to the best if the step ran away from it."""
         loss = self.terms.to(self.exact).sum()
-        better = loss < self.best_loss  # what is no number is less than none, and infinity neither
+        finite = loss.abs() < math.inf  # as `isfinite`, which is four operations
+        better = finite & (loss < self.best_loss)
         best = [] if self.tiling else [*self.best, self.best_image]
         self._copy_where(better, [*best, self.best_loss], [*before, *pictures, loss])
         sums = torch.stack([p.detach().sum() for p in self.parameters])
-        fine = (loss < DIVERGED * self.best_loss + 1) & (sums.abs() < math.inf).all()
+        fine = finite & (loss <= DIVERGED * self.best_loss + 1) & (sums.abs() < math.inf).all()
         back = self.best if self.tiling is None else [] if fine else [self.shown().nan_to_num_(0.5)]
         self._copy_where(~fine, [*self.parameters, self.rate] if back else [], [*back, self.rate / 2] if back else [])
         self.recoveries.add_(~fine)

@@ -66,17 +66,17 @@ def test_the_best_picture_is_kept_when_the_loss_goes_up():
 
 
 class Poisoned(torch.nn.Module):
-    """A criterion that is not a number from the given call on."""
+    """A criterion that is not a number, or no finite one, from the given call on."""
 
     layers = LAYERS
 
-    def __init__(self, first: int, last: float = math.inf) -> None:
+    def __init__(self, first: int, last: float = math.inf, poison: float = math.nan) -> None:
         super().__init__()
-        self.inner, self.calls, self.first, self.last = criterion(), 0, first, last
+        self.inner, self.calls, self.first, self.last, self.poison = criterion(), 0, first, last, poison
 
     def forward(self, features):
         self.calls += 1
-        factor = math.nan if self.first <= self.calls <= self.last else 1.0
+        factor = self.poison if self.first <= self.calls <= self.last else 1.0
         return {name: term * factor for name, term in self.inner(features).items()}
 
 
@@ -88,6 +88,14 @@ def test_a_run_recovers_from_nan_with_a_smaller_step_and_says_so(optimizer):
     assert len(steps) == 9 and len(notes) == 1 and "halved" in notes[0]
     assert all(s.image.isfinite().all() for s in steps)
     assert steps[-1].loss < steps[0].loss
+
+
+@pytest.mark.parametrize("poison", [-math.inf, math.inf])
+def test_an_infinite_loss_is_no_best_one(poison):
+    poisoned = Poisoned(4, 4, poison)
+    steps = list(optimize(PixelImage(picture(1)), tiny_encoder(), poisoned, device=CPU, num_steps=9))
+    assert [s.index for s in steps if s.note and "halved" in s.note] == [4]
+    assert steps[-1].image.isfinite().all() and math.isfinite(steps[-1].loss)
 
 
 def test_a_run_that_cannot_recover_stops_at_its_best_picture():

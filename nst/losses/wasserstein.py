@@ -213,8 +213,8 @@ class Wasserstein(Statistic):
         return mixed_moments(measured, weights)
 
     def aim(self, mean: Tensor, covariance: Tensor) -> None:
-        names = ("mean", "root", "trace", "size")
-        self.keep(**dict(zip(names, gaussian(mean, matrix_root(covariance)[0]), strict=True)))
+        mean, root, trace, size = gaussian(mean, matrix_root(covariance)[0])
+        self.keep(mean=mean, root=root, trace=trace, size=size)
 
     @property
     def target(self) -> Gaussian:
@@ -242,7 +242,7 @@ class MeanVariance(Statistic):
     def mix(self, measured: Sequence[Any], weights: Sequence[float]) -> Measured:
         mean = weighted_sum([m for m, _ in measured], weights)
         spread = weighted_sum([v + (m - mean).square() for m, v in measured], weights)
-        return mean, spread + (1 - sum(weights)) * mean.square()  # as in `mixed_moments`
+        return mean, (spread + (1 - sum(weights)) * mean.square()).clamp_min(0)  # as in `mixed_moments`
 
     def aim(self, mean: Tensor, variance: Tensor) -> None:
         self.keep(mean=mean, variance=variance)
