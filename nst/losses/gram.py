@@ -102,11 +102,11 @@ def at_once(x: Tensor, share: Tensor | None) -> tuple[Tensor, Tensor]:
     if share is None and _exact(x):
         return uncentered(x)
     x = x if _exact(x) else x.float()
-    near = x.mean(1, keepdim=True) if share is None else sums(x, share).to(x.dtype)
+    share = x.new_full((*x.shape[:2], 1), 1 / x.shape[1]) if share is None else share
+    near = squares(share, x).to(x.dtype)
     apart = x - near
-    weighted = apart / x.shape[1] if share is None else apart * share
-    beside = weighted.sum(1, keepdim=True) if share is None else sums(apart, share)
-    return near + beside, squares(weighted, apart) - beside.transpose(1, 2) @ beside
+    beside = squares(share, apart)
+    return near + beside, squares(apart * share, apart) - beside.transpose(1, 2) @ beside
 
 
 def uncentered(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -142,11 +142,6 @@ def squares(x: Tensor, y: Tensor) -> Tensor:
     if whole < x.shape[1]:
         total = total + x[:, whole:].float().transpose(1, 2) @ y[:, whole:].float()
     return total
-
-
-def sums(x: Tensor, share: Tensor) -> Tensor:
-    """The sum over positions (N, 1, C) of x (N, P, C), each times its share (N, P, 1); in float32."""
-    return squares(share, x)
 
 
 def shifted_product(offset: Tensor, x: Tensor, matrix: Tensor) -> Tensor:

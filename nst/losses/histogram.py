@@ -58,7 +58,7 @@ class _Unmatched(torch.autograd.Function):
         bins = _binned(x, low, high).flatten()
         weights = None if share is None else share.expand_as(x).flatten()
         masses = _counted(bins, weights, BINS * channels).view(-1, BINS)
-        means, spread = _wanted(target, masses / masses.sum(1, keepdim=True).clamp_min(1e-12))
+        means, spread = _wanted(target, masses)
         errors = x - means.flatten().index_select(0, bins).view_as(x)
         squares = errors.square().sum(1)
         ctx.size = features.shape[-2:]
@@ -88,8 +88,9 @@ def _counted(bins: Tensor, weights: Tensor | None, count: int) -> Tensor:
 
 
 def _wanted(target: Tensor, masses: Tensor) -> tuple[Tensor, Tensor]:
-    """What the values of each bin (C, BINS) become on the mean, and how much they are spread around it, in all."""
-    levels = target.shape[1]
+    """What the values of each bin (C, BINS) become on the mean, and how much they are spread around it, in all; a view
+    that shows nothing of a region has none."""
+    levels, masses = target.shape[1], masses / masses.sum(1, keepdim=True).clamp_min(1e-12)
     ends = masses.cumsum(1)
     starts = ends - masses
     middle = ((starts + ends) * (levels / 2) - 0.5).clamp(0, levels - 1)
@@ -154,6 +155,6 @@ class Histogram(Statistic):
     def compare(self, masses: Tensor, sums: Tensor, squares: Tensor) -> Tensor:
         """`histogram_loss` of what is known of all parts."""
         masses = masses.detach()
-        wanted, spread = _wanted(self.target, masses / masses.sum(1, keepdim=True).clamp_min(1e-12))
+        wanted, spread = _wanted(self.target, masses)
         distance = spread + squares.sum() - 2 * (wanted * sums).sum() + (wanted.square() * masses).sum()
         return distance / self.target.square().mean(1).sum().clamp_min(EPS)

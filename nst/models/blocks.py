@@ -253,8 +253,7 @@ def normalize_by_kernel(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, pea
     normal = F.batch_norm(x, None, None, scale[0], shift[0], training=True, eps=EPS)
     if peak is None:
         return normal.relu_() if relu else normal
-    reach = peak * scale[0].abs()
-    low, high = ((shift[0] + side).to(x)[:, None, None] for side in (-reach, reach))
+    low, high = (side[:, None, None] for side in _bounds(x, scale, shift, peak))
     return normal.clamp_(*(side.clamp_min(0) if relu else side for side in (low, high)))
 
 
@@ -264,13 +263,19 @@ def _normalize_one(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: fl
     torch.native_batch_norm(x, scale[0], shift[0], None, None, True, 0.0, EPS, out=(x, torch.empty(0), torch.empty(0)))
     if peak is None:
         return x.relu_() if relu else x
-    reach, rows = peak * scale[0].abs(), x[0].permute(1, 2, 0).flatten(1)  # many pixels at a time are fast to bound
-    low, high = ((shift[0] + side).to(x).repeat(x.shape[3]) for side in (-reach, reach))
+    rows = x[0].permute(1, 2, 0).flatten(1)  # many pixels at a time are fast to bound
+    low, high = (side.repeat(x.shape[3]) for side in _bounds(x, scale, shift, peak))
     torch.minimum(rows, high.clamp_min_(0) if relu else high, out=rows)
     if relu and bool((low <= 0).all()):
         return x.relu_()
     torch.maximum(rows, low.clamp_min_(0) if relu else low, out=rows)
     return x
+
+
+def _bounds(x: Tensor, scale: Tensor, shift: Tensor, peak: float) -> tuple[Tensor, Tensor]:
+    """Between what each channel (C,) of a single normalized picture lies where it is cut off at a peak."""
+    reach = peak * scale[0].abs()
+    return (shift[0] - reach).to(x), (shift[0] + reach).to(x)
 
 
 def _normalize_in_place(x: Tensor, scale: Tensor, shift: Tensor, relu: bool, peak: float | None) -> Tensor:

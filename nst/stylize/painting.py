@@ -213,7 +213,6 @@ def paint(
     for part in parts:
         image = step.image if step else init
         begun = _begin(content, styles, part.size, objective, image, init, seed, reach, tileable)
-        del image  # each of these may be as large as all the rest of a run
         if begun.cut is not None:
             trim_memory()
         for step in begun.run(part.num_steps, optimizer, learning_rate, preset, state):
